@@ -1,0 +1,186 @@
+"""Sending limits: the grammar of a window, what is left in it, and when the next slot comes back.
+
+Pure: the ledger hands in what was used (`Usage`), the caller hands in `now`.
+
+A slot is *held* by a claim, *started* by `sending`, *answered* by the server's reply.  Windows of
+an hour or more count answers, as providers count at acceptance, so a slot leaves when the window
+has passed since its answer.  Shorter windows pace the wire and count starts.  What is held but not
+yet started or answered counts in full, so a limit cannot be passed by being slow.
+
+Window forms seen at providers: rolling ("500/24h"), calendar in the account's zone ("300/day",
+"100/month"), and short ones beside them ("14/second").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from enum import StrEnum
+from typing import Protocol
+
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "second": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "minute": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "hour": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
+_CALENDAR = {"day": timedelta(days=1), "month": timedelta(days=31)}
+_GRAMMAR = re.compile(r"\s*(\d[\d_,]*|unlimited)\s*/\s*(\d+)?\s*([a-z]+)\s*", re.IGNORECASE)
+_TICK = timedelta(microseconds=1)
+_LONG = timedelta(hours=1)
+_DAY = timedelta(days=1)
+
+
+class Series(StrEnum):
+    """Which instants a window counts."""
+
+    STARTS = "starts"
+    ANSWERS = "answers"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`number` recipients (None: unlimited) in one window; `calendar` is "", "day" or "month"."""
+
+    number: int | None
+    period: timedelta
+    calendar: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Limit:
+        """Read "500/24h", "14/second", "300/day", "unlimited/24h"; raise ValueError with a hint."""
+        match = _GRAMMAR.fullmatch(text)
+        if not match:
+            raise ValueError(_complaint(text))
+        digits, count, unit = match[1].lower(), match[2], match[3].lower()
+        number = None if digits == "unlimited" else int(re.sub("[_,]", "", digits))
+        if unit in _CALENDAR and count is None:
+            limit = cls(number, _CALENDAR[unit], unit)
+        elif unit in _UNITS and (count is None or len(unit) == 1):
+            limit = cls(number, _UNITS[unit] * int(count or 1))
+        else:
+            raise ValueError(_complaint(text))
+        if limit.number == 0 or not limit.period:
+            raise ValueError(f'"{text}" would never let a message go; leave the account out instead')
+        return limit
+
+    @property
+    def window(self) -> str:
+        """The window alone: "24h", "1s", "day"; an entry replaces the preset's of the same window."""
+        return self.calendar or _spell(self.period)
+
+    @property
+    def series(self) -> Series:
+        return Series.ANSWERS if self.period >= _LONG else Series.STARTS
+
+    def usable(self, reserve: int) -> int | None:
+        """The number less the person's own reserve, which applies to windows of a day or longer."""
+        if self.number is None:
+            return None
+        return max(0, self.number - (reserve if self.period >= _DAY else 0))
+
+    def horizon(self, now: datetime, zone: tzinfo) -> datetime:
+        """The instant up to and including which stamps have left the window."""
+        if not self.calendar:
+            return now - self.period
+        return _floor(now, self.calendar, zone) - _TICK
+
+    def frees_at(self, stamp: datetime, zone: tzinfo) -> datetime:
+        """When a slot stamped `stamp` leaves the window."""
+        if not self.calendar:
+            return stamp + self.period
+        beyond = _floor(stamp, self.calendar, zone) + self.period + timedelta(hours=2)
+        return _floor(beyond, self.calendar, zone)
+
+    def __str__(self) -> str:
+        number = "unlimited" if self.number is None else str(self.number)
+        return f"{number}/{self.window}"
+
+
+def _complaint(text: str) -> str:
+    return f'"{text}" is not a limit; write e.g. "500/24h", "14/second", "300/day" or "unlimited/24h"'
+
+
+def _spell(period: timedelta) -> str:
+    """Write a length in its largest whole unit, days as hours: "24h", "90m", "1s"."""
+    seconds = int(period.total_seconds())
+    for letter, size in (("h", 3600), ("m", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size}{letter}"
+    return f"{seconds}s"
+
+
+def _floor(moment: datetime, calendar: str, zone: tzinfo) -> datetime:
+    """The start of the day or month that holds `moment` in `zone`, as an instant in UTC."""
+    local = moment.astimezone(zone)
+    first = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    if calendar == "month":
+        first = first.replace(day=1)
+    return first.astimezone(moment.tzinfo)
+
+
+def merge(preset: Iterable[Limit], own: Iterable[Limit]) -> tuple[Limit, ...]:
+    """An own limit replaces the preset's of the same window, and is otherwise added."""
+    by_window = {limit.window: limit for limit in preset}
+    by_window.update({limit.window: limit for limit in own})
+    return tuple(by_window.values())
+
+
+class Usage(Protocol):
+    """What the ledger knows of one account's (or campaign's) slots."""
+
+    def used(self, series: Series, horizon: datetime) -> int:
+        """Slots stamped after `horizon`."""
+        ...
+
+    def stamp(self, series: Series, horizon: datetime, nth: int) -> datetime | None:
+        """The stamp of the nth (from 1) slot after `horizon`; None if there are fewer."""
+        ...
+
+    def held(self, series: Series) -> int:
+        """Slots reserved now that the series does not hold yet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What one limit leaves: `left` is None where it is unlimited; `next_slot_at` is set when `left` is 0."""
+
+    limit: Limit
+    used: int
+    left: int | None
+    next_slot_at: datetime | None
+
+
+def room(limit: Limit, usage: Usage, *, reserve: int, zone: tzinfo, now: datetime) -> Room:
+    """Tell what `limit` leaves at `now` and, where that is nothing, when the next slot comes back."""
+    horizon = limit.horizon(now, zone)
+    used = usage.used(limit.series, horizon) + usage.held(limit.series)
+    usable = limit.usable(reserve)
+    if usable is None:
+        return Room(limit, used, None, None)
+    left = usable - used
+    if left > 0:
+        return Room(limit, used, left, None)
+    return Room(limit, used, max(0, left), _next_slot(limit, usage, horizon, 1 - left, zone, now))
+
+
+def _next_slot(
+    limit: Limit, usage: Usage, horizon: datetime, leaving: int, zone: tzinfo, now: datetime
+) -> datetime:
+    """When `leaving` slots will have left; held ones can leave a window after now at the earliest."""
+    stamp = usage.stamp(limit.series, horizon, leaving)
+    return limit.frees_at(stamp if stamp is not None else now, zone)
+
+
+def tightest(rooms: Sequence[Room]) -> tuple[int | None, datetime | None]:
+    """How many may start now (None: no limit), and, if none may, when the first may."""
+    numbers = [r.left for r in rooms if r.left is not None]
+    left = min(numbers, default=None)
+    waits = [r.next_slot_at for r in rooms if r.next_slot_at is not None]
+    return left, max(waits, default=None)
