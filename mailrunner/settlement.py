@@ -1,0 +1,119 @@
+"""What an outcome does: to the person's row, to the account, to the campaign.  Pure.
+
+Only an outcome that concerns the recipient moves that recipient's delivery on; every other one
+puts it back as it was and says what to pause or stop instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+from mailrunner.breaker import Mark
+from mailrunner.delivery import State
+from mailrunner.outcome import Kind, Outcome, Scope
+from mailrunner.retry import next_try
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a campaign and an account wait: the campaign's `give_up_after`, the preset's pauses."""
+
+    give_up_after: timedelta
+    quota_pause: timedelta
+    throttle_pause: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What is to be recorded.
+
+    `state`, `reason`, `not_before` are the delivery's; `attempted` says whether the try is charged
+    to it, `waited` is added to the time it was told to wait.  `answered`: a quota slot was used.
+    `mark` goes to the campaign's recent answers.  The last four pause or stop more than one person.
+    """
+
+    outcome: Outcome
+    state: State
+    reason: str = ""
+    not_before: datetime | None = None
+    attempted: bool = True
+    waited: timedelta = timedelta(0)
+    answered: bool = True
+    mark: Mark | None = None
+    suppress: bool = False
+    pause_account_until: datetime | None = None
+    stop_credentials: bool = False
+    stop_campaign: bool = False
+
+
+def settle(
+    outcome: Outcome, *, attempts: int, waited: timedelta, patience: Patience, now: datetime, random: Random
+) -> Settlement:
+    """Decide what `outcome` does.
+
+    `attempts` is the number of tries made including this one, `waited` the sum of the waits this
+    delivery was given before.
+    """
+    if outcome.kind is Kind.SENT:
+        return Settlement(outcome=outcome, state=State.SENT, mark=Mark.SENT)
+    if outcome.kind is Kind.IN_DOUBT:
+        return Settlement(outcome=outcome, state=State.IN_DOUBT, reason=outcome.reason)
+    if outcome.scope is Scope.RECIPIENT:
+        return _concerning_recipient(outcome, attempts, waited, patience, now, random)
+    return Settlement(
+        outcome=outcome,
+        state=State.QUEUED,
+        attempted=False,
+        answered=outcome.offered,
+        mark=Mark.CONTENT if _is_verdict_on_content(outcome) else None,
+        pause_account_until=_pause(outcome, patience, now),
+        stop_credentials=outcome.scope is Scope.CREDENTIALS,
+        stop_campaign=outcome.scope is Scope.CAMPAIGN and outcome.at_once,
+    )
+
+
+def _concerning_recipient(
+    outcome: Outcome, attempts: int, waited: timedelta, patience: Patience, now: datetime, random: Random
+) -> Settlement:
+    if outcome.kind is Kind.DEFERRED:
+        again = next_try(
+            attempts=attempts,
+            waited=waited,
+            give_up_after=patience.give_up_after,
+            retry_after=outcome.retry_after,
+            now=now,
+            random=random,
+        )
+        if again is not None:
+            return Settlement(
+                outcome=outcome,
+                state=State.QUEUED,
+                reason=outcome.reason,
+                not_before=again,
+                waited=again - now,
+                answered=outcome.offered,
+            )
+    reason = outcome.reason
+    if outcome.kind is Kind.DEFERRED:
+        reason = f"given up after {attempts} tries: {reason}"
+    return Settlement(
+        outcome=outcome,
+        state=State.FAILED,
+        reason=reason,
+        answered=outcome.offered,
+        mark=Mark.FAILED,
+        suppress=outcome.suppress,
+    )
+
+
+def _is_verdict_on_content(outcome: Outcome) -> bool:
+    return outcome.scope is Scope.CAMPAIGN and not outcome.at_once
+
+
+def _pause(outcome: Outcome, patience: Patience, now: datetime) -> datetime | None:
+    if outcome.scope is not Scope.ACCOUNT:
+        return None
+    default = patience.quota_pause if outcome.quota else patience.throttle_pause
+    return now + (outcome.retry_after or default)

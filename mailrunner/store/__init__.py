@@ -1,0 +1,175 @@
+"""The ledger: who got what, what was used, who said no.  The only place with SQL.
+
+    with Ledger.open(folder=…, url=…, clock=…) as ledger:
+        ledger.campaigns · ledger.snapshots · ledger.deliveries · ledger.accounts · ledger.suppressions
+
+A `Ledger` is safe to use from several threads; several processes may have the same one open.
+"""
+
+from __future__ import annotations
+
+import secrets as entropy
+import uuid
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.engine import make_url
+
+from mailrunner.clock import Clock
+from mailrunner.errors import LedgerError
+from mailrunner.store.accounts import AccountRecord, Accounts
+from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase
+from mailrunner.store.database import Database, open_database
+from mailrunner.store.deliveries import Deliveries, Delivery, Go, Terms
+from mailrunner.store.runs import Run
+from mailrunner.store.schema import ledger, secrets
+from mailrunner.store.snapshot import Drift, Line, Snapshots
+from mailrunner.store.suppressions import Suppressions
+from mailrunner.store.witness import Mark, Witness
+
+__all__ = [
+    "AccountRecord",
+    "CampaignRecord",
+    "Delivery",
+    "Drift",
+    "Go",
+    "Ledger",
+    "Line",
+    "Phase",
+    "Run",
+    "Terms",
+]
+
+
+class Ledger:
+    """One open ledger, checked against its witness."""
+
+    def __init__(self, database: Database, witness: Witness | None) -> None:
+        self.database, self._witness = database, witness
+        self.accounts = Accounts(database)
+        self.campaigns = Campaigns(database)
+        self.deliveries = Deliveries(database)
+        self.snapshots = Snapshots(database)
+        self.suppressions = Suppressions(database)
+
+    @classmethod
+    def open(cls, *, folder: Path, url: str, clock: Clock, new: bool = False) -> Ledger:
+        """Open the project's ledger, or make it if the project never had one.
+
+        `new` begins an empty ledger although another was used before (`--new-ledger`); the file
+        that is there is kept under another name.  Raises LedgerError for a ledger that is missing,
+        another one, older than the one used last, or that cannot be used.
+        """
+        witness, path = Witness(folder), _path(url)
+        if new:
+            _set_aside(path, clock.now())
+        elif path is not None and not path.exists() and witness.read() is not None:
+            raise witness.missing(str(path))
+        database = open_database(url, clock=clock, create=True)
+        with database.write() as connection:
+            mark = _mark(connection) or _baptise(connection, database)
+        if not new:
+            witness.check(mark)
+        if new or witness.read() is None:
+            witness.write(mark)
+        return cls(database, witness)
+
+    @classmethod
+    def look(cls, *, folder: Path, url: str, clock: Clock) -> Ledger:
+        """Open it for a command that only looks; a project without a ledger shows an empty one."""
+        path = _path(url)
+        if path is None or path.exists() or Witness(folder).read() is not None:
+            return cls.open(folder=folder, url=url, clock=clock)
+        return _Empty(clock)
+
+    def count_run(self) -> None:
+        """Count a sign of life, in the ledger first and then in its witness."""
+        with self.database.write() as connection:
+            connection.execute(update(ledger).values(run_counter=ledger.c.run_counter + 1))
+            mark = _mark(connection)
+        if self._witness is not None and mark is not None:
+            self._witness.write(mark)
+
+    def link_secrets(self, configured: str | None) -> tuple[bytes, ...]:
+        """The secrets that sign links, the one in use first; every one ever used still verifies."""
+        with self.database.write() as connection:
+            known = list(connection.execute(select(secrets.c.value).order_by(secrets.c.no)).scalars())
+            wanted = configured or (known[-1] if known else entropy.token_hex(32))
+            if wanted not in known:
+                now = self.database.now(connection)
+                connection.execute(insert(secrets).values(value=wanted, created_at=now))
+                known.append(wanted)
+        known.remove(wanted)
+        return tuple(secret.encode() for secret in (wanted, *reversed(known)))
+
+    def now(self) -> datetime:
+        """The ledger's clock."""
+        with self.database.read() as connection:
+            return self.database.now(connection)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Empty(Ledger):
+    """What a project without a ledger has: an empty one, gone when it is closed."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._folder = TemporaryDirectory(prefix="mailrunner-")
+        database = open_database(f"sqlite:///{self._folder.name}/empty.db", clock=clock, create=True)
+        super().__init__(database, None)
+
+    def close(self) -> None:
+        super().close()
+        self._folder.cleanup()
+
+
+def _path(url: str) -> Path | None:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return None
+    return Path(parsed.database)
+
+
+def _mark(connection: Connection) -> Mark | None:
+    row = connection.execute(select(ledger.c.id, ledger.c.run_counter)).first()
+    return Mark(row.id, row.run_counter) if row else None
+
+
+def _baptise(connection: Connection, database: Database) -> Mark:
+    """Give a new ledger its id."""
+    database.hold_everything(connection)
+    mark = _mark(connection)
+    if mark is None:
+        mark = Mark(uuid.uuid4().hex, 0)
+        now = database.now(connection)
+        connection.execute(insert(ledger).values(id=mark.ledger_id, run_counter=0, created_at=now))
+    return mark
+
+
+def _set_aside(path: Path | None, now: datetime) -> None:
+    """Keep the file of a ledger that is to be replaced."""
+    if path is None:
+        return
+    stamp = now.strftime("%Y%m%d-%H%M%S")
+    for suffix in ("", "-wal", "-shm"):
+        old = path.with_name(path.name + suffix)
+        if old.exists():
+            try:
+                old.rename(path.with_name(f"{path.name}.old-{stamp}{suffix}"))
+            except OSError as error:
+                raise LedgerError(
+                    f"{old} cannot be set aside: {error.strerror}", "check the folder's rights"
+                ) from error

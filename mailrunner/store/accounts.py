@@ -1,0 +1,154 @@
+"""Sending identities: their pauses, their sticky stops, and what they have used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from mailrunner.delivery import State
+from mailrunner.hold import Hold, Why
+from mailrunner.quota import Limit, Room, Series, room, tightest
+from mailrunner.store.database import Database
+from mailrunner.store.schema import accounts, deliveries
+from mailrunner.store.usage import UsageLog, account_scope
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRecord:
+    """What the ledger knows of one sending identity."""
+
+    no: int
+    identity: str
+    paused_until: datetime | None
+    pause_reason: str
+    stop_reason: str
+    stop_digest: str
+
+
+class Accounts:
+    """The sending identities in one ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, identity: str) -> AccountRecord | None:
+        """The record of an identity, None before its first use."""
+        with self._database.read() as connection:
+            return _find(connection, identity)
+
+    def ensure(self, identity: str) -> AccountRecord:
+        """The record of an identity, made if it is new."""
+        with self._database.write() as connection:
+            return ensure_account(connection, self._database, identity)
+
+    def stop(self, no: int, *, reason: str, digest: str) -> None:
+        """Do not use these credentials again until they change or a person says so."""
+        self._set(no, stop_reason=reason, stop_digest=digest)
+
+    def clear_stop(self, no: int) -> None:
+        self._set(no, stop_reason="", stop_digest="")
+
+    def pause(self, no: int, *, until: datetime | None, reason: str) -> None:
+        """Send nothing through this account before `until`; None lifts the pause."""
+        self._set(no, paused_until=until, pause_reason=reason)
+
+    def rooms(self, identity: str, *, limits: Sequence[Limit], reserve: int, zone: ZoneInfo) -> list[Room]:
+        """What each limit leaves now; an identity that was never used has used nothing."""
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+            found = _find(connection, identity)
+            log = UsageLog(connection, account_scope(found.no if found else 0))
+            return [room(limit, log, reserve=reserve, zone=zone, now=now) for limit in limits]
+
+    def history(self, identity: str, *, longest: timedelta) -> list[tuple[datetime, int]]:
+        """When slots were used in the last `longest`, for the forecast."""
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+            found = _find(connection, identity)
+            if found is None:
+                return []
+            return UsageLog(connection, account_scope(found.no)).history(Series.ANSWERS, now - longest)
+
+    def begin_test(
+        self, no: int, *, token: int, limits: Sequence[Limit], reserve: int, zone: ZoneInfo
+    ) -> Hold | None:
+        """Hold one slot for a test message, as a delivery of no campaign; None if it may go.
+
+        Should the process die now, the run's successor counts the slot as used.
+        """
+        with self._database.write() as connection:
+            self._database.hold_account(connection, no)
+            now = self._database.now(connection)
+            account = connection.execute(select(accounts).where(accounts.c.no == no)).one()
+            if account.paused_until is not None and account.paused_until > now:
+                return Hold(Why.ACCOUNT_PAUSED, account.paused_until, account.pause_reason)
+            log = UsageLog(connection, account_scope(no))
+            log.mend(now)
+            rooms = [room(limit, log, reserve=reserve, zone=zone, now=now) for limit in limits]
+            left, next_slot_at = tightest(rooms)
+            if left == 0:
+                return Hold(Why.QUOTA, next_slot_at)
+            log.add(Series.STARTS, now)
+            connection.execute(insert(deliveries).values(_test_delivery(no, token, now)))
+            return None
+
+    def end_test(self, no: int, *, token: int, answered: bool) -> None:
+        """Use the slot of a test message, or give it back where nothing was offered."""
+        with self._database.write() as connection:
+            self._database.hold_account(connection, no)
+            gone = connection.execute(delete(deliveries).where(deliveries.c.id == -token)).rowcount
+            if gone and answered:
+                UsageLog(connection, account_scope(no)).add(Series.ANSWERS, self._database.now(connection))
+
+    def forget_old_usage(self, no: int) -> None:
+        """Delete what no window can reach any more."""
+        with self._database.write() as connection:
+            UsageLog(connection, account_scope(no)).forget_old(self._database.now(connection))
+
+    def _set(self, no: int, **values: object) -> None:
+        with self._database.write() as connection:
+            connection.execute(update(accounts).where(accounts.c.no == no).values(**values))
+
+
+def ensure_account(connection: Connection, database: Database, identity: str) -> AccountRecord:
+    """Find or make the record of `identity` inside the caller's transaction."""
+    if found := _find(connection, identity):
+        return found
+    database.hold_everything(connection)
+    if found := _find(connection, identity):
+        return found
+    connection.execute(insert(accounts).values(identity=identity))
+    made = _find(connection, identity)
+    assert made is not None  # noqa: S101 - inserted by this very transaction
+    return made
+
+
+def _test_delivery(account_no: int, token: int, now: datetime) -> dict[str, object]:
+    return {
+        "id": -token,
+        "campaign_no": 0,
+        "row": 0,
+        "state": State.SENDING,
+        "reason": "test message",
+        "not_before": now,
+        "token": token,
+        "account_no": account_no,
+    }
+
+
+def _find(connection: Connection, identity: str) -> AccountRecord | None:
+    row = connection.execute(
+        select(
+            accounts.c.no,
+            accounts.c.identity,
+            accounts.c.paused_until,
+            accounts.c.pause_reason,
+            accounts.c.stop_reason,
+            accounts.c.stop_digest,
+        ).where(accounts.c.identity == identity)
+    ).first()
+    return AccountRecord(*row) if row else None

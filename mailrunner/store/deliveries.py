@@ -1,0 +1,461 @@
+"""Claiming, sending, recording: the statements that keep the promises of `docs/states.md`.
+
+Every change of a claimed delivery matches its id *and* its token, and says so when it matched
+nothing: the claim was lost, and nothing is overwritten.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Select, func, select, update
+
+from mailrunner.breaker import Mark, remember
+from mailrunner.delivery import IN_FLIGHT, Counts, State
+from mailrunner.hold import Hold, Why
+from mailrunner.outcome import Outcome
+from mailrunner.quota import Limit, Room, Series, room, tightest
+from mailrunner.settlement import Settlement
+from mailrunner.store.database import Database
+from mailrunner.store.runs import close_run, open_runs, run_lock, tokens_of
+from mailrunner.store.schema import CAMPAIGN_SHIFT, accounts, campaigns, deliveries, recipients
+from mailrunner.store.suppressions import entries_of, suppress
+from mailrunner.store.usage import UsageLog, account_scope, campaign_scope
+from mailrunner.suppression import Reason, governing
+
+_TURN = (deliveries.c.not_before, deliveries.c.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a claim must respect; fixed for a run.
+
+    `limits` are the account's, `pace` the campaign's own; `reserve` and `zone` the account's.
+    `content_digest` is of what this run renders: where another process
+    accepted other content, nothing is claimed.
+    """
+
+    campaign_no: int
+    account_no: int
+    lists: Collection[str]
+    transactional: bool
+    limits: Sequence[Limit]
+    pace: Sequence[Limit]
+    reserve: int
+    zone: ZoneInfo
+    content_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One claimed delivery with its row's data."""
+
+    id: int
+    token: int
+    row: int
+    key: str
+    address: str
+    values: tuple[str, ...]
+    attempts: int
+    waited: timedelta
+
+
+class Go(StrEnum):
+    """The ledger's last word before a message goes on the wire."""
+
+    GO = "go"
+    LOST = "lost"  # the claim is no longer ours
+    SUPPRESSED = "suppressed"
+    HELD = "held"  # paused, cancelled or stopped meanwhile; the delivery is queued again
+
+
+class Deliveries:
+    """The deliveries of all campaigns in one ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, terms: Terms, *, token: int, most: int) -> list[Delivery] | Hold:
+        """Reserve up to `most` deliveries and their quota slots, or say why there are none."""
+        with self._database.write() as connection:
+            self._database.hold_account(connection, terms.account_no)
+            now = self._database.now(connection)
+            if hold := _obstacle(connection, terms, now):
+                return hold
+            left, next_slot_at = _room(connection, terms, now)
+            if left is not None and left <= 0:
+                return _waiting(connection, terms, now) or Hold(Why.QUOTA, next_slot_at)
+            number = most if left is None else min(most, left)
+            return _take(connection, terms, token, number, now)
+
+    def begin_sending(self, delivery: Delivery, terms: Terms) -> Go:
+        """Make `sending` durable; from here on the server may accept the message."""
+        with self._database.write() as connection:
+            self._database.hold_account(connection, terms.account_no)
+            now = self._database.now(connection)
+            if _obstacle(connection, terms, now):
+                return Go.HELD if _put_back(connection, [delivery]) else Go.LOST
+            if _suppress_claimed(connection, terms, [(delivery.id, delivery.key)], delivery.token, now):
+                return Go.SUPPRESSED
+            changed = connection.execute(
+                _claimed(delivery).values(
+                    state=State.SENDING, attempts=deliveries.c.attempts + 1, last_attempt_at=now
+                )
+            )
+            if changed.rowcount == 0:
+                return Go.LOST
+            for log in _logs(connection, terms):
+                log.add(Series.STARTS, now)
+            return Go.GO
+
+    def record(self, delivery: Delivery, terms: Terms, settlement: Settlement) -> bool:
+        """Record what came of it; False if the claim was lost and nothing was recorded.
+
+        A definite answer is evidence: it also moves `in_doubt` on, if it belongs to the same try.
+        """
+        with self._database.write() as connection:
+            self._database.hold_account(connection, terms.account_no)
+            now = self._database.now(connection)
+            was = connection.execute(
+                select(deliveries.c.state).where(
+                    deliveries.c.id == delivery.id, deliveries.c.token == delivery.token
+                )
+            ).scalar()
+            if was not in (State.SENDING, State.IN_DOUBT):
+                return False
+            connection.execute(
+                update(deliveries)
+                .where(deliveries.c.id == delivery.id, deliveries.c.token == delivery.token)
+                .values(_settled(settlement, now))
+            )
+            if was == State.SENDING and settlement.answered:
+                for log in _logs(connection, terms):
+                    log.add(Series.ANSWERS, now)
+            _beyond_the_row(connection, delivery, terms, settlement, now)
+            return True
+
+    def fail_unrenderable(self, delivery: Delivery, reason: str) -> bool:
+        """Record that a claimed row cannot become a message; its slot comes back."""
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            changed = connection.execute(
+                _claimed(delivery).values(
+                    state=State.FAILED, reason=reason, finished_at=now, token=None, account_no=None
+                )
+            )
+            if changed.rowcount:
+                _note_answer(connection, delivery.id >> CAMPAIGN_SHIFT, Mark.FAILED)
+            return bool(changed.rowcount)
+
+    def release(self, claimed: Iterable[Delivery]) -> int:
+        """Put claimed deliveries back; their slots were never used.  Says how many were still ours."""
+        with self._database.write() as connection:
+            return _put_back(connection, claimed)
+
+    def take_over(self, *, own_run: int | None = None) -> int:
+        """End the runs that are gone and free what they held; say how many became in doubt."""
+        with self._database.read() as connection:
+            found = [run for run in open_runs(connection) if run.no != own_run]
+        return sum(self._end_if_gone(run.no, run.leased_until) for run in found)
+
+    def counts(self, campaign_no: int) -> Counts:
+        """How many deliveries of a campaign stand where."""
+        with self._database.read() as connection:
+            return counts(connection, campaign_no)
+
+    def rooms(self, terms: Terms) -> list[Room]:
+        """What each of the account's limits leaves now."""
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+            log = UsageLog(connection, account_scope(terms.account_no))
+            return [room(i, log, reserve=terms.reserve, zone=terms.zone, now=now) for i in terms.limits]
+
+    def _end_if_gone(self, run_no: int, leased_until: datetime) -> int:
+        lock = run_lock(self._database, run_no)
+        gone = lock.acquire()
+        try:
+            with self._database.write() as connection:
+                now = self._database.now(connection)
+                if not gone and now < leased_until:
+                    return 0
+                doubtful = _free(connection, run_no, now)
+                if gone:  # a suspended run still lives: only its claims are taken
+                    close_run(connection, run_no, now)
+                return doubtful
+        finally:
+            if gone:
+                lock.release()
+
+
+def counts(connection: Connection, campaign_no: int) -> Counts:
+    """The numbers by state, read from the index that also gives the turns."""
+    rows = connection.execute(
+        select(deliveries.c.state, func.count())
+        .where(deliveries.c.campaign_no == campaign_no)
+        .group_by(deliveries.c.state)
+    )
+    return Counts.of({row[0]: row[1] for row in rows})
+
+
+def _obstacle(connection: Connection, terms: Terms, now: datetime) -> Hold | None:
+    """What a person or an answer has put in the way since the run began."""
+    row = connection.execute(
+        select(
+            campaigns.c.phase,
+            campaigns.c.reason,
+            campaigns.c.content_digest,
+            accounts.c.paused_until,
+            accounts.c.pause_reason,
+            accounts.c.stop_reason,
+        )
+        .join(accounts, accounts.c.no == terms.account_no)
+        .where(campaigns.c.no == terms.campaign_no)
+    ).one()
+    if row.phase in _PHASE_HOLDS:
+        return Hold(_PHASE_HOLDS[row.phase], None, row.reason)
+    if row.content_digest != terms.content_digest:
+        return Hold(Why.DRIFT, None, "another process accepted changes to this campaign")
+    if row.stop_reason:
+        return Hold(Why.CREDENTIALS, None, row.stop_reason)
+    if row.paused_until is not None and row.paused_until > now:
+        return Hold(Why.ACCOUNT_PAUSED, row.paused_until, row.pause_reason)
+    return None
+
+
+_PHASE_HOLDS = {"paused": Why.PAUSED, "cancelled": Why.CANCELLED, "stopped": Why.STOPPED}
+
+
+def _logs(connection: Connection, terms: Terms) -> list[UsageLog]:
+    logs = [UsageLog(connection, account_scope(terms.account_no))]
+    if terms.pace:
+        logs.append(UsageLog(connection, campaign_scope(terms.campaign_no)))
+    return logs
+
+
+def _room(connection: Connection, terms: Terms, now: datetime) -> tuple[int | None, datetime | None]:
+    rooms = []
+    for log, limits, reserve in zip(
+        _logs(connection, terms), (terms.limits, terms.pace), (terms.reserve, 0), strict=False
+    ):
+        log.mend(now)
+        rooms += [room(limit, log, reserve=reserve, zone=terms.zone, now=now) for limit in limits]
+    return tightest(rooms)
+
+
+def _take(
+    connection: Connection, terms: Terms, token: int, number: int, now: datetime
+) -> list[Delivery] | Hold:
+    """Claim the first `number` whose turn it is, passing over those who said no."""
+    while True:
+        rows = connection.execute(_turn(terms, now).limit(number)).all()
+        if not rows:
+            return _waiting(connection, terms, now) or Hold(Why.DONE)
+        out = _suppressed(connection, terms, [(row.id, row.key) for row in rows])
+        if out:
+            _mark_suppressed(connection, out, now, token=None)
+        taken = [row for row in rows if row.id not in out]
+        if taken:
+            break
+    connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id.in_([row.id for row in taken]), deliveries.c.state == State.QUEUED)
+        .values(state=State.CLAIMED, token=token, account_no=terms.account_no)
+    )
+    return [_delivery(row, token) for row in taken]
+
+
+def _turn(terms: Terms, now: datetime) -> Select[Any]:
+    return (
+        select(
+            deliveries.c.id,
+            deliveries.c.row,
+            deliveries.c.key,
+            deliveries.c.attempts,
+            deliveries.c.waited,
+            recipients.c.address,
+            recipients.c.data,
+        )
+        .join(recipients, recipients.c.id == deliveries.c.id)
+        .where(
+            deliveries.c.campaign_no == terms.campaign_no,
+            deliveries.c.state == State.QUEUED,
+            deliveries.c.not_before <= now,
+        )
+        .order_by(*_TURN)
+    )
+
+
+def _delivery(row: Any, token: int) -> Delivery:
+    waited = timedelta(microseconds=row.waited)
+    values = tuple(json.loads(row.data))
+    return Delivery(row.id, token, row.row, row.key, row.address, values, row.attempts, waited)
+
+
+def _waiting(connection: Connection, terms: Terms, now: datetime) -> Hold | None:
+    """Why nobody's turn has come; None where somebody's has."""
+    mine = deliveries.c.campaign_no == terms.campaign_no
+    first = connection.execute(
+        select(func.min(deliveries.c.not_before)).where(mine, deliveries.c.state == State.QUEUED)
+    ).scalar()
+    if first is not None:
+        return Hold(Why.RETRY, first) if first > now else None
+    flying = select(deliveries.c.id).where(mine, deliveries.c.state.in_(IN_FLIGHT)).limit(1)
+    return Hold(Why.OTHERS) if connection.execute(flying).first() else Hold(Why.DONE)
+
+
+def _claimed(delivery: Delivery):  # type: ignore[no-untyped-def]
+    return update(deliveries).where(
+        deliveries.c.id == delivery.id,
+        deliveries.c.token == delivery.token,
+        deliveries.c.state == State.CLAIMED,
+    )
+
+
+def _put_back(connection: Connection, claimed: Iterable[Delivery]) -> int:
+    freed = 0
+    for delivery in claimed:
+        back = _claimed(delivery).values(state=State.QUEUED, token=None, account_no=None)
+        freed += connection.execute(back).rowcount
+    return freed
+
+
+def _suppressed(
+    connection: Connection, terms: Terms, candidates: Sequence[tuple[int, str]]
+) -> dict[int, str]:
+    """Those of the candidates (id, key) who said no, with the reason."""
+    by_key = entries_of(connection, [key for _, key in candidates])
+    found = {}
+    for number, key in candidates:
+        entry = governing(by_key.get(key, ()), lists=terms.lists, transactional=terms.transactional)
+        if entry is not None:
+            found[number] = str(entry)
+    return found
+
+
+def _mark_suppressed(connection: Connection, out: dict[int, str], now: datetime, token: int | None) -> int:
+    changed = 0
+    for number, reason in out.items():
+        where = deliveries.c.token == token if token else deliveries.c.state == State.QUEUED
+        changed += connection.execute(
+            update(deliveries)
+            .where(deliveries.c.id == number, where)
+            .values(state=State.SUPPRESSED, reason=reason, finished_at=now, token=None, account_no=None)
+        ).rowcount
+    return changed
+
+
+def _suppress_claimed(
+    connection: Connection, terms: Terms, candidates: Sequence[tuple[int, str]], token: int, now: datetime
+) -> bool:
+    return bool(_mark_suppressed(connection, _suppressed(connection, terms, candidates), now, token))
+
+
+def _settled(settlement: Settlement, now: datetime) -> dict[str, Any]:
+    """The columns of a delivery after its answer."""
+    values: dict[str, Any] = {
+        "state": settlement.state,
+        "reason": settlement.reason,
+        **_reply(settlement.outcome),
+    }
+    if settlement.state is State.QUEUED:
+        values |= {
+            "token": None,
+            "account_no": None,
+            "waited": deliveries.c.waited + _micros(settlement.waited),
+        }
+        if settlement.not_before is not None:
+            values["not_before"] = settlement.not_before
+        if not settlement.attempted:
+            values["attempts"] = deliveries.c.attempts - 1
+    elif settlement.state is State.IN_DOUBT:
+        values["account_no"] = None  # the token stays: a late answer is still this try's
+    else:
+        values |= {"token": None, "account_no": None, "finished_at": now}
+    return values
+
+
+def _reply(outcome: Outcome) -> dict[str, Any]:
+    reply = outcome.reply
+    return {
+        "code": reply.code if reply else None,
+        "enhanced_code": reply.enhanced if reply else "",
+        "reply": reply.text if reply else "",
+        "provider_id": outcome.provider_id,
+    }
+
+
+def _micros(span: timedelta) -> int:
+    return span // timedelta(microseconds=1)
+
+
+def _beyond_the_row(
+    connection: Connection, delivery: Delivery, terms: Terms, settlement: Settlement, now: datetime
+) -> None:
+    """Pause the account, stop it or the campaign, suppress the address: in the same transaction."""
+    if settlement.mark is not None:
+        _note_answer(connection, terms.campaign_no, settlement.mark)
+    if settlement.suppress:
+        suppress(connection, [delivery.key], reason=Reason.BOUNCE, source=_source(delivery), now=now)
+    if settlement.pause_account_until is not None:
+        _pause_account(connection, terms.account_no, settlement.pause_account_until, settlement.outcome.reason)
+
+
+def _pause_account(connection: Connection, account_no: int, until: datetime, reason: str) -> None:
+    """Pause the account; a longer pause that stands already stays."""
+    connection.execute(
+        update(accounts)
+        .where(
+            accounts.c.no == account_no,
+            accounts.c.paused_until.is_(None) | (accounts.c.paused_until < until),
+        )
+        .values(paused_until=until, pause_reason=reason)
+    )
+
+
+def _source(delivery: Delivery) -> str:
+    return f"refused by the server (delivery {delivery.id})"
+
+
+def _note_answer(connection: Connection, campaign_no: int, mark: Mark) -> None:
+    mine = campaigns.c.no == campaign_no
+    recent = connection.execute(select(campaigns.c.recent).where(mine)).scalar_one()
+    connection.execute(update(campaigns).where(mine).values(recent=remember(recent, mark)))
+
+
+def _free(connection: Connection, run_no: int, now: datetime) -> int:
+    """Free what run `run_no` held: claims are queued again, what was on the wire is in doubt."""
+    first, last = tokens_of(run_no)
+    mine = deliveries.c.token.between(first, last)
+    connection.execute(
+        update(deliveries)
+        .where(mine, deliveries.c.state == State.CLAIMED)
+        .values(state=State.QUEUED, token=None, account_no=None)
+    )
+    wire = connection.execute(
+        select(deliveries.c.id, deliveries.c.account_no, deliveries.c.campaign_no).where(
+            mine, deliveries.c.state == State.SENDING
+        )
+    ).all()
+    connection.execute(
+        update(deliveries)
+        .where(mine, deliveries.c.state == State.SENDING)
+        .values(
+            state=State.IN_DOUBT,
+            reason="the run ended before the server's answer was recorded",
+            account_no=None,
+        )
+    )
+    slots: dict[str, int] = defaultdict(int)
+    for row in wire:
+        slots[account_scope(row.account_no)] += 1
+        slots[campaign_scope(row.campaign_no)] += 1
+    for scope, number in slots.items():
+        UsageLog(connection, scope).add(Series.ANSWERS, now, number)
+    return len(wire)

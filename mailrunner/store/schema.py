@@ -1,0 +1,269 @@
+"""The tables of the ledger.
+
+A delivery's `id` is its campaign's number times 2**40 plus its place in the list, so that one
+integer names it everywhere (tokens, Message-IDs) and a campaign's rows lie side by side.  What a
+row said (`recipients`) is apart from what became of it (`deliveries`): the first is read once, the
+second is narrow and written often.
+
+Instants are whole microseconds since 1970 in UTC: exact, sortable, the same in every database.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+REVISION = "0001"  # the newest migration; opening an older ledger upgrades it
+
+CAMPAIGN_SHIFT = 40
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_micros(moment: datetime) -> int:
+    """An aware instant as whole microseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_micros(micros: int) -> datetime:
+    """The other way round, in UTC."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, stored as microseconds."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        return None if value is None else to_micros(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else from_micros(value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Big = BigInteger().with_variant(Integer, "sqlite")  # SQLite wants INTEGER for its row id
+_IN_FLIGHT = text("state IN ('claimed', 'sending')")
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("run_counter", BigInteger, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("no", _Big, primary_key=True),
+    Column("value", String(128), nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("no", _Big, primary_key=True),
+    Column("identity", String(320), nullable=False, unique=True),
+    Column("paused_until", Instant),
+    Column("pause_reason", Text, nullable=False, server_default=""),
+    Column("stop_reason", Text, nullable=False, server_default=""),
+    Column("stop_digest", String(64), nullable=False, server_default=""),
+)
+
+# A running total per scope ("account:3", "campaign:7") and series: what a window used is the newest
+# total less the total at its horizon, two index look-ups however much was sent.
+usage = Table(
+    "usage",
+    metadata,
+    Column("scope", String(32), primary_key=True),
+    Column("series", String(8), primary_key=True),
+    Column("total", BigInteger, primary_key=True),
+    Column("stamp", Instant, nullable=False),
+    UniqueConstraint("scope", "series", "stamp"),
+)
+
+campaigns = Table(
+    "campaigns",
+    metadata,
+    Column("no", _Big, primary_key=True),
+    Column("id", String(200), nullable=False, unique=True),
+    Column("file", Text, nullable=False),
+    Column("account_no", BigInteger, ForeignKey("accounts.no"), nullable=False),
+    Column("account_name", Text, nullable=False),
+    Column("list_key", Text, nullable=False),
+    Column("list_name", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("content", Text, nullable=False),  # JSON: a digest for each part, to say which one changed
+    Column("content_digest", String(64), nullable=False),
+    Column("message_digest", String(64), nullable=False),  # the message alone: tells a twin by another name
+    Column("loading_run", BigInteger),  # who is writing the snapshot while the phase is "loading"
+    Column("list_mark", Text, nullable=False),  # JSON: how the list looked when it was read last
+    Column("columns", Text, nullable=False),  # JSON: the list's columns
+    Column("sources", Text, nullable=False),  # JSON: email and name column, defaults, types
+    Column("message_domain", Text, nullable=False),
+    Column("recent", String(100), nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("stop_digest", String(64), nullable=False, server_default=""),
+    Column("resume_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+)
+
+recipients = Table(
+    "recipients",
+    metadata,
+    Column("id", _Big, primary_key=True, autoincrement=False),
+    Column("address", Text, nullable=False),
+    Column("data", Text, nullable=False),  # JSON: the row's cells, as they were
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", _Big, primary_key=True, autoincrement=False),
+    Column("campaign_no", BigInteger, nullable=False),
+    Column("row", BigInteger, nullable=False),
+    Column("key", Text),  # none for invalid and duplicate rows, so that a key stands once a campaign
+    Column("state", String(12), nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("not_before", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("waited", BigInteger, nullable=False, server_default="0"),  # microseconds
+    Column("token", BigInteger),
+    Column("account_no", BigInteger),
+    Column("code", Integer),
+    Column("enhanced_code", String(16), nullable=False, server_default=""),
+    Column("reply", Text, nullable=False, server_default=""),
+    Column("provider_id", Text, nullable=False, server_default=""),
+    Column("last_attempt_at", Instant),
+    Column("finished_at", Instant),
+    UniqueConstraint("campaign_no", "key"),
+)
+Index(
+    "ix_deliveries_turn",
+    deliveries.c.campaign_no,
+    deliveries.c.state,
+    deliveries.c.not_before,
+    deliveries.c.id,
+)
+Index(
+    "ix_deliveries_in_flight",
+    deliveries.c.account_no,
+    deliveries.c.campaign_no,
+    deliveries.c.state,
+    sqlite_where=_IN_FLIGHT,
+    postgresql_where=_IN_FLIGHT,
+)
+Index(
+    "ix_deliveries_token",
+    deliveries.c.token,
+    sqlite_where=_IN_FLIGHT,
+    postgresql_where=_IN_FLIGHT,
+)
+
+# Where a changed list is read to before it is compared with the snapshot; empty otherwise.
+incoming = Table(
+    "incoming",
+    metadata,
+    Column("campaign_no", BigInteger, primary_key=True),
+    Column("row", BigInteger, primary_key=True),
+    Column("key", Text),
+    Column("reason", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    UniqueConstraint("campaign_no", "key"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("no", _Big, primary_key=True),
+    Column("campaign_no", BigInteger, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("leased_until", Instant, nullable=False),
+    Column("ended_at", Instant),
+    sqlite_autoincrement=True,  # a run's number is part of its tokens and is never used again
+)
+Index(
+    "ix_runs_open",
+    runs.c.ended_at,
+    sqlite_where=runs.c.ended_at.is_(None),
+    postgresql_where=runs.c.ended_at.is_(None),
+)
+
+lists = Table(
+    "lists",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("first_used_at", Instant, nullable=False),
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("no", _Big, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("list_key", Text, nullable=False, server_default=""),
+    Column("reason", String(12), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("import_no", BigInteger),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("key", "list_key", "reason"),
+)
+Index("ix_suppressions_import", suppressions.c.import_no)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("no", _Big, primary_key=True),
+    Column("file", Text, nullable=False),
+    Column("list_key", Text, nullable=False),
+    Column("reason", String(12), nullable=False),
+    Column("added", BigInteger, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("removed_at", Instant),
+    sqlite_autoincrement=True,
+)
+
+# The proof that a person was taken off the table for a reason.
+consents = Table(
+    "consents",
+    metadata,
+    Column("no", _Big, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("list_key", Text, nullable=False),
+    Column("reason", String(12), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)

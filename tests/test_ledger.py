@@ -1,0 +1,356 @@
+"""The contract of the ledger; every test runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from mailrunner.breaker import Mark
+from mailrunner.delivery import Counts, State
+from mailrunner.hold import Hold, Why
+from mailrunner.outcome import Kind, Outcome, Scope
+from mailrunner.quota import Limit
+from mailrunner.settlement import Settlement
+from mailrunner.store import CampaignRecord, Delivery, Go, Ledger, Line, Phase, Run, Terms
+from mailrunner.suppression import Reason
+from tests.clocks import TurnedClock
+
+SENT = Settlement(outcome=Outcome(Kind.SENT, Scope.RECIPIENT, ""), state=State.SENT, mark=Mark.SENT)
+DOUBT = Settlement(
+    outcome=Outcome(Kind.IN_DOUBT, Scope.RECIPIENT, "the line was cut"), state=State.IN_DOUBT, reason="cut"
+)
+
+
+def load(ledger: Ledger, keys: list[str], campaign_id: str = "spring") -> CampaignRecord:
+    """Write a snapshot of these keys and begin the campaign."""
+    account = ledger.accounts.ensure("gmail/ana@gmail.com")
+    campaign = ledger.snapshots.begin(
+        {
+            "id": campaign_id,
+            "file": f"campaigns/{campaign_id}.toml",
+            "account_no": account.no,
+            "account_name": "gmail",
+            "list_key": "club news",
+            "list_name": "Club news",
+            "kind": "bulk",
+            "content": "{}",
+            "content_digest": "c1",
+            "message_digest": "m1",
+            "list_mark": "{}",
+            "columns": '["email"]',
+            "sources": "{}",
+            "message_domain": "gmail.com",
+        }
+    )
+    assert campaign is not None
+    lines = [Line(n, key, "", key, (key,)) for n, key in enumerate(keys, 2)]
+    ledger.snapshots.add(campaign.no, 0, lines)
+    ledger.snapshots.finish(campaign.no)
+    ledger.campaigns.begin(campaign.no)
+    return campaign
+
+
+def terms(campaign: CampaignRecord, *limits: str, pace: str = "") -> Terms:
+    return Terms(
+        campaign_no=campaign.no,
+        account_no=campaign.account_no,
+        lists=frozenset({"club news"}),
+        transactional=False,
+        limits=[Limit.parse(text) for text in limits],
+        pace=[Limit.parse(pace)] if pace else [],
+        reserve=0,
+        zone=ZoneInfo("UTC"),
+        content_digest="c1",
+    )
+
+
+def claim(ledger: Ledger, at: Terms, token: int, most: int = 10) -> list[Delivery]:
+    found = ledger.deliveries.claim(at, token=token, most=most)
+    assert isinstance(found, list), found
+    return found
+
+
+def hold(ledger: Ledger, at: Terms, token: int = 1) -> Hold:
+    found = ledger.deliveries.claim(at, token=token, most=10)
+    assert isinstance(found, Hold), found
+    return found
+
+
+def send(ledger: Ledger, at: Terms, delivery: Delivery, settlement: Settlement = SENT) -> None:
+    assert ledger.deliveries.begin_sending(delivery, at) is Go.GO
+    assert ledger.deliveries.record(delivery, at, settlement)
+
+
+def test_a_delivery_goes_from_queued_to_sent(ledger: Ledger) -> None:
+    campaign = load(ledger, ["a@example.org", "b@example.org"])
+    at = terms(campaign)
+    for delivery in claim(ledger, at, token=1):
+        send(ledger, at, delivery)
+    assert ledger.deliveries.counts(campaign.no) == Counts(sent=2)
+    assert hold(ledger, at).why is Why.DONE
+    assert ledger.campaigns.finish(campaign.no) == Counts(sent=2)
+    found = ledger.campaigns.find("spring")
+    assert found is not None and found.phase is Phase.FINISHED
+
+
+def test_a_second_row_with_the_same_key_is_skipped_within_and_across_chunks(ledger: Ledger) -> None:
+    campaign = load(ledger, ["a@example.org", "b@example.org", "a@example.org"])
+    again = [Line(9, "b@example.org", "", "B@example.org", ("x",)), Line(10, "c@example.org", "", "c", ("y",))]
+    ledger.snapshots.add(campaign.no, 3, again)
+    assert ledger.deliveries.counts(campaign.no) == Counts(queued=3, skipped=2)
+
+
+def test_a_row_with_a_problem_is_skipped_with_its_reason_and_blocks_nobody(ledger: Ledger) -> None:
+    campaign = load(ledger, ["a@example.org"])
+    bad = [Line(7, None, "the address is empty", "", ("",)), Line(8, None, "the address is empty", "", ("",))]
+    ledger.snapshots.add(campaign.no, 1, bad)
+    assert ledger.deliveries.counts(campaign.no) == Counts(queued=1, skipped=2)
+
+
+def test_two_claims_never_hold_the_same_delivery(ledger: Ledger) -> None:
+    campaign = load(ledger, [f"{n}@example.org" for n in range(30)])
+    at = terms(campaign)
+    held = [d.id for token in range(1, 4) for d in claim(ledger, at, token=token)]
+    assert len(set(held)) == 30
+    assert hold(ledger, at, token=9).why is Why.OTHERS
+
+
+def test_a_claim_reserves_its_slots_and_a_release_gives_them_back(ledger: Ledger) -> None:
+    campaign = load(ledger, [f"{n}@example.org" for n in range(10)])
+    at = terms(campaign, "4/24h")
+    held = claim(ledger, at, token=1)
+    assert len(held) == 4
+    assert hold(ledger, at).why is Why.QUOTA
+    assert ledger.deliveries.release(held) == 4
+    assert len(claim(ledger, at, token=2)) == 4
+
+
+def test_two_campaigns_share_the_cap_of_one_account(ledger: Ledger) -> None:
+    one = terms(load(ledger, ["a@example.org", "b@example.org"], "one"), "3/24h")
+    two = terms(load(ledger, ["c@example.org", "d@example.org"], "two"), "3/24h")
+    for delivery in claim(ledger, one, token=1):
+        send(ledger, one, delivery)
+    assert len(claim(ledger, two, token=2)) == 1
+
+
+def test_a_used_slot_is_back_exactly_a_window_after_its_answer(ledger: Ledger, clock: TurnedClock) -> None:
+    campaign = load(ledger, ["a@example.org", "b@example.org"])
+    at = terms(campaign, "1/24h")
+    (first,) = claim(ledger, at, token=1)
+    assert ledger.deliveries.begin_sending(first, at) is Go.GO
+    clock.turn(timedelta(minutes=5))  # the server takes its time
+    assert ledger.deliveries.record(first, at, SENT)
+    waiting = hold(ledger, at)
+    assert (waiting.why, waiting.until) == (Why.QUOTA, clock.now() + timedelta(hours=24))
+    clock.turn(timedelta(hours=24) - timedelta(microseconds=1))
+    assert hold(ledger, at).why is Why.QUOTA
+    clock.turn(timedelta(microseconds=1))
+    assert len(claim(ledger, at, token=3)) == 1
+
+
+def test_a_clock_that_was_set_back_opens_nothing_and_does_not_block_for_ever(
+    ledger: Ledger, clock: TurnedClock
+) -> None:
+    campaign = load(ledger, ["a@example.org", "b@example.org"])
+    at = terms(campaign, "1/24h")
+    send(ledger, at, claim(ledger, at, token=1)[0])
+    clock.turn(timedelta(days=-3))
+    assert hold(ledger, at).until == clock.now() + timedelta(hours=24)
+    clock.turn(timedelta(hours=24))
+    assert len(claim(ledger, at, token=2)) == 1
+
+
+def test_the_pace_of_a_campaign_counts_starts(ledger: Ledger, clock: TurnedClock) -> None:
+    campaign = load(ledger, [f"{n}@example.org" for n in range(5)])
+    at = terms(campaign, pace="2/second")
+    held = claim(ledger, at, token=1)
+    assert len(held) == 2
+    for delivery in held:
+        assert ledger.deliveries.begin_sending(delivery, at) is Go.GO
+    assert hold(ledger, at).until == clock.now() + timedelta(seconds=1)
+    clock.turn(timedelta(seconds=1))
+    assert len(claim(ledger, at, token=2)) == 2  # although the first two have no answer yet
+
+
+def test_someone_suppressed_before_the_turn_is_passed_over(ledger: Ledger) -> None:
+    campaign = load(ledger, ["a@example.org", "b@example.org"])
+    ledger.suppressions.add(["a@example.org"], reason=Reason.UNSUBSCRIBE, source="test")
+    assert [d.key for d in claim(ledger, terms(campaign), token=1)] == ["b@example.org"]
+    assert ledger.deliveries.counts(campaign.no) == Counts(in_flight=1, suppressed=1)
+
+
+def test_someone_suppressed_after_the_claim_gets_nothing(ledger: Ledger) -> None:
+    campaign = load(ledger, ["a@example.org"])
+    (held,) = claim(ledger, terms(campaign), token=1)
+    ledger.suppressions.add(["a@example.org"], reason=Reason.UNSUBSCRIBE, source="t", list_key="club news")
+    assert ledger.deliveries.begin_sending(held, terms(campaign)) is Go.SUPPRESSED
+    assert ledger.deliveries.counts(campaign.no) == Counts(suppressed=1)
+
+
+def test_leaving_another_list_suppresses_nothing_here(ledger: Ledger) -> None:
+    campaign = load(ledger, ["a@example.org"])
+    ledger.suppressions.add(["a@example.org"], reason=Reason.UNSUBSCRIBE, source="t", list_key="offers")
+    assert len(claim(ledger, terms(campaign), token=1)) == 1
+
+
+@pytest.mark.parametrize("phase", [Phase.PAUSED, Phase.CANCELLED])
+def test_a_pause_or_cancel_is_obeyed_before_the_next_sending(ledger: Ledger, phase: Phase) -> None:
+    campaign = load(ledger, ["a@example.org", "b@example.org"])
+    at = terms(campaign)
+    held = claim(ledger, at, token=1, most=1)[0]
+    ledger.campaigns.pause(campaign.no) if phase is Phase.PAUSED else ledger.campaigns.cancel(campaign.no)
+    assert ledger.deliveries.begin_sending(held, at) is Go.HELD
+    assert ledger.deliveries.counts(campaign.no).in_flight == 0
+    assert hold(ledger, at).why in (Why.PAUSED, Why.CANCELLED)
+
+
+def test_a_quota_reply_pauses_the_account_and_fails_nobody(ledger: Ledger, clock: TurnedClock) -> None:
+    campaign = load(ledger, ["a@example.org"])
+    at = terms(campaign)
+    (held,) = claim(ledger, at, token=1)
+    until = clock.now() + timedelta(hours=24)
+    spent = Outcome(Kind.DEFERRED, Scope.ACCOUNT, "Daily user sending limit exceeded", quota=True)
+    send(
+        ledger,
+        at,
+        held,
+        Settlement(outcome=spent, state=State.QUEUED, attempted=False, pause_account_until=until),
+    )
+    assert ledger.deliveries.counts(campaign.no) == Counts(queued=1)
+    waiting = hold(ledger, at)
+    assert (waiting.why, waiting.until) == (Why.ACCOUNT_PAUSED, until)
+    clock.turn(timedelta(hours=24))
+    assert claim(ledger, at, token=2)[0].attempts == 0
+
+
+def test_a_deferred_delivery_waits_for_its_time(ledger: Ledger, clock: TurnedClock) -> None:
+    campaign = load(ledger, ["a@example.org"])
+    at = terms(campaign)
+    later = clock.now() + timedelta(minutes=5)
+    again = Settlement(
+        outcome=Outcome(Kind.DEFERRED, Scope.RECIPIENT, "greylisted"),
+        state=State.QUEUED,
+        not_before=later,
+        waited=timedelta(minutes=5),
+    )
+    send(ledger, at, claim(ledger, at, token=1)[0], again)
+    assert hold(ledger, at) == Hold(Why.RETRY, later)
+    clock.turn(timedelta(minutes=5))
+    (held,) = claim(ledger, at, token=2)
+    assert (held.attempts, held.waited) == (1, timedelta(minutes=5))
+
+
+def test_a_lost_claim_records_nothing(ledger: Ledger) -> None:
+    campaign = load(ledger, ["a@example.org"])
+    at = terms(campaign)
+    (stale,) = claim(ledger, at, token=1)
+    ledger.deliveries.release([stale])
+    (held,) = claim(ledger, at, token=2)
+    assert ledger.deliveries.begin_sending(stale, at) is Go.LOST
+    assert ledger.deliveries.begin_sending(held, at) is Go.GO
+    assert not ledger.deliveries.record(stale, at, SENT)
+    assert ledger.deliveries.record(held, at, SENT)
+
+
+def test_a_late_250_moves_in_doubt_to_sent_for_the_same_try_only(ledger: Ledger) -> None:
+    campaign = load(ledger, ["a@example.org"])
+    at = terms(campaign)
+    (held,) = claim(ledger, at, token=1)
+    send(ledger, at, held, DOUBT)
+    assert ledger.deliveries.counts(campaign.no) == Counts(in_doubt=1)
+    assert not ledger.deliveries.record(
+        Delivery(held.id, 99, held.row, held.key, held.address, held.values, 1, held.waited), at, SENT
+    )
+    assert ledger.deliveries.record(held, at, SENT)
+    assert ledger.deliveries.counts(campaign.no) == Counts(sent=1)
+
+
+def test_a_dead_runs_claims_are_queued_again_and_its_wire_is_in_doubt(ledger: Ledger) -> None:
+    campaign = load(ledger, ["a@example.org", "b@example.org", "c@example.org"])
+    at = terms(campaign, "3/24h")
+    dead = Run.begin(ledger.database, campaign.no)
+    on_wire, *_ = claim(ledger, at, token=dead.next_token())
+    assert ledger.deliveries.begin_sending(on_wire, at) is Go.GO
+    assert ledger.deliveries.take_over() == 0  # its lock is held: it lives
+    dead._lock.release()  # what the operating system does for a killed process
+    assert ledger.deliveries.take_over() == 1
+    assert ledger.deliveries.counts(campaign.no) == Counts(queued=2, in_doubt=1)
+    assert len(claim(ledger, at, token=7)) == 2  # the doubtful one keeps its slot
+
+
+def test_a_suspended_run_loses_its_claims_when_its_lease_is_over(
+    ledger: Ledger, clock: TurnedClock
+) -> None:
+    campaign = load(ledger, ["a@example.org"])
+    at = terms(campaign)
+    suspended = Run.begin(ledger.database, campaign.no)
+    (held,) = claim(ledger, at, token=suspended.next_token())
+    assert ledger.deliveries.begin_sending(held, at) is Go.GO
+    clock.turn(timedelta(hours=1))
+    assert ledger.deliveries.take_over() == 1
+    assert ledger.deliveries.record(held, at, SENT)  # its late 250 arrives
+    assert ledger.deliveries.counts(campaign.no) == Counts(sent=1)
+    suspended.end()
+
+
+def test_a_test_message_uses_a_slot_and_leaves_no_delivery(ledger: Ledger, clock: TurnedClock) -> None:
+    account = ledger.accounts.ensure("gmail/ana@gmail.com")
+    limits = [Limit.parse("1/24h")]
+    facts = {"limits": limits, "reserve": 0, "zone": ZoneInfo("UTC")}
+    assert ledger.accounts.begin_test(account.no, token=1, **facts) is None  # type: ignore[arg-type]
+    ledger.accounts.end_test(account.no, token=1, answered=True)
+    second = ledger.accounts.begin_test(account.no, token=2, **facts)  # type: ignore[arg-type]
+    assert second == Hold(Why.QUOTA, clock.now() + timedelta(hours=24))
+
+
+def test_an_interrupted_snapshot_is_begun_again(ledger: Ledger) -> None:
+    campaign = load(ledger, ["a@example.org", "b@example.org"])
+    reopened = ledger.snapshots.begin({"id": "spring"})
+    assert reopened is not None and reopened.no == campaign.no
+    assert ledger.deliveries.counts(campaign.no) == Counts()
+
+
+def test_drift_is_found_held_back_taken_back_and_refreshed(ledger: Ledger) -> None:
+    campaign = load(ledger, [f"{n}@example.org" for n in range(100)])
+    changed = [Line(n + 2, f"{n}@example.org", "", f"{n}@example.org", (f"{n}@example.org",)) for n in range(97)]
+    changed[5] = Line(7, "5@example.org", "", "5@example.org", ("edited",))
+    changed.append(Line(200, "new@example.org", "", "new@example.org", ("new@example.org",)))
+    ledger.snapshots.clear_incoming(campaign.no)
+    ledger.snapshots.add_incoming(campaign.no, changed)
+    drift = ledger.snapshots.compare(campaign.no)
+    assert (drift.new, drift.edited, drift.left, drift.back, drift.is_alarming) == (1, 1, 3, 0, False)
+    ledger.snapshots.hold_back(campaign.no)
+    assert ledger.deliveries.counts(campaign.no) == Counts(queued=97, skipped=3)
+    ledger.snapshots.refresh(campaign.no)
+    assert ledger.deliveries.counts(campaign.no) == Counts(queued=98, skipped=3)
+    ledger.snapshots.add_incoming(campaign.no, [Line(300, "99@example.org", "", "99@example.org", ("x",))])
+    assert ledger.snapshots.compare(campaign.no).back == 1
+    ledger.snapshots.hold_back(campaign.no)
+    assert ledger.deliveries.counts(campaign.no) == Counts(queued=99, skipped=2)
+
+
+def test_the_same_message_to_some_of_the_same_people_is_a_twin(ledger: Ledger) -> None:
+    load(ledger, ["a@example.org", "b@example.org"], "spring")
+    other = load(ledger, ["b@example.org", "c@example.org"], "spring-2")
+    assert ledger.campaigns.twins(other) == ("spring", 1)
+    apart = load(ledger, ["d@example.org"], "spring-3")
+    assert ledger.campaigns.twins(apart) is None
+
+
+def test_an_import_adds_once_and_can_be_undone(ledger: Ledger) -> None:
+    ledger.suppressions.add(["a@example.org"], reason=Reason.IMPORT, source="by hand")
+    number = ledger.suppressions.begin_import(file="subscribers.csv", list_key="", reason=Reason.IMPORT)
+    assert ledger.suppressions.import_chunk(number, ["a@example.org", "b@example.org"]) == 1
+    assert ledger.suppressions.count() == 2
+    assert ledger.suppressions.remove_import(number) == 1
+    assert [entry.key for entry in ledger.suppressions] == ["a@example.org"]
+    assert ledger.suppressions.remove_import(99) is None
+
+
+def test_every_secret_ever_used_still_verifies(ledger: Ledger) -> None:
+    (first,) = ledger.link_secrets(None)
+    assert ledger.link_secrets(None) == (first,)
+    assert ledger.link_secrets("own") == (b"own", first)
+    assert ledger.link_secrets("other") == (b"other", b"own", first)
