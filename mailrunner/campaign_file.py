@@ -1,0 +1,249 @@
+"""What may stand in a campaign file: its tables, their keys, and what each value must be.
+
+Each value is judged by itself here; `mailrunner.campaign` judges how they fit together and whether
+the files they name are there.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from datetime import date, datetime, time, timedelta
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+
+from mailrunner.config import ListName, url_secrets
+from mailrunner.mailbox import Mailbox, refuse_control_characters
+from mailrunner.quota import Limit
+from mailrunner.schedule import ALWAYS, Schedule, duration
+from mailrunner.toml_file import Table, text_as
+
+Kind = Literal["bulk", "transactional"]
+CellType = Literal["int", "float", "date", "datetime", "bool"]
+
+_ID_FAULT = re.compile(r"[^\w.-]")
+_HEADER_NAME = re.compile(r"[!-9;-~]+")  # ftext, RFC 5322 §2.2
+_OWN_HEADERS = (
+    *("bcc", "cc", "date", "from", "message-id", "mime-version", "precedence", "received", "reply-to"),
+    *("return-path", "sender", "subject", "to", "x-mailrunner-delivery"),
+)
+_OWN_PREFIXES = ("content-", "list-", "resent-")
+_KEY_FOR_HEADER = {"from": "message.from", "reply-to": "message.reply_to", "subject": "message.subject"}
+
+
+def campaign_id(text: str) -> str:
+    """Return `text`; raise ValueError where it cannot be an id."""
+    if not text.strip(".") or _ID_FAULT.search(text):
+        raise ValueError(f'"{text}" is not an id; use letters, digits, "-", "_" and "."')
+    return text
+
+
+def _sender(text: str) -> str:
+    Mailbox.parse(text)
+    return text.strip()
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty; write some text")
+    return text
+
+
+def _encoding(text: str) -> str:
+    try:
+        codecs.lookup(text)
+    except LookupError:
+        raise ValueError(f'"{text}" is not an encoding; write e.g. "utf-8" or "cp1252"') from None
+    return text
+
+
+def _one_character(text: str) -> str:
+    if len(text) != 1 or text in '"\r\n':
+        raise ValueError('must be one character; write e.g. ";" or "\\t"')
+    return text
+
+
+def _header_name(name: str) -> str:
+    if not _HEADER_NAME.fullmatch(name):
+        raise ValueError(f'"{name}" is not the name of a header; use letters, digits and "-" (RFC 5322 §2.2)')
+    if name.casefold() in _OWN_HEADERS or name.casefold().startswith(_OWN_PREFIXES):
+        key = _KEY_FOR_HEADER.get(name.casefold())
+        raise ValueError(f"mailrunner sets {name} itself; " + (f"use {key}" if key else "leave it out"))
+    return name
+
+
+def _constant(value: object) -> object:
+    if not isinstance(value, str | int | float | bool | date | time):
+        raise ValueError("must be one value, not a list or a table; write text, a number or a date")
+    return value
+
+
+def _in_zone(start: datetime) -> datetime:
+    if start.utcoffset() is None:
+        raise ValueError("names no time zone; write e.g. 2026-12-01T08:00:00+02:00")
+    return start
+
+
+def _share(value: object) -> float | None:
+    if value == "off":
+        return None
+    number = value
+    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?\s*%", value.strip()):
+        number = float(value.strip().rstrip("% ")) / 100
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number <= 1:
+        raise ValueError('is not a share; write e.g. "10%", or "off"')
+    return float(number)
+
+
+def _count_per_second(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0001 <= value <= 100_000:
+        raise ValueError("is not a pace; write e.g. 1, 14 or 0.5")
+    return float(value)
+
+
+OneLine = Annotated[str, AfterValidator(refuse_control_characters)]
+Text = Annotated[str, AfterValidator(_not_blank)]
+Duration = Annotated[
+    timedelta,
+    PlainValidator(text_as(duration)),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+\s*[smhd]\s*$", "default": "48h"}),
+]
+Window = Annotated[
+    Schedule,
+    PlainValidator(text_as(Schedule.parse)),
+    WithJsonSchema({"type": "string", "examples": ["Mon-Fri 08:00-20:00 Europe/Bucharest"]}),
+]
+Share = Annotated[
+    float | None, PlainValidator(_share), WithJsonSchema({"type": ["string", "number"], "default": "10%"})
+]
+Pace = Annotated[
+    float, PlainValidator(_count_per_second), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
+]
+Constant = Annotated[Any, AfterValidator(_constant)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+
+
+class MessageSpec(Table):
+    """[message]: who writes what.  Subject, headers and attachments are templates too."""
+
+    from_: Annotated[str, AfterValidator(_sender)] = Field(
+        alias="from", description='The sender: "ana@example.org" or "Ana Pop <ana@example.org>".'
+    )
+    reply_to: Annotated[str, AfterValidator(_sender)] | None = Field(
+        None, description="Where answers go, if not to the sender."
+    )
+    subject: Annotated[OneLine, AfterValidator(_not_blank)] = Field(
+        description="The subject; may use columns, as in {{ first_name }}."
+    )
+    html: Text | None = Field(None, description="The HTML template, a file in templates/.")
+    text: Text | None = Field(
+        None, description="The plain-text template, a file in templates/; by default made from the HTML."
+    )
+    postal_address: str = Field("", description="The sender's postal address, for {{ postal_address }}.")
+    attachments: Annotated[
+        tuple[Annotated[OneLine, AfterValidator(_not_blank)], ...], Field(strict=False)
+    ] = Field(
+        (), description="Files to attach; a path may use columns, as in data/tickets/{{ member_no }}.pdf."
+    )
+    headers: dict[HeaderName, OneLine] = Field(
+        default_factory=dict, description="Further headers; values may use columns."
+    )
+    vars: dict[str, Any] = Field(default_factory=dict, description="Constants for the templates.")
+
+
+class RecipientsSpec(Table):
+    """[recipients]: who gets it, from exactly one of csv, xlsx, parquet and sql."""
+
+    csv: Text | None = Field(None, description="A CSV file.")
+    xlsx: Text | None = Field(None, description="An Excel file.")
+    parquet: Text | None = Field(None, description="A Parquet file.")
+    sql: Text | None = Field(None, description="A query for the database that `database` names.")
+    sheet: Text | None = Field(None, description="The sheet of the Excel file; the first by default.")
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = Field(
+        None, description="The encoding of the CSV file, where it is not UTF-8."
+    )
+    delimiter: Annotated[str, AfterValidator(_one_character)] | None = Field(
+        None, description="What stands between the cells of the CSV file; found out by default."
+    )
+    database: Text | None = Field(
+        None, repr=False, description='The database for `sql`, an SQLAlchemy URL, best as "${VARIABLE}".'
+    )
+    email: Text = Field("email", description="The column with the address.")
+    name: Text | None = Field(None, description="The column with the name shown in To.")
+    defaults: dict[str, Constant] = Field(
+        default_factory=dict,
+        description="By column, what stands in for an empty cell; applied before `types`.",
+    )
+    types: dict[str, CellType] = Field(
+        default_factory=dict, description="By column, what its text is to be read as; text where not named."
+    )
+    where: Text | None = Field(
+        None, description="Which rows are meant, as an expression over the columns: country == 'RO'."
+    )
+
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown."""
+        return url_secrets(self.database or "")
+
+
+class SendSpec(Table):
+    """[send]: when, how fast, and when to stop."""
+
+    start: Annotated[datetime, AfterValidator(_in_zone)] | None = Field(
+        None, description="Not before this time; with a zone, as in 2026-12-01T08:00:00+02:00."
+    )
+    schedule: Window = Field(
+        default_factory=lambda: ALWAYS,
+        alias="window",
+        description='When mail may go out: "Mon-Fri 08:00-20:00 Europe/Bucharest"; always by default.',
+    )
+    per_second: Pace | None = Field(
+        None, description="Recipients a second, at most; 0.5 is one every 2 seconds."
+    )
+    give_up_after: Duration = Field(
+        default_factory=lambda: timedelta(hours=48),
+        description="How long a recipient is tried after the first temporary refusal.",
+    )
+    on_in_doubt: Literal["hold", "resend"] = Field(
+        "hold", description="What to do where the server may or may not have taken the message."
+    )
+    stop_if_failing: Share = Field(
+        default_factory=lambda: 0.10,
+        description='Stop where so many of the last 100 answers are failures; or "off".',
+    )
+
+    @property
+    def limit(self) -> Limit | None:
+        """`per_second` as a window; None where nothing is set."""
+        if self.per_second is None:
+            return None
+        if self.per_second < 1:  # one at a time, evenly spaced
+            return Limit(1, timedelta(seconds=1 / self.per_second))
+        rate = Fraction(self.per_second).limit_denominator(10)
+        return Limit(rate.numerator, timedelta(seconds=rate.denominator))
+
+
+class CampaignTable(Table):
+    """A campaign file."""
+
+    id: Annotated[str, AfterValidator(campaign_id)] | None = Field(
+        None, description="What the campaign is known by; by default the file's name without .toml."
+    )
+    account: str = Field(description="The account of mailrunner.toml that sends it.")
+    list_: Annotated[ListName, AfterValidator(refuse_control_characters)] | None = Field(
+        None,
+        alias="list",
+        description="What people are subscribed to and can unsubscribe from; bulk mail needs one.",
+    )
+    kind: Kind = Field(
+        "bulk", description='"bulk", or "transactional" for what people must get (invoices, tickets).'
+    )
+    message: MessageSpec = Field(
+        description="Who writes what: a table [message] with from, subject and html."
+    )
+    recipients: RecipientsSpec = Field(
+        description='Who gets it: a table [recipients] with e.g. csv = "data/list.csv".'
+    )
+    send: SendSpec = Field(default_factory=SendSpec, description="When, how fast, and when to stop.")
