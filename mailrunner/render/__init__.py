@@ -1,0 +1,18 @@
+"""From a row to the bytes of a message.
+
+    templates.py   Jinja, sandboxed          names.py        which names templates need
+    inline.py      CSS into style attributes text.py         the text part from the HTML
+    attachments.py files as MIME parts       headers.py      header fields, injection-proof
+    message.py     the MIME tree             content.py      what is the same for all rows
+    renderer.py    all of it for one campaign
+
+The rest of the program uses `Renderer`, `Letter` and `Message`.
+"""
+
+from mailrunner.render.content import MessageSpec
+from mailrunner.render.inline import Inliner, PremailerInliner
+from mailrunner.render.message import Letter, Message
+from mailrunner.render.names import RESERVED
+from mailrunner.render.renderer import Renderer
+
+__all__ = ["RESERVED", "Inliner", "Letter", "Message", "MessageSpec", "PremailerInliner", "Renderer"]
