@@ -51,10 +51,13 @@ class UserError(MailrunnerError):
 
 
 class LedgerError(MailrunnerError):
-    """The ledger cannot be trusted or written; `hint` names the next command to type."""
+    """The ledger cannot be trusted or written; `hint` names the next command to type.
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        self.message, self.hint = message, hint
+    `passing` is true where the same statement may succeed a moment later (locked, full).
+    """
+
+    def __init__(self, message: str, hint: str = "", *, passing: bool = False) -> None:
+        self.message, self.hint, self.passing = message, hint, passing
         super().__init__(f"{message} ({hint})" if hint else message)
 
 

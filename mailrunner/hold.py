@@ -8,23 +8,24 @@ from enum import StrEnum
 
 
 class Why(StrEnum):
-    """What holds the rest of a campaign back."""
+    """What holds the rest of a campaign back; where there are several, the first here is told."""
 
-    DONE = "done"  # nothing is left to be sent
-    QUOTA = "quota"
-    WINDOW = "window"
-    START = "start"
-    RETRY = "retry"  # the server asked some recipients to wait
-    ACCOUNT_PAUSED = "account paused"
-    SERVER = "server"  # unreachable or busy
-    LIMIT = "limit"  # --limit
-    OTHERS = "others"  # another process holds what is left
-    PAUSED = "paused"  # by a person
-    CANCELLED = "cancelled"
-    STOPPED = "stopped"  # sticky: sender or content refused, too many failures
     CREDENTIALS = "credentials"  # sticky
+    SETUP = "set-up"  # the server cannot be used as the file says
+    STOPPED = "stopped"  # sticky: sender or content refused, too many failures
+    CANCELLED = "cancelled"
+    PAUSED = "paused"  # by a person
     DRIFT = "drift"  # another process accepted other content
+    SERVER = "server"  # unreachable or busy
     INTERRUPTED = "interrupted"
+    ACCOUNT_PAUSED = "account paused"
+    LIMIT = "limit"  # --limit
+    START = "start"
+    WINDOW = "window"
+    QUOTA = "quota"
+    RETRY = "retry"  # the server asked some recipients to wait
+    OTHERS = "others"  # another process holds what is left
+    DONE = "done"  # nothing is left to be sent
 
 
 @dataclass(frozen=True, slots=True)

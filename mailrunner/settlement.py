@@ -15,14 +15,22 @@ from mailrunner.delivery import State
 from mailrunner.outcome import Kind, Outcome, Scope
 from mailrunner.retry import next_try
 
+# After a lost connection others go first, so that a message that makes a server hang up cannot
+# hold all of them back.
+_BLIP = timedelta(seconds=5)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a campaign and an account wait: the campaign's `give_up_after`, the preset's pauses."""
+    """How long a campaign and an account wait: the campaign's `give_up_after`, the preset's pauses.
+
+    `resend_doubt` is the campaign's `on_in_doubt = "resend"`.
+    """
 
     give_up_after: timedelta
     quota_pause: timedelta
     throttle_pause: timedelta
+    resend_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +66,27 @@ def settle(
     """
     if outcome.kind is Kind.SENT:
         return Settlement(outcome=outcome, state=State.SENT, mark=Mark.SENT)
-    if outcome.kind is Kind.IN_DOUBT:
-        return Settlement(outcome=outcome, state=State.IN_DOUBT, reason=outcome.reason)
-    if outcome.scope is Scope.RECIPIENT:
-        return _concerning_recipient(outcome, attempts, waited, patience, now, random)
+    if outcome.scope is Scope.RECIPIENT or outcome.kind is Kind.IN_DOUBT:
+        may_try_again = outcome.kind is Kind.DEFERRED or (
+            outcome.kind is Kind.IN_DOUBT and patience.resend_doubt
+        )
+        again = (
+            next_try(
+                attempts=attempts,
+                waited=waited,
+                give_up_after=patience.give_up_after,
+                retry_after=outcome.retry_after,
+                now=now,
+                random=random,
+            )
+            if may_try_again
+            else None
+        )
+        return _later(outcome, again, now) if again else _for_good(outcome, attempts)
     return Settlement(
         outcome=outcome,
         state=State.QUEUED,
+        not_before=now + _BLIP if outcome.scope is Scope.CONNECTION else None,
         attempted=False,
         answered=outcome.offered,
         mark=Mark.CONTENT if _is_verdict_on_content(outcome) else None,
@@ -74,34 +96,25 @@ def settle(
     )
 
 
-def _concerning_recipient(
-    outcome: Outcome, attempts: int, waited: timedelta, patience: Patience, now: datetime, random: Random
-) -> Settlement:
-    if outcome.kind is Kind.DEFERRED:
-        again = next_try(
-            attempts=attempts,
-            waited=waited,
-            give_up_after=patience.give_up_after,
-            retry_after=outcome.retry_after,
-            now=now,
-            random=random,
-        )
-        if again is not None:
-            return Settlement(
-                outcome=outcome,
-                state=State.QUEUED,
-                reason=outcome.reason,
-                not_before=again,
-                waited=again - now,
-                answered=outcome.offered,
-            )
-    reason = outcome.reason
-    if outcome.kind is Kind.DEFERRED:
-        reason = f"given up after {attempts} tries: {reason}"
+def _later(outcome: Outcome, again: datetime, now: datetime) -> Settlement:
+    return Settlement(
+        outcome=outcome,
+        state=State.QUEUED,
+        reason=outcome.reason,
+        not_before=again,
+        waited=again - now,
+        answered=outcome.offered,
+    )
+
+
+def _for_good(outcome: Outcome, attempts: int) -> Settlement:
+    if outcome.kind is Kind.IN_DOUBT:
+        return Settlement(outcome=outcome, state=State.IN_DOUBT, reason=outcome.reason)
+    given_up = f"given up after {attempts} tries: " if outcome.kind is Kind.DEFERRED else ""
     return Settlement(
         outcome=outcome,
         state=State.FAILED,
-        reason=reason,
+        reason=given_up + outcome.reason,
         answered=outcome.offered,
         mark=Mark.FAILED,
         suppress=outcome.suppress,

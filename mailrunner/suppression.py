@@ -6,6 +6,7 @@ Pure: the ledger hands in the entries of one key.  An entry without a list holds
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,7 +48,8 @@ class Entry:
 
 def list_key(name: str) -> str:
     """The key of a list: casefolded, blanks and punctuation collapsed to one blank."""
-    return re.sub(r"[\W_]+", " ", name.casefold()).strip()
+    folded = unicodedata.normalize("NFC", name).casefold()
+    return re.sub(r"[\W_]+", " ", folded).strip()
 
 
 def governing(entries: Iterable[Entry], *, lists: Collection[str], transactional: bool) -> Entry | None:

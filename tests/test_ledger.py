@@ -42,7 +42,8 @@ def load(ledger: Ledger, keys: list[str], campaign_id: str = "spring") -> Campai
             "columns": '["email"]',
             "sources": "{}",
             "message_domain": "gmail.com",
-        }
+        },
+        run_no=1,
     )
     assert campaign is not None
     lines = [Line(n, key, "", key, (key,)) for n, key in enumerate(keys, 2)]
@@ -80,7 +81,7 @@ def hold(ledger: Ledger, at: Terms, token: int = 1) -> Hold:
 
 def send(ledger: Ledger, at: Terms, delivery: Delivery, settlement: Settlement = SENT) -> None:
     assert ledger.deliveries.begin_sending(delivery, at) is Go.GO
-    assert ledger.deliveries.record(delivery, at, settlement)
+    assert ledger.deliveries.record(delivery, at, settlement) is not None
 
 
 def test_a_delivery_goes_from_queued_to_sent(ledger: Ledger) -> None:
@@ -250,7 +251,7 @@ def test_a_lost_claim_records_nothing(ledger: Ledger) -> None:
     (held,) = claim(ledger, at, token=2)
     assert ledger.deliveries.begin_sending(stale, at) is Go.LOST
     assert ledger.deliveries.begin_sending(held, at) is Go.GO
-    assert not ledger.deliveries.record(stale, at, SENT)
+    assert ledger.deliveries.record(stale, at, SENT) is None
     assert ledger.deliveries.record(held, at, SENT)
 
 
@@ -260,9 +261,8 @@ def test_a_late_250_moves_in_doubt_to_sent_for_the_same_try_only(ledger: Ledger)
     (held,) = claim(ledger, at, token=1)
     send(ledger, at, held, DOUBT)
     assert ledger.deliveries.counts(campaign.no) == Counts(in_doubt=1)
-    assert not ledger.deliveries.record(
-        Delivery(held.id, 99, held.row, held.key, held.address, held.values, 1, held.waited), at, SENT
-    )
+    other_try = Delivery(held.id, 99, held.row, held.key, held.address, held.values, 1, held.waited)
+    assert ledger.deliveries.record(other_try, at, SENT) is None
     assert ledger.deliveries.record(held, at, SENT)
     assert ledger.deliveries.counts(campaign.no) == Counts(sent=1)
 
@@ -270,7 +270,7 @@ def test_a_late_250_moves_in_doubt_to_sent_for_the_same_try_only(ledger: Ledger)
 def test_a_dead_runs_claims_are_queued_again_and_its_wire_is_in_doubt(ledger: Ledger) -> None:
     campaign = load(ledger, ["a@example.org", "b@example.org", "c@example.org"])
     at = terms(campaign, "3/24h")
-    dead = Run.begin(ledger.database, campaign.no)
+    dead = Run.begin(ledger.database)
     on_wire, *_ = claim(ledger, at, token=dead.next_token())
     assert ledger.deliveries.begin_sending(on_wire, at) is Go.GO
     assert ledger.deliveries.take_over() == 0  # its lock is held: it lives
@@ -285,7 +285,7 @@ def test_a_suspended_run_loses_its_claims_when_its_lease_is_over(
 ) -> None:
     campaign = load(ledger, ["a@example.org"])
     at = terms(campaign)
-    suspended = Run.begin(ledger.database, campaign.no)
+    suspended = Run.begin(ledger.database)
     (held,) = claim(ledger, at, token=suspended.next_token())
     assert ledger.deliveries.begin_sending(held, at) is Go.GO
     clock.turn(timedelta(hours=1))
@@ -307,7 +307,7 @@ def test_a_test_message_uses_a_slot_and_leaves_no_delivery(ledger: Ledger, clock
 
 def test_an_interrupted_snapshot_is_begun_again(ledger: Ledger) -> None:
     campaign = load(ledger, ["a@example.org", "b@example.org"])
-    reopened = ledger.snapshots.begin({"id": "spring"})
+    reopened = ledger.snapshots.begin({"id": "spring"}, run_no=2)
     assert reopened is not None and reopened.no == campaign.no
     assert ledger.deliveries.counts(campaign.no) == Counts()
 

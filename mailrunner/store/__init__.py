@@ -24,7 +24,9 @@ from mailrunner.errors import LedgerError
 from mailrunner.store.accounts import AccountRecord, Accounts
 from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase
 from mailrunner.store.database import Database, open_database
+from mailrunner.store.decisions import Decisions
 from mailrunner.store.deliveries import Deliveries, Delivery, Go, Terms
+from mailrunner.store.reports import Reports
 from mailrunner.store.runs import Run
 from mailrunner.store.schema import ledger, secrets
 from mailrunner.store.snapshot import Drift, Line, Snapshots
@@ -53,6 +55,8 @@ class Ledger:
         self.accounts = Accounts(database)
         self.campaigns = Campaigns(database)
         self.deliveries = Deliveries(database)
+        self.decisions = Decisions(database)
+        self.reports = Reports(database)
         self.snapshots = Snapshots(database)
         self.suppressions = Suppressions(database)
 
@@ -93,6 +97,12 @@ class Ledger:
             mark = _mark(connection)
         if self._witness is not None and mark is not None:
             self._witness.write(mark)
+
+    def beat(self, run: Run) -> None:
+        """Show that `run` lives: renew its lease and count, once a minute."""
+        if run.is_due(self.now()):
+            run.renew()
+            self.count_run()
 
     def link_secrets(self, configured: str | None) -> tuple[bytes, ...]:
         """The secrets that sign links, the one in use first; every one ever used still verifies."""

@@ -135,7 +135,7 @@ class Campaigns:
             now = self._database.now(connection)
             connection.execute(
                 update(campaigns)
-                .where(campaigns.c.no == no, campaigns.c.phase == Phase.BEGUN)
+                .where(campaigns.c.no == no, campaigns.c.phase.in_((Phase.BEGUN, Phase.STOPPED)))
                 .values(phase=Phase.FINISHED, reason="", resume_at=None, finished_at=now)
             )
             return found

@@ -20,7 +20,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.pool import QueuePool
 
 from mailrunner.clock import Clock, SystemClock
@@ -226,7 +232,8 @@ def _spoken(database: Database) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise LedgerError(*_sentence(database, error)) from error
+        sentence, hint = _sentence(database, error)
+        raise LedgerError(sentence, hint, passing=isinstance(error, OperationalError)) from error
     except SQLAlchemyError as error:
         raise LedgerError(f"the ledger does not answer: {error}", "run the command again") from error
 

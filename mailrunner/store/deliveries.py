@@ -21,10 +21,10 @@ from mailrunner.breaker import Mark, remember
 from mailrunner.delivery import IN_FLIGHT, Counts, State
 from mailrunner.hold import Hold, Why
 from mailrunner.outcome import Outcome
-from mailrunner.quota import Limit, Room, Series, room, tightest
+from mailrunner.quota import Limit, Series, room, tightest
 from mailrunner.settlement import Settlement
 from mailrunner.store.database import Database
-from mailrunner.store.runs import close_run, open_runs, run_lock, tokens_of
+from mailrunner.store.runs import close_run, is_alive, open_runs, run_lock, tokens_of
 from mailrunner.store.schema import CAMPAIGN_SHIFT, accounts, campaigns, deliveries, recipients
 from mailrunner.store.suppressions import entries_of, suppress
 from mailrunner.store.usage import UsageLog, account_scope, campaign_scope
@@ -115,8 +115,10 @@ class Deliveries:
                 log.add(Series.STARTS, now)
             return Go.GO
 
-    def record(self, delivery: Delivery, terms: Terms, settlement: Settlement) -> bool:
-        """Record what came of it; False if the claim was lost and nothing was recorded.
+    def record(self, delivery: Delivery, terms: Terms, settlement: Settlement) -> str | None:
+        """Record what came of it; None if the claim was lost and nothing was recorded.
+
+        Returns the campaign's recent answers (see `breaker`).
 
         A definite answer is evidence: it also moves `in_doubt` on, if it belongs to the same try.
         """
@@ -129,7 +131,7 @@ class Deliveries:
                 )
             ).scalar()
             if was not in (State.SENDING, State.IN_DOUBT):
-                return False
+                return None
             connection.execute(
                 update(deliveries)
                 .where(deliveries.c.id == delivery.id, deliveries.c.token == delivery.token)
@@ -139,10 +141,10 @@ class Deliveries:
                 for log in _logs(connection, terms):
                     log.add(Series.ANSWERS, now)
             _beyond_the_row(connection, delivery, terms, settlement, now)
-            return True
+            return _note_answer(connection, terms.campaign_no, settlement.mark)
 
-    def fail_unrenderable(self, delivery: Delivery, reason: str) -> bool:
-        """Record that a claimed row cannot become a message; its slot comes back."""
+    def fail_unrenderable(self, delivery: Delivery, reason: str) -> str | None:
+        """Record that a claimed row cannot become a message; its slot comes back.  Returns as `record`."""
         with self._database.write() as connection:
             now = self._database.now(connection)
             changed = connection.execute(
@@ -150,9 +152,9 @@ class Deliveries:
                     state=State.FAILED, reason=reason, finished_at=now, token=None, account_no=None
                 )
             )
-            if changed.rowcount:
-                _note_answer(connection, delivery.id >> CAMPAIGN_SHIFT, Mark.FAILED)
-            return bool(changed.rowcount)
+            if changed.rowcount == 0:
+                return None
+            return _note_answer(connection, delivery.id >> CAMPAIGN_SHIFT, Mark.FAILED)
 
     def release(self, claimed: Iterable[Delivery]) -> int:
         """Put claimed deliveries back; their slots were never used.  Says how many were still ours."""
@@ -165,17 +167,35 @@ class Deliveries:
             found = [run for run in open_runs(connection) if run.no != own_run]
         return sum(self._end_if_gone(run.no, run.leased_until) for run in found)
 
+    def is_being_run(self, campaign_no: int) -> bool:
+        """Whether a run of this campaign lives: its lock is held, or its lease not over."""
+        with self._database.read() as connection:
+            found = [run for run in open_runs(connection) if run.campaign_no == campaign_no]
+        return any(is_alive(self._database, run.no) for run in found)
+
+    def resend_doubtful(self, campaign_no: int) -> int:
+        """Queue again what is in doubt, as `on_in_doubt = "resend"` says; with the same Message-IDs."""
+        with self._database.write() as connection:
+            return connection.execute(
+                update(deliveries)
+                .where(deliveries.c.campaign_no == campaign_no, deliveries.c.state == State.IN_DOUBT)
+                .values(state=State.QUEUED, token=None, reason="")
+            ).rowcount
+
     def counts(self, campaign_no: int) -> Counts:
         """How many deliveries of a campaign stand where."""
         with self._database.read() as connection:
             return counts(connection, campaign_no)
 
-    def rooms(self, terms: Terms) -> list[Room]:
-        """What each of the account's limits leaves now."""
+    def states_of(self, campaign_no: int, keys: Sequence[str]) -> dict[str, str]:
+        """Where the deliveries of these keys stand; keys that are not in the campaign are left out."""
         with self._database.read() as connection:
-            now = self._database.now(connection)
-            log = UsageLog(connection, account_scope(terms.account_no))
-            return [room(i, log, reserve=terms.reserve, zone=terms.zone, now=now) for i in terms.limits]
+            rows = connection.execute(
+                select(deliveries.c.key, deliveries.c.state).where(
+                    deliveries.c.campaign_no == campaign_no, deliveries.c.key.in_(keys)
+                )
+            )
+            return {row.key: row.state for row in rows}
 
     def _end_if_gone(self, run_no: int, leased_until: datetime) -> int:
         lock = run_lock(self._database, run_no)
@@ -399,12 +419,12 @@ def _beyond_the_row(
     connection: Connection, delivery: Delivery, terms: Terms, settlement: Settlement, now: datetime
 ) -> None:
     """Pause the account, stop it or the campaign, suppress the address: in the same transaction."""
-    if settlement.mark is not None:
-        _note_answer(connection, terms.campaign_no, settlement.mark)
     if settlement.suppress:
         suppress(connection, [delivery.key], reason=Reason.BOUNCE, source=_source(delivery), now=now)
     if settlement.pause_account_until is not None:
-        _pause_account(connection, terms.account_no, settlement.pause_account_until, settlement.outcome.reason)
+        _pause_account(
+            connection, terms.account_no, settlement.pause_account_until, settlement.outcome.reason
+        )
 
 
 def _pause_account(connection: Connection, account_no: int, until: datetime, reason: str) -> None:
@@ -423,10 +443,15 @@ def _source(delivery: Delivery) -> str:
     return f"refused by the server (delivery {delivery.id})"
 
 
-def _note_answer(connection: Connection, campaign_no: int, mark: Mark) -> None:
+def _note_answer(connection: Connection, campaign_no: int, mark: Mark | None) -> str:
+    """Add a mark to the campaign's recent answers and return them."""
     mine = campaigns.c.no == campaign_no
-    recent = connection.execute(select(campaigns.c.recent).where(mine)).scalar_one()
-    connection.execute(update(campaigns).where(mine).values(recent=remember(recent, mark)))
+    recent: str = connection.execute(select(campaigns.c.recent).where(mine)).scalar_one()
+    if mark is None:
+        return recent
+    recent = remember(recent, mark)
+    connection.execute(update(campaigns).where(mine).values(recent=recent))
+    return recent
 
 
 def _free(connection: Connection, run_no: int, now: datetime) -> int:

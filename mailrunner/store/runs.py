@@ -30,6 +30,7 @@ from mailrunner.store.schema import runs
 
 LEASE = timedelta(minutes=20)  # twice the ten minutes that RFC 5321 §4.5.3.2.6 gives the final reply
 TOKEN_SHIFT = 32
+_BEAT = timedelta(minutes=1)
 _LOCK_CLASS = 0x6D73
 
 
@@ -92,6 +93,15 @@ def run_lock(database: Database, run_no: int) -> RunLock:
     return _AdvisoryRunLock(database, run_no)
 
 
+def is_alive(database: Database, run_no: int) -> bool:
+    """Whether somebody holds the lock of run `run_no`."""
+    lock = run_lock(database, run_no)
+    if not lock.acquire():
+        return True
+    lock.release()
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class OpenRun:
     """A run whose end is not recorded."""
@@ -109,14 +119,15 @@ class Run:
         self._database, self._lock = database, lock
         self._count = count(1)
         self._guard = threading.Lock()
+        self._next_beat: datetime | None = None
 
     @classmethod
-    def begin(cls, database: Database, campaign_no: int) -> Run:
+    def begin(cls, database: Database) -> Run:
         """Record that a run begins and take its lock before anyone can see it."""
         with database.write() as connection:
             now = database.now(connection)
             row = {
-                "campaign_no": campaign_no,
+                "campaign_no": 0,
                 "host": socket.gethostname(),
                 "pid": os.getpid(),
                 "started_at": now,
@@ -127,10 +138,22 @@ class Run:
             lock.acquire()
         return cls(database, no, lock)
 
+    def works_on(self, campaign_no: int) -> None:
+        """Say which campaign it runs, for `status`."""
+        with self._database.write() as connection:
+            connection.execute(update(runs).where(runs.c.no == self.no).values(campaign_no=campaign_no))
+
     def next_token(self) -> int:
         """A token that no claim had before."""
         with self._guard:
             return (self.no << TOKEN_SHIFT) + next(self._count)
+
+    def is_due(self, now: datetime) -> bool:
+        """Tell, once a minute, that it is time to renew."""
+        if self._next_beat is not None and now < self._next_beat:
+            return False
+        self._next_beat = now + _BEAT
+        return True
 
     def renew(self) -> None:
         """Say that this run lives."""

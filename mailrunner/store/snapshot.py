@@ -70,7 +70,7 @@ class Snapshots:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, values: Mapping[str, Any]) -> CampaignRecord | None:
+    def begin(self, values: Mapping[str, Any], *, run_no: int) -> CampaignRecord | None:
         """Open a campaign's snapshot (column values of `campaigns`); None if another run is writing it.
 
         What an interrupted run left of it is thrown away first.
@@ -80,28 +80,21 @@ class Snapshots:
             now = self._database.now(connection)
             found = connection.execute(select(campaigns).where(campaigns.c.id == values["id"])).first()
             if found is None:
-                row = {**values, "phase": Phase.LOADING, "created_at": now}
+                row = {**values, "phase": Phase.LOADING, "loading_run": run_no, "created_at": now}
                 made = connection.execute(insert(campaigns).values(row).returning(campaigns)).one()
                 self._know_list(connection, made, now)
                 return record(made)
-            if found.phase == Phase.LOADING and _is_open(connection, found.loading_run):
+            if found.loading_run not in (None, run_no) and _is_open(connection, found.loading_run):
                 return None
             opened = connection.execute(
                 update(campaigns)
                 .where(campaigns.c.no == found.no)
-                .values(**values, phase=Phase.LOADING, recent="", reason="")
+                .values(**values, phase=Phase.LOADING, loading_run=run_no, recent="", reason="")
                 .returning(campaigns)
             ).one()
             self._know_list(connection, opened, now)
         self._clear(opened.no)
         return record(opened)
-
-    def write_by(self, campaign_no: int, run_no: int) -> None:
-        """Say which run writes the snapshot."""
-        with self._database.write() as connection:
-            connection.execute(
-                update(campaigns).where(campaigns.c.no == campaign_no).values(loading_run=run_no)
-            )
 
     def add(self, campaign_no: int, place: int, lines: Sequence[Line]) -> int:
         """Write a chunk of the list, `place` being the number of rows before it; the new place."""

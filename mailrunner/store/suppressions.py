@@ -95,7 +95,10 @@ class Suppressions:
         with self._database.write() as connection:
             now = self._database.now(connection)
             row = {"file": file, "list_key": list_key, "reason": reason, "added": 0, "created_at": now}
-            return connection.execute(insert(imports).values(row).returning(imports.c.no)).scalar_one()
+            number: int = connection.execute(
+                insert(imports).values(row).returning(imports.c.no)
+            ).scalar_one()
+            return number
 
     def import_chunk(self, number: int, keys: Sequence[str]) -> int:
         """Add a chunk of an open import; say how many were new.  Short, so that runs go on meanwhile."""

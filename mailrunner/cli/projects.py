@@ -1,0 +1,213 @@
+"""`init`, `new` and `demo`: the commands one begins with."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mailrunner.cli import app
+from mailrunner.cli.exits import Exit
+from mailrunner.cli.session import Session, command
+from mailrunner.errors import Problem, UserError
+
+if TYPE_CHECKING:
+    from mailrunner.config import Project
+    from mailrunner.scaffold import Sender
+
+_DEFAULT_PROVIDER = "gmail"
+
+
+@command(app, "init")
+def init(
+    session: Session,
+    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Here by default.")] = None,
+    provider: Annotated[str | None, typer.Option(help="A preset: gmail, google-workspace, smtp, …")] = None,
+    address: Annotated[str | None, typer.Option(help="The address you send from.")] = None,
+    name: Annotated[str | None, typer.Option(help="The name people see beside it.")] = None,
+) -> None:
+    """Begin a project: a newsletter that can be previewed at once, with a list to try it on."""
+    from mailrunner import scaffold
+
+    folder = directory or session.project_dir or Path()
+    if folder.exists() and not folder.is_dir():
+        raise UserError(Problem(f"{folder} is a file", hint="name a folder, or one that is still to be made"))
+    sender = _sender(session, provider, address, name)
+    made, kept = scaffold.write(folder, scaffold.project_files(sender))
+    made_hidden, kept_hidden = scaffold.write(folder, scaffold.hidden_files(sender))
+    scaffold.write_schemas(folder)
+    for path in (*made, *made_hidden):
+        session.say(f"  made  {folder / path}")
+    for path in (*kept, *kept_hidden):
+        session.say(f"  kept  {folder / path}: it was there already")
+    for advice in _missing_lines(folder, sender, kept_hidden):
+        session.say(advice)
+    _say_next(session, folder, sender)
+
+
+def _sender(session: Session, provider: str | None, address: str | None, name: str | None) -> Sender:
+    """Who sends: from the options, asked for on a terminal, else a placeholder."""
+    from mailrunner.mailbox import check_address, refuse_control_characters
+    from mailrunner.scaffold import placeholder
+
+    chosen = _answer(session, provider, "Who sends your mail (gmail, google-workspace, smtp, …)?",
+                     _DEFAULT_PROVIDER, _usable_provider, "--provider")
+    sender = placeholder(chosen)
+    sender = replace(
+        sender,
+        address=_answer(session, address, "Your address?", sender.address, check_address, "--address"),
+        name=_answer(session, name, "Your name, as people shall see it?", sender.name,
+                     refuse_control_characters, "--name"),
+    )
+    if sender.host and session.is_interactive:
+        host, _, port = _answer(session, None, "Your mail server?", f"{sender.host}:{sender.port}",
+                                _server, "").rpartition(":")
+        sender = replace(sender, host=host, port=int(port))
+    return sender
+
+
+def _answer(
+    session: Session, given: str | None, question: str, default: str, read: Callable[[str], str], option: str
+) -> str:
+    """The option's value, else what is typed on a terminal, else the default; ask again for what is wrong."""
+    if given is not None:
+        try:
+            return read(given)
+        except ValueError as error:
+            raise UserError(Problem(str(error), key=option)) from None
+
+    def typed(text: str) -> str:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    if not session.is_interactive:
+        return default
+    return str(typer.prompt(question, default=default, value_proc=typed, err=True))
+
+
+def _usable_provider(text: str) -> str:
+    from mailrunner.providers import preset, preset_names
+    from mailrunner.toml_file import did_you_mean
+
+    name = text.strip().casefold()
+    if name not in preset_names():
+        raise ValueError(f'there is no provider "{text}"; {did_you_mean(name, preset_names()) or "say smtp"}')
+    if preset(name).login == "oauth":
+        raise ValueError(preset(name).note)
+    return name
+
+
+def _server(text: str) -> str:
+    host, colon, port = text.strip().rpartition(":")
+    if not colon:
+        host, port = port, "587"
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536 or any(c in host for c in ' /@"\\'):
+        raise ValueError(f'"{text}" is not a server; write e.g. mail.example.org:587')
+    return f"{host}:{port}"
+
+
+def _missing_lines(folder: Path, sender: Sender, kept: list[str]) -> list[str]:
+    """What a file that was there already lacks."""
+    from mailrunner import scaffold
+
+    wanted = {".gitignore": scaffold.IGNORED, scaffold.SECRETS_FILE: [f"{s}=" for s in sender.secrets()]}
+    advice = []
+    for name in kept:
+        text = (folder / name).read_text("utf-8", "replace")
+        lines = [line for line in wanted[name] if not _begins_a_line(line, text)]
+        if lines:
+            advice.append(f"Add to {folder / name}: {' '.join(lines)}")
+    return advice
+
+
+def _begins_a_line(start: str, text: str) -> bool:
+    return any(line.strip().startswith(start) for line in text.splitlines())
+
+
+def _say_next(session: Session, folder: Path, sender: Sender) -> None:
+    from mailrunner.scaffold import CAMPAIGN
+
+    steps = [f"cd {shlex.quote(str(folder))}"] if folder.resolve() != Path.cwd() else []
+    if sender.secrets():
+        steps.append(f"put {' and '.join(sender.secrets())} into .env")
+    steps += [
+        f"mailrunner preview {CAMPAIGN} --open",
+        f"mailrunner check {CAMPAIGN}",
+        f"mailrunner send-test {CAMPAIGN} --to {sender.address}",
+        f"mailrunner run {CAMPAIGN}",
+    ]
+    session.say("\nNext (the list is an example: put your own into data/):")
+    for number, step in enumerate(steps, 1):
+        session.say(f"  {number}. {step}")
+
+
+@command(app, "new")
+def new(
+    session: Session,
+    campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The new campaign's id.")],
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="CAMPAIGN", help="Begin with a copy of this one.")
+    ] = None,
+) -> None:
+    """Begin a campaign, from a commented example or as a copy of another with templates of its own."""
+    from mailrunner import campaign_copy, scaffold
+
+    project = session.project
+    name = campaign.removesuffix(".toml")
+    if source is None:
+        account, sender = _usual_sender(project)
+        contents = scaffold.campaign_files(name, account=account, sender=sender)
+    else:
+        contents = campaign_copy.files(project, source, name)
+    _refuse_known(session, name, contents)
+    made, _ = scaffold.write(project.folder, contents)
+    for path in made:
+        session.say(f"  made  {path}")
+    session.say(f"Next: edit {made[0]}, then mailrunner preview {name} --open")
+
+
+def _usual_sender(project: Project) -> tuple[str, str]:
+    """The project's first account and an address to send from."""
+    name = next(iter(project.account_names), _DEFAULT_PROVIDER)
+    account = project.accounts.get(name)
+    return name, account.user if account and "@" in account.user else "you@example.org"
+
+
+def _refuse_known(session: Session, name: str, contents: dict[str, bytes]) -> None:
+    """A new campaign takes nobody's name: not a file's, not an id's, not one in the ledger."""
+    from mailrunner.campaign import campaign_ids
+    from mailrunner.campaign_file import campaign_id
+
+    try:
+        campaign_id(name)
+    except ValueError as error:
+        raise UserError(Problem(str(error))) from None
+    problems = [
+        Problem("is there already", path, hint="choose another name")
+        for path in contents
+        if (session.folder / path).exists()
+    ]
+    if not problems and name in campaign_ids(session.project):
+        problems.append(Problem(f'there is a campaign "{name}" already', hint="choose another name"))
+    with session.look_at_ledger() as ledger:
+        if not problems and ledger.campaigns.find(name):
+            hint = "choose another name; nobody gets one campaign twice"
+            problems.append(Problem(f'the ledger knows a campaign "{name}" already', hint=hint))
+    UserError.collect(problems)
+
+
+@command(app, "demo")
+def demo(
+    session: Session,
+    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="./demo by default.")] = None,
+) -> Exit:
+    """Send the example newsletter to a server of our own, pausing at a low cap, and look at the result."""
+    from mailrunner.demo import Demo
+
+    return Demo(session, directory or session.project_dir or Path("demo")).play()

@@ -1,0 +1,217 @@
+"""`run` and `resume`: the commands that send."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from random import Random
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from mailrunner.cli import app
+from mailrunner.cli.exits import Exit, first_of
+from mailrunner.cli.session import Session, command, complain
+
+CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="A campaign's file or id.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Stay and wait until everything is sent.")]
+
+
+@command(app, "run")
+def run(
+    session: Session,
+    campaign: CampaignArgument,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Render everything, send nothing.")] = False,
+    wait: WaitOption = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Send at most so many now.", metavar="N")] = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Take new and edited rows of the list.")] = False,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Send the rest with the changed message.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Go on although it was stopped or sent.")] = False,
+    strict_inlining: Annotated[
+        bool, typer.Option("--strict-inlining", help="Inline the CSS of every message by premailer itself.")
+    ] = False,
+    new_ledger: Annotated[
+        bool, typer.Option("--new-ledger", help="Begin an empty ledger; it knows of nobody mailed before.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the first message.")] = False,
+    as_json: JsonOption = False,
+) -> Exit:
+    """Send a campaign, or go on with it: the same command is start, resume and "am I done?"."""
+    from mailrunner.cli.answers import exit_of, result_object
+    from mailrunner.dispatch import Wishes
+    from mailrunner.enrolment import Consent
+
+    if dry_run:
+        from mailrunner.cli.checking import inspect_campaign
+
+        return inspect_campaign(session, campaign, as_json=as_json, dry_run=True)
+    wishes = Wishes(
+        consent=Consent(refresh=refresh, accept_changes=accept_changes, again=again),
+        limit=limit,
+        wait=wait,
+        by_hand=session.is_interactive,
+    )
+    with session.open_ledger(new=new_ledger) as ledger, session.event_log() as log:
+        result = _dispatch(session, campaign, ledger, log, wishes, asks=not yes and not as_json)
+    if as_json:
+        session.json(result_object(result))
+    else:
+        _summary(session, result)
+    return exit_of(result)
+
+
+@command(app, "resume")
+def resume(session: Session, wait: WaitOption = False, as_json: JsonOption = False) -> Exit:
+    """Go on with every campaign that was begun; made for cron.  Never starts a new one."""
+    from mailrunner.cli.answers import result_object
+    from mailrunner.cli.standing import account_objects
+    from mailrunner.cli.waking import Round
+
+    with session.open_ledger() as ledger, session.event_log() as log:
+        rounds = Round(session, ledger, lambda name, wishes: _dispatch(session, name, ledger, log, wishes))
+        rounds.go(wait=wait)
+        if as_json:
+            campaigns = [*map(result_object, rounds.results), *rounds.broken]
+            session.json({"campaigns": campaigns, "accounts": account_objects(session, ledger)})
+        else:
+            for result in rounds.results:
+                _summary(session, result)
+            if not rounds.results and not rounds.broken:
+                session.say("There is nothing to go on with.")
+    return first_of(rounds.codes)
+
+
+def _dispatch(session: Session, name: str, ledger: Any, log: Any, wishes: Any, asks: bool = False) -> Any:
+    """Run one campaign with a progress show and with signals that end it in order."""
+    from mailrunner.campaign import load
+    from mailrunner.cli.progress import ProgressShow
+    from mailrunner.dispatch import Dispatch, Ears
+    from mailrunner.job import Job
+    from mailrunner.quota import tightest
+
+    job = Job.prepare(*load(session.folder, name, os.environ))
+    account = job.account
+
+    def quota_left() -> int | None:
+        rooms = ledger.accounts.rooms(
+            account.identity, limits=account.limits, reserve=account.reserve, zone=account.timezone
+        )
+        return tightest([room for room in rooms if room.limit.series == "answers"])[0]
+
+    with (
+        ProgressShow(session.words, clock=session.clock, quota_left=quota_left) as show,
+        _Signals() as signals,
+    ):
+
+        def started(runner: Any, counts: Any, forecast: Any) -> None:
+            signals.stop = runner.stop
+            show.start(job.campaign.id, counts, forecast)
+
+        ears = Ears(
+            confirm=lambda plan: not (asks and session.is_interactive) or _confirmed(session, plan),
+            loading=lambda rows: _loading(session, job.source.label, rows),
+            started=started,
+            watch=show.watch,
+        )
+        result = Dispatch(
+            job,
+            ledger=ledger,
+            clock=session.clock,
+            random=Random(),  # noqa: S311 - jitter, not secrets
+            log=log,
+            wishes=wishes,
+            ears=ears,
+        ).run()
+    for notice in result.notices:
+        session.say(notice)
+        log.notice(job.campaign.id, notice)
+    return result
+
+
+class _Signals:
+    """Ctrl-C and SIGTERM: first finish what is on the wire, then, if asked twice, leave it in doubt."""
+
+    def __init__(self) -> None:
+        self.stop: Any = None
+        self._asked = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Signals:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._heard)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _heard(self, _number: int, _frame: FrameType | None) -> None:
+        if self.stop is None:
+            raise KeyboardInterrupt
+        if self._asked:
+            complain("left at once; what was on the wire is in doubt", "mailrunner run tells which")
+            sys.stderr.flush()
+            os._exit(Exit.INTERRUPTED)
+        self._asked = True
+        complain("finishing what is on the wire; press Ctrl-C again to leave it in doubt")
+        self.stop()
+
+
+def _loading(session: Session, label: str, rows: int) -> None:
+    if rows % 100_000 < 20_000 and rows >= 100_000:
+        session.say(f"  {rows:,} rows of {label} read")
+
+
+def _confirmed(session: Session, plan: Any) -> bool:
+    from mailrunner.cli.answers import local
+
+    counts, record = plan.counts, plan.record
+    session.say(f"\nThe plan for {record.id}:")
+    session.say(f"  through    {record.account_name}, to the list {record.list_name or '(none)'}")
+    session.say(f"  to send    {counts.queued:,} of {counts.total:,} rows ({counts.skipped:,} skipped)")
+    for day, number in plan.forecast.days[:10]:
+        session.say(f"  {day:%a %d %b}  {number:,}")
+    if len(plan.forecast.days) > 10:
+        session.say(f"  … {len(plan.forecast.days):,} days in all")
+    session.say(f"  done about {local(plan.forecast.finish_at)}")
+    for notice in plan.notices:
+        session.say(f"  note: {notice}")
+    return typer.confirm("Send it?", err=True)
+
+
+def _summary(session: Session, result: Any) -> None:
+    """How it ended, and what to type next."""
+    from mailrunner.cli.answers import local, next_step, sentence_of
+    from mailrunner.hold import Why
+
+    counts, hold = result.counts, result.hold
+    session.say(
+        f"{result.campaign_id}: {result.sent_now:,} sent now, {counts.sent:,} of {counts.total:,} in all"
+        + "".join(
+            f", {number:,} {name}"
+            for name, number in (
+                ("left", counts.open),
+                ("failed", counts.failed),
+                ("in doubt", counts.in_doubt),
+                ("suppressed", counts.suppressed),
+                ("skipped", counts.skipped),
+            )
+            if number
+        )
+    )
+    if hold.why is not Why.DONE:
+        until = f"; goes on {local(hold.until)}" if hold.until else ""
+        speak = (
+            session.say if hold.why not in (Why.CREDENTIALS, Why.SETUP, Why.STOPPED, Why.SERVER) else complain
+        )
+        speak(f"{sentence_of(hold)}{until}")
+        if counts.open:
+            session.say(f"all will have gone about {local(result.finish_at)}")
+    session.say(next_step(hold, result.campaign_id))

@@ -1,0 +1,317 @@
+"""One run of one campaign, from its files to the reason why it ended.
+
+    enrol the list · look what stands in the way · ask · send · close or rest
+
+`Dispatch` is what `run` and `resume` have in common; it knows nothing of terminals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+
+from mailrunner.account import Account
+from mailrunner.campaign import Campaign
+from mailrunner.clock import Clock
+from mailrunner.courier import Courier, Rules, Step
+from mailrunner.delivery import Counts
+from mailrunner.enrolment import Consent, Enrolment
+from mailrunner.forecast import Forecast, Pace, forecast
+from mailrunner.hold import Hold, Why
+from mailrunner.job import Job, Letters, content_digest
+from mailrunner.links import Signer
+from mailrunner.log import EventLog
+from mailrunner.quota import Limit, Series
+from mailrunner.runner import Orders, Runner, Tally
+from mailrunner.settlement import Patience
+from mailrunner.store import CampaignRecord, Ledger, Phase, Run, Terms
+from mailrunner.transports import Transport
+from mailrunner.transports.smtp import SmtpTransport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the person, or cron, asked for.  `by_hand`: somebody looks; the failure count starts anew."""
+
+    consent: Consent = Consent()
+    limit: int | None = None
+    wait: bool = False
+    by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How it ended.  `hold.until` is when it is worth going on, `finish_at` the forecast or the end."""
+
+    campaign_id: str
+    hold: Hold
+    counts: Counts = field(default_factory=Counts)
+    sent_now: int = 0
+    finish_at: datetime | None = None
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked before the first message goes."""
+
+    record: CampaignRecord
+    counts: Counts
+    forecast: Forecast
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ears:
+    """Who is asked and told on the way; inert unless somebody listens.
+
+    `confirm` says whether to begin, `loading` gets rows read, `started` the runner and the numbers it
+    begins with, `watch` is called a few times a second, `on_step` after each step (for tests).
+    """
+
+    confirm: Callable[[Plan], bool] = lambda _: True
+    loading: Callable[[int], None] = lambda _: None
+    started: Callable[[Runner, Counts, Forecast], None] = lambda *_: None
+    watch: Callable[[Tally], None] = lambda _: None
+    on_step: Step = lambda _: None
+
+
+class Dispatch:
+    """One campaign on its way."""
+
+    def __init__(
+        self,
+        job: Job,
+        *,
+        ledger: Ledger,
+        clock: Clock,
+        random: Random,
+        log: EventLog,
+        wishes: Wishes,
+        ears: Ears,
+    ) -> None:
+        self._job, self._ledger, self._clock, self._random = job, ledger, clock, random
+        self._log, self._wishes, self._ears = log, wishes, ears
+        self._id = job.campaign.id
+        self._notices: tuple[str, ...] = ()
+
+    def run(self) -> Result:
+        """Do it; raises UserError or LedgerError where a person has to act first."""
+        self._ledger.count_run()
+        run = Run.begin(self._ledger.database)
+        try:
+            self._ledger.beat(run)
+            self._ledger.deliveries.take_over(own_run=run.no)
+            return self._run(run)
+        finally:
+            run.end()
+            self._ledger.count_run()
+
+    def _run(self, run: Run) -> Result:
+        enrolment = Enrolment(
+            self._job,
+            ledger=self._ledger,
+            run=run,
+            consent=self._wishes.consent,
+            progress=self._ears.loading,
+        )
+        enrolled = enrolment.enrol()
+        if isinstance(enrolled, Hold):
+            return Result(campaign_id=self._id, hold=enrolled)
+        record, self._notices = enrolled.record, enrolled.notices
+        secrets = self._secrets()
+        setup = self._job.setup_digest(secrets[-1])
+        obstacle = self._obstacle(record, setup) or self._unconfirmed(record)
+        if obstacle is not None:
+            return self._ended(record, obstacle, 0)
+        self._begin(record)
+        return self._send(record, run, setup, Signer(secrets))
+
+    def _secrets(self) -> tuple[bytes, ...]:
+        configured = self._job.project.unsubscribe.secret
+        return self._ledger.link_secrets(configured.get_secret_value() if configured else None)
+
+    def _obstacle(self, record: CampaignRecord, setup: str) -> Hold | None:
+        """What an earlier run or a person has put in the way, and that this command does not lift."""
+        again = self._wishes.consent.again
+        account = self._ledger.accounts.ensure(self._job.account.identity)
+        if account.stop_reason:
+            if account.stop_digest == setup and not again:
+                return Hold(Why.CREDENTIALS, None, account.stop_reason)
+            self._ledger.accounts.clear_stop(account.no)
+        if record.phase is Phase.PAUSED:
+            return Hold(Why.PAUSED, None, record.reason)
+        if record.phase is Phase.CANCELLED:
+            return Hold(Why.CANCELLED, None, record.reason)
+        if record.phase is Phase.STOPPED and record.stop_digest == record.content_digest and not again:
+            return Hold(Why.STOPPED, None, record.reason)
+        if record.phase is Phase.FINISHED and not self._doubtful(record):
+            return Hold(Why.DONE)
+        return None
+
+    def _doubtful(self, record: CampaignRecord) -> bool:
+        """Whether a finished campaign has doubts that its file says to send again."""
+        resend = self._job.campaign.send.on_in_doubt == "resend"
+        return resend and self._ledger.deliveries.counts(record.no).in_doubt > 0
+
+    def _unconfirmed(self, record: CampaignRecord) -> Hold | None:
+        if record.phase is not Phase.READY:
+            return None
+        counts = self._ledger.deliveries.counts(record.no)
+        plan = Plan(record, counts, self.forecast(counts.open), self._notices)
+        if self._ears.confirm(plan):
+            return None
+        return Hold(Why.INTERRUPTED, None, "not begun; nothing was sent")
+
+    def _begin(self, record: CampaignRecord) -> None:
+        if record.phase is not Phase.BEGUN:
+            self._ledger.campaigns.begin(record.no)
+        if self._wishes.by_hand or self._wishes.consent.again:
+            self._ledger.campaigns.restart_count(record.no)
+        if self._job.campaign.send.on_in_doubt == "resend":
+            self._ledger.deliveries.resend_doubtful(record.no)
+        self._ledger.accounts.forget_old_usage(record.account_no)
+
+    def _send(self, record: CampaignRecord, run: Run, setup: str, signer: Signer) -> Result:
+        counts = self._ledger.deliveries.counts(record.no)
+        runner = self._runner(record, run, setup, signer)
+        self._ears.started(runner, counts, self.forecast(counts.open))
+        self._log.run_begun(self._id, run.no, counts.total, counts.queued)
+        hold = runner.run(self._ears.watch)
+        result = self._ended(record, hold, runner.tally.sent)
+        self._log.run_ended(self._id, result.sent_now, result.hold.why, result.hold.until)
+        return result
+
+    def _ended(self, record: CampaignRecord, hold: Hold, sent: int) -> Result:
+        """Close the campaign if all is done, else note why it rests."""
+        final = self._ledger.campaigns.finish(record.no) if record.phase is not Phase.READY or sent else None
+        if final is not None and hold.why not in (Why.CANCELLED, Why.PAUSED):
+            found = self._ledger.campaigns.find(record.id)
+            ended = found.finished_at if found else None
+            return self._result(Hold(Why.DONE), final, sent, ended)
+        counts = self._ledger.deliveries.counts(record.no)
+        if hold.why not in (Why.STOPPED, Why.CANCELLED, Why.PAUSED):
+            self._ledger.campaigns.rest(record.no, reason=hold.sentence or hold.why, resume_at=hold.until)
+        return self._result(hold, counts, sent, self.forecast(counts.open).finish_at)
+
+    def _result(self, hold: Hold, counts: Counts, sent: int, finish_at: datetime | None) -> Result:
+        return Result(
+            campaign_id=self._id,
+            hold=hold,
+            counts=counts,
+            sent_now=sent,
+            finish_at=finish_at,
+            notices=self._notices,
+        )
+
+    def forecast(self, number: int) -> Forecast:
+        """When the last of `number` messages will have gone."""
+        return forecast(
+            number, pace_of(self._job.campaign, self._job.account, self._ledger), self._ledger.now()
+        )
+
+    def _runner(self, record: CampaignRecord, run: Run, setup: str, signer: Signer) -> Runner:
+        campaign, account = self._job.campaign, self._job.account
+        terms = self._terms(record)
+        writer = Letters(self._job, columns=record.columns, signer=signer, domain=record.message_domain)
+        rules = Rules(
+            campaign_id=campaign.id,
+            patience=Patience(
+                give_up_after=campaign.send.give_up_after,
+                quota_pause=account.preset.quota_pause,
+                throttle_pause=account.preset.throttle_pause,
+                resend_doubt=campaign.send.on_in_doubt == "resend",
+            ),
+            stop_if_failing=campaign.send.stop_if_failing,
+            setup_digest=setup,
+            patient=self._wishes.wait,
+        )
+
+        def hire() -> Courier:
+            return Courier(
+                ledger=self._ledger,
+                terms=terms,
+                transport=transport_of(self._job),
+                writer=writer,
+                rules=rules,
+                clock=self._clock,
+                random=self._random,
+                log=self._log,
+                on_step=self._ears.on_step,
+            )
+
+        return Runner(
+            ledger=self._ledger,
+            own_run=run,
+            terms=terms,
+            orders=Orders(
+                campaign_id=campaign.id,
+                connections=account.connections,
+                schedule=campaign.send.schedule,
+                start=campaign.send.start,
+                limit=self._wishes.limit,
+                patient=self._wishes.wait,
+            ),
+            hire=hire,
+            clock=self._clock,
+            log=self._log,
+            on_step=self._ears.on_step,
+        )
+
+    def _terms(self, record: CampaignRecord) -> Terms:
+        account = self._job.account
+        return Terms(
+            campaign_no=record.no,
+            account_no=record.account_no,
+            lists=self._job.lists,
+            transactional=self._job.transactional,
+            limits=account.limits,
+            pace=own_limits(self._job.campaign),
+            reserve=account.reserve,
+            zone=account.timezone,
+            content_digest=content_digest(self._job.content())
+            if record.phase is not Phase.FINISHED
+            else record.content_digest,
+        )
+
+
+def own_limits(campaign: Campaign) -> list[Limit]:
+    """The campaign's own pace, as a window of the ledger that its processes share."""
+    limit = campaign.send.limit
+    return [limit] if limit else []
+
+
+def pace_of(campaign: Campaign, account: Account, ledger: Ledger) -> Pace:
+    """What holds this campaign back, for a forecast."""
+    send = campaign.send
+    longest = max((limit.period for limit in account.limits if limit.series is Series.ANSWERS), default=None)
+    found = ledger.accounts.find(account.identity)
+    waits = [moment for moment in (send.start, found.paused_until if found else None) if moment]
+    return Pace(
+        limits=account.limits,
+        own=own_limits(campaign),
+        reserve=account.reserve,
+        zone=account.timezone,
+        schedule=send.schedule,
+        connections=account.connections,
+        history=ledger.accounts.history(account.identity, longest=longest) if longest else (),
+        not_before=max(waits, default=None),
+    )
+
+
+def transport_of(job: Job) -> Transport:
+    """A connection of its own to the account's server."""
+    account = job.account
+    return SmtpTransport(
+        host=account.host,
+        port=account.port,
+        tls=account.tls,
+        user=account.user,
+        password=account.password.get_secret_value() if account.password else None,
+        provider=account.preset.name,
+        timeout=account.timeout,
+        messages_per_connection=account.messages_per_connection,
+        ca_file=account.ca_file,
+    )

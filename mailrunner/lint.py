@@ -1,0 +1,78 @@
+"""What is doubtful in a message that can be sent: remarks, never refusals.
+
+Pure: looks at one rendered message.  Sources of the figures: Gmail clips HTML above about 102 KB and
+hides the unsubscribe link in what is cut off; most receivers refuse more than 25 MB.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+GMAIL_CLIPS = 102 * 1024
+RECEIVERS_REFUSE = 25 * 1024 * 1024
+
+_TAG = re.compile(r"<(img|a)\b((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"([a-zA-Z-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))")
+_HIDDEN = re.compile(r"<!--.*?-->", re.DOTALL)
+_SCHEMES = ("http", "https", "mailto", "tel", "sms", "cid", "data")
+
+
+class Remark(NamedTuple):
+    """One doubtful thing; `kind` is the same for all messages that have it, `detail` this message's."""
+
+    kind: str
+    detail: str = ""
+
+
+def remarks(html: str | None, subject: str, size: int) -> Iterator[Remark]:
+    """Look at one message; `size` in octets as it goes over the wire."""
+    if size > RECEIVERS_REFUSE:
+        yield Remark("larger than the 25 MB that most mailboxes take", f"{size / 1048576:.1f} MB")
+    if len(subject) > 200:
+        yield Remark("the subject is very long", subject[:60] + "…")
+    if html is None:
+        return
+    weight = len(html.encode("utf-8", "replace"))
+    if weight > GMAIL_CLIPS:
+        yield Remark(
+            "the HTML is larger than 102 KB: Gmail clips it and hides the unsubscribe link",
+            f"{weight / 1024:.0f} KB",
+        )
+    for tag, raw in _TAG.findall(_HIDDEN.sub("", html)):
+        attributes = {
+            name.lower(): double or single or bare for name, double, single, bare in _ATTRIBUTE.findall(raw)
+        }
+        yield from (_image if tag.lower() == "img" else _link)(attributes)
+
+
+def _image(attributes: dict[str, str]) -> Iterator[Remark]:
+    source = attributes.get("src", "")
+    if "alt" not in attributes:
+        yield Remark("an image has no alt text", source)
+    if source.lower().startswith("http:"):
+        yield Remark("an image is fetched by http: and not https:, which many readers block", source)
+    elif not source:
+        yield Remark("an image has no src")
+    elif not _is_url(source):
+        yield Remark("an image's src is neither a URL nor cid:, so no reader can show it", source)
+
+
+def _link(attributes: dict[str, str]) -> Iterator[Remark]:
+    target = attributes.get("href")
+    if target is None or target.startswith("#"):
+        return
+    if not _is_url(target):
+        yield Remark("a link is no URL", target or "(empty)")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError:
+        return False
+    if parts.scheme.lower() not in _SCHEMES or " " in text.strip():
+        return False
+    return bool(parts.netloc) if parts.scheme.lower() in ("http", "https") else bool(parts.path)

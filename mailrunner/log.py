@@ -1,0 +1,105 @@
+"""Every event an operator will ever look for, one method each.
+
+Events go to a file as JSON lines (`--log-json FILE`); addresses stand in it, secrets never do.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from mailrunner.clock import Clock
+from mailrunner.errors import LedgerError
+from mailrunner.outcome import Outcome
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """An instant as JSON shows it: UTC, whole seconds, "Z"."""
+    if moment is None:
+        return None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class EventLog:
+    """Writes one JSON object a line; without a file it writes nothing."""
+
+    def __init__(self, file: Path | None, *, clock: Clock, secrets: Iterable[str] = ()) -> None:
+        self._clock = clock
+        self._secrets = tuple(s for s in secrets if s)
+        self._guard = threading.Lock()
+        self._stream: TextIO | None = None
+        if file is not None:
+            try:
+                self._stream = file.open("a", encoding="utf-8")
+            except OSError as error:
+                raise LedgerError(f"the log {file} cannot be written: {error.strerror}") from error
+
+    def run_begun(self, campaign: str, run: int, total: int, queued: int) -> None:
+        self._write("run_begun", campaign=campaign, run=run, total=total, queued=queued)
+
+    def run_ended(self, campaign: str, sent: int, why: str, resume_at: datetime | None) -> None:
+        self._write("run_ended", campaign=campaign, sent=sent, why=why, resume_at=rfc3339(resume_at))
+
+    def answered(self, campaign: str, address: str, message_id: str, state: str, outcome: Outcome) -> None:
+        """One delivery's outcome; `state` is where it stands now."""
+        self._write(
+            "answered",
+            campaign=campaign,
+            address=address,
+            message_id=message_id,
+            state=state,
+            kind=outcome.kind,
+            scope=outcome.scope,
+            reason=outcome.reason,
+            reply=str(outcome.reply or ""),
+            provider_id=outcome.provider_id,
+        )
+
+    def unrenderable(self, campaign: str, address: str, reason: str) -> None:
+        self._write("unrenderable", campaign=campaign, address=address, reason=reason)
+
+    def suppressed(self, campaign: str, address: str) -> None:
+        self._write("suppressed", campaign=campaign, address=address)
+
+    def claim_lost(self, campaign: str, address: str) -> None:
+        """Another run took this delivery over; what this run saw of it was not recorded."""
+        self._write("claim_lost", campaign=campaign, address=address)
+
+    def no_connection(self, outcome: Outcome) -> None:
+        self._write("no_connection", scope=outcome.scope, reason=outcome.reason)
+
+    def waiting(self, campaign: str, why: str, until: datetime | None) -> None:
+        self._write("waiting", campaign=campaign, why=why, until=rfc3339(until))
+
+    def stopped(self, campaign: str, reason: str) -> None:
+        self._write("stopped", campaign=campaign, reason=reason)
+
+    def notice(self, campaign: str, sentence: str) -> None:
+        self._write("notice", campaign=campaign, sentence=sentence)
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self, event: str, **facts: Any) -> None:
+        if self._stream is None:
+            return
+        line = json.dumps({"time": rfc3339(self._clock.now()), "event": event, **facts}, ensure_ascii=False)
+        for secret in self._secrets:
+            line = line.replace(secret, "***")
+        with self._guard:
+            self._stream.write(line + "\n")
+            self._stream.flush()

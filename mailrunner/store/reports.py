@@ -1,0 +1,158 @@
+"""What became of every recipient of a campaign, as one reading of the ledger.
+
+    with ledger.reports.reading(campaign_no) as reading:
+        reading.counts()
+        for row in reading.rows(State.FAILED): …
+
+Everything asked of one reading is about the same instant, though a run may go on meanwhile.  Rows are
+streamed: a million of them need no more memory than a few thousand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, exists, func, select
+
+from mailrunner.delivery import Counts, State
+from mailrunner.store.database import Database
+from mailrunner.store.deliveries import counts
+from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries, recipients
+
+_AT_ONCE = 2_000  # rows that are fetched together
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """One row of the list and what became of it.
+
+    `key` is None for invalid and duplicate rows, `values` is None where the row's data were forgotten;
+    `address` is then the key, or "" where there is none.
+    """
+
+    id: int
+    row: int
+    key: str | None
+    address: str
+    values: tuple[str, ...] | None
+    state: State
+    reason: str
+    code: int | None
+    enhanced_code: str
+    reply: str
+    provider_id: str
+    attempts: int
+    last_attempt_at: datetime | None
+    finished_at: datetime | None
+
+
+class Cause(NamedTuple):
+    """How many deliveries are in one state for one reason."""
+
+    state: State
+    reason: str
+    number: int
+
+
+class Reading:
+    """One campaign, seen at one instant."""
+
+    def __init__(self, connection: Connection, campaign_no: int) -> None:
+        self._connection = connection
+        self._campaign_no = campaign_no
+
+    def counts(self) -> Counts:
+        """How many deliveries stand where."""
+        return counts(self._connection, self._campaign_no)
+
+    def rows(self, *states: State, most: int | None = None) -> Iterator[ReportRow]:
+        """The rows in the list's order, those of `states` alone if any are named, and at most `most`."""
+        # By the range of ids and not by campaign, so that a database walks the rows in their order
+        # instead of sorting a million of them first.
+        first, after = self._campaign_no << CAMPAIGN_SHIFT, (self._campaign_no + 1) << CAMPAIGN_SHIFT
+        mine = (deliveries.c.id >= first) & (deliveries.c.id < after)
+        statement = _with_data(_in_states(mine, states)).order_by(deliveries.c.id).limit(most)
+        streamed = self._connection.execute(statement, execution_options={"yield_per": _AT_ONCE})
+        return map(_report_row, streamed)
+
+    def causes(self, *states: State, most: int) -> list[Cause]:
+        """Why deliveries are in `states`, the most frequent reason first; duplicates are one reason."""
+        duplicate = deliveries.c.reason.like("duplicate of row %")
+        reason = case((duplicate, "duplicate of another row"), else_=deliveries.c.reason).label("reason")
+        number = func.count().label("number")
+        found = self._connection.execute(
+            select(deliveries.c.state, reason, number)
+            .where(self._meant(states))
+            .group_by(deliveries.c.state, reason)
+            .order_by(number.desc(), deliveries.c.state, reason)
+            .limit(most)
+        )
+        return [Cause(State(row.state), row.reason, row.number) for row in found]
+
+    def has_forgotten(self, *states: State) -> bool:
+        """Whether the data of a row in `states` are gone."""
+        data = exists().where(recipients.c.id == deliveries.c.id)
+        gone = select(deliveries.c.id).where(self._meant(states), ~data).limit(1)
+        return self._connection.execute(gone).first() is not None
+
+    def _meant(self, states: tuple[State, ...]) -> ColumnElement[bool]:
+        return _in_states(deliveries.c.campaign_no == self._campaign_no, states)
+
+
+class Reports:
+    """Reads campaigns of one ledger for their reports."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def reading(self, campaign_no: int) -> Iterator[Reading]:
+        """Look at a campaign; rows must be used before the reading is closed."""
+        with self._database.read() as connection:
+            yield Reading(connection, campaign_no)
+
+    def rows(self, campaign_no: int) -> Iterator[ReportRow]:
+        """All rows of a campaign in the list's order, from one reading."""
+        with self.reading(campaign_no) as reading:
+            yield from reading.rows()
+
+
+def _in_states(mine: ColumnElement[bool], states: tuple[State, ...]) -> ColumnElement[bool]:
+    return mine & deliveries.c.state.in_(states) if states else mine
+
+
+def _with_data(meant: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(
+            *(deliveries.c[name] for name in _COPIED),
+            deliveries.c.key,
+            deliveries.c.state,
+            recipients.c.address,
+            recipients.c.data,
+        )
+        .select_from(deliveries)
+        .outerjoin(recipients, recipients.c.id == deliveries.c.id)
+        .where(meant)
+    )
+
+
+_COPIED = (
+    *("id", "row", "reason", "code", "enhanced_code", "reply", "provider_id"),
+    *("attempts", "last_attempt_at", "finished_at"),
+)
+
+
+def _report_row(row: Row[Any]) -> ReportRow:
+    forgotten = row.data is None
+    return ReportRow(
+        **{name: getattr(row, name) for name in _COPIED},
+        key=row.key,
+        address=(row.key or "") if forgotten else row.address,
+        values=None if forgotten else tuple(json.loads(row.data)),
+        state=State(row.state),
+    )

@@ -1,0 +1,107 @@
+"""A test message: one row's message to an address of one's own, marked, counted, not recorded as sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from secrets import randbits, token_bytes
+
+from mailrunner.address import normalise
+from mailrunner.clock import Clock
+from mailrunner.dispatch import transport_of
+from mailrunner.errors import Problem, RowError, UserError
+from mailrunner.hold import Hold
+from mailrunner.job import TEST_MARK, Job, Letters
+from mailrunner.links import Signer
+from mailrunner.outcome import Kind, Outcome, Scope
+from mailrunner.recipients import Entry
+from mailrunner.render import Message
+from mailrunner.store import Ledger, Run
+
+
+class Trial:
+    """Sends tests of one job.  Ids and tokens are random, so that their links change nothing."""
+
+    def __init__(self, job: Job, ledger: Ledger, *, clock: Clock, row: str | None) -> None:
+        """`row` is the address of the row to show; without it, the first that can be mailed."""
+        self._job, self._ledger, self._clock = job, ledger, clock
+        self._entry = self._chosen(row)
+        self._letters = Letters(
+            job, columns=job.people.columns, signer=Signer((token_bytes(),)), domain=job.message_domain
+        )
+
+    @property
+    def shown(self) -> str:
+        """The address of the row that is shown."""
+        return self._entry.address
+
+    def send(self, address: str) -> Outcome:
+        """Send one test to `address`, taking a slot of the account's quota."""
+        message = self._message(address)
+        run = Run.begin(self._ledger.database)
+        try:
+            return self._counted(message, run)
+        finally:
+            run.end()
+
+    def _counted(self, message: Message, run: Run) -> Outcome:
+        account = self._job.account
+        number, token = self._ledger.accounts.ensure(account.identity).no, run.next_token()
+        hold = self._ledger.accounts.begin_test(
+            number, token=token, limits=account.limits, reserve=account.reserve, zone=account.timezone
+        )
+        if hold is not None:
+            return Outcome(Kind.DEFERRED, Scope.ACCOUNT, _no_slot(hold), offered=False)
+        transport = transport_of(self._job)
+        try:
+            outcome = transport.open() or transport.send(message)
+        finally:
+            transport.close()
+        self._ledger.accounts.end_test(number, token=token, answered=outcome.offered)
+        return outcome
+
+    def _message(self, address: str) -> Message:
+        entry = self._entry
+        try:
+            letter = self._letters.letter(randbits(62), entry.address, entry.values, TEST_MARK)
+            message = self._job.renderer.render(letter, self._clock.now())
+        except RowError as error:
+            raise UserError(
+                Problem(
+                    str(error), self._job.source.label, f"row {entry.row}", "choose another row with --as"
+                )
+            ) from error
+        return Message(
+            sender=message.sender,
+            recipient=address,
+            data=message.data,
+            smtputf8=message.smtputf8 or not address.isascii(),
+            subject=message.subject,
+            html=message.html,
+            text=message.text,
+        )
+
+    def _chosen(self, row: str | None) -> Entry:
+        wanted = None
+        if row is not None:
+            try:
+                wanted = normalise(row).key
+            except ValueError as error:
+                raise UserError(Problem(str(error), key="--as")) from error
+        for entry in self._usable():
+            if wanted in (None, entry.key):
+                return entry
+        raise UserError(
+            Problem(
+                f"{self._job.source.label} has no row for {row}" if row else "no row can be mailed",
+                hint="give --as an address that stands in the list",
+            )
+        )
+
+    def _usable(self) -> Iterator[Entry]:
+        for chunk in self._job.people.chunks():
+            yield from (entry for entry in chunk if entry.key is not None and not entry.problem)
+
+
+def _no_slot(hold: Hold) -> str:
+    until = f" until {hold.until:%Y-%m-%d %H:%M} UTC" if hold.until else ""
+    return f"the account has no slot left{until}: {hold.sentence or hold.why}"
