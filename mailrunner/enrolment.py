@@ -7,14 +7,14 @@ who left the list are held back at once, and a list that lost too many stops the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.hold import Hold, Why
 from mailrunner.job import Job, changed_parts, content_digest, values_of
-from mailrunner.store import CampaignRecord, Drift, Ledger, Line, Phase, Run
+from mailrunner.store import CampaignRecord, Drift, Ledger, Line, Phase, PlainLine, Run
 from mailrunner.store.campaigns import as_json
 
 Progress = Callable[[int], None]
@@ -180,20 +180,21 @@ class Enrolment:
             self._progress(read)
             self._ledger.beat(self._run)
 
-    def _lines(self, columns: tuple[str, ...]) -> Iterator[list[Line]]:
+    def _lines(self, columns: tuple[str, ...]) -> Iterator[Sequence[Line]]:
         """The list's rows, their cells in the order of `columns`."""
         own = self._job.people.columns
-        places = None if columns == own else [own.index(c) if c in own else None for c in columns]
+        if columns == own:
+            yield from self._job.people.chunks()
+            return
+        places = [own.index(column) if column in own else None for column in columns]
         for chunk in self._job.people.chunks():
             yield [
-                Line(
+                PlainLine(
                     entry.row,
                     entry.key,
                     entry.problem,
                     entry.address,
-                    entry.values
-                    if places is None
-                    else [entry.values[place] if place is not None else "" for place in places],
+                    ["" if place is None else entry.values[place] for place in places],
                 )
                 for entry in chunk
             ]

@@ -12,10 +12,11 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime, time
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from mailrunner.cell import text_of
 from mailrunner.delimited import DelimitedText
@@ -23,6 +24,7 @@ from mailrunner.errors import Problem, UserError
 from mailrunner.query import Query
 
 if TYPE_CHECKING:
+    import pandas
     import python_calamine
 
 CHUNK = 10_000
@@ -206,19 +208,28 @@ class Worksheet(HeadedFile):
         self._wanted = sheet
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
-        for number, cells in enumerate(self._sheet.iter_rows(), 1):
-            texts = [text_of(cell) for cell in cells]
+        for number, cells in enumerate(self._frame.itertuples(index=False, name=None), 1):
+            texts = [text_of(_day(cell)) for cell in cells]
             if any(texts):
                 yield number, texts
 
     @cached_property
-    def _sheet(self) -> python_calamine.CalamineSheet:
-        from python_calamine import CalamineError, CalamineWorkbook
+    def _frame(self) -> pandas.DataFrame:
+        """The sheet as it stands, from its first row; no cell is guessed to be missing or a number."""
+        import pandas
+        from python_calamine import CalamineError
 
         try:
-            book = CalamineWorkbook.from_path(self.path)
-            return book.get_sheet_by_name(self._sheet_name(book))
-        except CalamineError as error:
+            with pandas.ExcelFile(self.path, engine="calamine") as file:
+                return pandas.read_excel(
+                    file,
+                    sheet_name=self._sheet_name(cast("python_calamine.CalamineWorkbook", file.book)),
+                    header=None,
+                    dtype=object,
+                    keep_default_na=False,
+                    na_filter=False,
+                )
+        except (CalamineError, ValueError) as error:
             raise UserError(Problem(f"it cannot be read as Excel: {error}", self.label)) from None
 
     def _sheet_name(self, book: python_calamine.CalamineWorkbook) -> str:
@@ -232,6 +243,13 @@ class Worksheet(HeadedFile):
             hint = f"its sheets are {', '.join(names)}"
             raise UserError(Problem(f'there is no sheet "{self._wanted}"', self.label, hint=hint))
         return self._wanted
+
+
+def _day(cell: object) -> object:
+    """A data frame gives each day a midnight, which nobody wrote into the sheet."""
+    if isinstance(cell, datetime) and cell.time() == time():
+        return cell.date()
+    return cell
 
 
 class ParquetFile(FileSource):

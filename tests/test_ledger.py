@@ -13,7 +13,7 @@ from mailrunner.hold import Hold, Why
 from mailrunner.outcome import Kind, Outcome, Scope
 from mailrunner.quota import Limit
 from mailrunner.settlement import Settlement
-from mailrunner.store import CampaignRecord, Delivery, Go, Ledger, Line, Phase, Run, Terms
+from mailrunner.store import CampaignRecord, Delivery, Go, Ledger, PlainLine, Phase, Run, Terms
 from mailrunner.suppression import Reason
 from tests.clocks import TurnedClock
 
@@ -46,7 +46,7 @@ def load(ledger: Ledger, keys: list[str], campaign_id: str = "spring") -> Campai
         run_no=1,
     )
     assert campaign is not None
-    lines = [Line(n, key, "", key, (key,)) for n, key in enumerate(keys, 2)]
+    lines = [PlainLine(n, key, "", key, (key,)) for n, key in enumerate(keys, 2)]
     ledger.snapshots.add(campaign.no, 0, lines)
     ledger.snapshots.finish(campaign.no)
     ledger.campaigns.begin(campaign.no)
@@ -98,14 +98,20 @@ def test_a_delivery_goes_from_queued_to_sent(ledger: Ledger) -> None:
 
 def test_a_second_row_with_the_same_key_is_skipped_within_and_across_chunks(ledger: Ledger) -> None:
     campaign = load(ledger, ["a@example.org", "b@example.org", "a@example.org"])
-    again = [Line(9, "b@example.org", "", "B@example.org", ("x",)), Line(10, "c@example.org", "", "c", ("y",))]
+    again = [
+        PlainLine(9, "b@example.org", "", "B@example.org", ("x",)),
+        PlainLine(10, "c@example.org", "", "c", ("y",)),
+    ]
     ledger.snapshots.add(campaign.no, 3, again)
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=3, skipped=2)
 
 
 def test_a_row_with_a_problem_is_skipped_with_its_reason_and_blocks_nobody(ledger: Ledger) -> None:
     campaign = load(ledger, ["a@example.org"])
-    bad = [Line(7, None, "the address is empty", "", ("",)), Line(8, None, "the address is empty", "", ("",))]
+    bad = [
+        PlainLine(7, None, "the address is empty", "", ("",)),
+        PlainLine(8, None, "the address is empty", "", ("",)),
+    ]
     ledger.snapshots.add(campaign.no, 1, bad)
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=1, skipped=2)
 
@@ -280,9 +286,7 @@ def test_a_dead_runs_claims_are_queued_again_and_its_wire_is_in_doubt(ledger: Le
     assert len(claim(ledger, at, token=7)) == 2  # the doubtful one keeps its slot
 
 
-def test_a_suspended_run_loses_its_claims_when_its_lease_is_over(
-    ledger: Ledger, clock: TurnedClock
-) -> None:
+def test_a_suspended_run_loses_its_claims_when_its_lease_is_over(ledger: Ledger, clock: TurnedClock) -> None:
     campaign = load(ledger, ["a@example.org"])
     at = terms(campaign)
     suspended = Run.begin(ledger.database)
@@ -314,9 +318,11 @@ def test_an_interrupted_snapshot_is_begun_again(ledger: Ledger) -> None:
 
 def test_drift_is_found_held_back_taken_back_and_refreshed(ledger: Ledger) -> None:
     campaign = load(ledger, [f"{n}@example.org" for n in range(100)])
-    changed = [Line(n + 2, f"{n}@example.org", "", f"{n}@example.org", (f"{n}@example.org",)) for n in range(97)]
-    changed[5] = Line(7, "5@example.org", "", "5@example.org", ("edited",))
-    changed.append(Line(200, "new@example.org", "", "new@example.org", ("new@example.org",)))
+    changed = [
+        PlainLine(n + 2, f"{n}@example.org", "", f"{n}@example.org", (f"{n}@example.org",)) for n in range(97)
+    ]
+    changed[5] = PlainLine(7, "5@example.org", "", "5@example.org", ("edited",))
+    changed.append(PlainLine(200, "new@example.org", "", "new@example.org", ("new@example.org",)))
     ledger.snapshots.clear_incoming(campaign.no)
     ledger.snapshots.add_incoming(campaign.no, changed)
     drift = ledger.snapshots.compare(campaign.no)
@@ -325,7 +331,9 @@ def test_drift_is_found_held_back_taken_back_and_refreshed(ledger: Ledger) -> No
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=97, skipped=3)
     ledger.snapshots.refresh(campaign.no)
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=98, skipped=3)
-    ledger.snapshots.add_incoming(campaign.no, [Line(300, "99@example.org", "", "99@example.org", ("x",))])
+    ledger.snapshots.add_incoming(
+        campaign.no, [PlainLine(300, "99@example.org", "", "99@example.org", ("x",))]
+    )
     assert ledger.snapshots.compare(campaign.no).back == 1
     ledger.snapshots.hold_back(campaign.no)
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=99, skipped=2)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mailrunner.cli import app
 from mailrunner.cli.exits import Exit
-from mailrunner.cli.running import CampaignArgument, JsonOption
+from mailrunner.cli.running import CampaignArgument, JsonOption, job_of
 from mailrunner.cli.session import Session, command, complain
 from mailrunner.errors import Problem, UserError
 
@@ -29,13 +29,11 @@ def check(session: Session, campaign: CampaignArgument, as_json: JsonOption = Fa
 
 def inspect_campaign(session: Session, name: str, *, as_json: bool, dry_run: bool) -> Exit:
     """`check` and `run --dry-run`: they change nothing and differ in their first line only."""
-    from mailrunner.campaign import load
     from mailrunner.dispatch import pace_of
     from mailrunner.forecast import forecast
-    from mailrunner.job import Job
     from mailrunner.preflight import Inspector
 
-    job = Job.prepare(*load(session.folder, name, os.environ))
+    job = job_of(session, name)
     with session.look_at_ledger() as ledger:
         told = [0]
 
@@ -65,8 +63,6 @@ def send_test(
 ) -> Exit:
     """Send one row's message, marked [TEST], to yourself.  It is not recorded as sent."""
     from mailrunner.address import normalise
-    from mailrunner.campaign import load
-    from mailrunner.job import Job
     from mailrunner.outcome import Kind
     from mailrunner.trial import Trial
 
@@ -78,7 +74,7 @@ def send_test(
             raise UserError(
                 Problem(str(error), key="--to", hint="write one address for each --to")
             ) from error
-    job = Job.prepare(*load(session.folder, campaign, os.environ))
+    job = job_of(session, campaign)
     code = Exit.DONE
     with session.open_ledger() as ledger:
         trial = Trial(job, ledger, clock=session.clock, row=row)
@@ -116,35 +112,48 @@ def _refuse_oauth(job: Job) -> None:
 
 
 def _print(session: Session, job: Job, found: Inspection, plan: Forecast, *, dry_run: bool) -> None:
+    head = "would do this now; nothing was sent" if dry_run else "checked; nothing was sent"
+    lines = [
+        f"{job.campaign.id}: {head}",
+        f"  through    {job.account.name} ({job.account.identity}), limits {_limits(job)}",
+        f"  rows       {found.rows:,} in {job.source.label}",
+        f"  to send    {found.to_send:,}",
+        *(
+            f"  {label:<10} {number:,}"
+            for label, number in (("sent before", found.done), ("would fail", found.failing))
+            if number
+        ),
+        *(
+            f"  left out   {n:,} × {reason}"
+            for reason, n in (*found.skipped.items(), *found.suppressed.items())
+        ),
+        *(_calendar(found, plan) if found.to_send else ()),
+        *_rows(found),
+        *(f"  ! {sentence}" for sentence in _remarks(found)),
+    ]
+    session.result("\n".join(lines))
+
+
+def _calendar(found: Inspection, plan: Forecast) -> Iterator[str]:
+    """Sizes, and how many go on which day."""
     from mailrunner.cli.answers import local
 
-    say = session.result
-    head = "would do this now; nothing was sent" if dry_run else "checked; nothing was sent"
-    say(f"{job.campaign.id}: {head}")
-    say(f"  through    {job.account.name} ({job.account.identity}), limits {_limits(job)}")
-    say(f"  rows       {found.rows:,} in {job.source.label}")
-    say(f"  to send    {found.to_send:,}")
-    for label, number in (("sent before", found.done), ("would fail", found.failing)):
-        if number:
-            say(f"  {label:<10} {number:,}")
-    for reason, number in (*found.skipped.items(), *found.suppressed.items()):
-        say(f"  left out   {number:,} × {reason}")
-    if found.to_send:
-        mean = found.octets / found.to_send / 1024
-        say(f"  size       {mean:,.0f} KB on average, the largest {found.largest / 1024:,.0f} KB")
-        for day, number in plan.days[:14]:
-            say(f"  {day:%a %d %b %Y}  {number:,}")
-        if len(plan.days) > 14:
-            say(f"  … {len(plan.days):,} days in all")
-        say(f"  done about {local(plan.finish_at)}")
+    mean = found.octets / found.to_send / 1024
+    yield f"  size       {mean:,.0f} KB on average, the largest {found.largest / 1024:,.0f} KB"
+    yield from (f"  {day:%a %d %b %Y}  {number:,}" for day, number in plan.days[:14])
+    if len(plan.days) > 14:
+        yield f"  … {len(plan.days):,} days in all"
+    yield f"  done about {local(plan.finish_at)}"
+
+
+def _rows(found: Inspection) -> Iterator[str]:
+    """The rows that would fail, and those that are left out, each with its reason."""
     for row, address, reason in found.failures:
-        say(f"  ✗ row {row} ({address or 'no address'}): {reason}")
+        yield f"  ✗ row {row} ({address or 'no address'}): {reason}"
     if found.failing > len(found.failures):
-        say(f"  ✗ … and {found.failing - len(found.failures):,} more rows that would fail")
+        yield f"  ✗ … and {found.failing - len(found.failures):,} more rows that would fail"
     for row, address, reason in found.examples:
-        say(f"  – row {row} ({address or 'no address'}) left out: {reason}")
-    for sentence in _remarks(found):
-        say(f"  ! {sentence}")
+        yield f"  – row {row} ({address or 'no address'}) left out: {reason}"
 
 
 def _limits(job: Job) -> str:

@@ -8,13 +8,22 @@ import sys
 import threading
 from random import Random
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mailrunner.cli import app
 from mailrunner.cli.exits import Exit, first_of
 from mailrunner.cli.session import Session, command, complain
+
+if TYPE_CHECKING:
+    from mailrunner.delivery import Counts
+    from mailrunner.dispatch import Plan, Result, Wishes
+    from mailrunner.forecast import Forecast
+    from mailrunner.job import Job
+    from mailrunner.log import EventLog
+    from mailrunner.runner import Runner
+    from mailrunner.store import Ledger
 
 CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="A campaign's file or id.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -57,8 +66,9 @@ def run(
         wait=wait,
         by_hand=session.is_interactive,
     )
+    job = job_of(session, campaign)
     with session.open_ledger(new=new_ledger) as ledger, session.event_log() as log:
-        result = _dispatch(session, campaign, ledger, log, wishes, asks=not yes and not as_json)
+        result = _dispatch(session, job, ledger, log, wishes, asks=not yes and not as_json)
     if as_json:
         session.json(result_object(result))
     else:
@@ -74,7 +84,11 @@ def resume(session: Session, wait: WaitOption = False, as_json: JsonOption = Fal
     from mailrunner.cli.waking import Round
 
     with session.open_ledger() as ledger, session.event_log() as log:
-        rounds = Round(session, ledger, lambda name, wishes: _dispatch(session, name, ledger, log, wishes))
+        rounds = Round(
+            session,
+            ledger,
+            lambda name, wishes: _dispatch(session, job_of(session, name), ledger, log, wishes),
+        )
         rounds.go(wait=wait)
         if as_json:
             campaigns = [*map(result_object, rounds.results), *rounds.broken]
@@ -87,15 +101,23 @@ def resume(session: Session, wait: WaitOption = False, as_json: JsonOption = Fal
     return first_of(rounds.codes)
 
 
-def _dispatch(session: Session, name: str, ledger: Any, log: Any, wishes: Any, asks: bool = False) -> Any:
-    """Run one campaign with a progress show and with signals that end it in order."""
+def job_of(session: Session, name: str) -> Job:
+    """The campaign's files, with all that is wrong in them told at once, before the ledger is touched."""
     from mailrunner.campaign import load
+    from mailrunner.job import Job
+
+    session.project, campaign, account = load(session.folder, name, os.environ)
+    return Job.prepare(session.project, campaign, account)
+
+
+def _dispatch(
+    session: Session, job: Job, ledger: Ledger, log: EventLog, wishes: Wishes, *, asks: bool = False
+) -> Result:
+    """Run one campaign with a progress show and with signals that end it in order."""
     from mailrunner.cli.progress import ProgressShow
     from mailrunner.dispatch import Dispatch, Ears
-    from mailrunner.job import Job
     from mailrunner.quota import tightest
 
-    job = Job.prepare(*load(session.folder, name, os.environ))
     account = job.account
 
     def quota_left() -> int | None:
@@ -109,7 +131,7 @@ def _dispatch(session: Session, name: str, ledger: Any, log: Any, wishes: Any, a
         _Signals() as signals,
     ):
 
-        def started(runner: Any, counts: Any, forecast: Any) -> None:
+        def started(runner: Runner, counts: Counts, forecast: Forecast) -> None:
             signals.stop = runner.stop
             show.start(job.campaign.id, counts, forecast)
 
@@ -165,11 +187,11 @@ class _Signals:
 
 
 def _loading(session: Session, label: str, rows: int) -> None:
-    if rows % 100_000 < 20_000 and rows >= 100_000:
+    if rows % 100_000 == 0:
         session.say(f"  {rows:,} rows of {label} read")
 
 
-def _confirmed(session: Session, plan: Any) -> bool:
+def _confirmed(session: Session, plan: Plan) -> bool:
     from mailrunner.cli.answers import local
 
     counts, record = plan.counts, plan.record
@@ -186,7 +208,7 @@ def _confirmed(session: Session, plan: Any) -> bool:
     return typer.confirm("Send it?", err=True)
 
 
-def _summary(session: Session, result: Any) -> None:
+def _summary(session: Session, result: Result) -> None:
     """How it ended, and what to type next."""
     from mailrunner.cli.answers import local, next_step, sentence_of
     from mailrunner.hold import Why

@@ -29,7 +29,7 @@ from mailrunner.store.deliveries import Deliveries, Delivery, Go, Terms
 from mailrunner.store.reports import Reports
 from mailrunner.store.runs import Run
 from mailrunner.store.schema import ledger, secrets
-from mailrunner.store.snapshot import Drift, Line, Snapshots
+from mailrunner.store.snapshot import Drift, Line, PlainLine, Snapshots
 from mailrunner.store.suppressions import Suppressions
 from mailrunner.store.witness import Mark, Witness
 
@@ -42,6 +42,7 @@ __all__ = [
     "Ledger",
     "Line",
     "Phase",
+    "PlainLine",
     "Run",
     "Terms",
 ]

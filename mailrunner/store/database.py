@@ -33,7 +33,7 @@ from mailrunner.clock import Clock, SystemClock
 from mailrunner.errors import LedgerError, Problem, UserError
 from mailrunner.store.schema import REVISION, accounts
 
-_BUSY_SECONDS = 30
+_BUSY_SECONDS = 15
 _FIRST_LOCK = 0x6D72  # PostgreSQL: the class of our advisory locks ("mr")
 
 
@@ -84,12 +84,19 @@ class Database:
         if not self.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:c, 0)"), {"c": _FIRST_LOCK})
 
-    def insert_many(self, connection: Connection, table: Any, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert plain tuples in the order of the table's columns, without a dictionary for each."""
+    def insert_many(
+        self, connection: Connection, table: Any, rows: Sequence[tuple[Any, ...]], *, skip_known: bool = False
+    ) -> int:
+        """Insert plain tuples in the order of the table's columns, without a dictionary for each.
+
+        With `skip_known`, rows whose key stands already are left out.  Returns how many were inserted.
+        """
         names = ", ".join(f'"{column.name}"' for column in table.columns)
         mark = "?" if self.is_sqlite else "%s"
         marks = ", ".join([mark] * len(table.columns))
-        connection.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', list(rows))  # noqa: S608
+        ending = " ON CONFLICT DO NOTHING" if skip_known else ""
+        statement = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}){ending}'  # noqa: S608
+        return connection.exec_driver_sql(statement, list(rows)).rowcount
 
     def close(self) -> None:
         self.engine.dispose()

@@ -17,13 +17,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, exists, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    String,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+)
 
 from mailrunner.delivery import Counts, State
 from mailrunner.store.database import Database
 from mailrunner.store.deliveries import counts
 from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries, recipients
 
+NO_CAMPAIGN = 0  # the number of a campaign without rows: numbers begin at 1
 _AT_ONCE = 2_000  # rows that are fetched together
 
 
@@ -81,10 +94,11 @@ class Reading:
         return map(_report_row, streamed)
 
     def causes(self, *states: State, most: int) -> list[Cause]:
-        """Why deliveries are in `states`, the most frequent reason first; duplicates are one reason."""
-        duplicate = deliveries.c.reason.like("duplicate of row %")
-        reason = case((duplicate, "duplicate of another row"), else_=deliveries.c.reason).label("reason")
-        number = func.count().label("number")
+        """Why deliveries are in `states`, the most frequent reason first; duplicates are one reason.
+
+        The server's own words are left out, as they often name the person.
+        """
+        reason, number = _general_reason().label("cause"), func.count().label("number")
         found = self._connection.execute(
             select(deliveries.c.state, reason, number)
             .where(self._meant(states))
@@ -92,7 +106,7 @@ class Reading:
             .order_by(number.desc(), deliveries.c.state, reason)
             .limit(most)
         )
-        return [Cause(State(row.state), row.reason, row.number) for row in found]
+        return [Cause(State(row.state), row.cause, row.number) for row in found]
 
     def has_forgotten(self, *states: State) -> bool:
         """Whether the data of a row in `states` are gone."""
@@ -124,6 +138,18 @@ class Reports:
 
 def _in_states(mine: ColumnElement[bool], states: tuple[State, ...]) -> ColumnElement[bool]:
     return mine & deliveries.c.state.in_(states) if states else mine
+
+
+def _general_reason() -> ColumnElement[str]:
+    """A reason without what is particular to one row: the server's words, the number of a duplicate's row."""
+    of, blank = deliveries.c, literal(" ")
+    enhanced = case((of.enhanced_code != "", blank + of.enhanced_code), else_="")
+    answer = literal(": ") + cast(of.code, String) + enhanced + blank + of.reply
+    return case(
+        (of.reason.like("duplicate of row %"), "duplicate of another row"),
+        (of.reply != "", func.coalesce(func.replace(of.reason, answer, ""), of.reason)),
+        else_=of.reason,
+    )
 
 
 def _with_data(meant: ColumnElement[bool]) -> Select[Any]:

@@ -11,8 +11,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 
 from mailrunner.delivery import State
@@ -34,8 +35,23 @@ _CHUNK = 20_000
 _UNTRIED = (None, None, None, "", "", "", None)  # token … last_attempt_at
 
 
-class Line(NamedTuple):
+class Line(Protocol):
     """One row of a list; `key` is None and `problem` a sentence where nobody can be mailed from it."""
+
+    @property
+    def row(self) -> int: ...
+    @property
+    def key(self) -> str | None: ...
+    @property
+    def problem(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def values(self) -> Sequence[str]: ...
+
+
+class PlainLine(NamedTuple):
+    """A line as it stands in the ledger."""
 
     row: int
     key: str | None
@@ -208,7 +224,7 @@ class Snapshots:
             select(func.max(deliveries.c.id)).where(deliveries.c.campaign_no == campaign_no)
         ).scalar()
         base = (last or (campaign_no << CAMPAIGN_SHIFT)) + 1
-        lines = [Line(r.row, r.key, r.reason, r.address, json.loads(r.data)) for r in fresh]
+        lines = [PlainLine(r.row, r.key, r.reason, r.address, json.loads(r.data)) for r in fresh]
         _write_lines(self._database, connection, lines, campaign_no=campaign_no, base=base)
 
     def _know_list(self, connection: Connection, campaign: Any, now: datetime) -> None:
@@ -243,40 +259,49 @@ def _write_lines(
     database: Database, connection: Connection, lines: Sequence[Line], *, campaign_no: int, base: int
 ) -> None:
     """Insert rows and their deliveries; a key that stands already makes its row `skipped`."""
+    if not lines:
+        return
     moment = to_micros(database.now(connection))
-    known = _first_rows(connection, campaign_no, [line.key for line in lines if line.key])
-    told, fresh = [], []
-    for number, line in enumerate(lines, base):
-        key, reason = line.key, line.problem
-        if key is not None and not reason:
-            first = known.setdefault(key, line.row)
-            if first != line.row:
-                key, reason = None, f"duplicate of row {first}"
-        state = State.SKIPPED if reason else State.QUEUED
-        ended = moment if reason else None
-        told.append((number, line.address, _as_json(line.values)))
-        fresh.append(
-            (
-                number,
-                campaign_no,
-                line.row,
-                None if reason else key,
-                state.value,
-                reason,
-                0,
-                0,
-                0,
-                *_UNTRIED,
-                ended,
-            )
-        )
-    if fresh:
-        database.insert_many(connection, recipients, told)
-        database.insert_many(connection, deliveries, fresh)
+    told = [(number, line.address, _as_json(line.values)) for number, line in enumerate(lines, base)]
+    database.insert_many(connection, recipients, told)
+    fresh = [
+        _fresh(number, campaign_no, line, line.key, line.problem, moment)
+        for number, line in enumerate(lines, base)
+    ]
+    # The unique key decides which row of several was first; only then is it asked which one it was.
+    if database.insert_many(connection, deliveries, fresh, skip_known=True) < len(fresh):
+        _skip_duplicates(database, connection, lines, campaign_no=campaign_no, base=base)
+
+
+def _fresh(  # noqa: PLR0917 - a million times: positions are faster than names
+    number: int, campaign_no: int, line: Line, key: str | None, reason: str, moment: int
+) -> tuple[Any, ...]:
+    state, ended = (State.SKIPPED.value, moment) if reason else (State.QUEUED.value, None)
+    own_key = None if reason else key
+    return (number, campaign_no, line.row, own_key, state, reason, 0, 0, 0, *_UNTRIED, ended)
+
+
+def _skip_duplicates(
+    database: Database, connection: Connection, lines: Sequence[Line], *, campaign_no: int, base: int
+) -> None:
+    """Insert the rows whose key stands already, each with the row that came first."""
+    moment = to_micros(database.now(connection))
+    span = deliveries.c.id.between(base, base + len(lines) - 1)
+    there = set(connection.execute(select(deliveries.c.id).where(span)).scalars())
+    late = [(number, line) for number, line in enumerate(lines, base) if number not in there]
+    first = _first_rows(connection, campaign_no, [line.key for _, line in late if line.key])
+    database.insert_many(
+        connection,
+        deliveries,
+        [
+            _fresh(number, campaign_no, line, None, f"duplicate of row {first[line.key or '']}", moment)
+            for number, line in late
+        ],
+    )
 
 
 def _first_rows(connection: Connection, campaign_no: int, keys: Sequence[str]) -> dict[str, int]:
-    """Which of the keys stand in the campaign already, and in which row."""
+    """Which row of the campaign each of the keys stands in."""
     found: dict[str, int] = {}
     for start in range(0, len(keys), 5_000):
         rows = connection.execute(
@@ -319,4 +344,4 @@ def _insert(connection: Connection, table: Any) -> Any:
 
 
 def _as_json(values: Sequence[str]) -> str:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    return to_json(values).decode()

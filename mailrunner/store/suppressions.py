@@ -7,7 +7,7 @@ record of who consented and why.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -15,8 +15,9 @@ from itertools import islice
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mailrunner.delivery import State
 from mailrunner.store.database import Database
-from mailrunner.store.schema import consents, imports, suppressions
+from mailrunner.store.schema import campaigns, consents, deliveries, imports, suppressions
 from mailrunner.suppression import ALL_LISTS, Entry, Reason
 
 _CHUNK = 5_000
@@ -95,21 +96,39 @@ class Suppressions:
         with self._database.write() as connection:
             now = self._database.now(connection)
             row = {"file": file, "list_key": list_key, "reason": reason, "added": 0, "created_at": now}
-            number: int = connection.execute(
-                insert(imports).values(row).returning(imports.c.no)
-            ).scalar_one()
+            number: int = connection.execute(insert(imports).values(row).returning(imports.c.no)).scalar_one()
             return number
 
-    def import_chunk(self, number: int, keys: Sequence[str]) -> int:
-        """Add a chunk of an open import; say how many were new.  Short, so that runs go on meanwhile."""
+    def on_current_lists(self, keys: Collection[str]) -> set[str]:
+        """Which of `keys` are mailed now: by the newest campaign of each list, or one not finished."""
+        newest = select(func.max(campaigns.c.no)).group_by(campaigns.c.list_key)
+        unfinished = campaigns.c.finished_at.is_(None)
+        current = select(campaigns.c.no).where(campaigns.c.no.in_(newest) | unfinished)
+        found: set[str] = set()
+        waiting = iter(keys)
+        with self._database.read() as connection:
+            numbers = list(connection.execute(current).scalars())
+            mine = (deliveries.c.campaign_no.in_(numbers), deliveries.c.state != State.SKIPPED)
+            while numbers and (chunk := list(islice(waiting, 500))):
+                asked = select(deliveries.c.key).where(*mine, deliveries.c.key.in_(chunk))
+                found.update(connection.execute(asked).scalars())
+        return found
+
+    def import_chunk(
+        self, number: int, keys: Sequence[str], *, list_key: str | None = None, reason: Reason | None = None
+    ) -> int:
+        """Add a chunk of an open import; say how many were new.  Short, so that runs go on meanwhile.
+
+        `list_key` and `reason` are the import's own unless they are given.
+        """
         with self._database.write() as connection:
             now = self._database.now(connection)
             one = connection.execute(select(imports).where(imports.c.no == number)).one()
             added = suppress(
                 connection,
                 keys,
-                list_key=one.list_key,
-                reason=Reason(one.reason),
+                list_key=one.list_key if list_key is None else list_key,
+                reason=reason or Reason(one.reason),
                 source=f"import {number}: {one.file}",
                 now=now,
                 import_no=number,
