@@ -35,7 +35,7 @@ from mailrunner.transports.smtp import SmtpTransport
 class Wishes:
     """What the person, or cron, asked for.  `by_hand`: somebody looks; the failure count starts anew."""
 
-    consent: Consent = Consent()
+    consent: Consent = field(default_factory=Consent)
     limit: int | None = None
     wait: bool = False
     by_hand: bool = False
@@ -308,7 +308,8 @@ def transport_of(job: Job) -> Transport:
         host=account.host,
         port=account.port,
         tls=account.tls,
-        user=account.user,
+        # Without a password the user only says whose cap it is (a relay of one's own).
+        user=account.user if account.password else "",
         password=account.password.get_secret_value() if account.password else None,
         provider=account.preset.name,
         timeout=account.timeout,

@@ -200,19 +200,19 @@ def account_warnings(job: Job) -> Iterator[str]:
     """What the account and the campaign's words make doubtful, whoever gets the message."""
     account, message = job.account, job.campaign.message
     sender = job.from_address
-    if account.preset.note:
+    if account.preset.note and not (account.preset.name == "smtp" and account.limits):
         yield f"{account.preset.title}: {account.preset.note}"
     if account.preset.from_rewritten and "@" in account.user and sender.casefold() != account.user.casefold():
         yield (
-            f"From is {sender}, but {account.preset.title} sends as {account.user} and rewrites other addresses "
-            "unless they are set up there as an alias"
+            f"From is {sender}, but {account.preset.title} sends as {account.user} and rewrites other "
+            "addresses unless they are set up there as an alias"
         )
     elif (
         "@" in account.user and _domain(sender) != _domain(account.user) and not account.preset.from_rewritten
     ):
         yield (
-            f"From is {sender}, but the account is {account.user}: if its domain is not set up for this account, "
-            "receivers will distrust it (SPF, DKIM, DMARC)"
+            f"From is {sender}, but the account is {account.user}: if its domain is not set up for this "
+            "account, receivers will distrust it (SPF, DKIM, DMARC)"
         )
     if _domain(sender) in ("gmail.com", "googlemail.com") and account.preset.family != "google":
         yield "From is a Gmail address, but the message does not go through Gmail: receivers will refuse it"

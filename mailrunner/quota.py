@@ -167,15 +167,9 @@ def room(limit: Limit, usage: Usage, *, reserve: int, zone: tzinfo, now: datetim
     left = usable - used
     if left > 0:
         return Room(limit, used, left, None)
-    return Room(limit, used, max(0, left), _next_slot(limit, usage, horizon, 1 - left, zone, now))
-
-
-def _next_slot(
-    limit: Limit, usage: Usage, horizon: datetime, leaving: int, zone: tzinfo, now: datetime
-) -> datetime:
-    """When `leaving` slots will have left; held ones can leave a window after now at the earliest."""
-    stamp = usage.stamp(limit.series, horizon, leaving)
-    return limit.frees_at(stamp if stamp is not None else now, zone)
+    # Held slots have no stamp yet: they can leave a window after now at the earliest.
+    last_to_leave = usage.stamp(limit.series, horizon, 1 - left) or now
+    return Room(limit, used, 0, limit.frees_at(last_to_leave, zone))
 
 
 def tightest(rooms: Sequence[Room]) -> tuple[int | None, datetime | None]:

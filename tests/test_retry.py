@@ -13,7 +13,7 @@ from mailrunner.retry import named_time, named_wait, next_try, reconnect_delay
 
 
 def seeded(seed: int) -> Random:
-    return Random(seed)  # noqa: S311 - jitter is no secret
+    return Random(seed)
 
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

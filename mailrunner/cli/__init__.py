@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import typer
 
 app = typer.Typer(
@@ -14,16 +16,17 @@ app = typer.Typer(
 )
 
 
+# In the order in which one needs them; the help lists them so.
+_CHAPTERS = ("projects", "checking", "looking", "running", "standing", "steering", "suppressing")
+
+
+def commands() -> typer.Typer:
+    """The program with all its commands."""
+    for chapter in _CHAPTERS:
+        import_module(f"mailrunner.cli.{chapter}")
+    return app
+
+
 def main() -> None:
     """Run the command line."""
-    from mailrunner.cli import (  # noqa: F401 - each registers its commands
-        checking,
-        looking,
-        projects,
-        running,
-        standing,
-        steering,
-        suppressing,
-    )
-
-    app()
+    commands()()

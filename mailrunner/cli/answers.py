@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mailrunner.cli.exits import Exit, of_hold
-from mailrunner.delivery import Counts
-from mailrunner.dispatch import Result
-from mailrunner.errors import Problem
 from mailrunner.hold import Hold, Why
 from mailrunner.log import rfc3339
-from mailrunner.quota import Room
+
+if TYPE_CHECKING:
+    from mailrunner.delivery import Counts
+    from mailrunner.dispatch import Result
+    from mailrunner.errors import Problem
+    from mailrunner.quota import Room
 
 _STATES = {
     Why.DONE: "finished",

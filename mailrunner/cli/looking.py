@@ -6,20 +6,20 @@ import os
 import webbrowser
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mailrunner.cli import app
 from mailrunner.cli.exits import Exit
 from mailrunner.cli.session import Session, command
-from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+    from datetime import datetime
 
     from mailrunner.delivery import State
+    from mailrunner.report.columns import Columns
+    from mailrunner.report.page import Heading
     from mailrunner.store import CampaignRecord, Ledger
     from mailrunner.store.reports import Reading
 
@@ -39,6 +39,7 @@ class Format(StrEnum):
 def report(
     session: Session,
     campaign: CampaignArgument,
+    *,
     format_: Annotated[
         Format | None, typer.Option("--format", help="csv, unless --out ends in another of them.")
     ] = None,
@@ -48,25 +49,27 @@ def report(
     failed: Annotated[
         bool, typer.Option("--failed", help="The rows that failed, as a list that can be mailed again.")
     ] = False,
-    in_doubt: Annotated[
-        bool, typer.Option("--in-doubt", help="The rows in doubt, as a list.")
-    ] = False,
+    in_doubt: Annotated[bool, typer.Option("--in-doubt", help="The rows in doubt, as a list.")] = False,
 ) -> None:
     """Tell what became of everyone on the list: as a table, a page, or the failed rows as a list again."""
     from mailrunner.cli.records import campaign_id
+    from mailrunner.delivery import State
+    from mailrunner.report.page import Heading
+    from mailrunner.store.reports import NO_CAMPAIGN
 
     form = _format(format_, out, is_sublist=failed or in_doubt)
     if failed and in_doubt:
         raise typer.BadParameter("--failed and --in-doubt are two lists; ask for one at a time")
     with session.look_at_ledger() as ledger:
-        known = campaign_id(session, ledger, campaign)
-        record = _seen(ledger.campaigns.find(known))
-        if failed or in_doubt:
-            _write_sublist(ledger, record, State.FAILED if failed else State.IN_DOUBT, out)
-        elif form is Format.XLSX:
-            _write_book(session, ledger, record, out)
-        else:
-            _write_text(session, ledger, known, record, form, out)
+        name = campaign_id(session, ledger, campaign)
+        record = _seen(ledger.campaigns.find(name))
+        columns = _columns(session, ledger, record)
+        with ledger.reports.reading(record.no if record else NO_CAMPAIGN) as reading:
+            if failed or in_doubt:
+                _write_sublist(reading, State.FAILED if failed else State.IN_DOUBT, record, out)
+            else:
+                heading = Heading.of(name, record)
+                _write(form, out, reading=reading, columns=columns, heading=heading, now=session.clock.now())
     if out is not None:
         session.say(f"The report is in {out}")
 
@@ -75,11 +78,14 @@ def report(
 def preview(
     session: Session,
     campaign: CampaignArgument,
+    *,
     count: Annotated[
-        int | None, typer.Option("--count", min=0, help="How many of the first rows; 3 by default.", metavar="N")
+        int | None,
+        typer.Option("--count", min=0, help="How many of the first rows; 3 by default.", metavar="N"),
     ] = None,
     to: Annotated[
-        list[str] | None, typer.Option("--to", help="The row with this address; may be repeated.", metavar="ADDRESS")
+        list[str] | None,
+        typer.Option("--to", help="The row with this address; may be repeated.", metavar="ADDRESS"),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The folder; previews/CAMPAIGN by default.", metavar="DIR")
@@ -91,12 +97,16 @@ def preview(
     Exit code 1 says that one of them cannot be made.
     """
     from mailrunner.campaign import load
+    from mailrunner.enrolment import empty_list
+    from mailrunner.errors import UserError
     from mailrunner.job import Job
     from mailrunner.preview import Preview
     from mailrunner.sample import choose
 
     job = Job.prepare(*load(session.folder, campaign, os.environ))
-    sample = choose(job, first=count, addresses=to or ())
+    sample = choose(job.people, first=count, addresses=to or ())
+    if not sample.specimens:
+        raise UserError(empty_list(job, sample.rows or 0))
     folder = (out or session.folder / "previews" / job.campaign.id).absolute()
     made = Preview(job, now=session.clock.now()).write(sample, folder)
     if made.unmade:
@@ -113,7 +123,9 @@ def _format(chosen: Format | None, out: Path | None, *, is_sublist: bool) -> For
         if chosen not in (None, Format.CSV):
             raise typer.BadParameter("--failed and --in-doubt are written as csv; leave --format out")
         return Format.CSV
-    by_name = next((form for form in Format if out is not None and out.suffix.lower() == f".{form}"), Format.CSV)
+    by_name = next(
+        (form for form in Format if out is not None and out.suffix.lower() == f".{form}"), Format.CSV
+    )
     form = chosen or by_name
     if form is Format.XLSX and out is None:
         raise typer.BadParameter("an Excel file is not written to stdout; add --out report.xlsx")
@@ -122,75 +134,45 @@ def _format(chosen: Format | None, out: Path | None, *, is_sublist: bool) -> For
 
 def _seen(record: CampaignRecord | None) -> CampaignRecord | None:
     """A campaign whose list is still being read has nothing to report yet."""
+    from mailrunner.store import Phase
+
     return None if record is None or record.phase is Phase.LOADING else record
 
 
-@contextmanager
-def _reading(ledger: Ledger, record: CampaignRecord | None) -> Iterator[Reading | None]:
-    if record is None:
-        yield None
-    else:
-        with ledger.reports.reading(record.no) as reading:
-            yield reading
+def _columns(session: Session, ledger: Ledger, record: CampaignRecord | None) -> Columns:
+    from mailrunner.links import Signer
+    from mailrunner.report.columns import Columns
 
-
-@contextmanager
-def _values(
-    session: Session, ledger: Ledger, record: CampaignRecord | None
-) -> Iterator[tuple[Counts, Iterable[Values]]]:
-    """The numbers and the rows of a campaign, both of one instant."""
-    if record is None:
-        yield Counts(), ()
-        return
     secret = session.project.unsubscribe.secret
     secrets = ledger.link_secrets(secret.get_secret_value() if secret else None)
-    columns = Columns(signer=Signer(secrets), domain=record.message_domain)
-    with ledger.reports.reading(record.no) as reading:
-        yield reading.counts(), map(columns.values, reading.rows())
+    return Columns(signer=Signer(secrets), domain=record.message_domain if record else "")
 
 
-def _write_text(
-    session: Session,
-    ledger: Ledger,
-    campaign: str,
-    record: CampaignRecord | None,
-    form: Format,
-    out: Path | None,
+def _write(
+    form: Format, out: Path | None, *, reading: Reading, columns: Columns, heading: Heading, now: datetime
 ) -> None:
-    from mailrunner.report.files import write_csv, write_json
-    from mailrunner.report.page import Heading, write_page
+    from mailrunner.report.destination import bytes_to, text_to
+    from mailrunner.report.files import write_csv, write_json, write_xlsx
+    from mailrunner.report.page import write_page
 
+    rows = map(columns.values, reading.rows())
+    if form is Format.XLSX and out is not None:
+        with bytes_to(out) as octets:
+            write_xlsx(rows, octets)
+        return
     with text_to(out) as stream:
         if form is Format.HTML:
-            with _reading(ledger, record) as reading:
-                write_page(reading, stream, heading=Heading.of(campaign, record), now=session.clock.now())
-            return
-        with _values(session, ledger, record) as (counts, rows):
-            if form is Format.JSON:
-                write_json(rows, stream, campaign=campaign, counts=counts)
-            else:
-                write_csv(rows, stream)
+            write_page(reading, stream, heading=heading, now=now)
+        elif form is Format.JSON:
+            write_json(rows, stream, campaign=heading.campaign, counts=reading.counts())
+        else:
+            write_csv(rows, stream)
 
 
-def _write_book(session: Session, ledger: Ledger, record: CampaignRecord | None, out: Path | None) -> None:
-    from mailrunner.report.files import write_xlsx
+def _write_sublist(reading: Reading, state: State, record: CampaignRecord | None, out: Path | None) -> None:
+    from mailrunner.report.destination import text_to
+    from mailrunner.report.sublist import rows_again, write_sublist
 
-    assert out is not None
-    with bytes_to(out) as stream, _values(session, ledger, record) as (_, rows):
-        write_xlsx(rows, stream)
-
-
-def _write_sublist(ledger: Ledger, record: CampaignRecord | None, state: State, out: Path | None) -> None:
-    from mailrunner.report.sublist import write_sublist
-
-    with _reading(ledger, record) as reading:
-        if record is not None and reading is not None and reading.has_forgotten(state):
-            raise UserError(
-                Problem(
-                    f"the rows of {record.id} were forgotten (mailrunner purge)",
-                    hint=f"who is {state.value} is still told by: mailrunner report {record.id}",
-                )
-            )
-        rows = reading.rows(state) if reading else ()
-        with text_to(out) as stream:
-            write_sublist(rows, stream, columns=record.columns if record else ())
+    rows = rows_again(reading, state)
+    with text_to(out) as stream:
+        write_sublist(rows, stream, columns=record.columns if record else ())

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import shlex
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +16,7 @@ import typer
 
 from mailrunner.cli import app
 from mailrunner.cli.exits import Exit
-from mailrunner.cli.session import Session, command
+from mailrunner.cli.session import Session, command, complain
 from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ _DEFAULT_PROVIDER = "gmail"
 @command(app, "init")
 def init(
     session: Session,
-    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Here by default.")] = None,
+    directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="Here by default.")] = None,
     provider: Annotated[str | None, typer.Option(help="A preset: gmail, google-workspace, smtp, …")] = None,
     address: Annotated[str | None, typer.Option(help="The address you send from.")] = None,
     name: Annotated[str | None, typer.Option(help="The name people see beside it.")] = None,
@@ -51,27 +55,38 @@ def init(
 
 def _sender(session: Session, provider: str | None, address: str | None, name: str | None) -> Sender:
     """Who sends: from the options, asked for on a terminal, else a placeholder."""
-    from mailrunner.mailbox import check_address, refuse_control_characters
+    from mailrunner.mailbox import check_address
     from mailrunner.scaffold import placeholder
 
-    chosen = _answer(session, provider, "Who sends your mail (gmail, google-workspace, smtp, …)?",
-                     _DEFAULT_PROVIDER, _usable_provider, "--provider")
+    question = "Who sends your mail (gmail, google-workspace, smtp, …)?"
+    chosen = _answer(
+        session, provider, question, _DEFAULT_PROVIDER, read=_usable_provider, option="--provider"
+    )
     sender = placeholder(chosen)
     sender = replace(
         sender,
-        address=_answer(session, address, "Your address?", sender.address, check_address, "--address"),
-        name=_answer(session, name, "Your name, as people shall see it?", sender.name,
-                     refuse_control_characters, "--name"),
+        address=_answer(
+            session, address, "Your address?", sender.address, read=check_address, option="--address"
+        ),
+        name=_answer(
+            session, name, "Your name, as people shall see it?", sender.name, read=_one_line, option="--name"
+        ),
     )
-    if sender.host and session.is_interactive:
-        host, _, port = _answer(session, None, "Your mail server?", f"{sender.host}:{sender.port}",
-                                _server, "").rpartition(":")
+    if sender.host:
+        usual = f"{sender.host}:{sender.port}"
+        host, _, port = _answer(session, None, "Your mail server?", usual, read=_server).rpartition(":")
         sender = replace(sender, host=host, port=int(port))
     return sender
 
 
 def _answer(
-    session: Session, given: str | None, question: str, default: str, read: Callable[[str], str], option: str
+    session: Session,
+    given: str | None,
+    question: str,
+    default: str,
+    *,
+    read: Callable[[str], str],
+    option: str = "",
 ) -> str:
     """The option's value, else what is typed on a terminal, else the default; ask again for what is wrong."""
     if given is not None:
@@ -101,6 +116,12 @@ def _usable_provider(text: str) -> str:
     if preset(name).login == "oauth":
         raise ValueError(preset(name).note)
     return name
+
+
+def _one_line(text: str) -> str:
+    from mailrunner.mailbox import refuse_control_characters
+
+    return refuse_control_characters(text.strip())
 
 
 def _server(text: str) -> str:
@@ -159,7 +180,7 @@ def new(
     from mailrunner import campaign_copy, scaffold
 
     project = session.project
-    name = campaign.removesuffix(".toml")
+    name = _usable_id(campaign.removesuffix(".toml"))
     if source is None:
         account, sender = _usual_sender(project)
         contents = scaffold.campaign_files(name, account=account, sender=sender)
@@ -172,6 +193,15 @@ def new(
     session.say(f"Next: edit {made[0]}, then mailrunner preview {name} --open")
 
 
+def _usable_id(name: str) -> str:
+    from mailrunner.campaign_file import campaign_id
+
+    try:
+        return campaign_id(name)
+    except ValueError as error:
+        raise UserError(Problem(str(error))) from None
+
+
 def _usual_sender(project: Project) -> tuple[str, str]:
     """The project's first account and an address to send from."""
     name = next(iter(project.account_names), _DEFAULT_PROVIDER)
@@ -181,19 +211,14 @@ def _usual_sender(project: Project) -> tuple[str, str]:
 
 def _refuse_known(session: Session, name: str, contents: dict[str, bytes]) -> None:
     """A new campaign takes nobody's name: not a file's, not an id's, not one in the ledger."""
-    from mailrunner.campaign import campaign_ids
-    from mailrunner.campaign_file import campaign_id
+    from mailrunner.campaign_folder import ids
 
-    try:
-        campaign_id(name)
-    except ValueError as error:
-        raise UserError(Problem(str(error))) from None
     problems = [
         Problem("is there already", path, hint="choose another name")
         for path in contents
         if (session.folder / path).exists()
     ]
-    if not problems and name in campaign_ids(session.project):
+    if not problems and name in ids(session.project):
         problems.append(Problem(f'there is a campaign "{name}" already', hint="choose another name"))
     with session.look_at_ledger() as ledger:
         if not problems and ledger.campaigns.find(name):
@@ -205,9 +230,61 @@ def _refuse_known(session: Session, name: str, contents: dict[str, bytes]) -> No
 @command(app, "demo")
 def demo(
     session: Session,
-    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="./demo by default.")] = None,
+    directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="./demo by default.")] = None,
 ) -> Exit:
-    """Send the example newsletter to a server of our own, pausing at a low cap, and look at the result."""
-    from mailrunner.demo import Demo
+    """Send the example newsletter to a server of our own, waiting at a low cap, and look at the result."""
+    from mailrunner.demo import LEFT_THE_LIST, LIMIT, CapturingServer, clear, prepare
+    from mailrunner.scaffold import CAMPAIGN
 
-    return Demo(session, directory or session.project_dir or Path("demo")).play()
+    folder = directory or session.project_dir or Path("demo")
+    clear(folder)
+    with CapturingServer(folder / "mailbox") as server:
+        prepare(folder, host=server.host, port=server.port)
+        session.say(f"A project in {folder}, and a server that keeps what it gets in {server.mailbox}.")
+        session.say(
+            f"It may get {LIMIT.partition('/')[0]} messages in {LIMIT.partition('/')[2]}: watch it wait."
+        )
+        steps = (
+            ("suppress", "add", LEFT_THE_LIST, "--list", "Club news", "--reason", "unsubscribe"),
+            ("run", CAMPAIGN, "--wait", "--yes"),
+            ("report", CAMPAIGN, "--format", "csv", "--out", str(folder / "report.csv")),
+            ("report", CAMPAIGN, "--format", "html", "--out", str(folder / "report.html")),
+            ("preview", CAMPAIGN, "--out", str(folder / "preview")),
+        )
+        codes = [_play(session, folder, *step) for step in steps]
+        got = server.addresses.copy()
+    if any(codes):
+        complain("the demonstration did not end as it should", f"look at {folder}")
+        return Exit.SOME_FAILED
+    return _show_result(session, folder, got)
+
+
+def _play(session: Session, folder: Path, *words: str) -> int:
+    """Run one command as a person would, in a process of its own."""
+    session.say(f"\n$ mailrunner {shlex.join(words)}")
+    where = ["--project", str(folder), *(["--quiet"] if session.quiet else [])]
+    given = [sys.executable, "-m", "mailrunner", *words, *where]
+    return subprocess.run(given, check=False, stdout=sys.stderr).returncode  # noqa: S603 - our own commands
+
+
+def _show_result(session: Session, folder: Path, got: Counter[str]) -> Exit:
+    """Hold the report against what the server got, and say where to look."""
+    from mailrunner.demo import mistakes
+
+    with (folder / "report.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    session.result(f"\n{len(rows)} rows on the list")
+    kinds = Counter((row["state"], "" if row["state"] == "sent" else row["reason"]) for row in rows)
+    for (state, reason), number in kinds.most_common():
+        session.result(f"  {number:>3}  {state:<11} {reason}".rstrip())
+    wrong = mistakes([row["normalised"] for row in rows if row["state"] == "sent"], got)
+    for sentence in wrong:
+        complain(sentence)
+    if not wrong:
+        session.result(
+            f"  {got.total()} messages came to {len(got)} people: nobody got two, nobody was lost."
+        )
+    session.result("Look at:")
+    for name in ("preview/index.html", "report.html", "report.csv", "mailbox/"):
+        session.result(f"  {folder / name}")
+    return Exit.SOME_FAILED if wrong else Exit.DONE

@@ -9,7 +9,6 @@ import typer
 
 from mailrunner.cli import app
 from mailrunner.cli.exits import Exit
-from mailrunner.cli.records import campaign_record
 from mailrunner.cli.running import CampaignArgument
 from mailrunner.cli.session import Session, command, complain
 from mailrunner.errors import Problem, UserError
@@ -139,6 +138,8 @@ def purge(session: Session, campaign: CampaignArgument) -> None:
 
 
 def _begun(session: Session, ledger: Ledger, name: str) -> CampaignRecord:
+    from mailrunner.cli.records import campaign_record
+
     record = campaign_record(session, ledger, name)
     if record is None:
         raise UserError(Problem(f"{name} was not begun yet", hint=f"to begin it: mailrunner run {name}"))

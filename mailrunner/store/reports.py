@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -40,20 +39,16 @@ NO_CAMPAIGN = 0  # the number of a campaign without rows: numbers begin at 1
 _AT_ONCE = 2_000  # rows that are fetched together
 
 
-@dataclass(frozen=True, slots=True)
-class ReportRow:
+class ReportRow(NamedTuple):
     """One row of the list and what became of it.
 
-    `key` is None for invalid and duplicate rows, `values` is None where the row's data were forgotten;
+    `key` is None for invalid and duplicate rows, `data` is None where what the row said was forgotten;
     `address` is then the key, or "" where there is none.
     """
 
     id: int
     row: int
     key: str | None
-    address: str
-    values: tuple[str, ...] | None
-    state: State
     reason: str
     code: int | None
     enhanced_code: str
@@ -62,6 +57,14 @@ class ReportRow:
     attempts: int
     last_attempt_at: datetime | None
     finished_at: datetime | None
+    address: str
+    data: str | None
+    state: State
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The row's cells; none where they were forgotten."""
+        return () if self.data is None else tuple(json.loads(self.data))
 
 
 class Cause(NamedTuple):
@@ -153,32 +156,17 @@ def _general_reason() -> ColumnElement[str]:
 
 
 def _with_data(meant: ColumnElement[bool]) -> Select[Any]:
+    """The values of a `ReportRow`, in its order."""
+    address = func.coalesce(recipients.c.address, deliveries.c.key, "")
     return (
-        select(
-            *(deliveries.c[name] for name in _COPIED),
-            deliveries.c.key,
-            deliveries.c.state,
-            recipients.c.address,
-            recipients.c.data,
-        )
-        .select_from(deliveries)
+        select(*(deliveries.c[name] for name in _COPIED), address, recipients.c.data, deliveries.c.state)
         .outerjoin(recipients, recipients.c.id == deliveries.c.id)
         .where(meant)
     )
 
 
-_COPIED = (
-    *("id", "row", "reason", "code", "enhanced_code", "reply", "provider_id"),
-    *("attempts", "last_attempt_at", "finished_at"),
-)
+_COPIED = ReportRow._fields[:-3]
 
 
 def _report_row(row: Row[Any]) -> ReportRow:
-    forgotten = row.data is None
-    return ReportRow(
-        **{name: getattr(row, name) for name in _COPIED},
-        key=row.key,
-        address=(row.key or "") if forgotten else row.address,
-        values=None if forgotten else tuple(json.loads(row.data)),
-        state=State(row.state),
-    )
+    return ReportRow._make((*row[:-1], State(row[-1])))

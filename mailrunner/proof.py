@@ -1,0 +1,142 @@
+"""A message as its reader will see it: read back from its bytes, with what looks wrong about it.
+
+Nothing here stops a message.  The doubts are what a careful person would notice in a proof.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email import message_from_string, policy
+from email.message import EmailMessage
+from html.parser import HTMLParser
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from mailrunner.address import suggestion
+from mailrunner.lint import remarks
+from mailrunner.render import Message
+
+_CID = re.compile(r"""cid:([^"'\s<>)&]+)""", re.IGNORECASE)
+_LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}")
+_NOTHING = re.compile(r"\b(?:None(?! of)|NaN|nan|NaT)\b")  # how Python and pandas spell an empty cell
+
+
+class Attachment(NamedTuple):
+    """A file that goes with the message; `size` in octets."""
+
+    name: str
+    kind: str
+    size: int
+
+
+class Link(NamedTuple):
+    """A link of the HTML and the words it stands under."""
+
+    words: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One message, read back.
+
+    `html` is as sent, but with its inline images in it as data: URIs, so that it can be shown alone.
+    """
+
+    sender: str
+    recipient: str
+    subject: str
+    size: int
+    html: str | None
+    text: str
+    attachments: tuple[Attachment, ...]
+    links: tuple[Link, ...]
+    doubts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, message: Message) -> Proof:
+        """Read a message back."""
+        # As text: the header of a message that needs SMTPUTF8 holds letters as they are (RFC 6532).
+        mail = message_from_string(message.data.decode("utf-8", "replace"), policy=policy.default)
+        assert isinstance(mail, EmailMessage)  # noqa: S101 - what this policy makes
+        return cls(
+            sender=str(mail["From"]),
+            recipient=str(mail["To"]),
+            subject=str(mail["Subject"]),
+            size=message.size,
+            html=None if message.html is None else _with_images(message.html, _images(mail)),
+            text=message.text,
+            attachments=tuple(_attachments(mail)),
+            links=tuple(_Links(message.html or "").found),
+            doubts=tuple(dict.fromkeys(_doubts(message))),
+        )
+
+
+class _Links(HTMLParser):
+    """The links of a piece of HTML, an image's words being its alternative text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[Link] = []
+        self._target: str | None = None
+        self._words: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "a" and "href" in given:
+            self._target, self._words = (given["href"] or "").strip(), []
+        elif tag == "img":
+            self._words.append(given.get("alt") or "")
+
+    def handle_data(self, data: str) -> None:
+        self._words.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a" and self._target is not None:
+            self.found.append(Link(" ".join(" ".join(self._words).split()), self._target))
+            self._target = None
+
+
+def _attachments(mail: EmailMessage) -> Iterator[Attachment]:
+    for part in mail.walk():
+        if part.get_content_disposition() == "attachment":
+            yield Attachment(part.get_filename() or "", part.get_content_type(), len(_octets(part)))
+
+
+def _images(mail: EmailMessage) -> dict[str, str]:
+    """The inline images by their Content-ID, as data: URIs."""
+    return {
+        str(part["Content-ID"]).strip().strip("<>"): "data:{};base64,{}".format(
+            part.get_content_type(), base64.b64encode(_octets(part)).decode("ascii")
+        )
+        for part in mail.walk()
+        if part["Content-ID"]
+    }
+
+
+def _octets(part: EmailMessage) -> bytes:
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _with_images(html: str, images: Mapping[str, str]) -> str:
+    return _CID.sub(lambda found: images.get(unquote(found[1]), found[0]), html)
+
+
+def _doubts(message: Message) -> Iterator[str]:
+    """What `check` remarks on too, and what a reader of a single message would stumble over."""
+    domain = message.recipient.rpartition("@")[2]
+    if meant := suggestion(domain):
+        yield f"the address ends in {domain}; is {meant} meant?"
+    for what, text in (("subject", message.subject), ("text", message.text)):
+        if found := _LEFT_OVER.search(text):
+            yield f'"{found[0]}" stands in the {what}, as if a placeholder had not been filled in'
+        if found := _NOTHING.search(text):
+            yield f'the word "{found[0]}" stands in the {what}; is it an empty cell?'
+    for kind, detail in remarks(message.html, message.subject, message.size):
+        yield f"{kind}: {detail}" if detail else kind

@@ -1,0 +1,57 @@
+"""What one row of a report says: the columns, and their values of a delivery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mailrunner.address import normalise
+from mailrunner.delivery import OPEN
+from mailrunner.links import Signer, message_id
+from mailrunner.log import rfc3339
+from mailrunner.store.reports import ReportRow
+
+COLUMNS = (
+    *("address", "normalised", "state", "reason", "code", "enhanced_code", "reply", "provider_id"),
+    *("message_id", "attempts", "last_attempt_at", "finished_at", "row"),
+)
+
+
+class Columns:
+    """Gives the values of rows, by the names in `COLUMNS`; `domain` is that of the Message-IDs."""
+
+    def __init__(self, *, signer: Signer, domain: str) -> None:
+        self._signer, self._domain = signer, domain
+
+    def values(self, row: ReportRow) -> dict[str, Any]:
+        """Numbers are int or None, times RFC 3339 in UTC or None, all else is text."""
+        return {
+            "address": row.address,
+            "normalised": _normalised(row),
+            "state": row.state.value,
+            "reason": row.reason,
+            "code": row.code,
+            "enhanced_code": row.enhanced_code,
+            "reply": row.reply,
+            "provider_id": row.provider_id,
+            "message_id": self._message_id(row),
+            "attempts": row.attempts,
+            "last_attempt_at": rfc3339(row.last_attempt_at),
+            "finished_at": rfc3339(row.finished_at),
+            "row": row.row,
+        }
+
+    def _message_id(self, row: ReportRow) -> str:
+        """Of what was tried or will be; nobody can look for the Message-ID of a message that never was."""
+        if not row.attempts and row.state not in OPEN:
+            return ""
+        return message_id(self._signer, row.id, self._domain)
+
+
+def _normalised(row: ReportRow) -> str:
+    """The key; a duplicate's key stands with the row that came first, and is made again here."""
+    if row.key is not None:
+        return row.key
+    try:
+        return normalise(row.address).key
+    except ValueError:
+        return ""

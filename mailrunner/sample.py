@@ -1,0 +1,145 @@
+"""Which rows of a list are worth looking at before anything is sent.
+
+By default the first ones, and those in which a template most likely goes wrong: the longest value, the
+emptiest row, the one with most characters beyond ASCII.  The list is streamed, and only what is chosen is
+kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from mailrunner.address import BLANKS, normalise
+from mailrunner.errors import Problem, UserError
+from mailrunner.recipients import Entry, RecipientList, first_wins
+
+FIRST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Specimen:
+    """One row, and why it was chosen."""
+
+    entry: Entry
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The rows that were chosen, in the list's order; and how many rows can be mailed of how many.
+
+    The numbers are None where the list was not read to its end, because all that was asked for was found.
+    """
+
+    specimens: tuple[Specimen, ...]
+    rows: int | None
+    mailable: int | None
+
+
+@dataclass(slots=True)
+class _Record:
+    """The row that is furthest out in one respect; the first of equals."""
+
+    best: int = 0
+    entry: Entry | None = None
+
+    def offer(self, score: int, entry: Entry) -> None:
+        if score > self.best:
+            self.best, self.entry = score, entry
+
+
+@dataclass(slots=True)
+class _Extremes:
+    """The edge cases of a list."""
+
+    columns: Sequence[str]
+    longest: _Record = field(default_factory=_Record)
+    emptiest: _Record = field(default_factory=_Record)
+    foreign: _Record = field(default_factory=_Record)
+
+    def see(self, entry: Entry) -> None:
+        values = entry.values
+        self.longest.offer(max(map(len, values)), entry)
+        self.emptiest.offer(sum(1 for value in values if not value or value.isspace()), entry)
+        joined = "".join(values)
+        if not joined.isascii():
+            self.foreign.offer(sum(1 for character in joined if not character.isascii()), entry)
+
+    def specimens(self) -> Iterator[tuple[Entry, str]]:
+        if entry := self.longest.entry:
+            place = [len(value) for value in entry.values].index(self.longest.best)
+            yield entry, f"the longest value: {self.columns[place]}, {self.longest.best:,} characters"
+        if entry := self.emptiest.entry:
+            yield entry, f"the emptiest row: {self.emptiest.best} of {len(self.columns)} cells are empty"
+        if entry := self.foreign.entry:
+            names = [c for c, value in zip(self.columns, entry.values, strict=False) if not value.isascii()]
+            yield entry, f"most characters beyond ASCII: {', '.join(names)}"
+
+
+def choose(people: RecipientList, *, first: int | None, addresses: Sequence[str]) -> Sample:
+    """Choose as `sample` does, or as `pick` where addresses are given; as both where `first` is given too.
+
+    Raises UserError for addresses that no row has.
+    """
+    if not addresses:
+        return sample(people, first=FIRST if first is None else first)
+    picked = pick(people, addresses)
+    if first is None:
+        return picked
+    rest = sample(people, first=first)
+    both = (*rest.specimens, *picked.specimens)
+    merged = _merged((specimen.entry, reason) for specimen in both for reason in specimen.reasons)
+    return replace(rest, specimens=merged)
+
+
+def sample(people: RecipientList, *, first: int = FIRST) -> Sample:
+    """Choose the first `first` rows that can be mailed, and the edge cases among all that can."""
+    chosen: list[tuple[Entry, str]] = []
+    extremes = _Extremes(people.columns)
+    rows = mailable = 0
+    for entry, is_duplicate in first_wins(people.chunks()):
+        rows += 1
+        if entry.problem or is_duplicate:
+            continue
+        mailable += 1
+        if mailable <= first:
+            chosen.append((entry, "the first row" if first == 1 else f"among the first {first}"))
+        extremes.see(entry)
+    return Sample(_merged([*chosen, *extremes.specimens()]), rows, mailable)
+
+
+def pick(people: RecipientList, addresses: Iterable[str]) -> Sample:
+    """Choose the rows with these addresses, however they are spelled; UserError names those not there."""
+    wanted = {_key(address): address for address in addresses}
+    found: dict[str, Entry] = {}
+    for chunk in people.chunks():
+        for entry in chunk:
+            if (key := entry.key or entry.address) in wanted:
+                found.setdefault(key, entry)
+        if len(found) == len(wanted):
+            break
+    UserError.collect(
+        Problem(f"no row of the list has the address {address}", hint="look for its spelling in the list")
+        for key, address in wanted.items()
+        if key not in found
+    )
+    return Sample(_merged((entry, "asked for by its address") for entry in found.values()), None, None)
+
+
+def _key(address: str) -> str:
+    """What tells people apart; of what is no address, the text as the list would show it."""
+    try:
+        return normalise(address).key
+    except ValueError:
+        return address.strip(BLANKS)
+
+
+def _merged(chosen: Iterable[tuple[Entry, str]]) -> tuple[Specimen, ...]:
+    """One specimen a row, with all reasons for it, in the list's order."""
+    reasons: dict[int, list[str]] = {}
+    entries: dict[int, Entry] = {}
+    for entry, reason in chosen:
+        entries[entry.row] = entry
+        reasons.setdefault(entry.row, []).append(reason)
+    return tuple(Specimen(entries[row], tuple(reasons[row])) for row in sorted(entries))

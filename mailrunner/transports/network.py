@@ -1,0 +1,66 @@
+"""Reaching a host: all its addresses in turn, and a sentence for each way in which that fails."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
+
+_UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
+
+
+def resolve(host: str, port: int) -> list[Address]:
+    """Look `host` up afresh, as providers move; raise `socket.gaierror` where it has no address."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # a label that is empty or longer than 63
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
+    return [(family, sockaddr) for family, _, _, _, sockaddr in found]
+
+
+def connect(addresses: list[Address], timeout: float) -> socket.socket:
+    """Return a connection to the first address that answers within `timeout` seconds each.
+
+    Raises the last address's OSError.
+    """
+    failure = OSError("the name has no address")
+    for family, sockaddr in addresses:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.settimeout(timeout)
+        try:
+            sock.connect(sockaddr)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            # A command or the final dot must not wait for the acknowledgement of what went before.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+    raise failure
+
+
+def literal(sock: socket.socket) -> str:
+    """This end's address literal for EHLO (RFC 5321 §4.1.3): no look-up that could be slow or wrong."""
+    address = sock.getsockname()[0].partition("%")[0]
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+def explain(error: OSError, host: str, port: int) -> str:
+    """Say in a sentence why `host` could not be reached, and what to look at."""
+    where = f"{host} port {port}"
+    if isinstance(error, socket.gaierror):
+        if error.errno == socket.EAI_AGAIN:
+            return f'the name "{host}" could not be looked up just now: is this machine online?'
+        return f'the name "{host}" was not found: check `host`, and that this machine is online'
+    if isinstance(error, ConnectionRefusedError):
+        return f"{where} refused the connection: check `host` and `port`, and that the server is running"
+    if isinstance(error, TimeoutError):
+        return f"{where} did not answer: a firewall may hold outgoing mail back{_port_25(port)}"
+    if error.errno in _UNREACHABLE:
+        return f"there is no way to {where} from here: is this machine online?"
+    return f"{where} could not be reached: {error.strerror or error}"
+
+
+def _port_25(port: int) -> str:
+    return "; many networks block port 25, so try 587 or 465" if port == 25 else ""
