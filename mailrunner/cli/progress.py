@@ -62,7 +62,7 @@ class ProgressShow:
             self._asked, self._quota = now, self._quota_left()
         if self._bar is not None:
             done = sum(tally.states[state] for state in ("sent", "failed", "in_doubt", "suppressed"))
-            words = sentence_of(tally.waiting) if tally.waiting else "sending"
+            words = _pause(tally.waiting, now).strip() if tally.waiting else "sending"
             self._bar.update(self._task, completed=done, description=words, facts=self._facts(tally, now))
             return
         self._speak(tally, now)
@@ -78,7 +78,7 @@ class ProgressShow:
 
     def _speak(self, tally: Tally, now: datetime) -> None:
         if tally.waiting is not None and tally.waiting != self._waiting:
-            self._console.print(_pause(tally.waiting), markup=False)
+            self._console.print(_pause(tally.waiting, now), markup=False)
         elif now - self._spoken >= _EVERY:
             left = self._left - tally.sent - tally.states["failed"]
             self._console.print(f"  {self._facts(tally, now)}, {left:,} left", markup=False)
@@ -93,5 +93,7 @@ class ProgressShow:
         return f"{tally.sent:,} sent{failed}, {tally.sent / seconds:.1f}/s{quota}"
 
 
-def _pause(hold: Hold) -> str:
-    return f"  waiting until {local(hold.until)}: {sentence_of(hold)}"
+def _pause(hold: Hold, now: datetime) -> str:
+    seconds = (hold.until - now).total_seconds() if hold.until else 0.0
+    wait = f"{max(1, round(seconds))} s" if seconds < 100 else f"until {local(hold.until)}"
+    return f"  waiting {wait}: {sentence_of(hold)}"

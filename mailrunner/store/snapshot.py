@@ -18,7 +18,7 @@ from sqlalchemy import Connection, and_, delete, exists, func, insert, select, u
 
 from mailrunner.delivery import State
 from mailrunner.store.campaigns import CampaignRecord, Phase, record
-from mailrunner.store.database import Database
+from mailrunner.store.database import Database, insert_many
 from mailrunner.store.schema import (
     CAMPAIGN_SHIFT,
     campaigns,
@@ -263,13 +263,13 @@ def _write_lines(
         return
     moment = to_micros(database.now(connection))
     told = [(number, line.address, _as_json(line.values)) for number, line in enumerate(lines, base)]
-    database.insert_many(connection, recipients, told)
+    insert_many(connection, recipients, told)
     fresh = [
         _fresh(number, campaign_no, line, line.key, line.problem, moment)
         for number, line in enumerate(lines, base)
     ]
     # The unique key decides which row of several was first; only then is it asked which one it was.
-    if database.insert_many(connection, deliveries, fresh, skip_known=True) < len(fresh):
+    if insert_many(connection, deliveries, fresh) < len(fresh):
         _skip_duplicates(database, connection, lines, campaign_no=campaign_no, base=base)
 
 
@@ -290,7 +290,7 @@ def _skip_duplicates(
     there = set(connection.execute(select(deliveries.c.id).where(span)).scalars())
     late = [(number, line) for number, line in enumerate(lines, base) if number not in there]
     first = _first_rows(connection, campaign_no, [line.key for _, line in late if line.key])
-    database.insert_many(
+    insert_many(
         connection,
         deliveries,
         [

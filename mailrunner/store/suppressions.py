@@ -13,11 +13,10 @@ from datetime import datetime
 from itertools import islice
 
 from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mailrunner.delivery import State
-from mailrunner.store.database import Database
-from mailrunner.store.schema import campaigns, consents, deliveries, imports, suppressions
+from mailrunner.store.database import Database, insert_many
+from mailrunner.store.schema import campaigns, consents, deliveries, imports, suppressions, to_micros
 from mailrunner.suppression import ALL_LISTS, Entry, Reason
 
 _CHUNK = 5_000
@@ -29,6 +28,9 @@ _COLUMNS = (
     suppressions.c.created_at,
     suppressions.c.import_no,
 )
+
+
+_OWN_COLUMNS = ("key", "list_key", "reason", "source", "import_no", "created_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,22 +189,9 @@ def suppress(
     import_no: int | None = None,
 ) -> int:
     """Add entries inside the caller's transaction; one that is there already stays as it was."""
-    rows = [
-        {
-            "key": key,
-            "list_key": list_key,
-            "reason": reason,
-            "source": source,
-            "import_no": import_no,
-            "created_at": now,
-        }
-        for key in keys
-    ]
-    if not rows:
-        return 0
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(suppressions).on_conflict_do_nothing()
-    return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
+    moment = to_micros(now)
+    rows = [(key, list_key, reason.value, source, import_no, moment) for key in keys]
+    return insert_many(connection, suppressions, rows, columns=_OWN_COLUMNS)
 
 
 def _entry(row) -> Entry:  # type: ignore[no-untyped-def]
