@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mailrunner.recipients import RecipientList, first_wins
-from mailrunner.sources import open_source
+from mailrunner.recipients.sources import open_source
 
 HEADER = ("email", "first_name", "full_name", "country", "points", "since", "city", "member_no")
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 
-from mailrunner.account import Account
 from mailrunner.campaign import Campaign
 from mailrunner.clock import Clock
+from mailrunner.config.account import Account
 from mailrunner.courier import Courier, Rules, Step
 from mailrunner.delivery import Counts
 from mailrunner.enrolment import Consent, Enrolment

@@ -14,15 +14,15 @@ from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
 
-from mailrunner.account import Account
 from mailrunner.address import normalise
 from mailrunner.campaign import Campaign
 from mailrunner.config import Project
+from mailrunner.config.account import Account
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.links import Signer, a_label, list_id, message_id, unsubscribe_mailto, unsubscribe_url
 from mailrunner.recipients import RecipientList, RowReader
+from mailrunner.recipients.sources import Source, open_source
 from mailrunner.render import Letter, Message, Renderer
-from mailrunner.sources import Source, open_source
 from mailrunner.store import Delivery
 
 MESSAGE, UNSUBSCRIBE, DELIVERY, BOUNCE = "message", "unsubscribe", "delivery", "bounce"

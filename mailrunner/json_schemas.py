@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from mailrunner.campaign_file import CampaignTable
+from mailrunner.campaign.tables import CampaignTable
 from mailrunner.config import ProjectTable
-from mailrunner.toml_file import Table
+from mailrunner.config.toml_file import Table
 
 _FOLDER = Path(__file__).parent / "data"
 

@@ -105,8 +105,11 @@ def a_label(domain: str) -> str:
 
 
 def message_id(signer: Signer, number: int, domain: str) -> str:
-    """Return "<token@domain>" (RFC 5322 §3.6.4), the same for every attempt at delivery `number`."""
-    return f"<{signer.token('message', number)}@{a_label(domain)}>"
+    """Return "<token@domain>" (RFC 5322 §3.6.4), the same for every attempt at delivery `number`.
+
+    The oldest secret makes it, so that a new secret for the links changes no Message-ID.
+    """
+    return f"<{Signer(signer.secrets[-1:]).token('message', number)}@{a_label(domain)}>"
 
 
 def unsubscribe_url(base_url: str, token: str) -> str:

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mailrunner.address import normalise
+from mailrunner.config.toml_file import did_you_mean
 from mailrunner.errors import Problem, UserError
-from mailrunner.sources import CsvFile, ParquetFile, Row, Source, Worksheet
+from mailrunner.recipients.sources import CsvFile, ParquetFile, Row, Source, Worksheet
 from mailrunner.suppression import Reason, list_key
-from mailrunner.toml_file import did_you_mean
 
 EXPORT_COLUMNS = ("address", "list", "reason", "source", "created_at")
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mailrunner.errors import UserError
-from mailrunner.sources import Source
+from mailrunner.recipients.sources import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mailrunner.account import Account
 from mailrunner.config import load_project
+from mailrunner.config.account import Account
 from mailrunner.errors import UserError
 from mailrunner.providers import preset_names
 

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrunner.campaign import Campaign, find_campaign, list_key, load, load_campaign
-from mailrunner.campaign_file import SendSpec
+from mailrunner.campaign.tables import SendSpec
 from mailrunner.config import Project, load_project
+from mailrunner.config.toml_file import validate
 from mailrunner.errors import Problem, UserError
 from mailrunner.quota import Limit
 from mailrunner.schedule import ALWAYS, Schedule
-from mailrunner.toml_file import validate
 
 PROJECT = """
 [accounts.relay]

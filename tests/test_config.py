@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from mailrunner import json_schemas
 from mailrunner.config import Project, Unsubscribe, absolute_database, find_project, load_project
+from mailrunner.config.toml_file import dotted, expand
 from mailrunner.errors import Problem, UserError
-from mailrunner.toml_file import dotted, expand
 
 CANARY = "canary-9f2c"
 GMAIL = """

@@ -197,8 +197,9 @@ def test_what_was_put_in_comes_out(plain: Renderer, subject: str, note: str, nam
     assert message.subject == f"x{subject}".strip()
     assert decoded(raw_field(message, "Subject")) == message.subject
     assert decoded(raw_field(message, "X-Note")) == f"note {note}".strip()
-    shown = decoded(raw_field(message, "To")).rpartition(" <")[0] or ""
-    if shown.startswith('"'):
+    to = raw_field(message, "To")
+    shown = decoded(to).rpartition(" <")[0] or ""
+    if to.startswith('"'):  # a quoted string, and not an encoded word that begins with a quote
         shown = re.sub(r"\\(.)", r"\1", shown[1:-1])
     assert shown == name.strip()
 

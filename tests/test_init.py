@@ -13,8 +13,8 @@ import pytest
 
 from mailrunner import json_schemas
 from mailrunner.config import load_project
+from mailrunner.config.mailbox import Mailbox
 from mailrunner.demo import example_sender
-from mailrunner.mailbox import Mailbox
 from mailrunner.providers import preset, preset_names
 from mailrunner.scaffold import Sender, hidden_files, placeholder, project_files, write
 from tests.projects import Project, on_terminal

@@ -143,3 +143,8 @@ def test_names_that_look_alike_in_ascii_have_different_list_ids() -> None:
 def test_a_domain_that_cannot_be_spelled_is_refused() -> None:
     with pytest.raises(ValueError, match=r".+"):
         a_label("exa mple\u2028ä.org")
+
+
+def test_a_new_secret_changes_no_message_id() -> None:
+    before = message_id(Signer((b"first",)), 7, "example.org")
+    assert message_id(Signer((b"second", b"first")), 7, "example.org") == before

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrunner.mailbox import Mailbox
+from mailrunner.config.mailbox import Mailbox
 
 
 @pytest.mark.parametrize(

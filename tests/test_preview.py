@@ -16,11 +16,11 @@ from typer.testing import CliRunner, Result
 
 import mailrunner.cli.looking  # noqa: F401 - registers the commands
 from mailrunner.cli import app
-from mailrunner.proof import Link, Proof
+from mailrunner.preview.proof import Link, Proof
+from mailrunner.preview.sample import Sample, choose
 from mailrunner.recipients import RecipientList
+from mailrunner.recipients.sources import open_source
 from mailrunner.render import Message
-from mailrunner.sample import Sample, choose
-from mailrunner.sources import open_source
 from tests.tables import Spec
 
 PROJECT = """

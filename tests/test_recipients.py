@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from mailrunner.cell import convert
-from mailrunner.condition import Condition
 from mailrunner.errors import RowError, UserError
 from mailrunner.recipients import Entry, Recipient, RecipientList, RowReader, first_wins
-from mailrunner.sources import open_source
+from mailrunner.recipients.cell import convert
+from mailrunner.recipients.condition import Condition
+from mailrunner.recipients.sources import open_source
 from tests.tables import Spec
 
 PEOPLE = """\

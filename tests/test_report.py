@@ -24,10 +24,10 @@ from mailrunner.delivery import Counts, State
 from mailrunner.errors import UserError
 from mailrunner.outcome import Kind, Outcome, Reply, Scope, Stage
 from mailrunner.recipients import RecipientList
+from mailrunner.recipients.sources import open_source
 from mailrunner.report.destination import bytes_to, text_to
 from mailrunner.report.files import defused
 from mailrunner.settlement import Settlement
-from mailrunner.sources import open_source
 from mailrunner.store import Ledger, Phase, PlainLine
 from mailrunner.suppression import Reason
 from tests.mailing import Mailing, people

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrunner.errors import UserError
-from mailrunner.sources import CHUNK, Source, open_source
+from mailrunner.recipients.sources import CHUNK, Source, open_source
 from tests.tables import Spec, complaint, rows_of
 
 TRICKY = [

@@ -101,7 +101,7 @@ def preview(
     from mailrunner.errors import UserError
     from mailrunner.job import Job
     from mailrunner.preview import Preview
-    from mailrunner.sample import choose
+    from mailrunner.preview.sample import choose
 
     job = Job.prepare(*load(session.folder, campaign, os.environ))
     sample = choose(job.people, first=count, addresses=to or ())

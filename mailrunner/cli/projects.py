@@ -55,7 +55,7 @@ def init(
 
 def _sender(session: Session, provider: str | None, address: str | None, name: str | None) -> Sender:
     """Who sends: from the options, asked for on a terminal, else a placeholder."""
-    from mailrunner.mailbox import check_address
+    from mailrunner.config.mailbox import check_address
     from mailrunner.scaffold import placeholder
 
     question = "Who sends your mail (gmail, google-workspace, smtp, …)?"
@@ -107,8 +107,8 @@ def _answer(
 
 
 def _usable_provider(text: str) -> str:
+    from mailrunner.config.toml_file import did_you_mean
     from mailrunner.providers import preset, preset_names
-    from mailrunner.toml_file import did_you_mean
 
     name = text.strip().casefold()
     if name not in preset_names():
@@ -119,7 +119,7 @@ def _usable_provider(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    from mailrunner.mailbox import refuse_control_characters
+    from mailrunner.config.mailbox import refuse_control_characters
 
     return refuse_control_characters(text.strip())
 
@@ -177,7 +177,8 @@ def new(
     ] = None,
 ) -> None:
     """Begin a campaign, from a commented example or as a copy of another with templates of its own."""
-    from mailrunner import campaign_copy, scaffold
+    from mailrunner import scaffold
+    from mailrunner.campaign import copy
 
     project = session.project
     name = _usable_id(campaign.removesuffix(".toml"))
@@ -185,7 +186,7 @@ def new(
         account, sender = _usual_sender(project)
         contents = scaffold.campaign_files(name, account=account, sender=sender)
     else:
-        contents = campaign_copy.files(project, source, name)
+        contents = copy.files(project, source, name)
     _refuse_known(session, name, contents)
     made, _ = scaffold.write(project.folder, contents)
     for path in made:
@@ -194,7 +195,7 @@ def new(
 
 
 def _usable_id(name: str) -> str:
-    from mailrunner.campaign_file import campaign_id
+    from mailrunner.campaign.tables import campaign_id
 
     try:
         return campaign_id(name)
@@ -211,7 +212,7 @@ def _usual_sender(project: Project) -> tuple[str, str]:
 
 def _refuse_known(session: Session, name: str, contents: dict[str, bytes]) -> None:
     """A new campaign takes nobody's name: not a file's, not an id's, not one in the ledger."""
-    from mailrunner.campaign_folder import ids
+    from mailrunner.campaign.folder import ids
 
     problems = [
         Problem("is there already", path, hint="choose another name")

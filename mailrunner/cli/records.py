@@ -7,9 +7,9 @@ from pathlib import Path
 
 from mailrunner.campaign import find_campaign
 from mailrunner.cli.session import Session
+from mailrunner.config.toml_file import did_you_mean, read
 from mailrunner.errors import Problem, UserError
 from mailrunner.store import CampaignRecord, Ledger
-from mailrunner.toml_file import did_you_mean, read
 
 
 def campaign_record(session: Session, ledger: Ledger, name: str) -> CampaignRecord | None:

@@ -225,7 +225,7 @@ def _say_survey(session: Session, file: Path, survey: Survey) -> None:
 
 def _agreed(session: Session, file: Path, survey: Survey) -> bool:
     """Whether a person agrees; without one, what looks like a list of subscribers is refused."""
-    from mailrunner.campaign_folder import recipient_files
+    from mailrunner.campaign.folder import recipient_files
 
     mails = recipient_files(session.project).get(file.resolve())
     warning = f'it is the list that the campaign "{mails}" is sent to' if mails else ""
@@ -315,9 +315,9 @@ def _spoken(scope: str) -> str:
 
 def _mention_unknown_list(session: Session, ledger: Ledger, list_name: str | None) -> None:
     """A slip of the keys in a list's name would keep nobody from anything."""
-    from mailrunner.campaign_folder import list_names
+    from mailrunner.campaign.folder import list_names
+    from mailrunner.config.toml_file import did_you_mean
     from mailrunner.store.snapshot import known_lists
-    from mailrunner.toml_file import did_you_mean
 
     if list_name is None:
         return

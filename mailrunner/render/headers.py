@@ -12,9 +12,9 @@ import base64
 import re
 from collections.abc import Iterable, Iterator
 
+from mailrunner.config.mailbox import Mailbox
 from mailrunner.errors import RowError
 from mailrunner.links import a_label
-from mailrunner.mailbox import Mailbox
 
 _LINE = 76
 _LONGEST = 998  # RFC 5322 §2.1.1

@@ -9,8 +9,8 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Literal
 
+from mailrunner.config.mailbox import Mailbox
 from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.mailbox import Mailbox
 from mailrunner.render.attachments import inline_names
 from mailrunner.render.content import Content, MessageSpec, digest_of
 from mailrunner.render.headers import (

@@ -106,14 +106,22 @@ class Ledger:
             self.count_run()
 
     def link_secrets(self, configured: str | None) -> tuple[bytes, ...]:
-        """The secrets that sign links, the one in use first; every one ever used still verifies."""
-        with self.database.write() as connection:
-            known = list(connection.execute(select(secrets.c.value).order_by(secrets.c.no)).scalars())
-            wanted = configured or (known[-1] if known else entropy.token_hex(32))
-            if wanted not in known:
-                now = self.database.now(connection)
-                connection.execute(insert(secrets).values(value=wanted, created_at=now))
-                known.append(wanted)
+        """The secrets that sign links: the one in use first, the oldest last.
+
+        Every one ever used still verifies.  One that is new, or the first of all, is stored.
+        """
+        with self.database.read() as connection:
+            known = _secrets(connection)
+        wanted = configured or (known[-1] if known else "")
+        if wanted not in known:
+            with self.database.write() as connection:
+                self.database.hold_everything(connection)
+                known = _secrets(connection)
+                wanted = configured or (known[-1] if known else entropy.token_hex(32))
+                if wanted not in known:
+                    now = self.database.now(connection)
+                    connection.execute(insert(secrets).values(value=wanted, created_at=now))
+                    known.append(wanted)
         known.remove(wanted)
         return tuple(secret.encode() for secret in (wanted, *reversed(known)))
 
@@ -152,6 +160,10 @@ def _path(url: str) -> Path | None:
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         return None
     return Path(parsed.database)
+
+
+def _secrets(connection: Connection) -> list[str]:
+    return list(connection.execute(select(secrets.c.value).order_by(secrets.c.no)).scalars())
 
 
 def _mark(connection: Connection) -> Mark | None:

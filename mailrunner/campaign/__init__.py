@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mailrunner.account import Account
-from mailrunner.campaign_file import (
+from mailrunner.campaign.tables import (
     CampaignTable,
     Kind,
     MessageSpec,
@@ -26,9 +25,8 @@ from mailrunner.campaign_file import (
     campaign_id,
 )
 from mailrunner.config import FILE, Project, absolute_database, survey_project
-from mailrunner.errors import Problem, UserError
-from mailrunner.suppression import list_key
-from mailrunner.toml_file import (
+from mailrunner.config.account import Account
+from mailrunner.config.toml_file import (
     alternatives,
     did_you_mean,
     dotted,
@@ -39,6 +37,8 @@ from mailrunner.toml_file import (
     unexplained,
     validate,
 )
+from mailrunner.errors import Problem, UserError
+from mailrunner.suppression import list_key
 
 __all__ = [
     "Campaign",

@@ -1,7 +1,7 @@
 """How an answer is judged: first by its text, then by its codes, last by class and stage.
 
 The enhanced codes follow RFC 3463 and the IANA registry, the reply codes RFC 5321 §4.2, RFC 4954 §6,
-RFC 7504 and RFC 7505.  Texts come from `mailrunner.reply_texts`.
+RFC 7504 and RFC 7505.  Texts come from `mailrunner.replies.texts`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailrunner.outcome import Action, Scope, Stage
-from mailrunner.reply_texts import LATE, TEXTS
+from mailrunner.replies.texts import LATE, TEXTS
 
 _SCOPES = {
     Action.RETRY: Scope.RECIPIENT,

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mailrunner.config import Project
+from mailrunner.config.toml_file import read
 from mailrunner.errors import UserError
 from mailrunner.suppression import list_key
-from mailrunner.toml_file import read
 
 
 def tables(project: Project) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""What servers write, by meaning: an ordered table of patterns; `mailrunner.reply_rules` applies it.
+"""What servers write, by meaning: an ordered table of patterns; `mailrunner.replies.rules` applies it.
 
 The order of `TEXTS` decides: whose limits are spent, the sender and the set-up, the road, the
 recipient, the content.  A rule is a row; a new wording goes into the row whose meaning it has.

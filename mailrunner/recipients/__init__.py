@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, Protocol
 from jinja2 import StrictUndefined
 
 from mailrunner.address import BLANKS, normalise
-from mailrunner.cell import convert, text_of
-from mailrunner.condition import Condition
 from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.sources import Source
+from mailrunner.recipients.cell import convert, text_of
+from mailrunner.recipients.condition import Condition
+from mailrunner.recipients.sources import Source
 
 
 class ListSpec(Protocol):

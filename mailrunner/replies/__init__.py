@@ -1,6 +1,6 @@
 """What a mail server's answer means: which of seven actions is right, and whom it concerns.
 
-`parse` tidies an answer, `classify` judges it by the tables of `mailrunner.reply_rules`, `outcome`
+`parse` tidies an answer, `classify` judges it by the tables of `mailrunner.replies.rules`, `outcome`
 says what it means for a delivery.  Texts are judged before codes because servers borrow codes:
 Gmail's daily limit is `550 5.4.5`, by its number a routing failure, and Mailgun's "not allowed to
 send" is a `421`.
@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mailrunner.outcome import Action, Kind, Outcome, Reply, Scope, Stage
-from mailrunner.reply_rules import Verdict, judge
+from mailrunner.replies.rules import Verdict, judge
 from mailrunner.retry import named_time, named_wait
 
 __all__ = ["Verdict", "classify", "outcome", "parse", "provider_id"]

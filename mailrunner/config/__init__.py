@@ -18,11 +18,9 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from mailrunner.account import Account, AccountTable, Secret, complete
-from mailrunner.errors import Problem, UserError
-from mailrunner.mailbox import check_address
-from mailrunner.suppression import list_key
-from mailrunner.toml_file import (
+from mailrunner.config.account import Account, AccountTable, Secret, complete
+from mailrunner.config.mailbox import check_address
+from mailrunner.config.toml_file import (
     Keys,
     Table,
     did_you_mean,
@@ -33,6 +31,8 @@ from mailrunner.toml_file import (
     unexplained,
     validate,
 )
+from mailrunner.errors import Problem, UserError
+from mailrunner.suppression import list_key
 
 FILE = "mailrunner.toml"
 DEFAULT_DATABASE = "sqlite:///data/mailrunner.db"

@@ -14,8 +14,8 @@ from typing import Any
 
 from mailrunner.campaign import find_campaign
 from mailrunner.config import Project
+from mailrunner.config.toml_file import read, relative_name
 from mailrunner.errors import Problem, UserError
-from mailrunner.toml_file import read, relative_name
 
 _ID = re.compile(r"""^[ \t]*id[ \t]*=[ \t]*(?:"[^"\n]*"|'[^'\n]*')[ \t]*(?:#.*)?\n""", re.MULTILINE)
 _TABLE = re.compile(r"^[ \t]*\[", re.MULTILINE)

@@ -18,10 +18,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from mailrunner.cell import text_of
-from mailrunner.delimited import DelimitedText
 from mailrunner.errors import Problem, UserError
-from mailrunner.query import Query
+from mailrunner.recipients.cell import text_of
+from mailrunner.recipients.delimited import DelimitedText
+from mailrunner.recipients.query import Query
 
 if TYPE_CHECKING:
     import pandas
@@ -190,7 +190,7 @@ class HeadedFile(FileSource):
 
 
 class CsvFile(HeadedFile):
-    """Delimited text; see `mailrunner.delimited`."""
+    """Delimited text; see `mailrunner.recipients.delimited`."""
 
     def __init__(self, path: Path, label: str, encoding: str | None, delimiter: str | None) -> None:
         super().__init__(path, label)
