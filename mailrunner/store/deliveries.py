@@ -7,7 +7,6 @@ nothing: the claim was lost, and nothing is overwritten.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,9 +23,10 @@ from mailrunner.outcome import Outcome
 from mailrunner.quota import Limit, Series, room, tightest
 from mailrunner.settlement import Settlement
 from mailrunner.store.database import Database
-from mailrunner.store.runs import close_run, is_alive, open_runs, run_lock, tokens_of
+from mailrunner.store.runs import is_alive, open_runs
 from mailrunner.store.schema import CAMPAIGN_SHIFT, accounts, campaigns, deliveries, recipients
 from mailrunner.store.suppressions import entries_of, suppress
+from mailrunner.store.takeover import end_if_gone
 from mailrunner.store.usage import UsageLog, account_scope, campaign_scope
 from mailrunner.suppression import Reason, governing
 
@@ -165,7 +165,7 @@ class Deliveries:
         """End the runs that are gone and free what they held; say how many became in doubt."""
         with self._database.read() as connection:
             found = [run for run in open_runs(connection) if run.no != own_run]
-        return sum(self._end_if_gone(run.no, run.leased_until) for run in found)
+        return sum(end_if_gone(self._database, run) for run in found)
 
     def is_being_run(self, campaign_no: int) -> bool:
         """Whether a run of this campaign lives: its lock is held, or its lease not over."""
@@ -196,22 +196,6 @@ class Deliveries:
                 )
             )
             return {row.key: row.state for row in rows}
-
-    def _end_if_gone(self, run_no: int, leased_until: datetime) -> int:
-        lock = run_lock(self._database, run_no)
-        gone = lock.acquire()
-        try:
-            with self._database.write() as connection:
-                now = self._database.now(connection)
-                if not gone and now < leased_until:
-                    return 0
-                doubtful = _free(connection, run_no, now)
-                if gone:  # a suspended run still lives: only its claims are taken
-                    close_run(connection, run_no, now)
-                return doubtful
-        finally:
-            if gone:
-                lock.release()
 
 
 def counts(connection: Connection, campaign_no: int) -> Counts:
@@ -452,35 +436,3 @@ def _note_answer(connection: Connection, campaign_no: int, mark: Mark | None) ->
     recent = remember(recent, mark)
     connection.execute(update(campaigns).where(mine).values(recent=recent))
     return recent
-
-
-def _free(connection: Connection, run_no: int, now: datetime) -> int:
-    """Free what run `run_no` held: claims are queued again, what was on the wire is in doubt."""
-    first, last = tokens_of(run_no)
-    mine = deliveries.c.token.between(first, last)
-    connection.execute(
-        update(deliveries)
-        .where(mine, deliveries.c.state == State.CLAIMED)
-        .values(state=State.QUEUED, token=None, account_no=None)
-    )
-    wire = connection.execute(
-        select(deliveries.c.id, deliveries.c.account_no, deliveries.c.campaign_no).where(
-            mine, deliveries.c.state == State.SENDING
-        )
-    ).all()
-    connection.execute(
-        update(deliveries)
-        .where(mine, deliveries.c.state == State.SENDING)
-        .values(
-            state=State.IN_DOUBT,
-            reason="the run ended before the server's answer was recorded",
-            account_no=None,
-        )
-    )
-    slots: dict[str, int] = defaultdict(int)
-    for row in wire:
-        slots[account_scope(row.account_no)] += 1
-        slots[campaign_scope(row.campaign_no)] += 1
-    for scope, number in slots.items():
-        UsageLog(connection, scope).add(Series.ANSWERS, now, number)
-    return len(wire)
