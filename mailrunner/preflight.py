@@ -175,6 +175,8 @@ class Inspector:
 
     def _warnings(self) -> Iterator[str]:
         yield from account_warnings(self._job)
+        if self._ledger.warning:
+            yield self._ledger.warning
         yield from self._list_warnings()
 
     def _list_warnings(self) -> Iterator[str]:

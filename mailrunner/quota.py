@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Protocol
@@ -34,6 +34,7 @@ _GRAMMAR = re.compile(r"\s*(\d[\d_,]*|unlimited)\s*/\s*(\d+)?\s*([a-z]+)\s*", re
 _TICK = timedelta(microseconds=1)
 _LONG = timedelta(hours=1)
 _DAY = timedelta(days=1)
+_LONGEST = timedelta(days=60)  # the ledger keeps what was used a little longer than this
 
 
 class Series(StrEnum):
@@ -45,11 +46,15 @@ class Series(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`number` recipients (None: unlimited) in one window; `calendar` is "", "day" or "month"."""
+    """`number` recipients (None: unlimited) in one window; `calendar` is "", "day" or "month".
+
+    `written` is how a person wrote it, and is shown.
+    """
 
     number: int | None
     period: timedelta
     calendar: str = ""
+    written: str = field(default="", compare=False)
 
     @classmethod
     def parse(cls, text: str) -> Limit:
@@ -60,13 +65,15 @@ class Limit:
         digits, count, unit = match[1].lower(), match[2], match[3].lower()
         number = None if digits == "unlimited" else int(re.sub("[_,]", "", digits))
         if unit in _CALENDAR and count is None:
-            limit = cls(number, _CALENDAR[unit], unit)
+            limit = cls(number, _CALENDAR[unit], unit, text.strip())
         elif unit in _UNITS and (count is None or len(unit) == 1):
-            limit = cls(number, _UNITS[unit] * int(count or 1))
+            limit = cls(number, _UNITS[unit] * int(count or 1), written=text.strip())
         else:
             raise ValueError(_complaint(text))
         if limit.number == 0 or not limit.period:
             raise ValueError(f'"{text}" would never let a message go; leave the account out instead')
+        if limit.period > _LONGEST:
+            raise ValueError(f'"{text}" is longer than 60 days, which is not kept; write a shorter window')
         return limit
 
     @property
@@ -98,6 +105,8 @@ class Limit:
         return _floor(beyond, self.calendar, zone)
 
     def __str__(self) -> str:
+        if self.written:
+            return self.written
         number = "unlimited" if self.number is None else str(self.number)
         return f"{number}/{self.window}"
 

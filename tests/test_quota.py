@@ -55,17 +55,17 @@ def test_every_form_of_a_limit_is_read(text: str, number: int | None, window: st
 
 
 @pytest.mark.parametrize(
-    "text", ["", "500", "500/", "/24h", "500/2day", "-5/24h", "500/fortnight", "0/24h", "5/0h"]
+    "text", ["", "500", "500/", "/24h", "500/2day", "-5/24h", "500/fortnight", "0/24h", "5/0h", "5/90d"]
 )
 def test_what_is_not_a_limit_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ValueError, match=r"limit|never"):
+    with pytest.raises(ValueError, match=r"limit|never|longer"):
         Limit.parse(text)
 
 
 def test_own_limits_replace_the_same_window_and_add_others() -> None:
     preset = [Limit.parse("500/24h"), Limit.parse("30/minute")]
     merged = merge(preset, [Limit.parse("100/1d"), Limit.parse("20/h")])
-    assert [str(limit) for limit in merged] == ["100/24h", "30/1m", "20/1h"]
+    assert [str(limit) for limit in merged] == ["100/1d", "30/minute", "20/h"]
 
 
 def test_the_reserve_lowers_windows_of_a_day_or_longer_only() -> None:

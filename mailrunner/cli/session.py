@@ -113,11 +113,14 @@ def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callab
         parameters = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
 
         @wraps(function)
-        def entry(**given: Any) -> None:
-            session = Session(given.pop("project"), given.pop("quiet"), given.pop("log_json"))
+        def entry(ctx: typer.Context, **given: Any) -> None:
+            before: dict[str, Any] = ctx.find_root().obj or {}  # options before the command's name
+            own = {name: given.pop(name) or before.get(name) for name in ("project", "quiet", "log_json")}
+            session = Session(own["project"], bool(own["quiet"]), own["log_json"])
             raise typer.Exit(int(_run(session, function, given)))
 
         everywhere = [
+            inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
             _option("project", ProjectOption, None),
             _option("quiet", QuietOption, False),
             _option("log_json", LogOption, None),
@@ -140,13 +143,11 @@ def _run(session: Session, function: Callable[..., Exit | None], given: dict[str
         return function(session, **given) or Exit.DONE
     except UserError as error:
         show_problems(session, error.problems)
-        if given.get("as_json"):
-            show_json_problems(session, error.problems)
+        _answer_in_json(session, given, error.problems)
         return Exit.SETUP
     except LedgerError as error:
         complain(str(error.message), error.hint)
-        if given.get("as_json"):
-            show_json_problems(session, (Problem(error.message, hint=error.hint),))
+        _answer_in_json(session, given, (Problem(error.message, hint=error.hint),))
         return Exit.LEDGER
     except KeyboardInterrupt:
         complain("interrupted", "nothing is lost; type the same command to go on")
@@ -175,14 +176,12 @@ def show_problems(session: Session, problems: tuple[Problem, ...]) -> None:
         complain(f"{place}: {problem.message}" if place else problem.message, problem.hint)
 
 
-def as_objects(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
-    """The `problems` array of JSON answers."""
-    return [{"file": p.file, "key": p.key, "message": p.message, "hint": p.hint} for p in problems]
+def _answer_in_json(session: Session, given: dict[str, Any], problems: tuple[Problem, ...]) -> None:
+    """The one JSON object of a command that could not do what it was asked."""
+    if given.get("as_json"):
+        from mailrunner.cli.standing import failed_answer
 
-
-def show_json_problems(session: Session, problems: tuple[Problem, ...]) -> None:
-    """The JSON answer of a command that could not begin."""
-    session.json({"problems": as_objects(problems)})
+        session.json(failed_answer(session, given, problems))
 
 
 def _close_quietly() -> NoReturn:

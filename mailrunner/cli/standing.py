@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mailrunner.cli import app
-from mailrunner.cli.answers import account_object, campaign_object, local
+from mailrunner.cli.answers import account_object, campaign_object, local, problem_objects
 from mailrunner.cli.running import JsonOption
 from mailrunner.cli.session import Session, command
-from mailrunner.errors import UserError
+from mailrunner.delivery import Counts
+from mailrunner.errors import MailrunnerError, Problem, UserError
 
 if TYPE_CHECKING:
     from mailrunner.store import CampaignRecord, Ledger
@@ -71,6 +72,19 @@ def account_objects(session: Session, ledger: Ledger) -> list[dict[str, Any]]:
     return found
 
 
+def failed_answer(session: Session, given: Mapping[str, Any], problems: Sequence[Problem]) -> dict[str, Any]:
+    """The JSON answer of a command that failed, in the shape of its success, as far as it can be told."""
+    name = given.get("campaign")
+    if not isinstance(name, str):
+        return {"campaigns": [], "accounts": [], "problems": problem_objects(problems)}
+    try:
+        with session.look_at_ledger() as ledger:
+            (known,) = _campaigns(session, ledger, name)
+    except MailrunnerError:
+        known = campaign_object(name, state="new", counts=Counts())
+    return known | {"reason": problems[0].message, "problems": problem_objects(problems)}
+
+
 def _campaigns(session: Session, ledger: Ledger, name: str | None) -> list[dict[str, Any]]:
     from mailrunner.cli.records import campaign_id, campaign_record
 
@@ -78,14 +92,11 @@ def _campaigns(session: Session, ledger: Ledger, name: str | None) -> list[dict[
         return [_object(session, ledger, record) for record in ledger.campaigns.all()]
     record = campaign_record(session, ledger, name)
     if record is None:
-        from mailrunner.delivery import Counts
-
         return [campaign_object(campaign_id(session, ledger, name), state="new", counts=Counts())]
     return [_object(session, ledger, record)]
 
 
 def _object(session: Session, ledger: Ledger, record: CampaignRecord) -> dict[str, Any]:
-    from mailrunner.delivery import Counts
     from mailrunner.store import Phase
 
     counts = ledger.deliveries.counts(record.no)

@@ -26,6 +26,7 @@ from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase
 from mailrunner.store.database import Database, open_database
 from mailrunner.store.decisions import Decisions
 from mailrunner.store.deliveries import Deliveries, Delivery, Go, Terms
+from mailrunner.store.place import doubtful_place
 from mailrunner.store.reports import Reports
 from mailrunner.store.runs import Run
 from mailrunner.store.schema import ledger, secrets
@@ -90,6 +91,12 @@ class Ledger:
         if path is None or path.exists() or Witness(folder).read() is not None:
             return cls.open(folder=folder, url=url, clock=clock)
         return _Empty(clock)
+
+    @property
+    def warning(self) -> str | None:
+        """What is wrong with the place where the ledger lies."""
+        path = self.database.path
+        return doubtful_place(path) if path is not None else None
 
     def count_run(self) -> None:
         """Count a sign of life, in the ledger first and then in its witness."""

@@ -13,12 +13,18 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from mailrunner.delivery import IN_FLIGHT, State
 from mailrunner.quota import Series
 from mailrunner.store.schema import deliveries, usage
 
 _KEEP = {Series.STARTS: timedelta(hours=2), Series.ANSWERS: timedelta(days=70)}
+# Spelt out in the statement: SQLite uses the small index of what is in flight only where the
+# statement repeats the words of the index; a parameter would make it read every delivery.
+_IN_FLIGHT = deliveries.c.state.in_(
+    bindparam("in_flight", [str(state) for state in IN_FLIGHT], expanding=True, literal_execute=True)
+)
 
 
 def account_scope(account_no: int) -> str:
@@ -48,11 +54,9 @@ class UsageLog:
         """Claimed and not yet started; for answers also what is on the wire."""
         kind, no = self._scope.split(":")
         column = deliveries.c.account_no if kind == "account" else deliveries.c.campaign_no
-        states = ("claimed",) if series is Series.STARTS else ("claimed", "sending")
-        # The literal list lets both databases use the small index of what is in flight.
-        count = select(func.count()).where(
-            column == int(no), deliveries.c.state.in_(("claimed", "sending")), deliveries.c.state.in_(states)
-        )
+        count = select(func.count()).where(column == int(no), _IN_FLIGHT)
+        if series is Series.STARTS:
+            count = count.where(deliveries.c.state == State.CLAIMED)
         if kind == "campaign":
             count = count.where(deliveries.c.account_no.is_not(None))
         return self._connection.execute(count).scalar_one()
