@@ -135,6 +135,10 @@ class Inspector:
             return
         if typo := suggestion(entry.wire.rpartition("@")[2]):
             self._remark(f'an address looks mistyped (did you mean "{typo}"?)', entry, entry.address)
+        if entry.wire.endswith(_RESERVED):
+            self._remark(
+                "an address in a domain that is reserved for examples: nobody reads it", entry, entry.address
+            )
         self._render(entry)
 
     def _render(self, entry: Entry) -> None:
@@ -194,6 +198,7 @@ class Inspector:
             yield f'{number} of these people have left another list, "{known.get(other, other)}"'
 
 
+_RESERVED = (".example", "@example.com", "@example.net", "@example.org")  # RFC 2606
 _OVER = frozenset({"sent", "failed", "in_doubt", "suppressed", "claimed", "sending"})
 _UNSENT = frozenset({"loading", "ready"})
 
