@@ -10,6 +10,7 @@ from enum import StrEnum
 class Why(StrEnum):
     """What holds the rest of a campaign back; where there are several, the first here is told."""
 
+    INTERRUPTED = "interrupted"
     CREDENTIALS = "credentials"  # sticky
     SETUP = "set-up"  # the server cannot be used as the file says
     STOPPED = "stopped"  # sticky: sender or content refused, too many failures
@@ -17,7 +18,6 @@ class Why(StrEnum):
     PAUSED = "paused"  # by a person
     DRIFT = "drift"  # another process accepted other content
     SERVER = "server"  # unreachable or busy
-    INTERRUPTED = "interrupted"
     ACCOUNT_PAUSED = "account paused"
     LIMIT = "limit"  # --limit
     START = "start"

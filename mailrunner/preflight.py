@@ -71,6 +71,7 @@ class Inspector:
             job, columns=job.people.columns, signer=Signer((token_bytes(),)), domain=job.message_domain
         )
         self._record = ledger.campaigns.find(job.campaign.id)
+        self._twin = None if self._record else _twin(job, ledger)
         self._found = Inspection()
         self._elsewhere: Counter[str] = Counter()
 
@@ -92,23 +93,12 @@ class Inspector:
         found.warnings += [*self._warnings()]
         return found
 
-    @property
-    def _twin(self) -> CampaignRecord | None:
-        """A begun campaign with the same message under another name."""
-        if self._record is not None:
-            return None
-        mine = self._job.message_digest()
-        return next(
-            (c for c in self._ledger.campaigns.all() if c.message_digest == mine and c.phase not in _UNSENT),
-            None,
-        )
-
     def _twins(self, chunk: list[tuple[Entry, bool]]) -> int:
-        twin = self._twin
-        if twin is None:
+        """How many of these people have the same message under another campaign's name."""
+        if self._twin is None:
             return 0
         keys = [entry.key for entry, _ in chunk if entry.key]
-        return len(self._ledger.deliveries.states_of(twin.no, keys))
+        return len(self._ledger.deliveries.states_of(self._twin.no, keys))
 
     def _chunk(self, chunk: list[tuple[Entry, bool]]) -> None:
         keys = [entry.key for entry, duplicate in chunk if entry.key and not duplicate]
@@ -196,6 +186,13 @@ class Inspector:
                 )
         for other, number in self._elsewhere.most_common():
             yield f'{number} of these people have left another list, "{known.get(other, other)}"'
+
+
+def _twin(job: Job, ledger: Ledger) -> CampaignRecord | None:
+    """A begun campaign with the same message under another name."""
+    mine = job.message_digest()
+    begun = (campaign for campaign in ledger.campaigns.all() if campaign.phase not in _UNSENT)
+    return next((campaign for campaign in begun if campaign.message_digest == mine), None)
 
 
 _RESERVED = (".example", "@example.com", "@example.net", "@example.org")  # RFC 2606

@@ -13,11 +13,10 @@ from __future__ import annotations
 import imaplib
 import re
 import ssl
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from mailrunner.config.account import Imap
@@ -26,14 +25,17 @@ from mailrunner.transports import network, tls
 
 _LISTED = re.compile(rb'\((?P<uses>[^)]*)\) (?:"(?:\\.|[^"\\])*"|NIL) (?P<name>.*)', re.DOTALL)
 _SHIFTED = re.compile(r"&([^-]*)-")
-_NOW_AND_THEN = re.compile(r"\[(UNAVAILABLE|LIMIT|INUSE|SERVERBUG|OVERQUOTA)\b|too many", re.IGNORECASE)
+_Line = bytes | tuple[bytes, bytes] | None  # a tuple ends in a literal
+_FAREWELL_TIMEOUT = 2.0
+# Response codes of RFC 5530 and what Gmail says of too many connections: the password may be right.
+_PASSING = re.compile(r"\[(UNAVAILABLE|LIMIT|INUSE|SERVERBUG|OVERQUOTA)\b|too many", re.IGNORECASE)
 
 
-class ServerAway(MailrunnerError):
+class ServerAwayError(MailrunnerError):
     """The server cannot be asked just now; the same question may be answered later."""
 
 
-class LoginRefused(MailrunnerError):
+class LoginRefusedError(MailrunnerError):
     """The server does not accept the user and password."""
 
 
@@ -41,7 +43,7 @@ class LoginRefused(MailrunnerError):
 class _Box:
     """A mailbox: its name as the wire wants it, and the special uses it is listed with."""
 
-    wire_name: bytes
+    wire_name: str
     uses: frozenset[str]
 
     @property
@@ -71,16 +73,22 @@ class SentFolder:
     @classmethod
     @contextmanager
     def open(cls, imap: Imap, *, ca_file: Path | None, timeout: float) -> Iterator[Self]:
-        """Connect, log in and find the folders; `timeout` is the seconds for each answer.
+        r"""Connect, log in and find the folders; `timeout` is the seconds for each answer.
 
-        Raises ServerAway, also later while the folder is used, LoginRefused, and UserError where TLS does not verify
-        or no folder is marked as `\\Sent`.
+        Raises ServerAwayError, LoginRefusedError, and UserError where TLS does not verify or no folder is
+        marked as `\Sent`.
         """
         with _translated(imap):
-            client = _connect(imap, tls.trusting(ca_file), timeout)
-            with _Farewell(client):
+            client = _connect(imap, ca_file, timeout)
+        try:
+            with _translated(imap):
+                if imap.tls == "starttls":
+                    _start_tls(client, imap, ca_file)
                 _log_in(client, imap)
-                yield cls(client, imap)
+                folder = cls(client, imap)
+            yield folder
+        finally:
+            _leave(client)
 
     @property
     def has_trash(self) -> bool:
@@ -90,16 +98,21 @@ class SentFolder:
     def where(self, message_ids: Collection[str], *, trash: bool = True) -> dict[str, str]:
         """The name of the folder in which each message lies; those that are in none are left out.
 
-        `trash` says whether to look at deleted messages, too.
+        `trash` says whether to look at deleted messages, too.  Raises ServerAwayError.
         """
         found: dict[str, str] = {}
         # Sent first: a message that is deleted in between is then still met in the trash.
         for box in (*self._sent, *(self._trash if trash else ())):
             left = [message_id for message_id in message_ids if message_id not in found]
-            if left:
-                _done(self._client.select(_text(box.wire_name), readonly=True))
-                found |= {message_id: box.name for message_id in left if self._holds(message_id)}
+            found |= dict.fromkeys(self._held(box, left), box.name)
         return found
+
+    def _held(self, box: _Box, message_ids: Collection[str]) -> list[str]:
+        if not message_ids:
+            return []
+        with _translated(self._imap):
+            _done(self._client.select(box.wire_name, readonly=True))
+            return [message_id for message_id in message_ids if self._holds(message_id)]
 
     def _holds(self, message_id: str) -> bool:
         if "X-GM-EXT-1" in self._capabilities:
@@ -117,59 +130,46 @@ class SentFolder:
         return [box for box in boxes if not box.uses & {"\\noselect", "\\nonexistent"}]
 
 
-class _Farewell:
-    """Logs out where that is possible; an error on the way out hides none from within."""
-
-    def __init__(self, client: imaplib.IMAP4) -> None:
-        self._client = client
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(OSError, imaplib.IMAP4.error):
-            self._client.logout() if error is None else self._client.shutdown()
-
-
 @contextmanager
 def _translated(imap: Imap) -> Iterator[None]:
-    """Turn what a network and a server can do into ServerAway, and bad TLS into UserError."""
+    """Turn what a network and a server can do into ServerAwayError, and bad TLS into UserError."""
     try:
         yield
     except ssl.SSLError as error:
         if reason := tls.refusal(error, imap.host, imap.port):
             raise UserError(Problem(reason, key="imap")) from error
-        raise ServerAway(network.explain(error, imap.host, imap.port)) from error
+        raise ServerAwayError(network.explain(error, imap.host, imap.port)) from error
     except OSError as error:
-        raise ServerAway(network.explain(error, imap.host, imap.port)) from error
+        raise ServerAwayError(network.explain(error, imap.host, imap.port)) from error
     except imaplib.IMAP4.error as error:
-        raise ServerAway(f"{imap.host} port {imap.port}: {_without_secret(str(error), imap)}") from error
+        raise ServerAwayError(f"{imap.host} port {imap.port}: {_without_secret(str(error), imap)}") from error
 
 
-def _connect(imap: Imap, context: ssl.SSLContext, timeout: float) -> imaplib.IMAP4:
+def _connect(imap: Imap, ca_file: Path | None, timeout: float) -> imaplib.IMAP4:
     if imap.tls == "implicit":
-        return imaplib.IMAP4_SSL(imap.host, imap.port, ssl_context=context, timeout=timeout)
-    client = imaplib.IMAP4(imap.host, imap.port, timeout=timeout)
-    try:
-        if imap.tls == "starttls":
-            _start_tls(client, imap, context)
-    except BaseException:
-        client.shutdown()
-        raise
-    return client
+        return imaplib.IMAP4_SSL(imap.host, imap.port, ssl_context=tls.trusting(ca_file), timeout=timeout)
+    return imaplib.IMAP4(imap.host, imap.port, timeout=timeout)
 
 
-def _start_tls(client: imaplib.IMAP4, imap: Imap, context: ssl.SSLContext) -> None:
+def _start_tls(client: imaplib.IMAP4, imap: Imap, ca_file: Path | None) -> None:
     if "STARTTLS" not in client.capabilities:
         raise UserError(
             Problem(
-                f"{imap.host} port {imap.port} offers no STARTTLS, and passwords are not sent in the clear",
+                f"{imap.host} port {imap.port} offers no STARTTLS, and a password is not sent in the clear",
                 key="imap",
                 hint='check imap.port: 993 wants imap.tls = "implicit"',
             )
         )
-    _done(client.starttls(context))
+    _done(client.starttls(tls.trusting(ca_file)))
+
+
+def _leave(client: imaplib.IMAP4) -> None:
+    """Say LOGOUT if that is possible within a few seconds; never raises."""
+    with suppress(OSError, imaplib.IMAP4.error):
+        client.sock.settimeout(_FAREWELL_TIMEOUT)
+        client.logout()
+    with suppress(OSError):
+        client.shutdown()
 
 
 def _log_in(client: imaplib.IMAP4, imap: Imap) -> None:
@@ -184,20 +184,22 @@ def _log_in(client: imaplib.IMAP4, imap: Imap) -> None:
         raise
     except imaplib.IMAP4.error as error:
         words = _without_secret(_said(error), imap)
-        if _NOW_AND_THEN.search(words):
-            raise ServerAway(f"{imap.host} lets nobody in just now: {words}") from None
-        raise LoginRefused(f"{imap.host} refused the login of {imap.user}: {words}") from None
+        if _PASSING.search(words):
+            raise ServerAwayError(f"{imap.host} lets nobody in just now: {words}") from None
+        raise LoginRefusedError(f"{imap.host} refused the login of {imap.user}: {words}") from None
     except UnicodeEncodeError:
-        raise LoginRefused(f"{imap.host} takes only plain ASCII as user and password") from None
+        raise LoginRefusedError(f"{imap.host} takes only plain ASCII as user and password") from None
 
 
 def _capabilities(client: imaplib.IMAP4) -> frozenset[str]:
     """What the server can do after the login, which may be more than before."""
     lines = _done(client.capability())
-    return frozenset(word.upper() for line in lines if isinstance(line, bytes) for word in _text(line).split())
+    return frozenset(
+        word.upper() for line in lines if isinstance(line, bytes) for word in _text(line).split()
+    )
 
 
-def _done(answer: tuple[str, list[bytes | tuple[bytes, bytes] | None]]) -> list[bytes | tuple[bytes, bytes] | None]:
+def _done(answer: tuple[str, Sequence[_Line]]) -> Sequence[_Line]:
     """The data of a command that succeeded; a refusal must never look like an empty answer."""
     kind, data = answer
     if kind != "OK":
@@ -205,13 +207,15 @@ def _done(answer: tuple[str, list[bytes | tuple[bytes, bytes] | None]]) -> list[
     return data
 
 
-def _box(line: bytes | tuple[bytes, bytes] | None) -> _Box | None:
+def _box(line: _Line) -> _Box | None:
     """Read one line of LIST, whose name may be an atom, quoted, or a literal."""
     literal = line[1] if isinstance(line, tuple) else None
     listed = _LISTED.match(line[0] if isinstance(line, tuple) else line or b"")
     if listed is None:
         return None
-    name = listed["name"] if literal is None else _quoted(_text(literal)).encode("latin-1")
+    name = _text(listed["name"]) if literal is None else _quoted(_text(literal))
+    if not name.isascii():  # not what RFC 3501 §5.1 allows, and cannot be asked for
+        return None
     return _Box(name, frozenset(_text(listed["uses"]).casefold().split()))
 
 
@@ -233,9 +237,8 @@ def _without_secret(text: str, imap: Imap) -> str:
     return text.replace(imap.password.get_secret_value(), "…")
 
 
-def _readable(wire_name: bytes) -> str:
+def _readable(name: str) -> str:
     """A mailbox's name for people: modified UTF-7 (RFC 3501 §5.1.3) as text."""
-    name = _text(wire_name)
     if name.startswith('"'):
         name = re.sub(r"\\(.)", r"\1", name[1:-1])
     return _SHIFTED.sub(lambda shifted: _unshifted(shifted[1]), name)

@@ -42,7 +42,7 @@ def everywhere(
 
 
 # In the order in which one needs them; the help lists them so.
-_CHAPTERS = ("projects", "checking", "looking", "running", "standing", "steering", "suppressing")
+_CHAPTERS = ("projects", "checking", "looking", "running", "standing", "steering", "resolving", "suppressing")
 
 
 def commands() -> typer.Typer:

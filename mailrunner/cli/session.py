@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -139,6 +141,7 @@ def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 def _run(session: Session, function: Callable[..., Exit | None], given: dict[str, Any]) -> Exit:
     """Run a command and turn what a person can mend into sentences."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         return function(session, **given) or Exit.DONE
     except UserError as error:
@@ -160,6 +163,11 @@ def _run(session: Session, function: Callable[..., Exit | None], given: dict[str
             f"{where}{error.strerror or error}", "nothing is lost; mend it and type the same command again"
         )
         return Exit.LEDGER
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM is the same as Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def complain(sentence: str, hint: str = "") -> None:

@@ -39,24 +39,32 @@ class _Absent(jinja2.StrictUndefined):
 
 
 class _Loader(jinja2.FileSystemLoader):
-    """Reads templates of the project only, also where a symlink points out of it."""
+    """Reads templates of the project only, also where a symlink points out of it, and each one once.
+
+    Jinja loads an included file when a row first needs it; a file edited by then would be sent to
+    some, and under the digest of the other text.  `texts` is what was read, by name.
+    """
 
     def __init__(self, folder: Path, templates_dir: Path) -> None:
         super().__init__(templates_dir)
         self._project = folder.resolve()
         self._label = _labels(folder, templates_dir)
+        self.texts: dict[str, str] = {}
 
     def get_source(
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str, Callable[[], bool]]:
         """Return the text, and the name that errors give as its file."""
         label = self._label(template)
+        if template in self.texts:
+            return self.texts[template], label, lambda: True
         try:
             source, filename, _ = super().get_source(environment, template)
         except UnicodeDecodeError:
             raise UserError(Problem("is not UTF-8; save it in that encoding", file=label)) from None
         if not Path(filename).resolve().is_relative_to(self._project):
             raise UserError(Problem("is outside the project", file=label))
+        self.texts[template] = source
         return source, label, lambda: True
 
 
@@ -150,12 +158,18 @@ class Templates:
         Included files count; where a template chooses by name what to include, the whole folder does.
         """
         names = set(self._loader.list_templates()) if self._dynamic else set(self._parsed)
-        return {self._label(name): _sha256(self._folder / name) for name in sorted(names)}
+        return {self._label(name): self._sha256(name) for name in sorted(names)}
 
     @property
     def globals(self) -> frozenset[str]:
         """Names that Jinja itself provides (`range`, `dict`, …)."""
         return frozenset(self._environments[False].globals)
+
+    def _sha256(self, name: str) -> str:
+        """The digest of what was read and is sent, whatever stands in the file by now."""
+        text = self._loader.texts.get(name)
+        octets = (self._folder / name).read_bytes() if text is None else text.encode("utf-8")
+        return hashlib.sha256(octets).hexdigest()
 
     def _file(self, name: str, environment: jinja2.Environment) -> Template:
         tree = self._tree(name)
@@ -259,7 +273,3 @@ def _sentence(error: Exception) -> str:
         case RecursionError():
             return "it calls itself without end"
     return str(error) or type(error).__name__
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

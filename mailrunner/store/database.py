@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,9 @@ class Database:
         self.engine.dispose()
 
     def _check_file(self) -> None:
-        if self.path is not None and _inode(self.path) != self._file:
+        if self.path is not None and (found := _inode(self.path)) != self._file:
+            if found is not None:
+                _set_log_aside(self.path)
             raise LedgerError(
                 f"{self.path} is no longer the file that was opened: it was replaced or removed",
                 "nothing was recorded there; put the right ledger back and run the command again",
@@ -224,6 +226,18 @@ def _upgrade(connection: Connection) -> None:
             "the ledger was written by a newer mailrunner than this one",
             "install that version or a newer one: pip install --upgrade mailrunner",
         ) from error
+
+
+def _set_log_aside(path: Path) -> None:
+    """Keep the write-ahead log of a file that was replaced from being replayed into its replacement.
+
+    SQLite takes any log of the right name for the file's own, which would mix an older copy with
+    pages of the newer ledger.
+    """
+    for suffix in ("-wal", "-shm"):
+        log = path.with_name(path.name + suffix)
+        with suppress(OSError):  # it is gone already, or, on Windows, still open
+            log.replace(log.with_name(f"{log.name}.replaced"))
 
 
 def _inode(path: Path | None) -> tuple[int, int] | None:

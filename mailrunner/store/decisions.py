@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import BigInteger, Connection, func, select, type_coerce, update
 
 from mailrunner.delivery import State
 from mailrunner.store.database import Database
-from mailrunner.store.schema import campaigns, deliveries, recipients
+from mailrunner.store.runs import TOKEN_SHIFT, is_alive
+from mailrunner.store.schema import campaigns, deliveries, recipients, runs, to_micros
 from mailrunner.store.suppressions import entries_of
 from mailrunner.suppression import governing
 
@@ -20,9 +21,10 @@ _OPENABLE = (State.FAILED, State.SUPPRESSED, State.SKIPPED)
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """One delivery in doubt."""
+    """One delivery in doubt; `token` names the attempt that made it so."""
 
     id: int
+    token: int | None
     address: str
     key: str
     reason: str
@@ -94,6 +96,7 @@ class Decisions:
             rows = connection.execute(
                 select(
                     deliveries.c.id,
+                    deliveries.c.token,
                     recipients.c.address,
                     deliveries.c.key,
                     deliveries.c.reason,
@@ -103,37 +106,64 @@ class Decisions:
                 .where(deliveries.c.campaign_no == campaign_no, deliveries.c.state == State.IN_DOUBT)
                 .order_by(deliveries.c.id)
             )
-            return [Doubt(r.id, r.address or r.key, *r[2:]) for r in rows]
+            return [Doubt(r.id, r.token, r.address or r.key, *r[3:]) for r in rows]
 
-    def settle(self, campaign_no: int, ids: Sequence[int], *, sent: bool) -> int:
-        """Say of deliveries in doubt that they were sent, or that they shall be sent again.
+    def neighbours(self, campaign_no: int, doubt: Doubt, *, within: timedelta, most: int) -> list[int]:
+        """The deliveries that the same run sent within that time of the doubtful one, the nearest first.
 
-        A delivery that was settled by a late answer meanwhile stays as that answer says.
+        A run knows one account, so these went the same way.  At most `most` of them.
         """
-        changed = 0
+        if doubt.token is None or doubt.last_attempt_at is None:
+            return []
+        with self._database.read() as connection:
+            run = connection.execute(select(runs).where(runs.c.no == doubt.token >> TOKEN_SHIFT)).one()
+            since = max(doubt.last_attempt_at - within, run.started_at)
+            until = doubt.last_attempt_at + within
+            attempted = type_coerce(deliveries.c.last_attempt_at, BigInteger)
+            return list(
+                connection.execute(
+                    select(deliveries.c.id)
+                    .where(
+                        deliveries.c.campaign_no == campaign_no,
+                        deliveries.c.state == State.SENT,
+                        deliveries.c.last_attempt_at.between(since, min(until, run.ended_at or until)),
+                    )
+                    .order_by(func.abs(attempted - to_micros(doubt.last_attempt_at)))
+                    .limit(most)
+                ).scalars()
+            )
+
+    def is_sender_suspended(self, doubt: Doubt) -> bool:
+        """Whether the run that handed it over shows no sign of life, but its process is not gone."""
+        if doubt.token is None:
+            return False
+        run_no = doubt.token >> TOKEN_SHIFT
+        with self._database.read() as connection:
+            run = connection.execute(select(runs).where(runs.c.no == run_no)).one()
+            now = self._database.now(connection)
+        return run.ended_at is None and run.leased_until < now and is_alive(self._database, run_no)
+
+    def settle_as_sent(self, doubts: Iterable[Doubt], *, reason: str) -> int:
+        """Say of deliveries in doubt that they were sent; how many of them still were in doubt."""
         with self._database.write() as connection:
             now = self._database.now(connection)
-            values = (
-                {"state": State.SENT, "reason": "settled by a person", "finished_at": now}
-                if sent
-                else {"state": State.QUEUED, "reason": "", "not_before": now}
-            )
-            for start in range(0, len(ids), _CHUNK):
-                changed += connection.execute(
-                    update(deliveries)
-                    .where(
-                        deliveries.c.id.in_(ids[start : start + _CHUNK]),
-                        deliveries.c.state == State.IN_DOUBT,
-                    )
-                    .values(token=None, **values)
-                ).rowcount
-            if changed and not sent:
-                connection.execute(
-                    update(campaigns)
-                    .where(campaigns.c.no == campaign_no, campaigns.c.phase == "finished")
-                    .values(phase="begun", finished_at=None)
-                )
-        return changed
+            return _settle(connection, doubts, state=State.SENT, reason=reason, finished_at=now)
+
+    def settle_as_not_sent(self, campaign_no: int, doubts: Iterable[Doubt]) -> int:
+        """Queue deliveries in doubt again; how many of them still were in doubt.
+
+        A finished campaign is begun again.  In a cancelled one they are skipped like all the others.
+        """
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            mine = campaigns.c.no == campaign_no
+            phase = connection.execute(select(campaigns.c.phase).where(mine)).scalar_one()
+            if phase == "cancelled":
+                return _settle(connection, doubts, state=State.SKIPPED, reason="cancelled", finished_at=now)
+            changed = _settle(connection, doubts, state=State.QUEUED, reason="", not_before=now)
+            if changed and phase == "finished":
+                connection.execute(update(campaigns).where(mine).values(phase="begun", finished_at=None))
+            return changed
 
     def _open(self, connection: Connection, rows, entries, lists, transactional) -> int:  # type: ignore[no-untyped-def]
         ids = [row.id for row in rows if not _closed(row, entries, lists, transactional)]
@@ -151,6 +181,22 @@ class Decisions:
                 finished_at=None,
             )
         ).rowcount
+
+
+def _settle(connection: Connection, doubts: Iterable[Doubt], **values: object) -> int:
+    """Change those that are still in doubt about the same attempt: a late answer beats what we say."""
+    return sum(
+        connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.id == doubt.id,
+                deliveries.c.token.is_not_distinct_from(doubt.token),
+                deliveries.c.state == State.IN_DOUBT,
+            )
+            .values(token=None, **values)
+        ).rowcount
+        for doubt in doubts
+    )
 
 
 def _closed(row, entries, lists, transactional) -> str:  # type: ignore[no-untyped-def]
