@@ -22,7 +22,7 @@ from mailrunner.delivery import State
 from mailrunner.errors import LedgerError, RowError
 from mailrunner.hold import Hold, Why
 from mailrunner.log import EventLog
-from mailrunner.outcome import Outcome, Scope
+from mailrunner.outcome import Kind, Outcome, Scope
 from mailrunner.retry import reconnect_delay
 from mailrunner.settlement import Patience, Settlement, settle
 from mailrunner.store import Delivery, Go, Ledger, Terms
@@ -81,22 +81,22 @@ class Courier:
         self.is_ready = False
 
     def reach(self, stop: threading.Event) -> Hold | None:
-        """Open the connection, trying a few times; a hold if this worker should end.
+        """Open the connection unless it is open; a hold if this worker should end.
 
-        Where the account is in the way (`is_ready` stays False), that is recorded for everyone.
+        If it cannot be opened now, `is_ready` stays False: a little time has passed, or what stands in
+        the way of the account is recorded for everyone, and the worker should claim anew.
         """
-        while not stop.is_set():
-            if self._failures and (hold := self._rest_a_little(stop)):
-                return hold
-            problem = self._transport.open()
-            self.is_ready = problem is None
-            if problem is None:
-                return None
-            self._log.no_connection(problem)
-            if problem.scope is not Scope.CONNECTION:
-                return self._obstructed(problem)
-            self._lost(problem)
-        return Hold(Why.INTERRUPTED)
+        if self._failures and (hold := self._rest_a_little(stop)):
+            return hold
+        problem = self._transport.open()
+        self.is_ready = problem is None
+        if problem is None:
+            return None
+        self._log.no_connection(problem)
+        if problem.scope is not Scope.CONNECTION:
+            return self._obstructed(problem)
+        self._lost(problem)
+        return None
 
     def deliver(self, delivery: Delivery, states: Counter[str]) -> bool:
         """Render, mark, send, record; True if a message may have gone.  Counts where it stands now."""
@@ -120,7 +120,7 @@ class Courier:
         settlement = self._settle(delivery, outcome)
         self._record(delivery, settlement, states)
         self._on_step("recorded")
-        return settlement.state in (State.SENT, State.IN_DOUBT)
+        return outcome.kind in (Kind.SENT, Kind.IN_DOUBT)
 
     def rest(self) -> None:
         """Close the connection; the next `reach` opens another."""

@@ -17,7 +17,8 @@ from mailrunner.clock import Clock
 from mailrunner.config.account import Account
 from mailrunner.courier import Courier, Rules, Step
 from mailrunner.delivery import Counts
-from mailrunner.enrolment import Consent, Enrolment
+from mailrunner.enrolment import Consent, Enrolment, twin_problem
+from mailrunner.errors import UserError
 from mailrunner.forecast import Forecast, Pace, forecast
 from mailrunner.hold import Hold, Why
 from mailrunner.job import Job, Letters, content_digest
@@ -26,7 +27,7 @@ from mailrunner.log import EventLog
 from mailrunner.quota import Limit, Series
 from mailrunner.runner import Orders, Runner, Tally
 from mailrunner.settlement import Patience
-from mailrunner.store import CampaignRecord, Ledger, Phase, Run, Terms
+from mailrunner.store import CampaignRecord, Ledger, Phase, Run, Terms, Twin
 from mailrunner.transports import Transport
 from mailrunner.transports.smtp import SmtpTransport
 
@@ -126,7 +127,9 @@ class Dispatch:
         obstacle = self._obstacle(record, setup) or self._unconfirmed(record)
         if obstacle is not None:
             return self._ended(record, obstacle, 0)
-        self._begin(record)
+        transport_of(self._job).close()  # what cannot even be built is wrong in the file
+        if hold := self._begin(record):
+            return self._ended(record, hold, 0)
         return self._send(record, run, setup, Signer(secrets))
 
     def _secrets(self) -> tuple[bytes, ...]:
@@ -137,10 +140,10 @@ class Dispatch:
         """What an earlier run or a person has put in the way, and that this command does not lift."""
         again = self._wishes.consent.again
         account = self._ledger.accounts.ensure(self._job.account.identity)
-        if account.stop_reason:
-            if account.stop_digest == setup and not again:
-                return Hold(Why.CREDENTIALS, None, account.stop_reason)
-            self._ledger.accounts.clear_stop(account.no)
+        if setup in account.refused and not again:
+            return Hold(Why.CREDENTIALS, None, account.refused[setup])
+        if account.stop_reason or setup in account.refused:
+            self._ledger.accounts.try_again(account.no, digest=setup)
         if record.phase is Phase.PAUSED:
             return Hold(Why.PAUSED, None, record.reason)
         if record.phase is Phase.CANCELLED:
@@ -165,14 +168,22 @@ class Dispatch:
             return None
         return Hold(Why.INTERRUPTED, None, "not begun; nothing was sent")
 
-    def _begin(self, record: CampaignRecord) -> None:
-        if record.phase is not Phase.BEGUN:
-            self._ledger.campaigns.begin(record.no)
+    def _begin(self, record: CampaignRecord) -> Hold | None:
+        """Let the campaign begin, or go on; a hold if somebody did something else with it meanwhile."""
+        if record.phase is Phase.READY:
+            begun = self._ledger.campaigns.begin_first(record, again=self._wishes.consent.again)
+        else:
+            begun = record.phase is Phase.BEGUN or self._ledger.campaigns.begin(record.no, seen=record.phase)
+        if isinstance(begun, Twin):
+            raise UserError(twin_problem(self._job, *begun))
+        if not begun:
+            return Hold(Why.OTHERS, None, "somebody else began, paused or cancelled it meanwhile")
         if self._wishes.by_hand or self._wishes.consent.again:
             self._ledger.campaigns.restart_count(record.no)
         if self._job.campaign.send.on_in_doubt == "resend":
             self._ledger.deliveries.resend_doubtful(record.no)
         self._ledger.accounts.forget_old_usage(record.account_no)
+        return None
 
     def _send(self, record: CampaignRecord, run: Run, setup: str, signer: Signer) -> Result:
         counts = self._ledger.deliveries.counts(record.no)
@@ -192,9 +203,14 @@ class Dispatch:
             ended = found.finished_at if found else None
             return self._result(Hold(Why.DONE), final, sent, ended)
         counts = self._ledger.deliveries.counts(record.no)
+        if hold.why is Why.DONE and counts.open:  # someone was queued again just now
+            hold = Hold(Why.OTHERS, None, "someone was queued again")
         if hold.why not in (Why.STOPPED, Why.CANCELLED, Why.PAUSED):
             self._ledger.campaigns.rest(record.no, reason=hold.sentence or hold.why, resume_at=hold.until)
-        return self._result(hold, counts, sent, self.forecast(counts.open).finish_at)
+        finish_at = self.forecast(counts.open).finish_at
+        if finish_at and hold.until:
+            finish_at = max(finish_at, hold.until)
+        return self._result(hold, counts, sent, finish_at)
 
     def _result(self, hold: Hold, counts: Counts, sent: int, finish_at: datetime | None) -> Result:
         return Result(
@@ -271,9 +287,7 @@ class Dispatch:
             pace=own_limits(self._job.campaign),
             reserve=account.reserve,
             zone=account.timezone,
-            content_digest=content_digest(self._job.content())
-            if record.phase is not Phase.FINISHED
-            else record.content_digest,
+            content_digest=content_digest(self._job.content()),
         )
 
 

@@ -74,24 +74,26 @@ class Enrolment:
         record = self._ledger.snapshots.begin(facts, run_no=self._run.no)
         if record is None:
             return Hold(Why.OTHERS, None, "another process is reading this campaign's list")
+        if record.phase is not Phase.LOADING:  # another process was quicker
+            return self.enrol()
         self._run.works_on(record.no)
         place = 0
         for lines in self._lines(self._job.people.columns):
-            place = self._ledger.snapshots.add(record.no, place, lines)
+            place = self._ledger.snapshots.add(record.no, place, lines, run_no=self._run.no)
             self._progress(place)
             self._ledger.beat(self._run)
         try:
             self._check_snapshot(record, place)
         except UserError:
-            self._ledger.snapshots.discard(record.no)
+            self._ledger.snapshots.discard(record.no, run_no=self._run.no)
             raise
-        self._ledger.snapshots.finish(record.no)
+        self._ledger.snapshots.finish(record.no, run_no=self._run.no)
         return Enrolled(replace(record, phase=Phase.READY), tuple(self._notices))
 
     def _check_snapshot(self, record: CampaignRecord, rows: int) -> None:
         if not self._ledger.deliveries.counts(record.no).queued:
             raise UserError(empty_list(self._job, rows))
-        twin = None if self._consent.again else self._ledger.campaigns.twins(record)
+        twin = None if self._consent.again else self._ledger.campaigns.twin(record)
         if twin is not None:
             raise UserError(twin_problem(self._job, *twin))
 
@@ -110,7 +112,7 @@ class Enrolment:
         if not changed:
             return record
         what = ", ".join(changed)
-        if record.phase is Phase.FINISHED:
+        if record.phase is Phase.FINISHED and not self._resends(record):
             if self._consent.accept_changes or self._consent.refresh:
                 raise UserError(_finished(self._job, what))
             self._notices.append(f"changed since it was sent: {what}; nothing of it is left to be sent")
@@ -127,9 +129,14 @@ class Enrolment:
         account = self._ledger.accounts.ensure(self._job.account.identity)
         # The domain of its Message-IDs stays: a delivery keeps its Message-ID at every try.
         facts = {k: v for k, v in self._facts().items() if k not in ("id", "message_domain")}
-        self._ledger.campaigns.accept(record.no, **facts, account_no=account.no)
+        self._ledger.campaigns.accept(record.no, **facts, account_no=account.no, recent="")
         self._notices.append(f"changes accepted: {what}")
         return self._again(record)
+
+    def _resends(self, record: CampaignRecord) -> bool:
+        """Whether a finished campaign has doubts that its file says to send again."""
+        resend = self._job.campaign.send.on_in_doubt == "resend"
+        return resend and self._ledger.deliveries.counts(record.no).in_doubt > 0
 
     def _compare_list(self, record: CampaignRecord) -> CampaignRecord:
         mark = record.list_mark
@@ -139,11 +146,11 @@ class Enrolment:
             return record
         columns = (*record.columns, *[c for c in self._job.people.columns if c not in record.columns])
         self._read_incoming(record, columns)
-        drift = self._ledger.snapshots.compare(record.no)
+        drift = self._ledger.snapshots.compare(record.no, run_no=self._run.no)
         try:
             self._decide(record, drift, columns)
         finally:
-            self._ledger.snapshots.clear_incoming(record.no)
+            self._ledger.snapshots.clear_incoming(self._run.no)
         return self._again(record)
 
     def _decide(self, record: CampaignRecord, drift: Drift, columns: tuple[str, ...]) -> None:
@@ -151,7 +158,7 @@ class Enrolment:
         if drift.is_alarming and not refresh and drift.queued:
             raise UserError(_alarm(record, drift))
         if drift.left or drift.back:
-            self._ledger.snapshots.hold_back(record.no)
+            self._ledger.snapshots.hold_back(record.no, run_no=self._run.no)
             if drift.left:
                 self._notices.append(f"{_people(drift.left)} no longer on the list: held back")
             if drift.back:
@@ -159,23 +166,23 @@ class Enrolment:
         mark = self._mark()
         if refresh:
             self._ledger.campaigns.accept(record.no, columns=as_json(columns))
-            self._ledger.snapshots.refresh(record.no)
+            self._ledger.snapshots.refresh(record.no, run_no=self._run.no)
             if drift.new or drift.edited:
                 self._notices.append(f"taken over: {drift.new} new and {drift.edited} edited rows")
             if (drift.new or drift.back) and record.phase is Phase.FINISHED:
-                self._ledger.campaigns.begin(record.no)
+                self._ledger.campaigns.begin(record.no, seen=Phase.FINISHED)
         else:
             mark |= {"new": drift.new, "edited": drift.edited}
             self._say_waiting(drift.new, drift.edited)
             if drift.back and record.phase is Phase.FINISHED:
-                self._ledger.campaigns.begin(record.no)
+                self._ledger.campaigns.begin(record.no, seen=Phase.FINISHED)
         self._ledger.campaigns.accept(record.no, list_mark=as_json(mark))
 
     def _read_incoming(self, record: CampaignRecord, columns: tuple[str, ...]) -> None:
-        self._ledger.snapshots.clear_incoming(record.no)
+        self._ledger.snapshots.clear_incoming(self._run.no)
         read = 0
         for lines in self._lines(columns):
-            self._ledger.snapshots.add_incoming(record.no, lines)
+            self._ledger.snapshots.add_incoming(self._run.no, lines)
             read += len(lines)
             self._progress(read)
             self._ledger.beat(self._run)

@@ -16,7 +16,7 @@ _FIRST = timedelta(minutes=5)
 _LONGEST = timedelta(hours=4)
 _AT_LEAST = 3  # tries before a delivery is given up, however long it waited
 _LONGEST_RECONNECT = 300.0  # seconds
-_LONGEST_NAMED = timedelta(days=7)  # what names more is not a wait for a mail
+LONGEST_NAMED = timedelta(days=7)  # what names more is not a wait for a mail
 _MANY = 16  # doublings beyond any cap; keeps the powers small
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -79,7 +79,7 @@ def named_wait(text: str) -> timedelta | None:
     None where it names none, or more than a week.
     """
     seconds = _named_seconds(text)
-    return timedelta(seconds=seconds) if 0 < seconds <= _LONGEST_NAMED.total_seconds() else None
+    return timedelta(seconds=seconds) if 0 < seconds <= LONGEST_NAMED.total_seconds() else None
 
 
 def _named_seconds(text: str) -> int:

@@ -24,7 +24,6 @@ from datetime import datetime, timedelta
 
 from mailrunner.clock import Clock
 from mailrunner.courier import Courier, Step
-from mailrunner.errors import LedgerError
 from mailrunner.hold import Hold, Why
 from mailrunner.log import EventLog
 from mailrunner.schedule import Schedule
@@ -107,17 +106,19 @@ class Runner:
         for worker in workers:
             while worker.is_alive():
                 worker.join(0.2)
-                self._show_life()
-                watch(self.tally)
+                self._show_life(watch)
         if self._failure is not None:
             raise self._failure
         order = {why: rank for rank, why in enumerate(Why)}
         return min(self._holds, key=lambda hold: order[hold.why], default=Hold(Why.DONE))
 
-    def _show_life(self) -> None:
+    def _show_life(self, watch: Callable[[Tally], None]) -> None:
+        if self._failure is not None:
+            return  # all that is left to do is to wait for the workers
         try:
             self._ledger.beat(self._own_run)
-        except LedgerError as error:
+            watch(self.tally)
+        except BaseException as error:
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
@@ -125,26 +126,32 @@ class Runner:
         self._stop.set()
 
     def _work(self) -> None:
-        courier = self._hire()
+        courier = None
         try:
+            courier = self._hire()
             while (batch := self._next(courier)) and self._carry(courier, batch):
                 pass
         except BaseException as error:
             self._fail(error)
         finally:
-            courier.rest()
+            if courier is not None:
+                courier.rest()
             with self._changed:
                 self._changed.notify_all()
 
     def _next(self, courier: Courier) -> list[Delivery]:
         """Claim the next few, waiting for them where that is short; nothing if this worker is done."""
+        alone = False
         while not self._stop.is_set():
             found = self._closed() or self._claim()
             if isinstance(found, list):
                 self.tally.waiting = None
                 self._on_step("claimed")
                 return found
-            if not self._await(found, courier):
+            if found.why is Why.OTHERS and not alone and not self._held:
+                alone = True  # whoever held them may be gone
+                self._ledger.deliveries.take_over(own_run=self._own_run.no)
+            elif not self._await(found, courier):
                 self._holds.append(found)
                 return []
         self._holds.append(Hold(Why.INTERRUPTED))
@@ -153,13 +160,13 @@ class Runner:
     def _carry(self, courier: Courier, batch: list[Delivery]) -> bool:
         """Send a batch; False if this worker should end."""
         try:
-            while batch and not self._stop.is_set():
+            while batch and not self._stop.is_set() and self._closed() is None:
                 hold = courier.reach(self._stop)
                 if hold is not None:
                     self._holds.append(hold)
                     return False
                 if not courier.is_ready:
-                    return True  # the next claim meets what is in the way
+                    return True  # let these go: the next claim meets what is in the way
                 sent = courier.deliver(batch[0], self.tally.states)
                 self._lose(batch, 1, tickets=int(not sent))
             return True

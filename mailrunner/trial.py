@@ -25,6 +25,8 @@ class Trial:
         """`row` is the address of the row to show; without it, the first that can be mailed."""
         self._job, self._ledger, self._clock = job, ledger, clock
         self._entry = self._chosen(row)
+        secret = job.project.unsubscribe.secret
+        self._setup = job.setup_digest(ledger.link_secrets(secret.get_secret_value() if secret else None)[-1])
         self._letters = Letters(
             job, columns=job.people.columns, signer=Signer((token_bytes(),)), domain=job.message_domain
         )
@@ -45,7 +47,10 @@ class Trial:
 
     def _counted(self, message: Message, run: Run) -> Outcome:
         account = self._job.account
-        number, token = self._ledger.accounts.ensure(account.identity).no, run.next_token()
+        known, token = self._ledger.accounts.ensure(account.identity), run.next_token()
+        if self._setup in known.refused:
+            return Outcome(Kind.REFUSED, Scope.CREDENTIALS, known.refused[self._setup], offered=False)
+        number = known.no
         hold = self._ledger.accounts.begin_test(
             number, token=token, limits=account.limits, reserve=account.reserve, zone=account.timezone
         )
@@ -56,7 +61,10 @@ class Trial:
             outcome = transport.open() or transport.send(message)
         finally:
             transport.close()
+        # Were it not for this line, the end of the run would count the slot as used.
         self._ledger.accounts.end_test(number, token=token, answered=outcome.offered)
+        if outcome.scope is Scope.CREDENTIALS:
+            self._ledger.accounts.stop(number, reason=outcome.reason, digest=self._setup)
         return outcome
 
     def _message(self, address: str) -> Message:

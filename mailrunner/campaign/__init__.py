@@ -32,6 +32,7 @@ from mailrunner.config.toml_file import (
     dotted,
     expand,
     in_file,
+    is_file,
     read,
     relative_name,
     unexplained,
@@ -112,7 +113,7 @@ def _file_named(project: Project, name: str) -> Path | None:
         return None
     file = name if name.endswith(".toml") else f"{name}.toml"
     places = (Path.cwd(), project.folder, project.campaigns_dir)
-    return next((place / file for place in places if (place / file).is_file()), None)
+    return next((place / file for place in places if is_file(place / file)), None)
 
 
 def _files_by_id(project: Project) -> dict[str, list[Path]]:
@@ -245,7 +246,7 @@ def _file_problems(base: Path, name: str, key: str, place: str) -> Iterator[Prob
     fixed = base / _IS_TEMPLATE.split(name)[0]
     if not fixed.resolve().is_relative_to(base.resolve()):
         yield Problem(f'"{name}" lies outside {place}', key=key, hint=f"copy the file into {place}")
-    elif not _IS_TEMPLATE.search(name) and not path.is_file():
+    elif not _IS_TEMPLATE.search(name) and not is_file(path):
         hint = did_you_mean(name, _files_near(base, path))
         yield Problem(f'there is no file "{name}" in {place}', key=key, hint=hint)
 

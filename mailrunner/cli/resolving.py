@@ -105,8 +105,8 @@ def _ask(session: Session, ledger: Ledger, record: CampaignRecord, doubts: Seque
         hint = f"nothing was changed; check user and password of {record.account_name} and of its imap table"
         complain(str(error), hint)
         return Exit.CREDENTIALS
-    _settle(ledger, record, verdicts)
-    return _tell(session, record, verdicts)
+    settled = [(doubt, _settled(ledger, record, doubt, verdict)) for doubt, verdict in verdicts]
+    return _tell(session, record, settled)
 
 
 def _verdicts(
@@ -129,14 +129,20 @@ def _verdicts(
         ).verdicts(doubts)
 
 
-def _settle(ledger: Ledger, record: CampaignRecord, verdicts: Sequence[tuple[Doubt, Verdict]]) -> None:
-    from mailrunner.resolution import Finding
+def _settled(ledger: Ledger, record: CampaignRecord, doubt: Doubt, verdict: Verdict) -> Verdict:
+    """Record a verdict; return it, or one that says why it could not be carried out."""
+    from mailrunner.resolution import Finding, Verdict
 
-    for doubt, verdict in verdicts:
-        if verdict.finding is Finding.FOUND:
-            ledger.decisions.settle_as_sent([doubt], reason=verdict.why)
-        elif verdict.finding is Finding.ABSENT:
-            ledger.decisions.settle_as_not_sent(record.no, [doubt])
+    if verdict.finding is Finding.FOUND:
+        done = ledger.decisions.settle_as_sent([doubt], reason=verdict.why)
+    elif verdict.finding is Finding.ABSENT:
+        done = ledger.decisions.settle_as_not_sent(record.no, [doubt])
+    else:
+        return verdict
+    if done:
+        return verdict
+    why = f"{verdict.why}; nothing was changed, as it was settled meanwhile or its row was purged"
+    return Verdict(finding=Finding.UNDECIDED, why=why)
 
 
 def _tell(session: Session, record: CampaignRecord, verdicts: Sequence[tuple[Doubt, Verdict]]) -> Exit:

@@ -134,7 +134,7 @@ def _finish(session: Session, ledger: Ledger, record: CampaignRecord, number: in
     if not number:
         return None
     try:
-        _, campaign, account = load(session.folder, record.id, os.environ)
+        _, campaign, account = load(session.folder, record.file, os.environ)
     except UserError:
         return None
     return forecast(number, pace_of(campaign, account, ledger), ledger.now()).finish_at

@@ -26,9 +26,8 @@ def pause(session: Session, campaign: CampaignArgument) -> None:
 
     with session.open_ledger() as ledger:
         record = begun(session, ledger, campaign)
-        if record.phase in (Phase.FINISHED, Phase.CANCELLED):
-            raise UserError(Problem(f"{record.id} is {record.phase}; there is nothing to pause"))
-        ledger.campaigns.pause(record.no)
+        if record.phase is not Phase.PAUSED and not ledger.campaigns.pause(record.no):
+            raise UserError(Problem(f"{record.id} is {record.phase}: nothing is being sent that could pause"))
     session.result(f"{record.id} is paused. To go on: mailrunner unpause {record.id}")
 
 
@@ -39,9 +38,8 @@ def unpause(session: Session, campaign: CampaignArgument) -> None:
 
     with session.open_ledger() as ledger:
         record = begun(session, ledger, campaign)
-        if record.phase is not Phase.PAUSED:
+        if not ledger.campaigns.begin(record.no, seen=Phase.PAUSED):
             raise UserError(Problem(f"{record.id} is not paused, it is {record.phase}"))
-        ledger.campaigns.begin(record.no)
     session.result(f"{record.id} goes on with the next: mailrunner run {record.id}, or mailrunner resume")
 
 

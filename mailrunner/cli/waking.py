@@ -56,7 +56,7 @@ class Round:
 
     def _run(self, record: CampaignRecord) -> None:
         try:
-            result = self._dispatch(record.id, Wishes())
+            result = self._dispatch(record.file, Wishes())
         except UserError as error:
             show_problems(self._session, error.problems)
             self._errors[record.id] = campaign_object(

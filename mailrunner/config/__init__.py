@@ -38,6 +38,9 @@ FILE = "mailrunner.toml"
 DEFAULT_DATABASE = "sqlite:///data/mailrunner.db"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?://)(?:/([^?]*))?(\?.*)?", re.DOTALL)
+# As SQLAlchemy reads it: everything up to the first @ may be the password, slashes too.
+_URL = re.compile(r"[\w+]+://(?:[^:/?@]*(?::(?P<password>[^@]*))?@)?(?P<host>[^/?]*)")
+_HOST = re.compile(r"(?:\[[^\]@]*\]|[^:@]*)(?::\d+)?")
 _LIST_ID = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")  # RFC 2919 §2, without the rarer characters
 
 
@@ -65,6 +68,9 @@ def _ledger_address(text: str) -> str:
     sqlite = _SQLITE.fullmatch(text)
     if sqlite and sqlite[2] in (None, "", ":memory:"):
         raise ValueError(f'a ledger in memory forgets who was mailed; write e.g. "{DEFAULT_DATABASE}"')
+    url = _URL.match(text)
+    if url and not _HOST.fullmatch(url["host"]):
+        raise ValueError("names no server; write user:password@host:5432/name, an @ in the password as %40")
     return text
 
 
@@ -187,10 +193,8 @@ class Project:
 
 def url_secrets(url: str) -> tuple[str, ...]:
     """The password in a database URL, as it is written there and as it is meant."""
-    try:
-        password = urlsplit(url).password or ""
-    except ValueError:  # an address that no one can read has no password that anyone could use
-        return ()
+    found = _URL.match(url)
+    password = (found["password"] if found else "") or ""
     return tuple(dict.fromkeys(text for text in (password, unquote(password)) if text))
 
 

@@ -92,6 +92,9 @@ def read(path: Path, label: str) -> dict[str, Any]:
         raise UserError(Problem(message, label, hint="save the file as UTF-8")) from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(Problem(_syntax_error(str(error)), label, hint="see https://toml.io")) from None
+    except (ValueError, RecursionError) as error:  # what Python refuses to read although TOML allows it
+        what = "nests too deeply" if isinstance(error, RecursionError) else "holds a number that is too long"
+        raise UserError(Problem(what, label, hint="make it simpler")) from None
 
 
 def _syntax_error(text: str) -> str:
@@ -276,6 +279,14 @@ def dotted(keys: Keys) -> str:
 def in_file(label: str, problems: Iterable[Problem]) -> Iterator[Problem]:
     """The same problems, said of the file `label`."""
     return (replace(problem, file=problem.file or label) for problem in problems)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that is too long for one is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def relative_name(path: Path, folder: Path) -> str:

@@ -31,13 +31,15 @@ class Condition:
         environment.globals.clear()  # a row has columns and nothing else
         try:
             self._tree = _parse(environment, source)
+            self.names = frozenset(name.name for name in _all(self._tree, nodes.Name))
+            # Parsed anew: compiling folds the constants of its tree, and the complaints need them as written.
+            tree = _parse(environment, source)
+            body: list[nodes.Node] = [nodes.Assign(nodes.Name(_VERDICT, "store"), tree, lineno=1)]
+            self._template = environment.from_string(nodes.Template(body, lineno=1))
         except TemplateSyntaxError as error:
             raise ValueError(f"it is no expression: {error.message}") from None
-        self.names = frozenset(name.name for name in _all(self._tree, nodes.Name))
-        # Parsed anew: compiling folds the constants of its tree, and the complaints need them as written.
-        tree = _parse(environment, source)
-        body: list[nodes.Node] = [nodes.Assign(nodes.Name(_VERDICT, "store"), tree, lineno=1)]
-        self._template = environment.from_string(nodes.Template(body, lineno=1))
+        except RecursionError:
+            raise ValueError("it nests too deeply") from None
         # One context for all rows: making one takes five times as long as judging a row.
         self._scene: dict[str, Any] = {}
         self._context = self._template.new_context(self._scene, shared=True)

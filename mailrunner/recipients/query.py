@@ -50,10 +50,10 @@ class Query:
         try:
             url = make_url(database)
         except (ArgumentError, ValueError):
+            url = None
+        if url is None or "@" in (url.host or ""):  # else half of a password would stand for the host
             hint = "write postgresql+psycopg://user:password@host/name, an @ in the password as %40"
-            raise UserError(
-                Problem("the address of the database cannot be read", self._label, hint=hint)
-            ) from None
+            raise UserError(Problem("the address of the database cannot be read", self._label, hint=hint))
         if url.drivername in ("postgresql", "postgres"):
             return url.set(drivername="postgresql+psycopg")  # the driver that the extra installs
         if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):

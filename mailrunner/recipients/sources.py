@@ -12,12 +12,14 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, time
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from mailrunner.config.toml_file import is_file
 from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.cell import text_of
 from mailrunner.recipients.delimited import DelimitedText
@@ -131,7 +133,7 @@ class FileSource(Source):
     def __init__(self, path: Path, label: str) -> None:
         super().__init__(label)
         self.path = path
-        if not path.is_file():
+        if not is_file(path):
             raise UserError(Problem("there is no such file", label, hint=_similar(path)))
 
     def fingerprint(self) -> str:
@@ -144,7 +146,10 @@ class FileSource(Source):
 
 
 def _similar(path: Path) -> str:
-    siblings = [p.name for p in path.parent.iterdir() if p.is_file()] if path.parent.is_dir() else []
+    try:
+        siblings = [p.name for p in path.parent.iterdir() if p.is_file()]
+    except OSError:
+        siblings = []
     close = difflib.get_close_matches(path.name, siblings, n=1)
     return f'did you mean "{close[0]}"?' if close else f"looked in {path.parent}"
 
@@ -157,9 +162,10 @@ class HeadedFile(FileSource):
         """Yield the rows that are not blank, header included, with their numbers."""
 
     @cached_property
-    def _heading(self) -> tuple[int, tuple[str, ...]]:
+    def _heading(self) -> tuple[int, tuple[str, ...], int]:
+        """The header's number, its names, and how many cells it has with the nameless ones at its end."""
         for number, names in self._records():
-            return number, self._header(names)
+            return number, self._header(names), len(names)
         raise UserError(Problem("it is empty", self.label, hint="the first row names the columns"))
 
     @property
@@ -171,10 +177,12 @@ class HeadedFile(FileSource):
         return self._heading[0] + 1
 
     def _rows(self) -> Iterator[Row]:
-        width, ragged = len(self.columns), []
+        _, names, widest = self._heading
+        width, ragged = len(names), []
         for number, cells in islice(self._records(), 1, None):
-            if len(cells) != width and (len(cells) < width or any(cells[width:])):
+            if not width <= len(cells) <= widest or any(cells[width:]):
                 # A shifted row would mail one person's name to another: nothing is filled up or cut off.
+                # An empty cell too many, which the header does not have, may be a stray comma's doing.
                 ragged.append((number, len(cells)))
                 if len(ragged) == _NAMED:
                     break
@@ -270,7 +278,9 @@ class ParquetFile(FileSource):
                 yield from enumerate(zip(*texts, strict=True), number)
                 number += batch.num_rows
 
-    def _open(self) -> Any:  # pyarrow has no types
+    @contextmanager
+    def _open(self) -> Iterator[Any]:  # pyarrow has no types
+        """The file; damage is a UserError wherever it shows, in the first bytes or in the last batch."""
         try:
             import pyarrow
             import pyarrow.parquet
@@ -278,7 +288,8 @@ class ParquetFile(FileSource):
             hint = 'pip install "mailrunner[parquet]"'
             raise UserError(Problem("reading Parquet needs pyarrow", self.label, hint=hint)) from None
         try:
-            return pyarrow.parquet.ParquetFile(self.path)
+            with pyarrow.parquet.ParquetFile(self.path) as file:
+                yield file
         except (pyarrow.ArrowException, OSError) as error:
             raise UserError(Problem(f"it cannot be read as Parquet: {error}", self.label)) from None
 

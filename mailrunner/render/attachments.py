@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from mailrunner.config.toml_file import is_file
 from mailrunner.errors import RowError
 from mailrunner.render.message import Part, base64_lines
 
@@ -64,7 +65,7 @@ def read_image(folder: Path, templates_dir: Path, name: str) -> File:
     what = f"the inline image {name}"
     if not _CID_NAME.fullmatch(name):
         raise RowError(f"{what} needs a plainer name, of the letters a to z, digits and . _ - / + @")
-    home = templates_dir if (templates_dir / name).is_file() else folder
+    home = templates_dir if is_file(templates_dir / name) else folder
     path = _contained(folder, str(home / name), folder, what)
     fields = f"Content-ID: <{name}>\r\nContent-Disposition: inline; {_filename(path.name)}"
     return _read(path, what, fields)
@@ -72,7 +73,7 @@ def read_image(folder: Path, templates_dir: Path, name: str) -> File:
 
 def image_path(folder: Path, templates_dir: Path, name: str) -> str:
     """The image's path relative to the project, for people to read."""
-    home = templates_dir if (templates_dir / name).is_file() else folder
+    home = templates_dir if is_file(templates_dir / name) else folder
     return (home / name).relative_to(folder).as_posix()
 
 

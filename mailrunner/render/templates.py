@@ -20,6 +20,7 @@ import jinja2
 from jinja2 import meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from mailrunner.config.toml_file import is_file
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.render.names import Tree, Use
 
@@ -200,7 +201,7 @@ class Templates:
             if name is None:
                 self._dynamic = True
                 loaded.update(self._whole_folder())
-            elif name not in optional or (self._folder / name).is_file():
+            elif name not in optional or is_file(self._folder / name):
                 try:
                     loaded[name] = self._tree(name)
                 except UserError as error:
@@ -231,6 +232,10 @@ def _explained(label: str, missing: Problem | None = None) -> Iterator[None]:
         ) from None
     except jinja2.TemplateSyntaxError as error:
         raise UserError(Problem(f"line {error.lineno}: {error.message}", file=label)) from None
+    except (RecursionError, SyntaxError):  # Python cannot compile what Jinja made of it
+        raise UserError(Problem("nests too deeply", file=label, hint="make it simpler")) from None
+    except ValueError as error:  # a number of thousands of digits, a NUL in a name
+        raise UserError(Problem(f"cannot be read: {error}", file=label)) from None
     except OSError as error:
         raise UserError(Problem(f"cannot be read: {error.strerror}", file=label)) from None
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from mailrunner.outcome import Action, Kind, Outcome, Reply, Scope, Stage
 from mailrunner.replies.rules import Verdict, judge
-from mailrunner.retry import named_time, named_wait
+from mailrunner.retry import LONGEST_NAMED, named_time, named_wait
 
 __all__ = ["Verdict", "classify", "outcome", "parse", "provider_id"]
 
@@ -115,6 +115,8 @@ def provider_id(text: str) -> str:
 
 
 def _wait(verdict: Verdict, now: datetime | None) -> timedelta | None:
+    """The wait that the server asks for; nonsense such as a time in the next century is none."""
     if verdict.retry_at and now:
-        return max(verdict.retry_at - now, timedelta(0)) or None
+        wait = verdict.retry_at - now
+        return wait if timedelta(0) < wait <= LONGEST_NAMED else None
     return verdict.retry_after

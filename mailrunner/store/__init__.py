@@ -8,6 +8,7 @@ A `Ledger` is safe to use from several threads; several processes may have the s
 
 from __future__ import annotations
 
+import hmac
 import secrets as entropy
 import uuid
 from datetime import datetime
@@ -22,7 +23,7 @@ from sqlalchemy.engine import make_url
 from mailrunner.clock import Clock
 from mailrunner.errors import LedgerError
 from mailrunner.store.accounts import AccountRecord, Accounts
-from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase
+from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase, Twin
 from mailrunner.store.database import Database, open_database
 from mailrunner.store.decisions import Decisions
 from mailrunner.store.deliveries import Deliveries, Delivery, Go, Terms
@@ -46,14 +47,15 @@ __all__ = [
     "PlainLine",
     "Run",
     "Terms",
+    "Twin",
 ]
 
 
 class Ledger:
     """One open ledger, checked against its witness."""
 
-    def __init__(self, database: Database, witness: Witness | None) -> None:
-        self.database, self._witness = database, witness
+    def __init__(self, database: Database, witness: Witness | None, ledger_id: str) -> None:
+        self.database, self._witness, self._id = database, witness, ledger_id
         self.accounts = Accounts(database)
         self.campaigns = Campaigns(database)
         self.deliveries = Deliveries(database)
@@ -71,18 +73,24 @@ class Ledger:
         another one, older than the one used last, or that cannot be used.
         """
         witness, path = Witness(folder), _path(url)
+        # Read before the ledger: another process counts in the ledger first and in the witness afterwards.
+        seen = witness.read()
         if new:
             _set_aside(path, clock.now())
-        elif path is not None and not path.exists() and witness.read() is not None:
+        elif path is not None and not path.exists() and seen is not None:
             raise witness.missing(str(path))
         database = open_database(url, clock=clock, create=True)
         with database.write() as connection:
-            mark = _mark(connection) or _baptise(connection, database)
-        if not new:
-            witness.check(mark)
-        if new or witness.read() is None:
+            known = _mark(connection)
+            mark = known or _baptise(connection, database)
+        if new:
+            _refuse_used(known, url)
+            witness.begin(mark)
+        elif seen is None:
             witness.write(mark)
-        return cls(database, witness)
+        else:
+            witness.check(seen, mark)
+        return cls(database, witness, mark.ledger_id)
 
     @classmethod
     def look(cls, *, folder: Path, url: str, clock: Clock) -> Ledger:
@@ -113,9 +121,10 @@ class Ledger:
             self.count_run()
 
     def link_secrets(self, configured: str | None) -> tuple[bytes, ...]:
-        """The secrets that sign links: the one in use first, the oldest last.
+        """The keys that sign links: that of the secret in use first, that of the oldest last.
 
-        Every one ever used still verifies.  One that is new, or the first of all, is stored.
+        Every secret ever used still verifies.  One that is new, or the first of all, is stored.  The
+        ledger's id is part of each key, as two ledgers with one secret number their deliveries alike.
         """
         with self.database.read() as connection:
             known = _secrets(connection)
@@ -130,7 +139,8 @@ class Ledger:
                     connection.execute(insert(secrets).values(value=wanted, created_at=now))
                     known.append(wanted)
         known.remove(wanted)
-        return tuple(secret.encode() for secret in (wanted, *reversed(known)))
+        keyed = (wanted, *reversed(known))
+        return tuple(hmac.digest(secret.encode(), self._id.encode(), "sha256") for secret in keyed)
 
     def now(self) -> datetime:
         """The ledger's clock."""
@@ -155,7 +165,7 @@ class _Empty(Ledger):
     def __init__(self, clock: Clock) -> None:
         self._folder = TemporaryDirectory(prefix="mailrunner-")
         database = open_database(f"sqlite:///{self._folder.name}/empty.db", clock=clock, create=True)
-        super().__init__(database, None)
+        super().__init__(database, None, "empty")
 
     def close(self) -> None:
         super().close()
@@ -187,6 +197,13 @@ def _baptise(connection: Connection, database: Database) -> Mark:
         now = database.now(connection)
         connection.execute(insert(ledger).values(id=mark.ledger_id, run_counter=0, created_at=now))
     return mark
+
+
+def _refuse_used(known: Mark | None, url: str) -> None:
+    """A file is set aside for a new ledger; a database that is used already is not emptied."""
+    if known is not None:
+        name = make_url(url).render_as_string(hide_password=True)
+        raise LedgerError(f"{name} holds a ledger already", "name an empty database in mailrunner.toml")
 
 
 def _set_aside(path: Path | None, now: datetime) -> None:

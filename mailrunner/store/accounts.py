@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from mailrunner.delivery import State
 from mailrunner.hold import Hold, Why
 from mailrunner.quota import Limit, Room, Series, room, tightest
 from mailrunner.store.database import Database
-from mailrunner.store.schema import accounts, deliveries
+from mailrunner.store.schema import TESTS, accounts, deliveries
 from mailrunner.store.usage import UsageLog, account_scope
 
 
@@ -26,7 +27,7 @@ class AccountRecord:
     paused_until: datetime | None
     pause_reason: str
     stop_reason: str
-    stop_digest: str
+    refused: Mapping[str, str]  # digests of credentials that were refused, each with the reason
 
 
 class Accounts:
@@ -47,14 +48,20 @@ class Accounts:
 
     def stop(self, no: int, *, reason: str, digest: str) -> None:
         """Do not use these credentials again until they change or a person says so."""
-        self._set(no, stop_reason=reason, stop_digest=digest)
+        with self._database.write() as connection:
+            refused = {**_refused(connection, no), digest: reason}
+            _set(connection, no, stop_reason=reason, refused=json.dumps(refused))
 
-    def clear_stop(self, no: int) -> None:
-        self._set(no, stop_reason="", stop_digest="")
+    def try_again(self, no: int, *, digest: str) -> None:
+        """Lift the stop for these credentials; others that were refused stay known."""
+        with self._database.write() as connection:
+            refused = {known: why for known, why in _refused(connection, no).items() if known != digest}
+            _set(connection, no, stop_reason="", refused=json.dumps(refused))
 
-    def pause(self, no: int, *, until: datetime | None, reason: str) -> None:
-        """Send nothing through this account before `until`; None lifts the pause."""
-        self._set(no, paused_until=until, pause_reason=reason)
+    def pause(self, no: int, *, until: datetime, reason: str) -> None:
+        """Send nothing through this account before `until`; a longer pause that stands already stays."""
+        with self._database.write() as connection:
+            pause_account(connection, no, until=until, reason=reason)
 
     def rooms(self, identity: str, *, limits: Sequence[Limit], reserve: int, zone: ZoneInfo) -> list[Room]:
         """What each limit leaves now; an identity that was never used has used nothing."""
@@ -109,9 +116,24 @@ class Accounts:
         with self._database.write() as connection:
             UsageLog(connection, account_scope(no)).forget_old(self._database.now(connection))
 
-    def _set(self, no: int, **values: object) -> None:
-        with self._database.write() as connection:
-            connection.execute(update(accounts).where(accounts.c.no == no).values(**values))
+
+def pause_account(connection: Connection, no: int, *, until: datetime, reason: str) -> None:
+    """Pause the account inside the caller's transaction; a longer pause that stands already stays."""
+    shorter = accounts.c.paused_until.is_(None) | (accounts.c.paused_until < until)
+    connection.execute(
+        update(accounts).where(accounts.c.no == no, shorter).values(paused_until=until, pause_reason=reason)
+    )
+
+
+def _set(connection: Connection, no: int, **values: object) -> None:
+    connection.execute(update(accounts).where(accounts.c.no == no).values(**values))
+
+
+def _refused(connection: Connection, no: int) -> dict[str, str]:
+    known: dict[str, str] = json.loads(
+        connection.execute(select(accounts.c.refused).where(accounts.c.no == no)).scalar_one()
+    )
+    return known
 
 
 def ensure_account(connection: Connection, database: Database, identity: str) -> AccountRecord:
@@ -130,7 +152,7 @@ def ensure_account(connection: Connection, database: Database, identity: str) ->
 def _test_delivery(account_no: int, token: int, now: datetime) -> dict[str, object]:
     return {
         "id": -token,
-        "campaign_no": 0,
+        "campaign_no": TESTS,
         "row": 0,
         "state": State.SENDING,
         "reason": "test message",
@@ -148,7 +170,7 @@ def _find(connection: Connection, identity: str) -> AccountRecord | None:
             accounts.c.paused_until,
             accounts.c.pause_reason,
             accounts.c.stop_reason,
-            accounts.c.stop_digest,
+            accounts.c.refused,
         ).where(accounts.c.identity == identity)
     ).first()
-    return AccountRecord(*row) if row else None
+    return AccountRecord(*row[:5], json.loads(row.refused)) if row else None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
-from mailrunner.delivery import Counts, State
+from mailrunner.delivery import Counts
+from mailrunner.store.cancelling import skip_in_cancelled
 from mailrunner.store.database import Database
 from mailrunner.store.deliveries import counts
 from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, recipients
@@ -27,6 +28,13 @@ class Phase(StrEnum):
     STOPPED = "stopped"  # sticky, see `reason`
     CANCELLED = "cancelled"
     FINISHED = "finished"
+
+
+class Twin(NamedTuple):
+    """Another campaign with the same message, and how many people both have."""
+
+    id: str
+    common: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +82,25 @@ class Campaigns:
         with self._database.read() as connection:
             return [record(row) for row in connection.execute(select(campaigns).order_by(campaigns.c.no))]
 
-    def twins(self, campaign: CampaignRecord) -> tuple[str, int] | None:
-        """Another begun campaign with the same message and some of the same people: its id, their number."""
+    def twin(self, campaign: CampaignRecord) -> Twin | None:
+        """Another begun campaign with the same message and some of the same people."""
         with self._database.read() as connection:
-            others = connection.execute(
-                select(campaigns.c.no, campaigns.c.id).where(
-                    campaigns.c.message_digest == campaign.message_digest,
-                    campaigns.c.no != campaign.no,
-                    campaigns.c.phase.not_in((Phase.LOADING, Phase.READY)),
-                )
-            ).all()
-            for other in others:
-                if common := _common(connection, campaign.no, other.no):
-                    return other.id, common
-            return None
+            return _twin(connection, campaign)
 
-    def begin(self, no: int) -> None:
-        """From now on `resume` goes on with it."""
-        self._set(no, phase=Phase.BEGUN, reason="", stop_digest="", resume_at=None, finished_at=None)
+    def begin(self, no: int, *, seen: Phase) -> bool:
+        """From now on `resume` goes on with it; False if it is no longer in the phase that was seen."""
+        with self._database.write() as connection:
+            return _move(connection, no, {seen}, Phase.BEGUN, finished_at=None)
+
+    def begin_first(self, campaign: CampaignRecord, *, again: bool) -> bool | Twin:
+        """Begin a campaign that is ready; not if one with the same message has begun meanwhile.
+
+        Looking for the twin and beginning are one transaction, so that of two twins only one begins.
+        """
+        with self._database.write() as connection:
+            self._database.hold_everything(connection)
+            twin = None if again else _twin(connection, campaign)
+            return twin or _move(connection, campaign.no, {Phase.READY}, Phase.BEGUN)
 
     def restart_count(self, no: int) -> None:
         """Forget the recent answers: a person has looked and started it by hand."""
@@ -103,28 +112,27 @@ class Campaigns:
 
     def rest(self, no: int, *, reason: str, resume_at: datetime | None) -> None:
         """Note why nothing is being sent, and when it is worth going on."""
-        self._set(no, reason=reason, resume_at=resume_at)
+        with self._database.write() as connection:
+            mine = (campaigns.c.no == no, campaigns.c.phase == Phase.BEGUN)
+            connection.execute(update(campaigns).where(*mine).values(reason=reason, resume_at=resume_at))
 
-    def pause(self, no: int) -> None:
-        self._set(no, phase=Phase.PAUSED, reason="paused by a person", resume_at=None)
+    def pause(self, no: int) -> bool:
+        """Pause a campaign that was begun; False if it is in another phase."""
+        with self._database.write() as connection:
+            return _move(connection, no, {Phase.BEGUN}, Phase.PAUSED, reason="paused by a person")
 
-    def stop(self, no: int, *, reason: str, digest: str) -> None:
-        """Stop for good until the content changes or a person says so."""
-        self._set(no, phase=Phase.STOPPED, reason=reason, stop_digest=digest, resume_at=None)
+    def stop(self, no: int, *, reason: str, digest: str) -> bool:
+        """Stop a begun campaign until its content changes or a person says so."""
+        with self._database.write() as connection:
+            return _move(connection, no, {Phase.BEGUN}, Phase.STOPPED, reason=reason, stop_digest=digest)
 
     def cancel(self, no: int) -> int:
         """Send nothing more of it; say how many will not get it."""
         with self._database.write() as connection:
             now = self._database.now(connection)
-            values = {"phase": Phase.CANCELLED, "reason": "cancelled by a person", "resume_at": None}
-            connection.execute(
-                update(campaigns).where(campaigns.c.no == no).values(**values, finished_at=now)
-            )
-            return connection.execute(
-                update(deliveries)
-                .where(deliveries.c.campaign_no == no, deliveries.c.state == State.QUEUED)
-                .values(state=State.SKIPPED, reason="cancelled", finished_at=now)
-            ).rowcount
+            seen = set(Phase) - {Phase.FINISHED, Phase.CANCELLED}
+            _move(connection, no, seen, Phase.CANCELLED, reason="cancelled by a person", finished_at=now)
+            return skip_in_cancelled(connection, no, now)
 
     def finish(self, no: int) -> Counts | None:
         """Close it if nothing is queued or in flight; the final numbers, or None if something is."""
@@ -153,6 +161,32 @@ class Campaigns:
             connection.execute(update(campaigns).where(campaigns.c.no == no).values(**values))
 
 
+def _move(connection: Connection, no: int, seen: Collection[Phase], to: Phase, **values: Any) -> bool:
+    """Change the phase if it still is one of those that were seen; a phase set meanwhile stays."""
+    cleared = {"reason": "", "stop_digest": "", "resume_at": None}
+    return bool(
+        connection.execute(
+            update(campaigns)
+            .where(campaigns.c.no == no, campaigns.c.phase.in_(list(seen)))
+            .values(phase=to, **{**cleared, **values})
+        ).rowcount
+    )
+
+
+def _twin(connection: Connection, campaign: CampaignRecord) -> Twin | None:
+    others = connection.execute(
+        select(campaigns.c.no, campaigns.c.id).where(
+            campaigns.c.message_digest == campaign.message_digest,
+            campaigns.c.no != campaign.no,
+            campaigns.c.phase.not_in((Phase.LOADING, Phase.READY)),
+        )
+    ).all()
+    for other in others:
+        if common := _common(connection, campaign.no, other.no):
+            return Twin(other.id, common)
+    return None
+
+
 def record(row: Row[Any]) -> CampaignRecord:
     """Read a row of the table."""
     values = {name: getattr(row, name) for name in CampaignRecord.__dataclass_fields__}
@@ -169,8 +203,6 @@ def as_json(value: Mapping[str, Any] | Sequence[str]) -> str:
 
 
 def _common(connection: Connection, one: int, other: int) -> int:
-    from sqlalchemy import func
-
     theirs = deliveries.alias()
     return connection.execute(
         select(func.count())

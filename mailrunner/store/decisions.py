@@ -116,7 +116,9 @@ class Decisions:
         if doubt.token is None or doubt.last_attempt_at is None:
             return []
         with self._database.read() as connection:
-            run = connection.execute(select(runs).where(runs.c.no == doubt.token >> TOKEN_SHIFT)).one()
+            run = connection.execute(select(runs).where(runs.c.no == doubt.token >> TOKEN_SHIFT)).first()
+            if run is None:
+                return []
             since = max(doubt.last_attempt_at - within, run.started_at)
             until = doubt.last_attempt_at + within
             attempted = type_coerce(deliveries.c.last_attempt_at, BigInteger)
@@ -139,9 +141,14 @@ class Decisions:
             return False
         run_no = doubt.token >> TOKEN_SHIFT
         with self._database.read() as connection:
-            run = connection.execute(select(runs).where(runs.c.no == run_no)).one()
-            now = self._database.now(connection)
-        return run.ended_at is None and run.leased_until < now and is_alive(self._database, run_no)
+            silent = connection.execute(
+                select(runs.c.no).where(
+                    runs.c.no == run_no,
+                    runs.c.ended_at.is_(None),
+                    runs.c.leased_until < self._database.now(connection),
+                )
+            ).first()
+        return silent is not None and is_alive(self._database, run_no)
 
     def settle_as_sent(self, doubts: Iterable[Doubt], *, reason: str) -> int:
         """Say of deliveries in doubt that they were sent; how many of them still were in doubt."""
@@ -154,12 +161,19 @@ class Decisions:
 
         A finished campaign is begun again.  In a cancelled one they are skipped like all the others.
         """
+        doubts = list(doubts)
         with self._database.write() as connection:
             now = self._database.now(connection)
             mine = campaigns.c.no == campaign_no
             phase = connection.execute(select(campaigns.c.phase).where(mine)).scalar_one()
             if phase == "cancelled":
                 return _settle(connection, doubts, state=State.SKIPPED, reason="cancelled", finished_at=now)
+            kept = set(
+                connection.execute(
+                    select(recipients.c.id).where(recipients.c.id.in_([d.id for d in doubts]))
+                ).scalars()
+            )
+            doubts = [doubt for doubt in doubts if doubt.id in kept]  # not those whose rows were purged
             changed = _settle(connection, doubts, state=State.QUEUED, reason="", not_before=now)
             if changed and phase == "finished":
                 connection.execute(update(campaigns).where(mine).values(phase="begun", finished_at=None))

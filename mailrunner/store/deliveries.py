@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Select, exists, func, select, update
 
 from mailrunner.breaker import Mark, remember
 from mailrunner.delivery import IN_FLIGHT, Counts, State
@@ -22,6 +22,8 @@ from mailrunner.hold import Hold, Why
 from mailrunner.outcome import Outcome
 from mailrunner.quota import Limit, Series, room, tightest
 from mailrunner.settlement import Settlement
+from mailrunner.store.accounts import pause_account
+from mailrunner.store.cancelling import skip_in_cancelled
 from mailrunner.store.database import Database
 from mailrunner.store.runs import is_alive, open_runs
 from mailrunner.store.schema import CAMPAIGN_SHIFT, accounts, campaigns, deliveries, recipients
@@ -30,6 +32,7 @@ from mailrunner.store.takeover import end_if_gone
 from mailrunner.store.usage import UsageLog, account_scope, campaign_scope
 from mailrunner.suppression import Reason, governing
 
+_LOOK_FURTHER = 500  # people who said no, passed over in one transaction
 _TURN = (deliveries.c.not_before, deliveries.c.id)
 
 
@@ -84,6 +87,13 @@ class Deliveries:
 
     def claim(self, terms: Terms, *, token: int, most: int) -> list[Delivery] | Hold:
         """Reserve up to `most` deliveries and their quota slots, or say why there are none."""
+        found = self._claim(terms, token, most, look=most)
+        while not isinstance(found, Hold) and not found:  # those whose turn it was had all said no
+            found = self._claim(terms, token, most, look=_LOOK_FURTHER)
+        return found
+
+    def _claim(self, terms: Terms, token: int, most: int, *, look: int) -> list[Delivery] | Hold:
+        """One short transaction, which looks at the next `look` people."""
         with self._database.write() as connection:
             self._database.hold_account(connection, terms.account_no)
             now = self._database.now(connection)
@@ -93,7 +103,8 @@ class Deliveries:
             if left is not None and left <= 0:
                 return _waiting(connection, terms, now) or Hold(Why.QUOTA, next_slot_at)
             number = most if left is None else min(most, left)
-            return _take(connection, terms, token, number, now)
+            rows = connection.execute(_turn(terms, now).limit(max(number, look))).all()
+            return _take(connection, terms, token, rows, number, now)
 
     def begin_sending(self, delivery: Delivery, terms: Terms) -> Go:
         """Make `sending` durable; from here on the server may accept the message."""
@@ -101,7 +112,7 @@ class Deliveries:
             self._database.hold_account(connection, terms.account_no)
             now = self._database.now(connection)
             if _obstacle(connection, terms, now):
-                return Go.HELD if _put_back(connection, [delivery]) else Go.LOST
+                return Go.HELD if _put_back(connection, [delivery], now) else Go.LOST
             if _suppress_claimed(connection, terms, [(delivery.id, delivery.key)], delivery.token, now):
                 return Go.SUPPRESSED
             changed = connection.execute(
@@ -159,7 +170,7 @@ class Deliveries:
     def release(self, claimed: Iterable[Delivery]) -> int:
         """Put claimed deliveries back; their slots were never used.  Says how many were still ours."""
         with self._database.write() as connection:
-            return _put_back(connection, claimed)
+            return _put_back(connection, claimed, self._database.now(connection))
 
     def take_over(self, *, own_run: int | None = None) -> int:
         """End the runs that are gone and free what they held; say how many became in doubt."""
@@ -178,7 +189,11 @@ class Deliveries:
         with self._database.write() as connection:
             return connection.execute(
                 update(deliveries)
-                .where(deliveries.c.campaign_no == campaign_no, deliveries.c.state == State.IN_DOUBT)
+                .where(
+                    deliveries.c.campaign_no == campaign_no,
+                    deliveries.c.state == State.IN_DOUBT,
+                    exists().where(recipients.c.id == deliveries.c.id),  # not those whose rows were purged
+                )
                 .values(state=State.QUEUED, token=None, reason="")
             ).rowcount
 
@@ -253,20 +268,16 @@ def _room(connection: Connection, terms: Terms, now: datetime) -> tuple[int | No
     return tightest(rooms)
 
 
-def _take(
-    connection: Connection, terms: Terms, token: int, number: int, now: datetime
+def _take(  # noqa: PLR0917 - the inside of one transaction
+    connection: Connection, terms: Terms, token: int, rows: Sequence[Any], number: int, now: datetime
 ) -> list[Delivery] | Hold:
-    """Claim the first `number` whose turn it is, passing over those who said no."""
-    while True:
-        rows = connection.execute(_turn(terms, now).limit(number)).all()
-        if not rows:
-            return _waiting(connection, terms, now) or Hold(Why.DONE)
-        out = _suppressed(connection, terms, [(row.id, row.key) for row in rows])
-        if out:
-            _mark_suppressed(connection, out, now, token=None)
-        taken = [row for row in rows if row.id not in out]
-        if taken:
-            break
+    """Claim the first `number` of those whose turn it is, passing over those who said no."""
+    if not rows:
+        return _waiting(connection, terms, now) or Hold(Why.DONE)
+    out = _suppressed(connection, terms, [(row.id, row.key) for row in rows])
+    taken = [row for row in rows if row.id not in out][:number]
+    passed = rows if len(taken) < number else rows[: rows.index(taken[-1])]
+    _mark_suppressed(connection, {row.id: out[row.id] for row in passed if row.id in out}, now, token=None)
     connection.execute(
         update(deliveries)
         .where(deliveries.c.id.in_([row.id for row in taken]), deliveries.c.state == State.QUEUED)
@@ -322,11 +333,14 @@ def _claimed(delivery: Delivery):  # type: ignore[no-untyped-def]
     )
 
 
-def _put_back(connection: Connection, claimed: Iterable[Delivery]) -> int:
-    freed = 0
+def _put_back(connection: Connection, claimed: Iterable[Delivery], now: datetime) -> int:
+    freed, touched = 0, set()
     for delivery in claimed:
         back = _claimed(delivery).values(state=State.QUEUED, token=None, account_no=None)
         freed += connection.execute(back).rowcount
+        touched.add(delivery.id >> CAMPAIGN_SHIFT)
+    for campaign_no in touched:
+        skip_in_cancelled(connection, campaign_no, now)
     return freed
 
 
@@ -406,21 +420,21 @@ def _beyond_the_row(
     if settlement.suppress:
         suppress(connection, [delivery.key], reason=Reason.BOUNCE, source=_source(delivery), now=now)
     if settlement.pause_account_until is not None:
-        _pause_account(
-            connection, terms.account_no, settlement.pause_account_until, settlement.outcome.reason
+        pause_account(
+            connection,
+            terms.account_no,
+            until=settlement.pause_account_until,
+            reason=settlement.outcome.reason,
         )
+    if settlement.state is State.QUEUED:
+        _reopen(connection, terms.campaign_no, now)
 
 
-def _pause_account(connection: Connection, account_no: int, until: datetime, reason: str) -> None:
-    """Pause the account; a longer pause that stands already stays."""
-    connection.execute(
-        update(accounts)
-        .where(
-            accounts.c.no == account_no,
-            accounts.c.paused_until.is_(None) | (accounts.c.paused_until < until),
-        )
-        .values(paused_until=until, pause_reason=reason)
-    )
+def _reopen(connection: Connection, campaign_no: int, now: datetime) -> None:
+    """Someone is queued again: a campaign that was finished goes on, in a cancelled one they are skipped."""
+    finished = (campaigns.c.no == campaign_no, campaigns.c.phase == "finished")
+    connection.execute(update(campaigns).where(*finished).values(phase="begun", finished_at=None))
+    skip_in_cancelled(connection, campaign_no, now)
 
 
 def _source(delivery: Delivery) -> str:
@@ -430,7 +444,7 @@ def _source(delivery: Delivery) -> str:
 def _note_answer(connection: Connection, campaign_no: int, mark: Mark | None) -> str:
     """Add a mark to the campaign's recent answers and return them."""
     mine = campaigns.c.no == campaign_no
-    recent: str = connection.execute(select(campaigns.c.recent).where(mine)).scalar_one()
+    recent: str = connection.execute(select(campaigns.c.recent).where(mine).with_for_update()).scalar_one()
     if mark is None:
         return recent
     recent = remember(recent, mark)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -25,6 +26,7 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, insert, select, text, update
 
+from mailrunner.errors import LedgerError
 from mailrunner.store.database import Database
 from mailrunner.store.schema import runs
 
@@ -38,6 +40,8 @@ class RunLock(Protocol):
     """A lock that the operating system or the database lets go when its holder dies."""
 
     def acquire(self) -> bool: ...
+
+    def check(self) -> None: ...
 
     def release(self) -> None: ...
 
@@ -58,7 +62,11 @@ class _FileRunLock:
 
     def release(self) -> None:
         self._lock.release()
-        self._file.unlink(missing_ok=True)
+        with suppress(OSError):  # on Windows somebody may just be trying it
+            self._file.unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """A file's lock is held until it is let go."""
 
 
 class _AdvisoryRunLock:
@@ -78,6 +86,11 @@ class _AdvisoryRunLock:
         else:
             connection.close()
         return bool(taken)
+
+    def check(self) -> None:
+        """Raise the driver's error if the connection that holds the lock is gone."""
+        if self._connection is not None:
+            self._connection.execute(text("SELECT 1"))
 
     def release(self) -> None:
         if self._connection is not None:
@@ -156,18 +169,26 @@ class Run:
         return True
 
     def renew(self) -> None:
-        """Say that this run lives."""
+        """Say that this run lives; raises LedgerError if others had to take it for dead."""
         with self._database.write() as connection:
+            self._lock.check()
             until = self._database.now(connection) + LEASE
-            connection.execute(update(runs).where(runs.c.no == self.no).values(leased_until=until))
+            mine = (runs.c.no == self.no, runs.c.ended_at.is_(None))
+            if not connection.execute(update(runs).where(*mine).values(leased_until=until)).rowcount:
+                raise LedgerError(
+                    "this run lost its lock and was taken for dead by another process",
+                    "nothing is lost; run the command again",
+                )
 
     def end(self) -> None:
-        """Record the end and let the lock go."""
-        try:
-            with self._database.write() as connection:
-                close_run(connection, self.no, self._database.now(connection))
-        finally:
-            self._lock.release()
+        """Record the end, free what is still held, and let the lock go."""
+        from mailrunner.store.takeover import end_run  # which knows deliveries, as this file does not
+
+        end_run(self._database, self)
+
+    def unlock(self) -> None:
+        """Let the lock go."""
+        self._lock.release()
 
 
 def tokens_of(run_no: int) -> tuple[int, int]:

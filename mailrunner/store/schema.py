@@ -32,6 +32,7 @@ from sqlalchemy import (
 REVISION = "0001"  # the newest migration; opening an older ledger upgrades it
 
 CAMPAIGN_SHIFT = 40
+TESTS = 0  # the campaign number of test messages
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -94,7 +95,7 @@ accounts = Table(
     Column("paused_until", Instant),
     Column("pause_reason", Text, nullable=False, server_default=""),
     Column("stop_reason", Text, nullable=False, server_default=""),
-    Column("stop_digest", String(64), nullable=False, server_default=""),
+    Column("refused", Text, nullable=False, server_default="{}"),  # JSON: digest of credentials → reason
 )
 
 # A running total per scope ("account:3", "campaign:7") and series: what a window used is the newest
@@ -193,13 +194,13 @@ Index(
 incoming = Table(
     "incoming",
     metadata,
-    Column("campaign_no", BigInteger, primary_key=True),
+    Column("run_no", BigInteger, primary_key=True),  # each run compares what it has read itself
     Column("row", BigInteger, primary_key=True),
     Column("key", Text),
     Column("reason", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("data", Text, nullable=False),
-    UniqueConstraint("campaign_no", "key"),
+    UniqueConstraint("run_no", "key"),
 )
 
 runs = Table(

@@ -17,6 +17,7 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 
 from mailrunner.delivery import State
+from mailrunner.errors import LedgerError
 from mailrunner.store.campaigns import CampaignRecord, Phase, record
 from mailrunner.store.database import Database, insert_many
 from mailrunner.store.schema import (
@@ -32,6 +33,7 @@ from mailrunner.store.schema import (
 
 LEFT_LIST = "left_list"
 _CHUNK = 20_000
+_PART = 2_000
 _UNTRIED = (None, None, None, "", "", "", None)  # token … last_attempt_at
 
 
@@ -89,7 +91,9 @@ class Snapshots:
     def begin(self, values: Mapping[str, Any], *, run_no: int) -> CampaignRecord | None:
         """Open a campaign's snapshot (column values of `campaigns`); None if another run is writing it.
 
-        What an interrupted run left of it is thrown away first.
+        What an interrupted run left of it is thrown away first.  If the campaign was begun meanwhile,
+        or the very same snapshot made, its record is returned as it stands: its phase is not
+        `loading` then, and nothing is to be written.
         """
         with self._database.write() as connection:
             self._database.hold_everything(connection)
@@ -100,6 +104,8 @@ class Snapshots:
                 made = connection.execute(insert(campaigns).values(row).returning(campaigns)).one()
                 self._know_list(connection, made, now)
                 return record(made)
+            if found.phase not in (Phase.LOADING, Phase.READY) or _is_same(found, values):
+                return record(found)
             if found.loading_run not in (None, run_no) and _is_open(connection, found.loading_run):
                 return None
             opened = connection.execute(
@@ -109,44 +115,50 @@ class Snapshots:
                 .returning(campaigns)
             ).one()
             self._know_list(connection, opened, now)
-        self._clear(opened.no)
+        self._clear(opened.no, run_no)
         return record(opened)
 
-    def add(self, campaign_no: int, place: int, lines: Sequence[Line]) -> int:
-        """Write a chunk of the list, `place` being the number of rows before it; the new place."""
+    def add(self, campaign_no: int, place: int, lines: Sequence[Line], *, run_no: int) -> int:
+        """Write a chunk of the list, `place` being the number of rows before it; the new place.
+
+        Raises LedgerError if the campaign is no longer this run's to write.
+        """
         base = (campaign_no << CAMPAIGN_SHIFT) + place + 1
         with self._database.write() as connection:
+            _check_loader(connection, campaign_no, run_no)
             _write_lines(self._database, connection, lines, campaign_no=campaign_no, base=base)
         return place + len(lines)
 
-    def finish(self, campaign_no: int) -> None:
+    def finish(self, campaign_no: int, *, run_no: int) -> None:
         """Make the snapshot visible: the one small commit."""
         with self._database.write() as connection:
+            _check_loader(connection, campaign_no, run_no)
             connection.execute(
                 update(campaigns)
                 .where(campaigns.c.no == campaign_no)
                 .values(phase=Phase.READY, loading_run=None)
             )
 
-    def discard(self, campaign_no: int) -> None:
-        """Forget a campaign of which nothing was sent."""
-        self._clear(campaign_no)
+    def discard(self, campaign_no: int, *, run_no: int) -> None:
+        """Forget a campaign whose snapshot this run was writing."""
+        self._clear(campaign_no, run_no)
+        with self._database.write() as connection:
+            _check_loader(connection, campaign_no, run_no)
+            connection.execute(delete(campaigns).where(campaigns.c.no == campaign_no))
+
+    def clear_incoming(self, run_no: int) -> None:
+        """Forget what this run read in, and what runs that have ended left behind."""
+        ended = select(runs.c.no).where(runs.c.ended_at.is_not(None))
         with self._database.write() as connection:
             connection.execute(
-                delete(campaigns).where(
-                    campaigns.c.no == campaign_no, campaigns.c.phase.in_((Phase.LOADING, Phase.READY))
-                )
+                delete(incoming).where((incoming.c.run_no == run_no) | incoming.c.run_no.in_(ended))
             )
 
-    def clear_incoming(self, campaign_no: int) -> None:
-        with self._database.write() as connection:
-            connection.execute(delete(incoming).where(incoming.c.campaign_no == campaign_no))
-
-    def add_incoming(self, campaign_no: int, lines: Sequence[Line]) -> None:
+    def add_incoming(self, run_no: int, lines: Sequence[Line]) -> None:
         """Read a chunk of the changed list in; the first of several rows with one key counts."""
         rows = [
             {
-                "campaign_no": campaign_no,
+                "run_no": run_no,
                 "row": line.row,
                 "key": line.key,
                 "reason": line.problem,
@@ -160,33 +172,35 @@ class Snapshots:
         with self._database.write() as connection:
             connection.execute(_insert(connection, incoming).on_conflict_do_nothing(), rows)
 
-    def compare(self, campaign_no: int) -> Drift:
-        """How the list that was read in differs from the snapshot."""
+    def compare(self, campaign_no: int, *, run_no: int) -> Drift:
+        """How the list that this run read in differs from the snapshot."""
         with self._database.read() as connection:
             mine = deliveries.c.campaign_no == campaign_no
             known = exists().where(mine, deliveries.c.key == incoming.c.key)
-            here = exists().where(incoming.c.campaign_no == campaign_no, incoming.c.key == deliveries.c.key)
+            here = exists().where(incoming.c.run_no == run_no, incoming.c.key == deliveries.c.key)
             queued = and_(mine, deliveries.c.state == State.QUEUED)
-            theirs = and_(incoming.c.campaign_no == campaign_no, incoming.c.key.is_not(None))
+            theirs = and_(incoming.c.run_no == run_no, incoming.c.key.is_not(None))
 
             def number(statement: Any) -> int:
                 return int(connection.execute(statement).scalar_one())
 
             return Drift(
-                new=number(select(func.count()).select_from(incoming).where(theirs, ~known)),
-                edited=number(_edited(campaign_no, select(func.count()))),
+                new=number(
+                    select(func.count()).select_from(incoming).where(theirs, incoming.c.reason == "", ~known)
+                ),
+                edited=number(_edited(campaign_no, run_no, select(func.count()))),
                 left=number(select(func.count()).select_from(deliveries).where(queued, ~here)),
                 back=number(select(func.count()).select_from(deliveries).where(_left(mine), here)),
                 queued=number(select(func.count()).select_from(deliveries).where(queued)),
                 rows=number(select(func.count()).select_from(incoming).where(theirs)),
             )
 
-    def hold_back(self, campaign_no: int) -> None:
+    def hold_back(self, campaign_no: int, *, run_no: int) -> None:
         """Hold back those who left the list, and queue again those whose row is back."""
         with self._database.write() as connection:
             now = self._database.now(connection)
             mine = deliveries.c.campaign_no == campaign_no
-            here = exists().where(incoming.c.campaign_no == campaign_no, incoming.c.key == deliveries.c.key)
+            here = exists().where(incoming.c.run_no == run_no, incoming.c.key == deliveries.c.key)
             connection.execute(
                 update(deliveries)
                 .where(mine, deliveries.c.state == State.QUEUED, ~here)
@@ -198,41 +212,49 @@ class Snapshots:
                 .values(state=State.QUEUED, reason="", finished_at=None)
             )
 
-    def refresh(self, campaign_no: int) -> None:
-        """Take over new and edited rows from the list that was read in."""
+    def refresh(self, campaign_no: int, *, run_no: int) -> None:
+        """Take over edited and new rows from the list that was read in, in short transactions.
+
+        If it is interrupted, the next run finds what is left to be taken over.
+        """
+        while self._take_edited(campaign_no, run_no) or self._take_new(campaign_no, run_no):
+            pass
+
+    def _take_edited(self, campaign_no: int, run_no: int) -> int:
+        edited = select(deliveries.c.id, incoming.c.row, incoming.c.address, incoming.c.data)
         with self._database.write() as connection:
-            for number, row, address, data in connection.execute(
-                _edited(
-                    campaign_no,
-                    select(deliveries.c.id, incoming.c.row, incoming.c.address, incoming.c.data),
-                )
-            ).all():
+            rows = connection.execute(_edited(campaign_no, run_no, edited).limit(_PART)).all()
+            for number, row, address, data in rows:
                 connection.execute(
                     update(recipients).where(recipients.c.id == number).values(address=address, data=data)
                 )
                 connection.execute(update(deliveries).where(deliveries.c.id == number).values(row=row))
-            self._append_new(connection, campaign_no)
+            return len(rows)
 
-    def _append_new(self, connection: Connection, campaign_no: int) -> None:
+    def _take_new(self, campaign_no: int, run_no: int) -> int:
         known = exists().where(deliveries.c.campaign_no == campaign_no, deliveries.c.key == incoming.c.key)
-        fresh = connection.execute(
+        fresh = (
             select(incoming)
-            .where(incoming.c.campaign_no == campaign_no, incoming.c.key.is_not(None), ~known)
+            .where(incoming.c.run_no == run_no, incoming.c.key.is_not(None), incoming.c.reason == "", ~known)
             .order_by(incoming.c.row)
-        ).all()
-        last = connection.execute(
-            select(func.max(deliveries.c.id)).where(deliveries.c.campaign_no == campaign_no)
-        ).scalar()
-        base = (last or (campaign_no << CAMPAIGN_SHIFT)) + 1
-        lines = [PlainLine(r.row, r.key, r.reason, r.address, json.loads(r.data)) for r in fresh]
-        _write_lines(self._database, connection, lines, campaign_no=campaign_no, base=base)
+            .limit(_PART)
+        )
+        highest = select(func.max(deliveries.c.id)).where(deliveries.c.campaign_no == campaign_no)
+        with self._database.write() as connection:
+            lines = [
+                PlainLine(r.row, r.key, r.reason, r.address, json.loads(r.data))
+                for r in connection.execute(fresh)
+            ]
+            last = connection.execute(highest).scalar() or (campaign_no << CAMPAIGN_SHIFT)
+            _write_lines(self._database, connection, lines, campaign_no=campaign_no, base=last + 1)
+            return len(lines)
 
     def _know_list(self, connection: Connection, campaign: Any, now: datetime) -> None:
         if campaign.list_key:
             row = {"key": campaign.list_key, "name": campaign.list_name, "first_used_at": now}
             connection.execute(_insert(connection, lists).on_conflict_do_nothing(), [row])
 
-    def _clear(self, campaign_no: int) -> None:
+    def _clear(self, campaign_no: int, run_no: int) -> None:
         """Delete the rows of a campaign of which nothing was sent, in short transactions."""
         for table in (deliveries, recipients):
             while True:
@@ -244,6 +266,7 @@ class Snapshots:
                     .limit(_CHUNK)
                 )
                 with self._database.write() as connection:
+                    _check_loader(connection, campaign_no, run_no)
                     gone = connection.execute(delete(table).where(table.c.id.in_(some))).rowcount
                 if gone < _CHUNK:
                     break
@@ -313,6 +336,24 @@ def _first_rows(connection: Connection, campaign_no: int, keys: Sequence[str]) -
     return found
 
 
+def _is_same(found: Any, values: Mapping[str, Any]) -> bool:
+    """Whether the snapshot that stands was made of the same content and list."""
+    same = ("content_digest", "list_mark", "columns")
+    return found.phase == Phase.READY and all(getattr(found, name) == values.get(name) for name in same)
+
+
+def _check_loader(connection: Connection, campaign_no: int, run_no: int) -> None:
+    """Raise LedgerError unless `run_no` is the run that writes this snapshot."""
+    found = connection.execute(
+        select(campaigns.c.phase, campaigns.c.loading_run).where(campaigns.c.no == campaign_no)
+    ).first()
+    if found is None or (found.phase, found.loading_run) != (Phase.LOADING, run_no):
+        raise LedgerError(
+            "the campaign was cancelled, or taken over by another process, while its list was read",
+            "nothing was sent by this command; see: mailrunner status",
+        )
+
+
 def _is_open(connection: Connection, run_no: int | None) -> bool:
     if run_no is None:
         return False
@@ -321,14 +362,16 @@ def _is_open(connection: Connection, run_no: int | None) -> bool:
 
 
 def _left(mine: Any) -> Any:
-    return and_(mine, deliveries.c.state == State.SKIPPED, deliveries.c.reason == LEFT_LIST)
+    """Those who left, if their rows were not purged since."""
+    there = exists().where(recipients.c.id == deliveries.c.id)
+    return and_(mine, there, deliveries.c.state == State.SKIPPED, deliveries.c.reason == LEFT_LIST)
 
 
-def _edited(campaign_no: int, what: Any) -> Any:
+def _edited(campaign_no: int, run_no: int, what: Any) -> Any:
     return (
         what.select_from(deliveries)
         .join(recipients, recipients.c.id == deliveries.c.id)
-        .join(incoming, (incoming.c.campaign_no == campaign_no) & (incoming.c.key == deliveries.c.key))
+        .join(incoming, (incoming.c.run_no == run_no) & (incoming.c.key == deliveries.c.key))
         .where(
             deliveries.c.campaign_no == campaign_no,
             deliveries.c.state == State.QUEUED,

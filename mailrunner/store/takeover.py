@@ -1,18 +1,35 @@
-"""Taking over what a run that is gone has left: its claims are queued again, its wire is in doubt."""
+"""What becomes of a run's deliveries when it ends: its claims are queued again, its wire is in doubt.
+
+A run frees what is left of its own when it ends in order; one that was killed is freed by whoever
+can take its lock.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, text, update
 
 from mailrunner.delivery import State
 from mailrunner.quota import Series
+from mailrunner.store.cancelling import skip_in_cancelled
 from mailrunner.store.database import Database
-from mailrunner.store.runs import OpenRun, close_run, run_lock, tokens_of
-from mailrunner.store.schema import deliveries
+from mailrunner.store.runs import OpenRun, Run, close_run, run_lock, tokens_of
+from mailrunner.store.schema import TESTS, deliveries
 from mailrunner.store.usage import UsageLog, account_scope, campaign_scope
+
+# Said literally, so that SQLite sees that the small index of what is in flight will do.
+_IN_FLIGHT = text("deliveries.state IN ('claimed', 'sending')")
+
+
+def end_run(database: Database, run: Run) -> None:
+    """Record that `run` ends, free what it still holds, and let its lock go."""
+    try:
+        with database.write() as connection:
+            _free(database, connection, run.no)
+            close_run(connection, run.no, database.now(connection))
+    finally:
+        run.unlock()
 
 
 def end_if_gone(database: Database, run: OpenRun) -> int:
@@ -24,7 +41,7 @@ def end_if_gone(database: Database, run: OpenRun) -> int:
             now = database.now(connection)
             if not gone and now < run.leased_until:
                 return 0
-            doubtful = _free(connection, run.no, now)
+            doubtful = _free(database, connection, run.no)
             if gone:  # a suspended run still lives: only its claims are taken
                 close_run(connection, run.no, now)
             return doubtful
@@ -33,33 +50,38 @@ def end_if_gone(database: Database, run: OpenRun) -> int:
             lock.release()
 
 
-def _free(connection: Connection, run_no: int, now: datetime) -> int:
-    """Free what run `run_no` held: claims are queued again, what was on the wire is in doubt."""
-    first, last = tokens_of(run_no)
-    mine = deliveries.c.token.between(first, last)
-    connection.execute(
-        update(deliveries)
-        .where(mine, deliveries.c.state == State.CLAIMED)
-        .values(state=State.QUEUED, token=None, account_no=None)
-    )
-    wire = connection.execute(
-        select(deliveries.c.id, deliveries.c.account_no, deliveries.c.campaign_no).where(
-            mine, deliveries.c.state == State.SENDING
+def _free(database: Database, connection: Connection, run_no: int) -> int:
+    held = connection.execute(
+        select(deliveries.c.state, deliveries.c.account_no, deliveries.c.campaign_no).where(
+            deliveries.c.token.between(*tokens_of(run_no)), _IN_FLIGHT
         )
     ).all()
+    for account_no in sorted({row.account_no for row in held}):
+        database.hold_account(connection, account_no)
+    doubtful = _leave_in_doubt(connection, run_no)
+    now = database.now(connection)
     connection.execute(
         update(deliveries)
-        .where(mine, deliveries.c.state == State.SENDING)
-        .values(
-            state=State.IN_DOUBT,
-            reason="the run ended before the server's answer was recorded",
-            account_no=None,
-        )
+        .where(deliveries.c.token.between(*tokens_of(run_no)), _IN_FLIGHT)
+        .values(state=State.QUEUED, token=None, account_no=None)
     )
+    for campaign_no in {row.campaign_no for row in held}:
+        skip_in_cancelled(connection, campaign_no, now)
     slots: dict[str, int] = defaultdict(int)
-    for row in wire:
-        slots[account_scope(row.account_no)] += 1
-        slots[campaign_scope(row.campaign_no)] += 1
+    for row in held:
+        if row.state == State.SENDING:
+            slots[account_scope(row.account_no)] += 1
+            slots[campaign_scope(row.campaign_no)] += 1
     for scope, number in slots.items():
         UsageLog(connection, scope).add(Series.ANSWERS, now, number)
-    return len(wire)
+    return doubtful
+
+
+def _leave_in_doubt(connection: Connection, run_no: int) -> int:
+    """What was on the wire may have been taken; a test message leaves nothing but its used slot."""
+    wire = (deliveries.c.token.between(*tokens_of(run_no)), _IN_FLIGHT, deliveries.c.state == State.SENDING)
+    connection.execute(delete(deliveries).where(*wire, deliveries.c.campaign_no == TESTS))
+    reason = "the run ended before the server's answer was recorded"
+    return connection.execute(
+        update(deliveries).where(*wire).values(state=State.IN_DOUBT, reason=reason, account_no=None)
+    ).rowcount

@@ -57,16 +57,23 @@ class Witness:
             fresh = self.file.with_name(f"ledger.{os.getpid()}.new")
             fresh.write_text(json.dumps({"ledger": mark.ledger_id, "runs": mark.run_counter}), "utf-8")
             fresh.replace(self.file)
+        except PermissionError:  # on Windows, while another process reads it: the next count will do
+            fresh.unlink(missing_ok=True)
+            if seen is None:
+                raise LedgerError(f"{self.file} cannot be written", "check the folder's rights") from None
         except OSError as error:
             raise LedgerError(
                 f"{self.file} cannot be written: {error.strerror}", "check the folder's rights"
             ) from error
 
-    def check(self, found: Mark) -> None:
-        """Raise LedgerError unless `found`, the ledger's own mark, is the ledger seen last."""
-        seen = self.read()
-        if seen is None:
-            return
+    def begin(self, mark: Mark) -> None:
+        """Forget what was seen before: a new ledger begins."""
+        self.file.unlink(missing_ok=True)
+        self.write(mark)
+
+    @staticmethod
+    def check(seen: Mark, found: Mark) -> None:
+        """Raise LedgerError unless `found`, the ledger's own mark, is the ledger that was seen last."""
         if seen.ledger_id != found.ledger_id:
             raise LedgerError("this is another ledger than the one used from this folder before", _HINT)
         if found.run_counter < seen.run_counter:

@@ -24,13 +24,18 @@ def why_none(offered: Sequence[str], host: str) -> str:
 def log_in(session: smtplib.SMTP, mechanism: str, user: str, password: str) -> tuple[int, bytes]:
     """Run AUTH (RFC 4954) and return the last reply's code and text; 235 is success."""
     if mechanism == "PLAIN":
-        return session.docmd("AUTH", "PLAIN " + _base64(f"\0{user}\0{password}"))
+        return session.docmd("AUTH", "PLAIN " + spoken(user, password)[0])
     code, text = session.docmd("AUTH", "LOGIN")
     for answer in (user, password):
         if code != 334:
             break
         code, text = session.docmd(_base64(answer))
     return code, text
+
+
+def spoken(user: str, password: str) -> tuple[str, ...]:
+    """The password in every form in which `log_in` says it."""
+    return _base64(f"\0{user}\0{password}"), _base64(password), password
 
 
 def _base64(text: str) -> str:

@@ -61,10 +61,13 @@ class SmtpTransport:
     def open(self) -> Outcome | None:
         """Connect and log in unless that is done; return None when ready, otherwise why not."""
         ready = self._ready()
-        return ready if isinstance(ready, Outcome) else None
+        return self._discreet(ready) if isinstance(ready, Outcome) else None
 
     def send(self, message: Envelope) -> Outcome:
         """Hand over one message, opening the connection first where it is closed."""
+        return self._discreet(self._send(message))
+
+    def _send(self, message: Envelope) -> Outcome:
         if problem := _unsafe(message):
             return _impossible(problem)
         session = self._ready()
@@ -255,6 +258,16 @@ class SmtpTransport:
 
     def _judged(self, stage: Stage, code: int, text: bytes | str) -> Outcome:
         return replies.outcome(replies.parse(stage, code, text), self.provider, self.clock.now())
+
+    def _discreet(self, outcome: Outcome) -> Outcome:
+        """Take out a password that the server repeats, as some do with a command they do not know."""
+        reason, text = outcome.reason, outcome.reply.text if outcome.reply else ""
+        for secret in login.spoken(self.user, self.password) if self.password else ():
+            reason, text = reason.replace(secret, "***"), text.replace(secret, "***")
+        if reason == outcome.reason:  # it holds the whole reply
+            return outcome
+        reply = replace(outcome.reply, text=text) if outcome.reply else None
+        return replace(outcome, reason=reason, reply=reply)
 
 
 def _announced(session: Session, *, starttls: bool) -> Capabilities:

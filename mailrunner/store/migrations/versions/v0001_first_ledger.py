@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("paused_until", sa.BigInteger(), nullable=True),
         sa.Column("pause_reason", sa.Text(), server_default="", nullable=False),
         sa.Column("stop_reason", sa.Text(), server_default="", nullable=False),
-        sa.Column("stop_digest", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("refused", sa.Text(), server_default="{}", nullable=False),
         sa.PrimaryKeyConstraint("no", name="pk_accounts"),
         sa.UniqueConstraint("identity", name="uq_accounts_identity"),
     )
@@ -91,14 +91,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "incoming",
-        sa.Column("campaign_no", sa.BigInteger(), nullable=False),
+        sa.Column("run_no", sa.BigInteger(), nullable=False),
         sa.Column("row", sa.BigInteger(), nullable=False),
         sa.Column("key", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("campaign_no", "row", name="pk_incoming"),
-        sa.UniqueConstraint("campaign_no", "key", name="uq_incoming_campaign_no_key"),
+        sa.PrimaryKeyConstraint("run_no", "row", name="pk_incoming"),
+        sa.UniqueConstraint("run_no", "key", name="uq_incoming_run_no_key"),
     )
     op.create_table(
         "ledger",
