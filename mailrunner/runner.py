@@ -19,6 +19,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -117,7 +118,8 @@ class Runner:
             return  # all that is left to do is to wait for the workers
         try:
             self._ledger.beat(self._own_run)
-            watch(self.tally)
+            with suppress(OSError):  # nobody looks any more (a closed terminal, a pipe's end): send on
+                watch(self.tally)
         except BaseException as error:
             self._fail(error)
 

@@ -15,6 +15,7 @@ import pytest
 
 from mailrunner.store import Ledger
 from tests.clocks import TurnedClock
+from tests.imap_server import ImapServer, Mailbox
 
 
 @pytest.fixture
@@ -70,3 +71,18 @@ def ledger(ledger_url: str, tmp_path: Path, clock: TurnedClock) -> Iterator[Ledg
     """An empty ledger, once on each database."""
     with contextlib.closing(Ledger.open(folder=tmp_path, url=ledger_url, clock=clock)) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def imap_server() -> Iterator[ImapServer]:
+    """An IMAP server; every test has a user of its own."""
+    with ImapServer() as running:
+        yield running
+
+
+@pytest.fixture
+def box(imap_server: ImapServer) -> Mailbox:
+    """The mailbox of somebody whose folders are in German; "Sent" and "Trash" are only called so."""
+    mailbox = imap_server.mailbox(uuid.uuid4().hex)
+    mailbox.create("Gesendet", "Papierkorb", "Sent", "Trash")
+    return mailbox
