@@ -167,7 +167,7 @@ class Runner:
                 if hold is not None:
                     self._holds.append(hold)
                     return False
-                if not courier.is_ready:
+                if self._stop.is_set() or not courier.is_ready:
                     return True  # let these go: the next claim meets what is in the way
                 sent = courier.deliver(batch[0], self.tally.states)
                 self._lose(batch, 1, tickets=int(not sent))

@@ -135,7 +135,7 @@ def test_own_limits_replace_those_of_the_same_window(tmp_path: Path) -> None:
         tmp_path,
         *('provider = "gmail"', 'user = "a@gmail.com"', 'password = "x"', 'limits = ["450/24h", "1/s"]'),
     )
-    assert [str(limit) for limit in found.limits] == ["450/24h", "1/1s"]
+    assert [str(limit) for limit in found.limits] == ["450/24h", "1/s"]
 
 
 def test_blanks_belong_to_passwords_except_where_they_only_group_letters(tmp_path: Path) -> None:

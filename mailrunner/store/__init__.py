@@ -21,7 +21,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.engine import make_url
 
 from mailrunner.clock import Clock
-from mailrunner.errors import LedgerError
+from mailrunner.errors import LedgerError, MailrunnerError
 from mailrunner.store.accounts import AccountRecord, Accounts
 from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase, Twin
 from mailrunner.store.database import Database, open_database
@@ -80,16 +80,20 @@ class Ledger:
         elif path is not None and not path.exists() and seen is not None:
             raise witness.missing(str(path))
         database = open_database(url, clock=clock, create=True)
-        with database.write() as connection:
-            known = _mark(connection)
-            mark = known or _baptise(connection, database)
-        if new:
-            _refuse_used(known, url)
-            witness.begin(mark)
-        elif seen is None:
-            witness.write(mark)
-        else:
-            witness.check(seen, mark)
+        try:
+            with database.write() as connection:
+                known = _mark(connection)
+                mark = known or _baptise(connection, database)
+            if new:
+                _refuse_used(known, url)
+                witness.begin(mark)
+            elif seen is None:
+                witness.write(mark)
+            else:
+                witness.check(seen, mark)
+        except MailrunnerError:
+            database.close()
+            raise
         return cls(database, witness, mark.ledger_id)
 
     @classmethod

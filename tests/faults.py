@@ -1,0 +1,69 @@
+"""What the tests of faults share: a place at which a run is held, and what must hold afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.answers import answered
+from tests.mailing import Mailing, people
+from tests.smtp_server import Rule, SmtpServer, delay
+from tests.test_processes import start
+
+LEDGER = "data/mailrunner.db"
+
+
+class Gate:
+    """A place in the dialogue at which the server waits until it is opened."""
+
+    def __init__(self, stage: str, nth: int) -> None:
+        self._reached, self._open = threading.Event(), threading.Event()
+        self.rule = Rule(stage, delay(self._open, self._reached), nth=nth)
+
+    def await_arrival(self) -> None:
+        assert self._reached.wait(30)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+@contextmanager
+def running(
+    tmp_path: Path, gate: Gate, number: int = 6, words: tuple[str, ...] = (), **parts: Any
+) -> Iterator[tuple[Mailing, subprocess.Popen[str]]]:
+    """A mailing whose process has come as far as `gate`."""
+    with SmtpServer(rules=[gate.rule]) as server:
+        mailing = Mailing(tmp_path, server).write(csv=people(number), **parts)
+        process = start(mailing, "run", "spring", *words)
+        try:
+            gate.await_arrival()
+            yield mailing, process
+        finally:
+            gate.open()
+            process.kill()
+            process.communicate()
+
+
+def counts_of(mailing: Mailing) -> dict[str, int]:
+    _, found = answered(mailing.folder, "status", "spring")
+    counts: dict[str, int] = found["campaigns"][0]["counts"]
+    return {state: number for state, number in counts.items() if number}
+
+
+def assert_nobody_twice(mailing: Mailing) -> None:
+    assert set(mailing.copies().values()) <= {1}
+
+
+def await_line(process: subprocess.Popen[str], words: str) -> None:
+    """Read what the process says until it says `words`."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return
+    pytest.fail(f'it never said "{words}"')
