@@ -5,17 +5,23 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select, text, update
 
 from mailrunner.clock import SystemClock
-from mailrunner.store import Ledger
+from mailrunner.delivery import Counts
+from mailrunner.errors import LedgerError
+from mailrunner.quota import Limit, Series
+from mailrunner.store import Delivery, Go, Ledger, Run
 from mailrunner.store.schema import deliveries
-from tests.ledger_worker import enrol
+from mailrunner.store.usage import UsageLog, account_scope
+from tests.clocks import TurnedClock
+from tests.ledger_worker import BUCHAREST, SENT, enrol, terms
 
 ROOT = Path(__file__).parent.parent
 PEOPLE, CAP, PACE = 60, 80, 25
@@ -24,9 +30,7 @@ PEOPLE, CAP, PACE = 60, 80, 25
 @pytest.fixture
 def shared(ledger_url: str, tmp_path: Path) -> Iterator[Ledger]:
     """A ledger on the machine's own clock with two campaigns on one account."""
-    with contextlib.closing(
-        Ledger.open(folder=tmp_path, url=ledger_url, clock=SystemClock())
-    ) as opened:
+    with contextlib.closing(Ledger.open(folder=tmp_path, url=ledger_url, clock=SystemClock())) as opened:
         for campaign_id in ("one", "two"):
             enrol(opened, campaign_id, "gmail/ana@gmail.com", PEOPLE)
         yield opened
@@ -99,3 +103,160 @@ def _assert_the_ledger_says_the_same(shared: Ledger, sent: Sequence[int]) -> Non
     starts = sorted(moment for _, moment in found.values() if moment is not None)
     for earlier, later in zip(starts, starts[PACE:], strict=False):
         assert later - earlier >= timedelta(seconds=1)
+
+
+def claim(ledger: Ledger, run: Run, people: int = 3) -> list[Delivery]:
+    """Enrol a campaign of so many and claim them all."""
+    at = terms(enrol(ledger, "one", "gmail/ana@gmail.com", people), ["9/24h"])
+    found = ledger.deliveries.claim(at, token=run.next_token(), most=people)
+    assert isinstance(found, list)
+    return found
+
+
+def test_a_run_that_ends_with_work_in_hand_leaves_nobody_in_flight(ledger: Ledger) -> None:
+    run = Run.begin(ledger.database)
+    on_wire, *_ = claim(ledger, run)
+    campaign = ledger.campaigns.find("one")
+    assert campaign is not None
+    assert ledger.deliveries.begin_sending(on_wire, terms(campaign, ["9/24h"])) is Go.GO
+    run.end()
+    ledger.deliveries.take_over()
+    assert ledger.deliveries.counts(campaign.no) == Counts(queued=2, in_doubt=1)
+
+
+def test_what_is_put_back_after_a_cancel_is_skipped(ledger: Ledger) -> None:
+    run = Run.begin(ledger.database)
+    first, *others = claim(ledger, run)
+    campaign = ledger.campaigns.find("one")
+    assert campaign is not None
+    ledger.campaigns.cancel(campaign.no)
+    assert ledger.deliveries.begin_sending(first, terms(campaign, ["9/24h"])) is Go.HELD
+    ledger.deliveries.release(others)
+    run.end()
+    assert ledger.deliveries.counts(campaign.no) == Counts(skipped=3)
+
+
+def test_a_test_message_that_was_taken_over_uses_one_slot(ledger: Ledger, clock: TurnedClock) -> None:
+    account, run = ledger.accounts.ensure("gmail/ana@gmail.com"), Run.begin(ledger.database)
+    limits, token = [Limit.parse("9/24h")], run.next_token()
+    assert (
+        ledger.accounts.begin_test(account.no, token=token, limits=limits, reserve=0, zone=BUCHAREST) is None
+    )
+    clock.turn(timedelta(hours=1))  # the machine slept
+    ledger.deliveries.take_over()
+    ledger.accounts.end_test(account.no, token=token, answered=True)
+    run.end()
+    (room,) = ledger.accounts.rooms("gmail/ana@gmail.com", limits=limits, reserve=0, zone=BUCHAREST)
+    assert room.used == 1
+
+
+def test_taking_over_waits_for_whoever_uses_the_accounts_slots(
+    postgresql_database: str, tmp_path: Path, clock: TurnedClock
+) -> None:
+    with Ledger.open(folder=tmp_path, url=postgresql_database, clock=clock) as ledger:
+        dead = Run.begin(ledger.database)
+        on_wire, *_ = claim(ledger, dead)
+        campaign = ledger.campaigns.find("one")
+        assert campaign is not None
+        at = terms(campaign, ["9/24h"])
+        assert ledger.deliveries.begin_sending(on_wire, at) is Go.GO
+        dead._lock.release()
+        failures: list[BaseException] = []
+        successor = threading.Thread(target=_take_over, args=(postgresql_database, tmp_path, clock, failures))
+        with ledger.database.write() as connection:
+            ledger.database.hold_account(connection, campaign.account_no)
+            log = UsageLog(connection, account_scope(campaign.account_no))
+            log.add(Series.ANSWERS, clock.now())
+            successor.start()
+            _until_somebody_waits(ledger)
+        successor.join()
+        if failures:
+            raise failures[0]
+        (room,) = ledger.accounts.rooms(
+            "gmail/ana@gmail.com", limits=list(at.limits), reserve=0, zone=BUCHAREST
+        )
+        assert room.used == 2
+
+
+# Known defect: what a run holds is read before its accounts are held, so a claim that becomes `sending`
+# meanwhile is left in doubt without using its slot.
+@pytest.mark.xfail(strict=True, reason="a slot is lost where a suspended run wakes while it is taken over")
+def test_a_message_that_starts_while_its_run_is_taken_over_uses_its_slot(
+    postgresql_database: str, tmp_path: Path, clock: TurnedClock
+) -> None:
+    with Ledger.open(folder=tmp_path, url=postgresql_database, clock=clock) as ledger:
+        asleep = Run.begin(ledger.database)
+        claimed = claim(ledger, asleep)
+        campaign = ledger.campaigns.find("one")
+        assert campaign is not None
+        clock.turn(timedelta(hours=1))
+        failures: list[BaseException] = []
+        successor = threading.Thread(target=_take_over, args=(postgresql_database, tmp_path, clock, failures))
+        with ledger.database.write() as connection:  # as `begin_sending` does
+            ledger.database.hold_account(connection, campaign.account_no)
+            successor.start()
+            _until_somebody_waits(ledger)
+            connection.execute(
+                update(deliveries).where(deliveries.c.id == claimed[0].id).values(state="sending")
+            )
+        successor.join()
+        assert not failures
+        assert ledger.deliveries.counts(campaign.no) == Counts(queued=2, in_doubt=1)
+        (room,) = ledger.accounts.rooms(
+            "gmail/ana@gmail.com", limits=[Limit.parse("9/24h")], reserve=0, zone=BUCHAREST
+        )
+        asleep.end()
+        assert room.used == 1
+
+
+def _take_over(url: str, folder: Path, clock: TurnedClock, failures: list[BaseException]) -> None:
+    with Ledger.open(folder=folder, url=url, clock=clock) as ledger:
+        try:
+            ledger.deliveries.take_over()
+        except LedgerError as error:
+            failures.append(error)
+
+
+def _until_somebody_waits(ledger: Ledger) -> None:
+    """Return when a session of this database waits for a lock."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    for _ in range(100_000):
+        with ledger.database.engine.connect() as connection:
+            if connection.execute(waiting).scalar_one():
+                return
+    raise AssertionError("nobody waited")
+
+
+def test_no_step_of_a_run_reads_a_whole_table_on_sqlite(tmp_path: Path, clock: TurnedClock) -> None:
+    with Ledger.open(folder=tmp_path, url=f"sqlite:///{tmp_path}/x.db", clock=clock) as ledger:
+        seen: dict[str, object] = {}
+        event.listen(
+            ledger.database.engine,
+            "before_cursor_execute",
+            lambda _c, _k, statement, values, _x, _m: seen.setdefault(statement, values),
+        )
+        run = Run.begin(ledger.database)
+        claimed = claim(ledger, run)
+        campaign = ledger.campaigns.find("one")
+        assert campaign is not None
+        at = terms(campaign, ["9/24h", "9/second"], pace=["9/second"])
+        assert ledger.deliveries.begin_sending(claimed[0], at) is Go.GO
+        assert ledger.deliveries.record(claimed[0], at, SENT) is not None
+        run._lock.release()
+        ledger.deliveries.take_over()
+        assert whole_tables(ledger, seen) == []
+
+
+def whole_tables(ledger: Ledger, seen: dict[str, object]) -> list[str]:
+    """The statements on deliveries or usage that read all of it."""
+    found = []
+    with ledger.database.engine.connect() as connection:
+        for statement, values in list(seen.items()):
+            if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)  # type: ignore[arg-type]
+                if any(row[3] in ("SCAN deliveries", "SCAN usage") for row in plan):
+                    found.append(statement)
+    return found

@@ -210,9 +210,8 @@ def test_the_page_tells_the_failed_first_and_needs_nothing_from_elsewhere(tmp_pa
 
 
 def test_reasons_are_counted_without_what_is_particular_to_one_row(ledger: Ledger) -> None:
-    campaign = load(ledger, ["ana@example.org", "bo@example.org"])
     again = [PlainLine(n, "ana@example.org", "", "ana@example.org", ("ana@example.org",)) for n in (4, 5, 6)]
-    ledger.snapshots.add(campaign.no, 2, again)
+    campaign = load(ledger, ["ana@example.org", "bo@example.org"], more=again)
     at = terms(campaign, "500/24h")
     for delivery, enhanced in zip(claim(ledger, at, token=1), ("5.1.1", ""), strict=True):
         ledger.deliveries.begin_sending(delivery, at)

@@ -13,7 +13,7 @@ from openpyxl import Workbook
 from sqlalchemy import update
 
 from mailrunner.config import load_project
-from mailrunner.store import Ledger, PlainLine
+from mailrunner.store import Ledger, Phase, PlainLine
 from mailrunner.store.schema import campaigns
 from mailrunner.suppression import Reason
 from mailrunner.suppression_file import SuppressionFile
@@ -66,9 +66,9 @@ def begin_campaign(ledger: Ledger, campaign: str, keys: list[str], *, list_key: 
     begun = ledger.snapshots.begin(values, run_no=1)
     assert begun is not None
     lines = [PlainLine(row, key, "", key, (key,)) for row, key in enumerate(keys, 2)]
-    ledger.snapshots.add(begun.no, 0, lines)
-    ledger.snapshots.finish(begun.no)
-    ledger.campaigns.begin(begun.no)
+    ledger.snapshots.add(begun.no, 0, lines, run_no=1)
+    ledger.snapshots.finish(begun.no, run_no=1)
+    assert ledger.campaigns.begin(begun.no, seen=Phase.READY)
 
 
 class TestAdd:
