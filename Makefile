@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.run: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mailrunner needs Python 3.11 or newer; say e.g. make demo PYTHON=python3.12")'
@@ -33,11 +33,19 @@ check: $(VENV)/.dev  ## ruff, mypy, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-test: check  ## check, then all the tests (under ten minutes)
-	@$(BIN)/pytest -n auto
+test: check  ## check, then all the tests but the long ones (under ten minutes)
+	@$(BIN)/pytest -n auto -m "not slow"
 
 fast: $(VENV)/.dev  ## the tests without the long ones, no checks
 	@$(BIN)/pytest -n auto -m "not slow" -x
+
+crash: $(VENV)/.dev  ## kill runs 600 times and print what came of it (under twenty minutes)
+	@$(BIN)/python -m tests.crash --kills 600 --seed 1 --report build/crash.md
+
+crash-peers: $(VENV)/.dev  ## the same kill for other programs, in an environment of their own
+	@test -x build/peers/bin/python || $(PYTHON) -m venv build/peers
+	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/crash/peers/requirements.txt
+	@$(BIN)/python -m tests.crash.peers --home build/peers --report build/crash-peers.md
 
 lock:  ## write the lock files anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 pyproject.toml --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
@@ -46,4 +54,4 @@ lock:  ## write the lock files anew (needs uv)
 clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup dev demo check test fast lock clean
+.PHONY: help setup dev demo check test fast crash crash-peers lock clean

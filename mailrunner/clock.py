@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -26,9 +27,16 @@ class SystemClock:
         return datetime.now(UTC)
 
     def wait(self, wake: threading.Event, until: datetime) -> bool:
-        # One sleep of a minute at most: a clock that is moved, or a machine that was
-        # suspended, is then noticed within a minute.
-        while (left := (until - self.now()).total_seconds()) > 0:
-            if wake.wait(min(left, 60.0)):
-                return True
+        # Short sleeps, and the wall clock asked each time: a clock that is moved and a machine that was
+        # suspended are noticed at once, which a timed wait on a lock does not do.
+        while not wake.is_set() and (left := (until - self.now()).total_seconds()) > 0:
+            nap(min(left, SLICE))
         return wake.is_set()
+
+
+SLICE = 0.1  # seconds
+
+
+def nap(seconds: float = SLICE) -> None:
+    """Let other threads work for a moment."""
+    time.sleep(seconds)

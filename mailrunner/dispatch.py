@@ -20,7 +20,7 @@ from mailrunner.delivery import Counts
 from mailrunner.enrolment import Consent, Enrolment, twin_problem
 from mailrunner.errors import UserError
 from mailrunner.forecast import Forecast, Pace, forecast
-from mailrunner.hold import Hold, Why
+from mailrunner.hold import Hold, Why, sentence_of
 from mailrunner.job import Job, Letters, content_digest
 from mailrunner.links import Signer
 from mailrunner.log import EventLog
@@ -60,6 +60,7 @@ class Plan:
 
     record: CampaignRecord
     counts: Counts
+    suppressed: int  # of those queued, as the table stands now
     forecast: Forecast
     notices: tuple[str, ...]
 
@@ -68,13 +69,14 @@ class Plan:
 class Ears:
     """Who is asked and told on the way; inert unless somebody listens.
 
-    `confirm` says whether to begin, `loading` gets rows read, `started` the runner and the numbers it
-    begins with, `watch` is called a few times a second, `on_step` after each step (for tests).
+    `confirm` says whether to begin, `loading` gets rows read, `started` the runner, the numbers it
+    begins with, how many of them are suppressed, and the forecast; `watch` is called a few times a
+    second, `on_step` after each step (for tests).
     """
 
     confirm: Callable[[Plan], bool] = lambda _: True
     loading: Callable[[int], None] = lambda _: None
-    started: Callable[[Runner, Counts, Forecast], None] = lambda *_: None
+    started: Callable[[Runner, Counts, int, Forecast], None] = lambda *_: None
     watch: Callable[[Tally], None] = lambda _: None
     on_step: Step = lambda _: None
 
@@ -163,10 +165,16 @@ class Dispatch:
         if record.phase is not Phase.READY:
             return None
         counts = self._ledger.deliveries.counts(record.no)
-        plan = Plan(record, counts, self.forecast(counts.open), self._notices)
+        suppressed = self._suppressed(record)
+        plan = Plan(record, counts, suppressed, self.forecast(counts.open - suppressed), self._notices)
         if self._ears.confirm(plan):
             return None
         return Hold(Why.INTERRUPTED, None, "not begun; nothing was sent")
+
+    def _suppressed(self, record: CampaignRecord) -> int:
+        return self._ledger.deliveries.suppressed_ahead(
+            record.no, self._job.lists, transactional=self._job.transactional
+        )
 
     def _begin(self, record: CampaignRecord) -> Hold | None:
         """Let the campaign begin, or go on; a hold if somebody did something else with it meanwhile."""
@@ -188,7 +196,8 @@ class Dispatch:
     def _send(self, record: CampaignRecord, run: Run, setup: str, signer: Signer) -> Result:
         counts = self._ledger.deliveries.counts(record.no)
         runner = self._runner(record, run, setup, signer)
-        self._ears.started(runner, counts, self.forecast(counts.open))
+        suppressed = self._suppressed(record)
+        self._ears.started(runner, counts, suppressed, self.forecast(counts.open - suppressed))
         self._log.run_begun(self._id, run.no, counts.total, counts.queued)
         hold = runner.run(self._ears.watch)
         result = self._ended(record, hold, runner.tally.sent)
@@ -206,7 +215,7 @@ class Dispatch:
         if hold.why is Why.DONE and counts.open:  # someone was queued again just now
             hold = Hold(Why.OTHERS, None, "someone was queued again")
         if hold.why not in (Why.STOPPED, Why.CANCELLED, Why.PAUSED):
-            self._ledger.campaigns.rest(record.no, reason=hold.sentence or hold.why, resume_at=hold.until)
+            self._ledger.campaigns.rest(record.no, reason=sentence_of(hold), resume_at=hold.until)
         finish_at = self.forecast(counts.open).finish_at
         if finish_at and hold.until:
             finish_at = max(finish_at, hold.until)

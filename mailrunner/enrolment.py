@@ -117,6 +117,9 @@ class Enrolment:
                 raise UserError(_finished(self._job, what))
             self._notices.append(f"changed since it was sent: {what}; nothing of it is left to be sent")
             return record
+        if record.phase is Phase.CANCELLED:
+            self._notices.append(f"changed since it was begun: {what}")
+            return record
         if not self._consent.accept_changes:
             raise UserError(
                 Problem(
@@ -129,6 +132,10 @@ class Enrolment:
         account = self._ledger.accounts.ensure(self._job.account.identity)
         # The domain of its Message-IDs stays: a delivery keeps its Message-ID at every try.
         facts = {k: v for k, v in self._facts().items() if k not in ("id", "message_domain")}
+        # Every content that was ever sent stays known, so that a twin of any of them is recognised.
+        facts["message_digest"] = " ".join(
+            dict.fromkeys([*record.message_digest.split(), facts["message_digest"]])
+        )
         self._ledger.campaigns.accept(record.no, **facts, account_no=account.no, recent="")
         self._notices.append(f"changes accepted: {what}")
         return self._again(record)

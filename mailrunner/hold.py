@@ -35,3 +35,29 @@ class Hold:
     why: Why
     until: datetime | None = None
     sentence: str = ""
+
+
+_WORDS = {
+    Why.DONE: "all done",
+    Why.QUOTA: "the account's limit is reached",
+    Why.WINDOW: "outside the sending window",
+    Why.START: "not yet the campaign's start",
+    Why.RETRY: "the server asked some recipients to wait",
+    Why.ACCOUNT_PAUSED: "the account is paused",
+    Why.SERVER: "the server cannot be reached",
+    Why.LIMIT: "as many as --limit allows were sent",
+    Why.OTHERS: "another process is still sending",
+    Why.PAUSED: "paused",
+    Why.CANCELLED: "cancelled",
+    Why.STOPPED: "stopped",
+    Why.CREDENTIALS: "the account's credentials were refused",
+    Why.SETUP: "the server cannot be used as mailrunner.toml says",
+    Why.DRIFT: "the campaign was changed",
+    Why.INTERRUPTED: "interrupted",
+}
+
+
+def sentence_of(hold: Hold) -> str:
+    """Why nothing more is sent now, in words."""
+    words = _WORDS[hold.why]
+    return f"{words}: {hold.sentence}" if hold.sentence and hold.sentence != words else words

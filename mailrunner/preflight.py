@@ -192,7 +192,7 @@ def _twin(job: Job, ledger: Ledger) -> CampaignRecord | None:
     """A begun campaign with the same message under another name."""
     mine = job.message_digest()
     begun = (campaign for campaign in ledger.campaigns.all() if campaign.phase not in _UNSENT)
-    return next((campaign for campaign in begun if campaign.message_digest == mine), None)
+    return next((campaign for campaign in begun if mine in campaign.message_digest), None)
 
 
 _RESERVED = (".example", "@example.com", "@example.net", "@example.org")  # RFC 2606
@@ -202,7 +202,7 @@ _UNSENT = frozenset({"loading", "ready"})
 
 def account_warnings(job: Job) -> Iterator[str]:
     """What the account and the campaign's words make doubtful, whoever gets the message."""
-    account, message = job.account, job.campaign.message
+    account = job.account
     sender = job.from_address
     if account.preset.note and not (account.preset.name == "smtp" and account.limits):
         yield f"{account.preset.title}: {account.preset.note}"
@@ -220,11 +220,18 @@ def account_warnings(job: Job) -> Iterator[str]:
         )
     if _domain(sender) in ("gmail.com", "googlemail.com") and account.preset.family != "google":
         yield "From is a Gmail address, but the message does not go through Gmail: receivers will refuse it"
+    if account.password and "put-it-here" in account.password.get_secret_value():
+        yield "the password is still the example's: put your own into .env"
     for limit in account.limits:
         if limit.number is None:
             yield f"the limit of {limit.window} is lifted: a passed cap can block the account"
-    if job.transactional:
-        return
+    if not job.transactional:
+        yield from _bulk_warnings(job)
+
+
+def _bulk_warnings(job: Job) -> Iterator[str]:
+    """What laws and mailbox providers ask of mail to many."""
+    message = job.campaign.message
     if not message.postal_address or not job.renderer.uses("postal_address"):
         yield (
             "no postal address in the message: many countries' laws want one; set postal_address and use "

@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from mailrunner.clock import Clock
+from mailrunner.clock import Clock, nap
 from mailrunner.courier import Courier, Step
 from mailrunner.hold import Hold, Why
 from mailrunner.log import EventLog
@@ -32,6 +32,7 @@ from mailrunner.store import Delivery, Ledger, Run, Terms
 
 BATCH = 10  # deliveries claimed at once by one worker
 SHORT_WAIT = timedelta(minutes=1)  # what a run sleeps through; longer waits end it unless it is patient
+_COLLEAGUE = 0.3  # seconds between looks whether another worker let go of something
 _LOOK_AGAIN = timedelta(minutes=5)  # a patient run looks whether a person has changed something
 
 
@@ -82,7 +83,7 @@ class Runner:
         self._hire, self._clock, self._log, self._on_step = hire, clock, log, on_step
         self.tally = Tally()
         self._stop = threading.Event()
-        self._changed = threading.Condition()
+        self._guard = threading.Lock()
         self._held = 0  # deliveries that workers of this run hold
         self._tickets = orders.limit  # messages that may still be sent
         self._holds: list[Hold] = []
@@ -106,7 +107,7 @@ class Runner:
             worker.start()
         for worker in workers:
             while worker.is_alive():
-                worker.join(0.2)
+                nap()
                 self._show_life(watch)
         if self._failure is not None:
             raise self._failure
@@ -138,8 +139,6 @@ class Runner:
         finally:
             if courier is not None:
                 courier.rest()
-            with self._changed:
-                self._changed.notify_all()
 
     def _next(self, courier: Courier) -> list[Delivery]:
         """Claim the next few, waiting for them where that is short; nothing if this worker is done."""
@@ -180,10 +179,9 @@ class Runner:
     def _lose(self, batch: list[Delivery], number: int, *, tickets: int) -> None:
         """This worker holds the first `number` of the batch no more; give back unused tickets."""
         del batch[:number]
-        with self._changed:
+        with self._guard:
             self._held -= number
             self._spend(-tickets)
-            self._changed.notify_all()
 
     def _spend(self, tickets: int) -> None:
         if self._tickets is not None:
@@ -198,19 +196,20 @@ class Runner:
         return Hold(Why.WINDOW, opens) if opens > now else None
 
     def _claim(self) -> list[Delivery] | Hold:
-        with self._changed:
+        with self._guard:
             most = BATCH if self._tickets is None else min(BATCH, self._tickets)
             if most == 0:
                 return Hold(Why.LIMIT)
             self._spend(most)
-            self._held += most
-        found: list[Delivery] | Hold = []
+        claimed = 0
         try:
             found = self._ledger.deliveries.claim(self._terms, token=self._own_run.next_token(), most=most)
+            claimed = len(found) if isinstance(found, list) else 0
+            return found
         finally:
-            unused = most - (len(found) if isinstance(found, list) else 0)
-            self._lose([], unused, tickets=unused)
-        return found
+            with self._guard:  # only what is really held keeps colleagues waiting
+                self._held += claimed
+                self._spend(claimed - most)
 
     def _await(self, hold: Hold, courier: Courier) -> bool:
         """Wait for `hold` to pass if that is short, or the run patient; False if the worker should end."""
@@ -228,9 +227,8 @@ class Runner:
         return True
 
     def _await_colleagues(self) -> bool:
-        """Wait until another worker lets go of something; False if none holds anything."""
-        with self._changed:
-            if self._held == 0:
-                return False
-            self._changed.wait(1.0)
-            return True
+        """Wait a moment for another worker to let go of something; False if none holds anything."""
+        if self._held == 0:
+            return False
+        nap(_COLLEAGUE)
+        return True

@@ -23,7 +23,7 @@ from mailrunner.hold import Hold
 from mailrunner.outcome import Kind, Outcome, Scope
 from mailrunner.quota import Limit
 from mailrunner.settlement import Settlement
-from mailrunner.store import CampaignRecord, Delivery, Go, Ledger, PlainLine, Run, Terms
+from mailrunner.store import CampaignRecord, Delivery, Go, Ledger, Phase, PlainLine, Run, Terms
 
 BUCHAREST = ZoneInfo("Europe/Bucharest")
 SENT = Settlement(outcome=Outcome(Kind.SENT, Scope.RECIPIENT, ""), state=State.SENT, mark=Mark.SENT)
@@ -55,10 +55,10 @@ def enrol(ledger: Ledger, campaign_id: str, identity: str, people: int) -> Campa
     assert campaign is not None
     keys = [f"{number}@{campaign_id}.example.org" for number in range(people)]
     ledger.snapshots.add(
-        campaign.no, 0, [PlainLine(row, key, "", key, (key,)) for row, key in enumerate(keys, 2)]
+        campaign.no, 0, [PlainLine(row, key, "", key, (key,)) for row, key in enumerate(keys, 2)], run_no=0
     )
-    ledger.snapshots.finish(campaign.no)
-    ledger.campaigns.begin(campaign.no)
+    ledger.snapshots.finish(campaign.no, run_no=0)
+    assert ledger.campaigns.begin(campaign.no, seen=Phase.READY)
     return campaign
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mailrunner.cli.exits import Exit, of_hold
-from mailrunner.hold import Hold, Why
+from mailrunner.hold import Hold, Why, sentence_of
 from mailrunner.log import rfc3339
 
 if TYPE_CHECKING:
@@ -107,29 +107,6 @@ def account_object(
     }
 
 
-def sentence_of(hold: Hold) -> str:
-    """Why nothing more is sent now, in words, with the time when it is worth going on."""
-    words = {
-        Why.DONE: "all done",
-        Why.QUOTA: "the account's limit is reached",
-        Why.WINDOW: "outside the sending window",
-        Why.START: "not yet the campaign's start",
-        Why.RETRY: "the server asked some recipients to wait",
-        Why.ACCOUNT_PAUSED: "the account is paused",
-        Why.SERVER: "the server cannot be reached",
-        Why.LIMIT: "as many as --limit allows were sent",
-        Why.OTHERS: "another process is still sending",
-        Why.PAUSED: "paused",
-        Why.CANCELLED: "cancelled",
-        Why.STOPPED: "stopped",
-        Why.CREDENTIALS: "the account's credentials were refused",
-        Why.SETUP: "the server cannot be used as mailrunner.toml says",
-        Why.DRIFT: "the campaign was changed",
-        Why.INTERRUPTED: "interrupted",
-    }[hold.why]
-    return f"{words}: {hold.sentence}" if hold.sentence and hold.sentence != words else words
-
-
 def local(moment: datetime | None) -> str:
     """An instant for people, in their own time zone."""
     if moment is None:
@@ -142,8 +119,8 @@ def next_step(hold: Hold, campaign_id: str) -> str:
     return {
         Why.CREDENTIALS: "mend user and password in mailrunner.toml or .env, then: "
         f"mailrunner run {campaign_id} (with --again if nothing needed mending)",
-        Why.STOPPED: f"see why: mailrunner report {campaign_id} --failed; to go on all the same: "
-        f"mailrunner run {campaign_id} --again",
+        Why.STOPPED: f"who failed, if anybody: mailrunner report {campaign_id} --failed; when it is mended, "
+        f"or to go on all the same: mailrunner run {campaign_id} --again",
         Why.PAUSED: f"to go on: mailrunner unpause {campaign_id}",
         Why.CANCELLED: f"to take people up again: mailrunner requeue {campaign_id} --skipped",
         Why.SETUP: "mend the account in mailrunner.toml, then run again",

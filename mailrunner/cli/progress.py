@@ -10,11 +10,11 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mailrunner.cli.answers import local, sentence_of
+from mailrunner.cli.answers import local
 from mailrunner.clock import Clock
 from mailrunner.delivery import Counts
 from mailrunner.forecast import Forecast
-from mailrunner.hold import Hold
+from mailrunner.hold import Hold, sentence_of
 from mailrunner.runner import Tally
 
 _EVERY = timedelta(seconds=10)
@@ -32,13 +32,13 @@ class ProgressShow:
         self._waiting: Hold | None = None
         self._quota: int | None = None
 
-    def start(self, campaign_id: str, counts: Counts, forecast: Forecast) -> None:
+    def start(self, campaign_id: str, counts: Counts, suppressed: int, forecast: Forecast) -> None:
         """Say what begins, and put up the bar where there is a terminal."""
         self._left = counts.open
         self._begun = self._spoken = self._clock.now()
         self._quota = self._quota_left()
         self._console.print(
-            f"{campaign_id}: {counts.open:,} of {counts.total:,} to send, "
+            f"{campaign_id}: {counts.open - suppressed:,} of {counts.total:,} to send, "
             f"done about {local(forecast.finish_at)}",
             markup=False,
         )

@@ -96,6 +96,8 @@ def resume(session: Session, wait: WaitOption = False, as_json: JsonOption = Fal
         else:
             for result in rounds.results:
                 _summary(session, result)
+            for record in rounds.stopped:
+                session.say(f"{record.id} is {record.phase}: {record.reason}")
             if not rounds.results and not rounds.broken:
                 session.say("There is nothing to go on with.")
     return first_of(rounds.codes)
@@ -131,9 +133,9 @@ def _dispatch(
         _Signals() as signals,
     ):
 
-        def started(runner: Runner, counts: Counts, forecast: Forecast) -> None:
+        def started(runner: Runner, counts: Counts, suppressed: int, forecast: Forecast) -> None:
             signals.stop = runner.stop
-            show.start(job.campaign.id, counts, forecast)
+            show.start(job.campaign.id, counts, suppressed, forecast)
 
         ears = Ears(
             confirm=lambda plan: not (asks and session.is_interactive) or _confirmed(session, plan),
@@ -197,7 +199,11 @@ def _confirmed(session: Session, plan: Plan) -> bool:
     counts, record = plan.counts, plan.record
     session.say(f"\nThe plan for {record.id}:")
     session.say(f"  through    {record.account_name}, to the list {record.list_name or '(none)'}")
-    session.say(f"  to send    {counts.queued:,} of {counts.total:,} rows ({counts.skipped:,} skipped)")
+    to_send = counts.queued - plan.suppressed
+    session.say(f"  to send    {to_send:,} of {counts.total:,} rows")
+    for number, what in ((counts.skipped, "skipped"), (plan.suppressed, "suppressed")):
+        if number:
+            session.say(f"  left out   {number:,} {what}")
     for day, number in plan.forecast.days[:10]:
         session.say(f"  {day:%a %d %b}  {number:,}")
     if len(plan.forecast.days) > 10:
@@ -210,8 +216,8 @@ def _confirmed(session: Session, plan: Plan) -> bool:
 
 def _summary(session: Session, result: Result) -> None:
     """How it ended, and what to type next."""
-    from mailrunner.cli.answers import local, next_step, sentence_of
-    from mailrunner.hold import Why
+    from mailrunner.cli.answers import local, next_step
+    from mailrunner.hold import Why, sentence_of
 
     counts, hold = result.counts, result.hold
     session.say(

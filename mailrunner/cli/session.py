@@ -39,6 +39,10 @@ LogOption = Annotated[
 ]
 
 
+# What lists and servers say must not steer a terminal.
+_TAMED = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
+
 @dataclass
 class Session:
     """One command's surroundings, handed to it as its first argument."""
@@ -74,11 +78,11 @@ class Session:
 
     def say(self, sentence: str) -> None:
         """Tell a person something; never a result that a program reads."""
-        self.words.print(sentence, markup=False)
+        self.words.print(sentence.translate(_TAMED), markup=False)
 
     def result(self, text: str) -> None:
         """Print a result on stdout."""
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(text.translate(_TAMED) + "\n")
         sys.stdout.flush()
 
     def json(self, value: Any) -> None:
@@ -172,7 +176,7 @@ def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
 
 def complain(sentence: str, hint: str = "") -> None:
     """Say what went wrong, also under --quiet."""
-    sys.stderr.write(f"mailrunner: {sentence}\n")
+    sys.stderr.write(f"mailrunner: {sentence}\n".translate(_TAMED))
     if hint:
         sys.stderr.write(f"  → {hint}\n")
 

@@ -144,7 +144,7 @@ def _print_campaign(session: Session, found: dict[str, Any]) -> None:
     counts, total = found["counts"], found["total"]
     numbers = ", ".join(
         f"{counts[name]:,} {name.replace('_', ' ')}"
-        for name in ("failed", "in_doubt", "suppressed", "skipped")
+        for name in ("in_flight", "failed", "in_doubt", "suppressed", "skipped")
         if counts[name]
     )
     line = f"{found['campaign']}: {found['state']}, {counts['sent']:,} of {total:,} sent"
@@ -153,9 +153,9 @@ def _print_campaign(session: Session, found: dict[str, Any]) -> None:
         session.result(f"  {found['reason']}")
     if found["resume_at"] and found["state"] == "waiting":
         session.result(f"  goes on {_shown(found['resume_at'])}")
-    if counts["queued"] or counts["in_flight"]:
+    if (counts["queued"] or counts["in_flight"]) and found["state"] in ("ready", "running", "waiting"):
         session.result(f"  all will have gone about {_shown(found['finish_at'])}")
-    elif found["finish_at"]:
+    elif found["finish_at"] and found["state"] in ("finished", "cancelled"):
         session.result(f"  ended {_shown(found['finish_at'])}")
 
 

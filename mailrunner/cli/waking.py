@@ -36,6 +36,12 @@ class Round:
         return list(self._errors.values())
 
     @property
+    def stopped(self) -> list[CampaignRecord]:
+        """Campaigns that wait for a person."""
+        resting = (Phase.STOPPED, Phase.PAUSED)
+        return [record for record in self._ledger.campaigns.all() if record.phase in resting]
+
+    @property
     def codes(self) -> list[Exit]:
         return [*map(exit_of, self._last.values()), *[Exit.SETUP] * len(self._errors)]
 
@@ -63,7 +69,7 @@ class Round:
                 record.id,
                 state="waiting",
                 counts=self._ledger.deliveries.counts(record.no),
-                reason="its files are wrong",
+                reason=error.problems[0].message,
                 problems=error.problems,
             )
             return

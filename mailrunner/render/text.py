@@ -40,7 +40,8 @@ def _spell_out(link: HtmlElement) -> None:
     if not address.lower().startswith(_SHOWN):
         return
     label = " ".join(link.text_content().split()) or " ".join(link.xpath(".//img/@alt"))
-    shown = re.sub(r"^mailto:([^?]*).*", r"\1", address, flags=re.IGNORECASE)
+    # With a subject (an unsubscribe token, say) only the whole address does what the link does.
+    shown = re.sub(r"^mailto:([^?]*)$", r"\1", address, flags=re.IGNORECASE)
     if label not in (shown, address):
         _append(link, f" ({shown})" if link.text_content().strip() else f"{label} ({shown})".strip())
 

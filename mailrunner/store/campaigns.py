@@ -176,7 +176,7 @@ def _move(connection: Connection, no: int, seen: Collection[Phase], to: Phase, *
 def _twin(connection: Connection, campaign: CampaignRecord) -> Twin | None:
     others = connection.execute(
         select(campaigns.c.no, campaigns.c.id).where(
-            campaigns.c.message_digest == campaign.message_digest,
+            campaigns.c.message_digest.contains(campaign.message_digest.split()[-1]),
             campaigns.c.no != campaign.no,
             campaigns.c.phase.not_in((Phase.LOADING, Phase.READY)),
         )

@@ -123,7 +123,11 @@ def open_database(url: str, *, clock: Clock, create: bool) -> Database:
     path = Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
     if path is not None:
         _prepare_file(path, create)
-    database = Database(_engine(parsed, path), clock=clock, path=path)
+    try:
+        engine = _engine(parsed, path)
+    except ModuleNotFoundError as error:
+        raise UserError(_bad_url(f"its driver {error.name} is not installed")) from error
+    database = Database(engine, clock=clock, path=path)
     _migrate(database)
     return database
 
@@ -291,7 +295,7 @@ _SQLITE_WORDS = (
     (
         "unable to open",
         "the ledger {name} cannot be opened",
-        "put it back where it was, or check its rights; `--new-ledger` begins an empty one",
+        "check that this user may read and write it, the files beside it and their folder",
     ),
     ("malformed", "the ledger {name} is damaged", "stop here and restore the newest copy you have"),
     (
@@ -299,5 +303,9 @@ _SQLITE_WORDS = (
         "{name} is not a ledger",
         "put the right file back, or name another in mailrunner.toml",
     ),
-    ("disk I/O", "the disk failed while {name} was written", "check the disk; nothing is lost"),
+    (
+        "disk I/O",
+        "the disk is full or failed while {name} was written",
+        "free some space or check the disk; nothing is lost",
+    ),
 )

@@ -26,7 +26,14 @@ from mailrunner.store.accounts import pause_account
 from mailrunner.store.cancelling import skip_in_cancelled
 from mailrunner.store.database import Database
 from mailrunner.store.runs import is_alive, open_runs
-from mailrunner.store.schema import CAMPAIGN_SHIFT, accounts, campaigns, deliveries, recipients
+from mailrunner.store.schema import (
+    CAMPAIGN_SHIFT,
+    accounts,
+    campaigns,
+    deliveries,
+    recipients,
+    suppressions,
+)
 from mailrunner.store.suppressions import entries_of, suppress
 from mailrunner.store.takeover import end_if_gone
 from mailrunner.store.usage import UsageLog, account_scope, campaign_scope
@@ -177,6 +184,27 @@ class Deliveries:
         with self._database.read() as connection:
             found = [run for run in open_runs(connection) if run.no != own_run]
         return sum(end_if_gone(self._database, run) for run in found)
+
+    def suppressed_ahead(self, campaign_no: int, lists: Collection[str], *, transactional: bool) -> int:
+        """How many of those queued are on the suppression table now, for the plan."""
+        number = 0
+        with self._database.read() as connection:
+            rows = connection.execution_options(yield_per=_LOOK_FURTHER).execute(
+                select(deliveries.c.key)
+                .where(
+                    deliveries.c.campaign_no == campaign_no,
+                    deliveries.c.state == State.QUEUED,
+                    exists().where(suppressions.c.key == deliveries.c.key),
+                )
+                .distinct()
+            )
+            for part in rows.scalars().partitions():
+                entries = entries_of(connection, list(part))
+                number += sum(
+                    governing(found, lists=lists, transactional=transactional) is not None
+                    for found in entries.values()
+                )
+        return number
 
     def is_being_run(self, campaign_no: int) -> bool:
         """Whether a run of this campaign lives: its lock is held, or its lease not over."""

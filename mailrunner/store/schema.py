@@ -124,7 +124,9 @@ campaigns = Table(
     Column("phase", String(16), nullable=False),
     Column("content", Text, nullable=False),  # JSON: a digest for each part, to say which one changed
     Column("content_digest", String(64), nullable=False),
-    Column("message_digest", String(64), nullable=False),  # the message alone: tells a twin by another name
+    Column(
+        "message_digest", Text, nullable=False
+    ),  # of each message that was sent: tells a twin by another name
     Column("loading_run", BigInteger),  # who is writing the snapshot while the phase is "loading"
     Column("list_mark", Text, nullable=False),  # JSON: how the list looked when it was read last
     Column("columns", Text, nullable=False),  # JSON: the list's columns

@@ -51,19 +51,18 @@ def end_if_gone(database: Database, run: OpenRun) -> int:
 
 
 def _free(database: Database, connection: Connection, run_no: int) -> int:
-    held = connection.execute(
-        select(deliveries.c.state, deliveries.c.account_no, deliveries.c.campaign_no).where(
-            deliveries.c.token.between(*tokens_of(run_no)), _IN_FLIGHT
-        )
-    ).all()
-    for account_no in sorted({row.account_no for row in held}):
+    mine = (deliveries.c.token.between(*tokens_of(run_no)), _IN_FLIGHT)
+    used = connection.execute(select(deliveries.c.account_no).where(*mine).distinct()).scalars().all()
+    for account_no in sorted(used):
         database.hold_account(connection, account_no)
+    # Only now, as a run whose lease is over may have begun to send in between.
+    held = connection.execute(
+        select(deliveries.c.state, deliveries.c.account_no, deliveries.c.campaign_no).where(*mine)
+    ).all()
     doubtful = _leave_in_doubt(connection, run_no)
     now = database.now(connection)
     connection.execute(
-        update(deliveries)
-        .where(deliveries.c.token.between(*tokens_of(run_no)), _IN_FLIGHT)
-        .values(state=State.QUEUED, token=None, account_no=None)
+        update(deliveries).where(*mine).values(state=State.QUEUED, token=None, account_no=None)
     )
     for campaign_no in {row.campaign_no for row in held}:
         skip_in_cancelled(connection, campaign_no, now)

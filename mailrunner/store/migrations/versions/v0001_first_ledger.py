@@ -184,7 +184,7 @@ def upgrade() -> None:
         sa.Column("phase", sa.String(length=16), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("content_digest", sa.String(length=64), nullable=False),
-        sa.Column("message_digest", sa.String(length=64), nullable=False),
+        sa.Column("message_digest", sa.Text(), nullable=False),
         sa.Column("loading_run", sa.BigInteger(), nullable=True),
         sa.Column("list_mark", sa.Text(), nullable=False),
         sa.Column("columns", sa.Text(), nullable=False),

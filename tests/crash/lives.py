@@ -1,0 +1,105 @@
+"""A run as a process: forked from a server that has imported all, or the real command."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from tests.crash.worker import Life, live
+
+COMMAND = (sys.executable, "-m", "mailrunner", "run", "spring")
+# In a world of process numbers of its own, as in a container; the shell tells how the run ended.
+_CONTAINER = ("unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh")
+CONTAINED = (*_CONTAINER, *COMMAND)
+KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # told by the system, told by a shell
+
+_forks = multiprocessing.get_context("forkserver")
+_LATE = (
+    "alembic.command",
+    "email_validator",
+    "inscriptis",
+    "premailer",
+    "psycopg",
+    "sqlalchemy.dialects.sqlite",
+)
+_forks.set_forkserver_preload(["__main__", "tests.crash.worker", *_LATE])  # else each fork imports them anew
+
+
+class Running(Protocol):
+    """A process that can be waited for."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def ended(self, within: float) -> int | None:
+        """Wait so many seconds for its end; its exit code, None if it still runs."""
+        ...
+
+
+class Fork:
+    """A life in a fork."""
+
+    def __init__(self, life: Life) -> None:
+        self._process = _forks.Process(target=live, args=(life,))
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def ended(self, within: float) -> int | None:
+        self._process.join(within)
+        return self._process.exitcode
+
+
+class Command:
+    """The program as a person starts it."""
+
+    def __init__(self, words: Sequence[str], folder: Path) -> None:
+        self._process = subprocess.Popen(
+            words,
+            cwd=folder,
+            env={**os.environ, "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ended(self, within: float) -> int | None:
+        try:
+            return self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            return None
+
+
+def kill(pid: int) -> None:
+    """SIGKILL for the process, or for what it started where it only waits (`unshare`)."""
+    while children := _children(pid):
+        pid = children[0]
+    os.kill(pid, signal.SIGKILL)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def can_contain() -> bool:
+    """Whether this user may make process namespaces."""
+    try:
+        return subprocess.run((*_CONTAINER, "true"), capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False

@@ -1,0 +1,89 @@
+"""The moments at which a run is killed: after a step of its own, in the dialogue, or at any time."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from random import Random
+
+from tests.crash.lives import kill
+from tests.smtp_dialogue import Dialogue
+from tests.smtp_script import Answer, Cut, Rule
+
+FIRST_STEPS = ("loading", "enrolled", "begun")  # once a run
+STEPS = ("claimed", "rendered", "sending", "answered", "recorded")  # once a batch or a message
+STAGES = ("mail", "rcpt", "data", "body", "eod")
+ANY_TIME = "any time"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a kill strikes: `kind` is "step", "wire" (the server strikes) or "time".
+
+    `taken`: at the end of the data, the server takes the message of the process that is dead by then.
+    """
+
+    kind: str
+    name: str
+    taken: bool = False
+
+    def __str__(self) -> str:
+        if self.kind == "time":
+            return self.name
+        if self.kind == "step":
+            return f"after `{self.name}`"
+        end = (", message taken" if self.taken else ", message dropped") if self.name == "eod" else ""
+        return f"on the wire, at {self.name.upper()}{end}"
+
+    def nth(self, random: Random, messages: int, batch: int) -> int:
+        """Draw which of the many times that this moment comes is the fatal one."""
+        if self.name in FIRST_STEPS:
+            return 1
+        return random.randint(1, max(1, messages // (2 * batch if self.name == "claimed" else 2)))
+
+
+MOMENTS = (
+    *(Moment("step", step) for step in (*FIRST_STEPS, *STEPS)),
+    *(Moment("wire", stage) for stage in STAGES),
+    Moment("wire", "eod", taken=True),
+    Moment("time", ANY_TIME),
+)
+
+
+@dataclass(slots=True)
+class Snare:
+    """Set in the server: kills a process when the dialogue reaches a stage for the n-th time from now."""
+
+    moment: Moment
+    _seen: int = 0
+    _fatal: int = 0
+    _pid: int = 0
+    _known: threading.Event = field(default_factory=threading.Event)
+
+    def rules(self) -> tuple[Rule, ...]:
+        return (Rule(self.moment.name, self._strike, nth=self),) if self.moment.kind == "wire" else ()
+
+    def set(self, nth: int) -> None:
+        """Strike at the n-th time from now the process that `aim` will name."""
+        self._known.clear()
+        self._fatal = self._seen + nth
+
+    def aim(self, pid: int) -> None:
+        self._pid = pid
+        self._known.set()
+
+    def disarm(self) -> None:
+        """The process has ended: its number may be another's soon."""
+        self._fatal = 0
+
+    def __contains__(self, nth: object) -> bool:
+        assert isinstance(nth, int)
+        self._seen = max(self._seen, nth)
+        return nth == self._fatal
+
+    def _strike(self, _: Dialogue) -> Answer | None:
+        self._known.wait()
+        kill(self._pid)
+        if self.moment.taken:
+            return None
+        raise Cut

@@ -1,0 +1,65 @@
+"""The rows of the table: what is killed, where its ledger is, and the plans drawn for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from tests.crash.faults import FAULTS
+from tests.crash.lives import COMMAND, CONTAINED, can_contain
+from tests.crash.moments import MOMENTS, Moment
+from tests.crash.trial import Plan
+
+_CONNECTIONS = (1, 2, 5)
+_BATCHES = (1, 3, 10)
+_BY_THE_CLOCK = ("none", "slow")  # the real command waits out retries in real time
+_STEPS, _WIRE, _TIME = ([each for each in MOMENTS if each.kind == kind] for kind in ("step", "wire", "time"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One row.  `command` is empty for forks of the sending loop."""
+
+    name: str
+    moments: Sequence[Moment]
+    command: Sequence[str] = ()
+    on_postgresql: bool = False
+    resend: bool = False
+
+    def plan(self, number: int, seed: int, *, kills: int, database: str = "") -> Plan:
+        """The `number`th campaign of this row, from 0: the faults take turns, the rest is drawn."""
+        random = Random(seed)
+        faults = _BY_THE_CLOCK if self.command else FAULTS
+        return Plan(
+            moment=self.moments[number % len(self.moments)],
+            seed=seed,
+            fault=faults[number % len(faults)],
+            connections=random.choice(_CONNECTIONS),
+            batch=random.choice(_BATCHES),
+            messages=random.randint(20, 60),
+            kills=kills,
+            database=database,
+            command=self.command,
+            resend=self.resend,
+            longest=2.5 if self.command else 0.2,
+        )
+
+
+def all_series() -> list[Series]:
+    """Every row that this machine can try."""
+    rows = [Series(name=str(moment), moments=[moment]) for moment in MOMENTS]
+    rows += [
+        Series(name="`mailrunner run`, at any time", moments=_TIME, command=COMMAND),
+        Series(name="`mailrunner run`, on the wire", moments=_WIRE, command=COMMAND),
+        Series(name="PostgreSQL, after a step", moments=_STEPS, on_postgresql=True),
+        Series(name="PostgreSQL, on the wire", moments=_WIRE, on_postgresql=True),
+        Series(name="PostgreSQL, at any time", moments=_TIME, on_postgresql=True),
+        Series(
+            name="PostgreSQL, `mailrunner run`", moments=_WIRE + _TIME, command=COMMAND, on_postgresql=True
+        ),
+    ]
+    rows.append(Series(name='at any of these, `on_in_doubt = "resend"`', moments=MOMENTS, resend=True))
+    if can_contain():
+        rows.append(Series(name="`mailrunner run` in containers", moments=_WIRE + _TIME, command=CONTAINED))
+    return rows

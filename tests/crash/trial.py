@@ -1,0 +1,134 @@
+"""One campaign that is killed a few times, goes on to its end, and is judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from tests.crash.books import Books, Tally, judge
+from tests.crash.faults import Faults
+from tests.crash.lives import KILLED, Command, Fork, Running, kill
+from tests.crash.moments import Moment, Snare
+from tests.crash.worker import Life
+from tests.mailing import Mailing, people
+from tests.smtp_server import SmtpServer
+
+_LIVES = 25  # more than any trial needs; one that takes more would never end
+_PATIENCE = 60.0  # seconds for one life
+_WELL = (0, 1, 75)  # all done; done with doubts; run again later
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is tried.
+
+    `database` is a URL, "" for the default; `command` runs in place of a fork; `resend` is
+    the campaign's `on_in_doubt`; `longest` is how many
+    seconds into a life a kill at any time can come.
+    """
+
+    moment: Moment
+    seed: int
+    fault: str = "none"
+    connections: int = 1
+    batch: int = 10
+    messages: int = 30
+    kills: int = 3
+    database: str = ""
+    command: Sequence[str] = ()
+    resend: bool = False
+    longest: float = 0.4
+
+
+def attempt(plan: Plan, folder: Path) -> Tally:
+    """Carry out the plan in an empty folder and judge what came of it."""
+    random = Random(plan.seed)
+    faults = Faults(plan.fault, messages=plan.messages, random=random)
+    snare = Snare(plan.moment)
+    with SmtpServer(rules=(*snare.rules(), *faults.rules)) as server:
+        mailing = Mailing(folder, server).write(
+            csv=people(plan.messages),
+            connections=plan.connections,
+            project=f'database = "{plan.database}"' if plan.database else "",
+            send=f'stop_if_failing = "100%"\non_in_doubt = "{"resend" if plan.resend else "hold"}"',
+        )
+        trial = _Trial(plan=plan, folder=folder, snare=snare, random=random)
+        trial.run()
+    # Only now is it settled what became of the messages that were on the wire at a kill.
+    return trial.verdict(mailing, faults)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Trial:
+    plan: Plan
+    folder: Path
+    snare: Snare
+    random: Random
+    lives: int = 0
+    kills: int = 0
+    on_the_wire: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Live and die as planned, then live until the campaign is finished or something is wrong."""
+        while not self.wrong and not self._is_over():
+            self._live(dies=self.kills < self.plan.kills)
+
+    def verdict(self, mailing: Mailing, faults: Faults) -> Tally:
+        tally = judge(
+            expected=[f"person{n}@example.org" for n in range(self.plan.messages)],
+            states=self._books.states(),
+            copies=mailing.copies(),
+            doubtful=self.on_the_wire + faults.doubtful,
+            resend=self.plan.resend,
+            kills=self.kills,
+        )
+        if self._books.slots_used() < tally.accepted:
+            self.wrong.append(f"{tally.accepted} accepted, {self._books.slots_used()} counted")
+        tally.wrong += tuple(self.wrong)
+        return tally
+
+    @property
+    def _books(self) -> Books:
+        return Books(self.plan.database or f"sqlite:///{self.folder}/data/mailrunner.db")
+
+    def _is_over(self) -> bool:
+        left = self.plan.resend and "in_doubt" in self._books.states().values()
+        return (self._books.phase() == "finished" and not left) or self.lives >= _LIVES
+
+    def _live(self, *, dies: bool) -> None:
+        plan, self.lives = self.plan, self.lives + 1
+        nth = plan.moment.nth(self.random, plan.messages, plan.batch) if dies else 0
+        step = plan.moment.name if dies and plan.moment.kind == "step" else ""
+        if dies:
+            self.snare.set(nth)
+        life = Life(folder=self.folder, number=self.lives, batch=plan.batch, step=step, nth=nth)
+        running = Command(plan.command, self.folder) if plan.command else Fork(life)
+        self.snare.aim(running.pid)
+        if dies and plan.moment.kind == "time":
+            self._kill_some_time(running)
+        code = running.ended(_PATIENCE)
+        self.snare.disarm()
+        if code is None:
+            self.wrong.append(f"life {self.lives} does not end")
+            kill(running.pid)
+            code = running.ended(_PATIENCE)
+        self._note(code)
+
+    def _kill_some_time(self, running: Running) -> None:
+        if running.ended(self.random.uniform(0.0, self.plan.longest)) is None:
+            kill(running.pid)
+
+    def _note(self, code: int | None) -> None:
+        """Look at the ledger that a life has left behind."""
+        if code in KILLED:
+            self.kills += 1
+            sending = {address for address, state in self._books.states().items() if state == "sending"}
+            self.on_the_wire.update(sending)
+            if len(sending) > self.plan.connections:
+                self.wrong.append(f"{len(sending)} on the wire of {self.plan.connections} connections")
+        elif code not in _WELL:
+            self.wrong.append(f"life {self.lives} ended with {code}")

@@ -1,0 +1,84 @@
+"""One run of the campaign in a process that a fork server made, so that a kill costs no interpreter start.
+
+It is what `mailrunner run` does, with a clock turned by hand (a retry in five minutes is due at the next
+life) and an ear on each step.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from mailrunner import runner
+from mailrunner.campaign import load
+from mailrunner.dispatch import Dispatch, Ears, Wishes
+from mailrunner.job import Job
+from mailrunner.log import EventLog
+from mailrunner.store import Ledger
+from tests.clocks import START, TurnedClock
+
+BETWEEN_LIVES = timedelta(hours=6)  # longer than any wait between two tries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """One run: of the project in `folder`, the `number`th there, claiming `batch` at once.
+
+    It kills itself at the `nth` time that `step` is done; an empty `step` lets it live.
+    """
+
+    folder: Path
+    number: int
+    batch: int
+    step: str = ""
+    nth: int = 1
+
+
+def live(life: Life) -> None:
+    """Run the campaign until nothing more can be sent now, or until the step at which it dies."""
+    runner.BATCH = life.batch  # of this process alone
+    clock = TurnedClock(START + life.number * BETWEEN_LIVES)
+    job = Job.prepare(*load(life.folder, "spring", {}))
+    url = job.project.database_url
+    with Ledger.open(folder=life.folder, url=url, clock=clock) as ledger, EventLog(None, clock=clock) as log:
+        Dispatch(
+            job,
+            ledger=ledger,
+            clock=clock,
+            random=Random(life.number),
+            log=log,
+            wishes=Wishes(),
+            ears=_ears(_fatal(life)),
+        ).run()
+
+
+def _fatal(life: Life) -> Callable[[str], None]:
+    reached = count(1)
+
+    def on_step(step: str) -> None:
+        if step == life.step and next(reached) == life.nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return on_step
+
+
+def _ears(on_step: Callable[[str], None]) -> Ears:
+    """Every place at which somebody may listen is a step to die at."""
+
+    def confirm(_: Any) -> bool:
+        on_step("enrolled")
+        return True
+
+    return Ears(
+        confirm=confirm,
+        loading=lambda _: on_step("loading"),
+        started=lambda *_: on_step("begun"),
+        on_step=on_step,
+    )
