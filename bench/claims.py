@@ -172,7 +172,8 @@ def main() -> None:
     for number in sizes:
         on_sqlite(number)
     if "--postgresql" in sys.argv:
-        on_postgresql(1_000_000)
+        for number in sizes[1:]:
+            on_postgresql(number)
 
 
 if __name__ == "__main__":
