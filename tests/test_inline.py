@@ -176,7 +176,7 @@ def test_a_value_comes_through_as_text_and_never_as_markup(value: str) -> None:
         ('<a href="https://x.org/?a=1&amp;b=2">Read</a>', "Read (https://x.org/?a=1&b=2)\n"),
         ('<a href="https://x.org/">Read <b>on</b></a>.', "Read on (https://x.org/).\n"),
         ('<a href="https://x.org/">https://x.org/</a>', "https://x.org/\n"),
-        ('<a href="mailto:a@x.org?subject=s">write</a>', "write (a@x.org)\n"),
+        ('<a href="mailto:a@x.org?subject=s">write</a>', "write (mailto:a@x.org?subject=s)\n"),
         ('<a href="mailto:a@x.org">a@x.org</a>', "a@x.org\n"),
         ('<a href="#top">up</a>', "up\n"),
         ('<a href="https://x.org/"><img src="l.png" alt="Shop"></a>', "Shop (https://x.org/)\n"),
