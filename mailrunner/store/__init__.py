@@ -24,9 +24,10 @@ from mailrunner.clock import Clock
 from mailrunner.errors import LedgerError, MailrunnerError
 from mailrunner.store.accounts import AccountRecord, Accounts
 from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase, Twin
+from mailrunner.store.claims import Delivery, Terms
 from mailrunner.store.database import Database, open_database
 from mailrunner.store.decisions import Decisions
-from mailrunner.store.deliveries import Deliveries, Delivery, Go, Terms
+from mailrunner.store.deliveries import Deliveries, Go
 from mailrunner.store.place import doubtful_place
 from mailrunner.store.reports import Reports
 from mailrunner.store.runs import Run

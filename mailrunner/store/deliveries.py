@@ -6,29 +6,38 @@ nothing: the claim was lost, and nothing is overwritten.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, exists, func, select, update
+from sqlalchemy import Connection, exists, func, select, update
 
 from mailrunner.breaker import Mark, remember
-from mailrunner.delivery import IN_FLIGHT, Counts, State
+from mailrunner.delivery import Counts, State
 from mailrunner.hold import Hold, Why
 from mailrunner.outcome import Outcome
-from mailrunner.quota import Limit, Series, room, tightest
+from mailrunner.quota import Series
 from mailrunner.settlement import Settlement
 from mailrunner.store.accounts import pause_account
 from mailrunner.store.cancelling import skip_in_cancelled
+from mailrunner.store.claims import (
+    LOOK_FURTHER,
+    Delivery,
+    Terms,
+    logs_of,
+    mark_suppressed,
+    obstacle,
+    room_left,
+    said_no,
+    take,
+    turn,
+    waiting,
+)
 from mailrunner.store.database import Database
 from mailrunner.store.runs import is_alive, open_runs
 from mailrunner.store.schema import (
     CAMPAIGN_SHIFT,
-    accounts,
     campaigns,
     deliveries,
     recipients,
@@ -36,45 +45,7 @@ from mailrunner.store.schema import (
 )
 from mailrunner.store.suppressions import entries_of, suppress
 from mailrunner.store.takeover import end_if_gone
-from mailrunner.store.usage import UsageLog, account_scope, campaign_scope
 from mailrunner.suppression import Reason, governing
-
-_LOOK_FURTHER = 500  # people who said no, passed over in one transaction
-_TURN = (deliveries.c.not_before, deliveries.c.id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What a claim must respect; fixed for a run.
-
-    `limits` are the account's, `pace` the campaign's own; `reserve` and `zone` the account's.
-    `content_digest` is of what this run renders: where another process
-    accepted other content, nothing is claimed.
-    """
-
-    campaign_no: int
-    account_no: int
-    lists: Collection[str]
-    transactional: bool
-    limits: Sequence[Limit]
-    pace: Sequence[Limit]
-    reserve: int
-    zone: ZoneInfo
-    content_digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One claimed delivery with its row's data."""
-
-    id: int
-    token: int
-    row: int
-    key: str
-    address: str
-    values: tuple[str, ...]
-    attempts: int
-    waited: timedelta
 
 
 class Go(StrEnum):
@@ -96,7 +67,7 @@ class Deliveries:
         """Reserve up to `most` deliveries and their quota slots, or say why there are none."""
         found = self._claim(terms, token, most, look=most)
         while not isinstance(found, Hold) and not found:  # those whose turn it was had all said no
-            found = self._claim(terms, token, most, look=_LOOK_FURTHER)
+            found = self._claim(terms, token, most, look=LOOK_FURTHER)
         return found
 
     def _claim(self, terms: Terms, token: int, most: int, *, look: int) -> list[Delivery] | Hold:
@@ -104,21 +75,21 @@ class Deliveries:
         with self._database.write() as connection:
             self._database.hold_account(connection, terms.account_no)
             now = self._database.now(connection)
-            if hold := _obstacle(connection, terms, now):
+            if hold := obstacle(connection, terms, now):
                 return hold
-            left, next_slot_at = _room(connection, terms, now)
+            left, next_slot_at = room_left(connection, terms, now)
             if left is not None and left <= 0:
-                return _waiting(connection, terms, now) or Hold(Why.QUOTA, next_slot_at)
+                return waiting(connection, terms, now) or Hold(Why.QUOTA, next_slot_at)
             number = most if left is None else min(most, left)
-            rows = connection.execute(_turn(terms, now).limit(max(number, look))).all()
-            return _take(connection, terms, token, rows, number, now)
+            rows = connection.execute(turn(terms, now).limit(max(number, look))).all()
+            return take(connection, terms, token, rows, number, now)
 
     def begin_sending(self, delivery: Delivery, terms: Terms) -> Go:
         """Make `sending` durable; from here on the server may accept the message."""
         with self._database.write() as connection:
             self._database.hold_account(connection, terms.account_no)
             now = self._database.now(connection)
-            if _obstacle(connection, terms, now):
+            if obstacle(connection, terms, now):
                 return Go.HELD if _put_back(connection, [delivery], now) else Go.LOST
             if _suppress_claimed(connection, terms, [(delivery.id, delivery.key)], delivery.token, now):
                 return Go.SUPPRESSED
@@ -129,7 +100,7 @@ class Deliveries:
             )
             if changed.rowcount == 0:
                 return Go.LOST
-            for log in _logs(connection, terms):
+            for log in logs_of(connection, terms):
                 log.add(Series.STARTS, now)
             return Go.GO
 
@@ -156,7 +127,7 @@ class Deliveries:
                 .values(_settled(settlement, now))
             )
             if was == State.SENDING and settlement.answered:
-                for log in _logs(connection, terms):
+                for log in logs_of(connection, terms):
                     log.add(Series.ANSWERS, now)
             _beyond_the_row(connection, delivery, terms, settlement, now)
             return _note_answer(connection, terms.campaign_no, settlement.mark)
@@ -189,7 +160,7 @@ class Deliveries:
         """How many of those queued are on the suppression table now, for the plan."""
         number = 0
         with self._database.read() as connection:
-            rows = connection.execution_options(yield_per=_LOOK_FURTHER).execute(
+            rows = connection.execution_options(yield_per=LOOK_FURTHER).execute(
                 select(deliveries.c.key)
                 .where(
                     deliveries.c.campaign_no == campaign_no,
@@ -251,108 +222,6 @@ def counts(connection: Connection, campaign_no: int) -> Counts:
     return Counts.of({row[0]: row[1] for row in rows})
 
 
-def _obstacle(connection: Connection, terms: Terms, now: datetime) -> Hold | None:
-    """What a person or an answer has put in the way since the run began."""
-    row = connection.execute(
-        select(
-            campaigns.c.phase,
-            campaigns.c.reason,
-            campaigns.c.content_digest,
-            accounts.c.paused_until,
-            accounts.c.pause_reason,
-            accounts.c.stop_reason,
-        )
-        .join(accounts, accounts.c.no == terms.account_no)
-        .where(campaigns.c.no == terms.campaign_no)
-    ).one()
-    if row.phase in _PHASE_HOLDS:
-        return Hold(_PHASE_HOLDS[row.phase], None, row.reason)
-    if row.content_digest != terms.content_digest:
-        return Hold(Why.DRIFT, None, "another process accepted changes to this campaign")
-    if row.stop_reason:
-        return Hold(Why.CREDENTIALS, None, row.stop_reason)
-    if row.paused_until is not None and row.paused_until > now:
-        return Hold(Why.ACCOUNT_PAUSED, row.paused_until, row.pause_reason)
-    return None
-
-
-_PHASE_HOLDS = {"paused": Why.PAUSED, "cancelled": Why.CANCELLED, "stopped": Why.STOPPED}
-
-
-def _logs(connection: Connection, terms: Terms) -> list[UsageLog]:
-    logs = [UsageLog(connection, account_scope(terms.account_no))]
-    if terms.pace:
-        logs.append(UsageLog(connection, campaign_scope(terms.campaign_no)))
-    return logs
-
-
-def _room(connection: Connection, terms: Terms, now: datetime) -> tuple[int | None, datetime | None]:
-    rooms = []
-    for log, limits, reserve in zip(
-        _logs(connection, terms), (terms.limits, terms.pace), (terms.reserve, 0), strict=False
-    ):
-        log.mend(now)
-        rooms += [room(limit, log, reserve=reserve, zone=terms.zone, now=now) for limit in limits]
-    return tightest(rooms)
-
-
-def _take(  # noqa: PLR0917 - the inside of one transaction
-    connection: Connection, terms: Terms, token: int, rows: Sequence[Any], number: int, now: datetime
-) -> list[Delivery] | Hold:
-    """Claim the first `number` of those whose turn it is, passing over those who said no."""
-    if not rows:
-        return _waiting(connection, terms, now) or Hold(Why.DONE)
-    out = _suppressed(connection, terms, [(row.id, row.key) for row in rows])
-    taken = [row for row in rows if row.id not in out][:number]
-    passed = rows if len(taken) < number else rows[: rows.index(taken[-1])]
-    _mark_suppressed(connection, {row.id: out[row.id] for row in passed if row.id in out}, now, token=None)
-    connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id.in_([row.id for row in taken]), deliveries.c.state == State.QUEUED)
-        .values(state=State.CLAIMED, token=token, account_no=terms.account_no)
-    )
-    return [_delivery(row, token) for row in taken]
-
-
-def _turn(terms: Terms, now: datetime) -> Select[Any]:
-    return (
-        select(
-            deliveries.c.id,
-            deliveries.c.row,
-            deliveries.c.key,
-            deliveries.c.attempts,
-            deliveries.c.waited,
-            recipients.c.address,
-            recipients.c.data,
-        )
-        .join(recipients, recipients.c.id == deliveries.c.id)
-        .where(
-            deliveries.c.campaign_no == terms.campaign_no,
-            deliveries.c.state == State.QUEUED,
-            deliveries.c.not_before <= now,
-        )
-        .order_by(*_TURN)
-    )
-
-
-def _delivery(row: Any, token: int) -> Delivery:
-    waited = timedelta(microseconds=row.waited)
-    values = tuple(json.loads(row.data))
-    return Delivery(row.id, token, row.row, row.key, row.address, values, row.attempts, waited)
-
-
-def _waiting(connection: Connection, terms: Terms, now: datetime) -> Hold | None:
-    """Why nobody's turn has come; None where somebody's has."""
-    mine = deliveries.c.campaign_no == terms.campaign_no
-    first = connection.execute(
-        select(func.min(deliveries.c.not_before)).where(mine, deliveries.c.state == State.QUEUED)
-    ).scalar()
-    if first is not None:
-        return Hold(Why.RETRY, first) if first > now else None
-    flying = select(deliveries.c.id).where(mine, deliveries.c.state.in_(IN_FLIGHT)).limit(1)
-    return Hold(Why.OTHERS) if connection.execute(flying).first() else Hold(Why.DONE)
-
-
 def _claimed(delivery: Delivery):  # type: ignore[no-untyped-def]
     return update(deliveries).where(
         deliveries.c.id == delivery.id,
@@ -372,35 +241,10 @@ def _put_back(connection: Connection, claimed: Iterable[Delivery], now: datetime
     return freed
 
 
-def _suppressed(
-    connection: Connection, terms: Terms, candidates: Sequence[tuple[int, str]]
-) -> dict[int, str]:
-    """Those of the candidates (id, key) who said no, with the reason."""
-    by_key = entries_of(connection, [key for _, key in candidates])
-    found = {}
-    for number, key in candidates:
-        entry = governing(by_key.get(key, ()), lists=terms.lists, transactional=terms.transactional)
-        if entry is not None:
-            found[number] = str(entry)
-    return found
-
-
-def _mark_suppressed(connection: Connection, out: dict[int, str], now: datetime, token: int | None) -> int:
-    changed = 0
-    for number, reason in out.items():
-        where = deliveries.c.token == token if token else deliveries.c.state == State.QUEUED
-        changed += connection.execute(
-            update(deliveries)
-            .where(deliveries.c.id == number, where)
-            .values(state=State.SUPPRESSED, reason=reason, finished_at=now, token=None, account_no=None)
-        ).rowcount
-    return changed
-
-
 def _suppress_claimed(
     connection: Connection, terms: Terms, candidates: Sequence[tuple[int, str]], token: int, now: datetime
 ) -> bool:
-    return bool(_mark_suppressed(connection, _suppressed(connection, terms, candidates), now, token))
+    return bool(mark_suppressed(connection, said_no(connection, terms, candidates), now, token))
 
 
 def _settled(settlement: Settlement, now: datetime) -> dict[str, Any]:
