@@ -9,7 +9,7 @@ import typer
 
 from mailrunner.cli import app
 from mailrunner.cli.exits import Exit
-from mailrunner.cli.running import CampaignArgument, JsonOption, job_of
+from mailrunner.cli.options import CampaignArgument, JsonOption
 from mailrunner.cli.session import Session, command, complain
 from mailrunner.errors import Problem, UserError
 
@@ -33,7 +33,7 @@ def inspect_campaign(session: Session, name: str, *, as_json: bool, dry_run: boo
     from mailrunner.forecast import forecast
     from mailrunner.preflight import Inspector
 
-    job = job_of(session, name)
+    job = session.job(name)
     with session.look_at_ledger() as ledger:
         told = [0]
 
@@ -74,7 +74,7 @@ def send_test(
             raise UserError(
                 Problem(str(error), key="--to", hint="write one address for each --to")
             ) from error
-    job = job_of(session, campaign)
+    job = session.job(campaign)
     code = Exit.DONE
     with session.open_ledger() as ledger:
         trial = Trial(job, ledger, clock=session.clock, row=row)

@@ -9,7 +9,7 @@ import typer
 
 from mailrunner.cli import app
 from mailrunner.cli.exits import Exit
-from mailrunner.cli.running import CampaignArgument
+from mailrunner.cli.options import CampaignArgument
 from mailrunner.cli.session import Session, command, complain
 from mailrunner.cli.steering import Addresses, begun, keys_of
 from mailrunner.errors import Problem, UserError

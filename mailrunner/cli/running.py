@@ -14,6 +14,7 @@ import typer
 
 from mailrunner.cli import app
 from mailrunner.cli.exits import Exit, first_of
+from mailrunner.cli.options import CampaignArgument, JsonOption, WaitOption
 from mailrunner.cli.session import Session, command, complain
 
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from mailrunner.log import EventLog
     from mailrunner.runner import Runner
     from mailrunner.store import Ledger
-
-CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="A campaign's file or id.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-WaitOption = Annotated[bool, typer.Option("--wait", help="Stay and wait until everything is sent.")]
 
 
 @command(app, "run")
@@ -66,7 +63,7 @@ def run(
         wait=wait,
         by_hand=session.is_interactive,
     )
-    job = job_of(session, campaign)
+    job = session.job(campaign)
     with session.open_ledger(new=new_ledger) as ledger, session.event_log() as log:
         result = _dispatch(session, job, ledger, log, wishes, asks=not yes and not as_json)
     if as_json:
@@ -87,7 +84,7 @@ def resume(session: Session, wait: WaitOption = False, as_json: JsonOption = Fal
         rounds = Round(
             session,
             ledger,
-            lambda name, wishes: _dispatch(session, job_of(session, name), ledger, log, wishes),
+            lambda name, wishes: _dispatch(session, session.job(name), ledger, log, wishes),
         )
         rounds.go(wait=wait)
         if as_json:
@@ -101,15 +98,6 @@ def resume(session: Session, wait: WaitOption = False, as_json: JsonOption = Fal
             if not rounds.results and not rounds.broken:
                 session.say("There is nothing to go on with.")
     return first_of(rounds.codes)
-
-
-def job_of(session: Session, name: str) -> Job:
-    """The campaign's files, with all that is wrong in them told at once, before the ledger is touched."""
-    from mailrunner.campaign import load
-    from mailrunner.job import Job
-
-    session.project, campaign, account = load(session.folder, name, os.environ)
-    return Job.prepare(session.project, campaign, account)
 
 
 def _dispatch(

@@ -26,6 +26,7 @@ from mailrunner.errors import LedgerError, Problem, UserError
 
 if TYPE_CHECKING:
     from mailrunner.config import Project
+    from mailrunner.job import Job
     from mailrunner.log import EventLog
     from mailrunner.store import Ledger
 
@@ -65,6 +66,14 @@ class Session:
         from mailrunner.config import load_project
 
         return load_project(self.folder, os.environ)
+
+    def job(self, name: str) -> Job:
+        """A campaign's files, all that is wrong in them told at once, before the ledger is touched."""
+        from mailrunner.campaign import load
+        from mailrunner.job import Job
+
+        self.project, campaign, account = load(self.folder, name, os.environ)
+        return Job.prepare(self.project, campaign, account)
 
     @cached_property
     def words(self) -> Console:

@@ -10,7 +10,7 @@ import typer
 
 from mailrunner.cli import app
 from mailrunner.cli.answers import account_object, campaign_object, local, problem_objects
-from mailrunner.cli.running import JsonOption
+from mailrunner.cli.options import JsonOption
 from mailrunner.cli.session import Session, command
 from mailrunner.delivery import Counts
 from mailrunner.errors import MailrunnerError, Problem, UserError

@@ -9,7 +9,7 @@ import typer
 
 from mailrunner.cli import app
 from mailrunner.cli.exits import Exit
-from mailrunner.cli.running import CampaignArgument
+from mailrunner.cli.options import CampaignArgument
 from mailrunner.cli.session import Session, command
 from mailrunner.errors import Problem, UserError
 
