@@ -152,14 +152,14 @@ class Dispatch:
             return Hold(Why.CANCELLED, None, record.reason)
         if record.phase is Phase.STOPPED and record.stop_digest == record.content_digest and not again:
             return Hold(Why.STOPPED, None, record.reason)
-        if record.phase is Phase.FINISHED and not self._doubtful(record):
+        if record.phase is Phase.FINISHED and not self._has_more(record):
             return Hold(Why.DONE)
         return None
 
-    def _doubtful(self, record: CampaignRecord) -> bool:
-        """Whether a finished campaign has doubts that its file says to send again."""
-        resend = self._job.campaign.send.on_in_doubt == "resend"
-        return resend and self._ledger.deliveries.counts(record.no).in_doubt > 0
+    def _has_more(self, record: CampaignRecord) -> bool:
+        """Whether somebody of a finished campaign is queued, or in doubt and to be sent again."""
+        counts = self._ledger.deliveries.counts(record.no)
+        return counts.open > 0 or (self._job.campaign.send.on_in_doubt == "resend" and counts.in_doubt > 0)
 
     def _unconfirmed(self, record: CampaignRecord) -> Hold | None:
         if record.phase is not Phase.READY:

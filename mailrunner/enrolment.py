@@ -58,6 +58,8 @@ class Enrolment:
             if record is None or record.phase is Phase.LOADING or self._is_outdated(record):
                 return self._load()
             return Enrolled(record)
+        if record.phase is Phase.CANCELLED:
+            return Enrolled(record)
         self._run.works_on(record.no)
         record = self._compare_content(record)
         return Enrolled(self._compare_list(record), tuple(self._notices))
@@ -69,7 +71,11 @@ class Enrolment:
 
     def _load(self) -> Enrolled | Hold:
         account = self._ledger.accounts.ensure(self._job.account.identity)
-        facts = {**self._facts(), "account_no": account.no, "list_mark": as_json(self._mark())}
+        facts = {
+            **self._facts(),
+            "account_no": account.no,
+            "list_mark": as_json({**self._mark(), "run": self._run.no}),
+        }
         facts["columns"] = as_json(self._job.people.columns)
         record = self._ledger.snapshots.begin(facts, run_no=self._run.no)
         if record is None:
@@ -116,9 +122,6 @@ class Enrolment:
             if self._consent.accept_changes or self._consent.refresh:
                 raise UserError(_finished(self._job, what))
             self._notices.append(f"changed since it was sent: {what}; nothing of it is left to be sent")
-            return record
-        if record.phase is Phase.CANCELLED:
-            self._notices.append(f"changed since it was begun: {what}")
             return record
         if not self._consent.accept_changes:
             raise UserError(
@@ -176,13 +179,9 @@ class Enrolment:
             self._ledger.snapshots.refresh(record.no, run_no=self._run.no)
             if drift.new or drift.edited:
                 self._notices.append(f"taken over: {drift.new} new and {drift.edited} edited rows")
-            if (drift.new or drift.back) and record.phase is Phase.FINISHED:
-                self._ledger.campaigns.begin(record.no, seen=Phase.FINISHED)
         else:
             mark |= {"new": drift.new, "edited": drift.edited}
             self._say_waiting(drift.new, drift.edited)
-            if drift.back and record.phase is Phase.FINISHED:
-                self._ledger.campaigns.begin(record.no, seen=Phase.FINISHED)
         self._ledger.campaigns.accept(record.no, list_mark=as_json(mark))
 
     def _read_incoming(self, record: CampaignRecord, columns: tuple[str, ...]) -> None:

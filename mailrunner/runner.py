@@ -33,6 +33,7 @@ from mailrunner.store import Delivery, Ledger, Run, Terms
 BATCH = 10  # deliveries claimed at once by one worker
 SHORT_WAIT = timedelta(minutes=1)  # what a run sleeps through; longer waits end it unless it is patient
 _COLLEAGUE = 0.3  # seconds between looks whether another worker let go of something
+_MOMENT = timedelta(milliseconds=50)
 _LOOK_AGAIN = timedelta(minutes=5)  # a patient run looks whether a person has changed something
 
 
@@ -223,7 +224,8 @@ class Runner:
         if self.tally.waiting != hold:
             self.tally.waiting = hold
             self._log.waiting(self._orders.campaign_id, hold.why, hold.until)
-        self._clock.wait(self._stop, min(hold.until, now + _LOOK_AGAIN))
+        # At least a moment, as the ledger's clock may be another machine's.
+        self._clock.wait(self._stop, max(min(hold.until, now + _LOOK_AGAIN), now + _MOMENT))
         return True
 
     def _await_colleagues(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from mailrunner.delivery import Counts
 from mailrunner.dispatch import Ears
 from mailrunner.errors import UserError
 from mailrunner.hold import Why
-from mailrunner.store import Run
+from mailrunner.store import Ledger, Run
 from tests.mailing import Mailing, people
 from tests.smtp_server import Rule, SmtpServer, reply
 
@@ -127,3 +128,77 @@ def test_a_bug_in_the_show_ends_the_run_only_after_its_workers(mailing: Mailing)
     mailing.clock.turn(timedelta(minutes=5))
     assert len(mailing.server.accepted) == sent
     assert mailing.run().counts == Counts(sent=40)
+
+
+def test_a_declined_plan_for_a_list_from_sql_can_be_begun_later(mailing: Mailing) -> None:
+    with sqlite3.connect(mailing.folder / "crm.db") as crm:
+        crm.execute("CREATE TABLE people (email TEXT, name TEXT)")
+        crm.executemany("INSERT INTO people VALUES (?, ?)", [(f"{n}@example.org", f"N{n}") for n in range(3)])
+    crm.close()
+    mailing.write(csv=people(1))
+    campaign = mailing.folder / "campaigns" / "spring.toml"
+    query = f'sql = "SELECT * FROM people"\ndatabase = "sqlite:///{mailing.folder}/crm.db"'
+    campaign.write_text(campaign.read_text().replace('csv = "data/people.csv"', query))
+    assert mailing.run(ears=Ears(confirm=lambda _: False)).sent_now == 0
+    assert mailing.run().counts == Counts(sent=3)
+
+
+def test_a_yes_begins_only_what_was_shown(mailing: Mailing) -> None:
+    mailing.write(csv=people(3))
+
+    def another_terminal(_: object) -> bool:
+        mailing.list(people(50))
+        mailing.run(ears=Ears(confirm=lambda _: False))
+        return True
+
+    assert mailing.run(ears=Ears(confirm=another_terminal)).sent_now == 0
+    assert not mailing.server.accepted
+    assert mailing.run().counts == Counts(sent=50)
+
+
+def test_refreshing_a_cancelled_campaign_queues_nobody(mailing: Mailing) -> None:
+    mailing.write(csv=people(4))
+    mailing.run(limit=1)
+    cancel(mailing)
+    mailing.list(people(9))
+    assert mailing.run(refresh=True).counts == Counts(sent=1, skipped=3)
+
+
+def test_new_people_in_a_finished_campaign_are_sent_to_after_a_refresh_that_was_killed(
+    mailing: Mailing,
+) -> None:
+    mailing.write(csv=people(2))
+    mailing.run()
+    mailing.list(people(4))
+    with pytest.raises(MemoryError):
+        mailing.run(refresh=True, ears=Ears(started=_die))
+    assert mailing.run().counts == Counts(sent=4)
+
+
+def _die(*_: object) -> None:
+    raise MemoryError
+
+
+def test_a_campaign_whose_list_is_being_read_cannot_be_cancelled_halfway(mailing: Mailing) -> None:
+    mailing.write(csv=people(25_000))
+    skipped: list[int] = []
+
+    def other(_: int) -> None:
+        with mailing.ledger() as ledger:
+            found = ledger.campaigns.find("spring")
+            assert found is not None
+            skipped.append(ledger.campaigns.cancel(found.no))
+
+    result = mailing.run(limit=1, ears=Ears(loading=other))
+    assert set(skipped) == {0}
+    assert result.counts.total == 25_000 and result.counts.sent == 1
+
+
+def test_two_new_ledgers_in_a_row_keep_the_first(mailing: Mailing) -> None:
+    mailing.write(csv=people(1))
+    mailing.run()
+    url = f"sqlite:///{mailing.folder}/data/mailrunner.db"
+    for _ in range(2):
+        mailing.clock.turn(timedelta(milliseconds=1))
+        Ledger.open(folder=mailing.folder, url=url, clock=mailing.clock, new=True).close()
+    assert len(list((mailing.folder / "data").glob("mailrunner.db.old-*"))) >= 2

@@ -52,8 +52,11 @@ def cancel(
     """Send nothing more of a campaign; who has it keeps it, the others are skipped."""
     with session.open_ledger() as ledger:
         record = begun(session, ledger, campaign)
-        if record.phase in ("finished", "cancelled"):
-            raise UserError(Problem(f"{record.id} is {record.phase} already; nobody is left to be mailed"))
+        if record.phase == "finished":
+            raise UserError(Problem(f"{record.id} is finished; nobody is left to be mailed"))
+        if record.phase == "loading":
+            hint = "stop the run that reads it; a campaign whose list was not read to its end sends nothing"
+            raise UserError(Problem(f"the list of {record.id} is still being read", hint=hint))
         left = ledger.deliveries.counts(record.no).open
         question = f"Cancel {record.id}? {left:,} people will not get it."
         if session.is_interactive and not yes and not typer.confirm(question, err=True):

@@ -8,6 +8,7 @@ A `Ledger` is safe to use from several threads; several processes may have the s
 
 from __future__ import annotations
 
+import errno
 import hmac
 import secrets as entropy
 import uuid
@@ -215,12 +216,15 @@ def _set_aside(path: Path | None, now: datetime) -> None:
     """Keep the file of a ledger that is to be replaced."""
     if path is None:
         return
-    stamp = now.strftime("%Y%m%d-%H%M%S")
+    stamp = now.strftime("%Y%m%d-%H%M%S.%f")
     for suffix in ("", "-wal", "-shm"):
         old = path.with_name(path.name + suffix)
+        kept = path.with_name(f"{path.name}.old-{stamp}{suffix}")
         if old.exists():
             try:
-                old.rename(path.with_name(f"{path.name}.old-{stamp}{suffix}"))
+                if kept.exists():  # a rename would replace it without a word
+                    raise FileExistsError(errno.EEXIST, "another was set aside at this very moment")
+                old.rename(kept)
             except OSError as error:
                 raise LedgerError(
                     f"{old} cannot be set aside: {error.strerror}", "check the folder's rights"

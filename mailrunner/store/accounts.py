@@ -49,12 +49,14 @@ class Accounts:
     def stop(self, no: int, *, reason: str, digest: str) -> None:
         """Do not use these credentials again until they change or a person says so."""
         with self._database.write() as connection:
+            self._database.hold_account(connection, no)
             refused = {**_refused(connection, no), digest: reason}
             _set(connection, no, stop_reason=reason, refused=json.dumps(refused))
 
     def try_again(self, no: int, *, digest: str) -> None:
         """Lift the stop for these credentials; others that were refused stay known."""
         with self._database.write() as connection:
+            self._database.hold_account(connection, no)
             refused = {known: why for known, why in _refused(connection, no).items() if known != digest}
             _set(connection, no, stop_reason="", refused=json.dumps(refused))
 

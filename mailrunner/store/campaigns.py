@@ -9,12 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, select, update
 
-from mailrunner.delivery import Counts
-from mailrunner.store.cancelling import skip_in_cancelled
+from mailrunner.delivery import OPEN, Counts, State
 from mailrunner.store.database import Database
 from mailrunner.store.deliveries import counts
+from mailrunner.store.queueing import locked_phase, skip_queued
 from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, recipients
 
 
@@ -93,14 +93,14 @@ class Campaigns:
             return _move(connection, no, {seen}, Phase.BEGUN, finished_at=None)
 
     def begin_first(self, campaign: CampaignRecord, *, again: bool) -> bool | Twin:
-        """Begin a campaign that is ready; not if one with the same message has begun meanwhile.
+        """Begin a campaign that is ready and still as it was seen; not if a twin has begun meanwhile.
 
         Looking for the twin and beginning are one transaction, so that of two twins only one begins.
         """
         with self._database.write() as connection:
             self._database.hold_everything(connection)
             twin = None if again else _twin(connection, campaign)
-            return twin or _move(connection, campaign.no, {Phase.READY}, Phase.BEGUN)
+            return twin or _move(connection, campaign.no, {Phase.READY}, Phase.BEGUN, like=campaign)
 
     def restart_count(self, no: int) -> None:
         """Forget the recent answers: a person has looked and started it by hand."""
@@ -122,21 +122,25 @@ class Campaigns:
             return _move(connection, no, {Phase.BEGUN}, Phase.PAUSED, reason="paused by a person")
 
     def stop(self, no: int, *, reason: str, digest: str) -> bool:
-        """Stop a begun campaign until its content changes or a person says so."""
+        """Stop a begun campaign, if it still has the content of `digest`, until that changes."""
         with self._database.write() as connection:
+            mine = (campaigns.c.no == no, campaigns.c.content_digest == digest)
+            if connection.execute(select(campaigns.c.no).where(*mine).with_for_update()).first() is None:
+                return False
             return _move(connection, no, {Phase.BEGUN}, Phase.STOPPED, reason=reason, stop_digest=digest)
 
     def cancel(self, no: int) -> int:
         """Send nothing more of it; say how many will not get it."""
         with self._database.write() as connection:
             now = self._database.now(connection)
-            seen = set(Phase) - {Phase.FINISHED, Phase.CANCELLED}
+            seen = set(Phase) - {Phase.LOADING, Phase.FINISHED, Phase.CANCELLED}
             _move(connection, no, seen, Phase.CANCELLED, reason="cancelled by a person", finished_at=now)
-            return skip_in_cancelled(connection, no, now)
+            return skip_queued(connection, no, now) if locked_phase(connection, no) == "cancelled" else 0
 
     def finish(self, no: int) -> Counts | None:
         """Close it if nothing is queued or in flight; the final numbers, or None if something is."""
         with self._database.write() as connection:
+            locked_phase(connection, no)
             found = counts(connection, no)
             if found.open:
                 return None
@@ -151,9 +155,13 @@ class Campaigns:
     def forget_rows(self, no: int) -> int:
         """Forget what the rows said; keys and outcomes stay.  Says how many rows were forgotten."""
         first, last = no << CAMPAIGN_SHIFT, (no + 1) << CAMPAIGN_SHIFT
+        # Who is in doubt may still come back to the queue by a late answer.
+        needed = exists().where(
+            deliveries.c.id == recipients.c.id, deliveries.c.state.in_((*OPEN, State.IN_DOUBT))
+        )
         with self._database.write() as connection:
             return connection.execute(
-                delete(recipients).where(recipients.c.id >= first, recipients.c.id < last)
+                delete(recipients).where(recipients.c.id >= first, recipients.c.id < last, ~needed)
             ).rowcount
 
     def _set(self, no: int, **values: Any) -> None:
@@ -161,13 +169,29 @@ class Campaigns:
             connection.execute(update(campaigns).where(campaigns.c.no == no).values(**values))
 
 
-def _move(connection: Connection, no: int, seen: Collection[Phase], to: Phase, **values: Any) -> bool:
-    """Change the phase if it still is one of those that were seen; a phase set meanwhile stays."""
+def _move(
+    connection: Connection,
+    no: int,
+    seen: Collection[Phase],
+    to: Phase,
+    *,
+    like: CampaignRecord | None = None,
+    **values: Any,
+) -> bool:
+    """Change the phase if it still is one of those that were seen; a phase set meanwhile stays.
+
+    With `like`, only if content and list are still those of this record.
+    """
     cleared = {"reason": "", "stop_digest": "", "resume_at": None}
+    same = (
+        (campaigns.c.content_digest == like.content_digest, campaigns.c.list_mark == as_json(like.list_mark))
+        if like
+        else ()
+    )
     return bool(
         connection.execute(
             update(campaigns)
-            .where(campaigns.c.no == no, campaigns.c.phase.in_(list(seen)))
+            .where(campaigns.c.no == no, campaigns.c.phase.in_(list(seen)), *same)
             .values(phase=to, **{**cleared, **values})
         ).rowcount
     )
@@ -208,5 +232,5 @@ def _common(connection: Connection, one: int, other: int) -> int:
         select(func.count())
         .select_from(deliveries)
         .join(theirs, (theirs.c.key == deliveries.c.key) & (theirs.c.campaign_no == other))
-        .where(deliveries.c.campaign_no == one)
+        .where(deliveries.c.campaign_no == one, theirs.c.reason != "cancelled")
     ).scalar_one()

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Connection, func, select, type_coerce, update
 
 from mailrunner.delivery import State
 from mailrunner.store.database import Database
+from mailrunner.store.queueing import locked_phase
 from mailrunner.store.runs import TOKEN_SHIFT, is_alive
 from mailrunner.store.schema import campaigns, deliveries, recipients, runs, to_micros
 from mailrunner.store.suppressions import entries_of
@@ -165,7 +166,7 @@ class Decisions:
         with self._database.write() as connection:
             now = self._database.now(connection)
             mine = campaigns.c.no == campaign_no
-            phase = connection.execute(select(campaigns.c.phase).where(mine)).scalar_one()
+            phase = locked_phase(connection, campaign_no)
             if phase == "cancelled":
                 return _settle(connection, doubts, state=State.SKIPPED, reason="cancelled", finished_at=now)
             kept = set(

@@ -20,7 +20,6 @@ from mailrunner.outcome import Outcome
 from mailrunner.quota import Series
 from mailrunner.settlement import Settlement
 from mailrunner.store.accounts import pause_account
-from mailrunner.store.cancelling import skip_in_cancelled
 from mailrunner.store.claims import (
     LOOK_FURTHER,
     Delivery,
@@ -35,7 +34,8 @@ from mailrunner.store.claims import (
     waiting,
 )
 from mailrunner.store.database import Database
-from mailrunner.store.runs import is_alive, open_runs
+from mailrunner.store.queueing import after_queueing
+from mailrunner.store.runs import check_open, is_alive, open_runs
 from mailrunner.store.schema import (
     CAMPAIGN_SHIFT,
     campaigns,
@@ -75,6 +75,7 @@ class Deliveries:
         with self._database.write() as connection:
             self._database.hold_account(connection, terms.account_no)
             now = self._database.now(connection)
+            check_open(connection, token)
             if hold := obstacle(connection, terms, now):
                 return hold
             left, next_slot_at = room_left(connection, terms, now)
@@ -186,7 +187,7 @@ class Deliveries:
     def resend_doubtful(self, campaign_no: int) -> int:
         """Queue again what is in doubt, as `on_in_doubt = "resend"` says; with the same Message-IDs."""
         with self._database.write() as connection:
-            return connection.execute(
+            queued = connection.execute(
                 update(deliveries)
                 .where(
                     deliveries.c.campaign_no == campaign_no,
@@ -195,6 +196,8 @@ class Deliveries:
                 )
                 .values(state=State.QUEUED, token=None, reason="")
             ).rowcount
+            after_queueing(connection, campaign_no, self._database.now(connection))
+            return queued
 
     def counts(self, campaign_no: int) -> Counts:
         """How many deliveries of a campaign stand where."""
@@ -237,7 +240,7 @@ def _put_back(connection: Connection, claimed: Iterable[Delivery], now: datetime
         freed += connection.execute(back).rowcount
         touched.add(delivery.id >> CAMPAIGN_SHIFT)
     for campaign_no in touched:
-        skip_in_cancelled(connection, campaign_no, now)
+        after_queueing(connection, campaign_no, now)
     return freed
 
 
@@ -299,14 +302,7 @@ def _beyond_the_row(
             reason=settlement.outcome.reason,
         )
     if settlement.state is State.QUEUED:
-        _reopen(connection, terms.campaign_no, now)
-
-
-def _reopen(connection: Connection, campaign_no: int, now: datetime) -> None:
-    """Someone is queued again: a campaign that was finished goes on, in a cancelled one they are skipped."""
-    finished = (campaigns.c.no == campaign_no, campaigns.c.phase == "finished")
-    connection.execute(update(campaigns).where(*finished).values(phase="begun", finished_at=None))
-    skip_in_cancelled(connection, campaign_no, now)
+        after_queueing(connection, terms.campaign_no, now)
 
 
 def _source(delivery: Delivery) -> str:

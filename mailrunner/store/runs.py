@@ -34,6 +34,10 @@ LEASE = timedelta(minutes=20)  # twice the ten minutes that RFC 5321 §4.5.3.2.6
 TOKEN_SHIFT = 32
 _BEAT = timedelta(minutes=1)
 _LOCK_CLASS = 0x6D73
+_TAKEN_FOR_DEAD = (
+    "this run lost its lock and was taken for dead by another process",
+    "nothing is lost; run the command again",
+)
 
 
 class RunLock(Protocol):
@@ -175,10 +179,7 @@ class Run:
             until = self._database.now(connection) + LEASE
             mine = (runs.c.no == self.no, runs.c.ended_at.is_(None))
             if not connection.execute(update(runs).where(*mine).values(leased_until=until)).rowcount:
-                raise LedgerError(
-                    "this run lost its lock and was taken for dead by another process",
-                    "nothing is lost; run the command again",
-                )
+                raise LedgerError(*_TAKEN_FOR_DEAD)
 
     def end(self) -> None:
         """Record the end, free what is still held, and let the lock go."""
@@ -202,6 +203,13 @@ def open_runs(connection: Connection) -> list[OpenRun]:
         select(runs.c.no, runs.c.campaign_no, runs.c.leased_until).where(runs.c.ended_at.is_(None))
     )
     return [OpenRun(*row) for row in rows]
+
+
+def check_open(connection: Connection, token: int) -> None:
+    """Raise LedgerError if the run of this token was taken for dead: what it claimed nobody would free."""
+    run = connection.execute(select(runs.c.ended_at).where(runs.c.no == token >> TOKEN_SHIFT)).first()
+    if run is not None and run.ended_at is not None:
+        raise LedgerError(*_TAKEN_FOR_DEAD)
 
 
 def close_run(connection: Connection, run_no: int, now: datetime) -> None:

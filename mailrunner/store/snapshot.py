@@ -20,6 +20,7 @@ from mailrunner.delivery import State
 from mailrunner.errors import LedgerError
 from mailrunner.store.campaigns import CampaignRecord, Phase, record
 from mailrunner.store.database import Database, insert_many
+from mailrunner.store.queueing import after_queueing
 from mailrunner.store.schema import (
     CAMPAIGN_SHIFT,
     campaigns,
@@ -211,6 +212,7 @@ class Snapshots:
                 .where(_left(mine), here)
                 .values(state=State.QUEUED, reason="", finished_at=None)
             )
+            after_queueing(connection, campaign_no, now)
 
     def refresh(self, campaign_no: int, *, run_no: int) -> None:
         """Take over edited and new rows from the list that was read in, in short transactions.
@@ -247,6 +249,8 @@ class Snapshots:
             ]
             last = connection.execute(highest).scalar() or (campaign_no << CAMPAIGN_SHIFT)
             _write_lines(self._database, connection, lines, campaign_no=campaign_no, base=last + 1)
+            if lines:
+                after_queueing(connection, campaign_no, self._database.now(connection))
             return len(lines)
 
     def _know_list(self, connection: Connection, campaign: Any, now: datetime) -> None:
@@ -338,14 +342,19 @@ def _first_rows(connection: Connection, campaign_no: int, keys: Sequence[str]) -
 
 def _is_same(found: Any, values: Mapping[str, Any]) -> bool:
     """Whether the snapshot that stands was made of the same content and list."""
-    same = ("content_digest", "list_mark", "columns")
-    return found.phase == Phase.READY and all(getattr(found, name) == values.get(name) for name in same)
+    if found.phase != Phase.READY or found.content_digest != values.get("content_digest"):
+        return False
+    marks = [json.loads(mark) for mark in (found.list_mark, values.get("list_mark", "{}"))]
+    known, asked = ((mark.get("spec"), mark.get("fingerprint")) for mark in marks)
+    return known == asked and known[1] is not None  # a query tells nothing: it is always read again
 
 
 def _check_loader(connection: Connection, campaign_no: int, run_no: int) -> None:
     """Raise LedgerError unless `run_no` is the run that writes this snapshot."""
     found = connection.execute(
-        select(campaigns.c.phase, campaigns.c.loading_run).where(campaigns.c.no == campaign_no)
+        select(campaigns.c.phase, campaigns.c.loading_run)
+        .where(campaigns.c.no == campaign_no)
+        .with_for_update()
     ).first()
     if found is None or (found.phase, found.loading_run) != (Phase.LOADING, run_no):
         raise LedgerError(

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, delete, select, text, update
 
 from mailrunner.delivery import State
 from mailrunner.quota import Series
-from mailrunner.store.cancelling import skip_in_cancelled
 from mailrunner.store.database import Database
+from mailrunner.store.queueing import after_queueing
 from mailrunner.store.runs import OpenRun, Run, close_run, run_lock, tokens_of
 from mailrunner.store.schema import TESTS, deliveries
 from mailrunner.store.usage import UsageLog, account_scope, campaign_scope
@@ -65,7 +65,7 @@ def _free(database: Database, connection: Connection, run_no: int) -> int:
         update(deliveries).where(*mine).values(state=State.QUEUED, token=None, account_no=None)
     )
     for campaign_no in {row.campaign_no for row in held}:
-        skip_in_cancelled(connection, campaign_no, now)
+        after_queueing(connection, campaign_no, now)
     slots: dict[str, int] = defaultdict(int)
     for row in held:
         if row.state == State.SENDING:
