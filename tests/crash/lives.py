@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,7 @@ COMMAND = (sys.executable, "-m", "mailrunner", "run", "spring")
 # In a world of process numbers of its own, as in a container; the shell tells how the run ended.
 _CONTAINER = ("unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh")
 CONTAINED = (*_CONTAINER, *COMMAND)
+_FORK_SERVER_GONE = 255  # multiprocessing's word for it, which no process of ours ends with
 KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # told by the system, told by a shell
 
 _forks = multiprocessing.get_context("forkserver")
@@ -56,7 +58,18 @@ class Fork:
 
     def ended(self, within: float) -> int | None:
         self._process.join(within)
+        if self._process.exitcode == _FORK_SERVER_GONE:
+            return self._orphan_ended(within)
         return self._process.exitcode
+
+    def _orphan_ended(self, within: float) -> int | None:
+        """The life goes on although nobody can tell its exit code any more; what it did still counts."""
+        sys.stderr.write("the fork server is gone; waiting for the life it left behind\n")
+        for _ in range(int(within * 20)):
+            if not Path(f"/proc/{self.pid}").exists():
+                return 1  # done, with doubts: the books are looked at in any case
+            time.sleep(0.05)
+        return None
 
 
 class Command:
