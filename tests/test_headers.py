@@ -128,7 +128,7 @@ def test_an_international_local_part_needs_smtputf8_and_stands_raw(project: Path
         "Pop, Ana",
         'Ana "the boss" Pop',
         "ana@example.org",
-        "Ana <ceo@bank.example>",
+        "Ana <boss@bank.example>",
         "a\\b",
         "=?utf-8?q?trick?=",
         "Ștefan Țuțu",
