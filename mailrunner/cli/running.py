@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -122,12 +124,20 @@ def _dispatch(
     ):
 
         def started(runner: Runner, counts: Counts, suppressed: int, forecast: Forecast) -> None:
-            signals.stop = runner.stop
+            signals.finish_by(runner.stop)
             show.start(job.campaign.id, counts, suppressed, forecast)
 
+        def confirm(plan: Plan) -> bool:
+            with signals.at_once():
+                return not (asks and session.is_interactive) or _confirmed(session, plan)
+
+        def loading(rows: int) -> None:
+            signals.check()
+            _loading(session, job.source.label, rows)
+
         ears = Ears(
-            confirm=lambda plan: not (asks and session.is_interactive) or _confirmed(session, plan),
-            loading=lambda rows: _loading(session, job.source.label, rows),
+            confirm=confirm,
+            loading=loading,
             started=started,
             watch=show.watch,
         )
@@ -147,10 +157,14 @@ def _dispatch(
 
 
 class _Signals:
-    """Ctrl-C and SIGTERM: first finish what is on the wire, then, if asked twice, leave it in doubt."""
+    """Ctrl-C and SIGTERM: first finish what is on the wire, then, if asked twice, leave it in doubt.
+
+    The handler only takes note: an exception raised wherever the program happens to be could strike
+    inside a library's own tidying up.
+    """
 
     def __init__(self) -> None:
-        self.stop: Any = None
+        self._stop: Callable[[], None] | None = None
         self._asked = False
         self._before: dict[int, Any] = {}
 
@@ -164,16 +178,44 @@ class _Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _heard(self, _number: int, _frame: FrameType | None) -> None:
-        if self.stop is None:
-            raise KeyboardInterrupt
+    def check(self) -> None:
+        """Raise KeyboardInterrupt where nothing is on the wire yet and somebody asked to end."""
         if self._asked:
-            complain("left at once; what was on the wire is in doubt", "mailrunner run tells which")
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """While a question stands on the terminal, Ctrl-C is an answer."""
+        self.check()
+        here = self._before and {number: signal.signal(number, _raise) for number in self._before}
+        try:
+            yield
+        finally:
+            for number, handler in here.items():
+                signal.signal(number, handler)
+
+    def finish_by(self, stop: Callable[[], None]) -> None:
+        """From now on messages are on the wire; `stop` finishes them."""
+        self._stop = stop
+        if self._asked:
+            stop()
+
+    def _heard(self, _number: int, _frame: FrameType | None) -> None:
+        if self._asked:
+            on_wire = "what was on the wire is in doubt" if self._stop else "nothing was sent"
+            complain(f"left at once; {on_wire}", "mailrunner status tells how it stands")
             sys.stderr.flush()
             os._exit(Exit.INTERRUPTED)
         self._asked = True
-        complain("finishing what is on the wire; press Ctrl-C again to leave it in doubt")
-        self.stop()
+        if self._stop is None:
+            complain("ending; press Ctrl-C again to leave at once")
+        else:
+            complain("finishing what is on the wire; press Ctrl-C again to leave it in doubt")
+            self._stop()
+
+
+def _raise(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _loading(session: Session, label: str, rows: int) -> None:
