@@ -49,7 +49,7 @@ crash-peers: $(VENV)/.dev  ## the same kill for other programs, in an environmen
 
 lock:  ## write the lock files anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 pyproject.toml --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --group dev --extra postgresql --extra parquet pyproject.toml --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --group dev --all-extras pyproject.toml --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements-dev.lock
 
 clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

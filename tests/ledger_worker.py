@@ -47,7 +47,6 @@ def enrol(ledger: Ledger, campaign_id: str, identity: str, people: int) -> Campa
             "message_digest": campaign_id,
             "list_mark": "{}",
             "columns": '["email"]',
-            "sources": "{}",
             "message_domain": "example.org",
         },
         run_no=0,

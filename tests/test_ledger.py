@@ -42,7 +42,6 @@ def values(campaign_id: str, ledger: Ledger) -> dict[str, Any]:
         "message_digest": "m1",
         "list_mark": "{}",
         "columns": '["email"]',
-        "sources": "{}",
         "message_domain": "gmail.com",
     }
 

@@ -60,7 +60,6 @@ def begin_campaign(ledger: Ledger, campaign: str, keys: list[str], *, list_key: 
         "message_digest": "",
         "list_mark": "{}",
         "columns": '["email"]',
-        "sources": "{}",
         "message_domain": "example.org",
     }
     begun = ledger.snapshots.begin(values, run_no=1)

@@ -55,7 +55,6 @@ class CampaignRecord:
     message_digest: str
     list_mark: Mapping[str, Any]
     columns: tuple[str, ...]
-    sources: Mapping[str, Any]
     message_domain: str
     recent: str
     reason: str
@@ -214,7 +213,7 @@ def _twin(connection: Connection, campaign: CampaignRecord) -> Twin | None:
 def record(row: Row[Any]) -> CampaignRecord:
     """Read a row of the table."""
     values = {name: getattr(row, name) for name in CampaignRecord.__dataclass_fields__}
-    for name in ("content", "list_mark", "sources"):
+    for name in ("content", "list_mark"):
         values[name] = json.loads(values[name])
     return CampaignRecord(
         **values | {"phase": Phase(values["phase"]), "columns": tuple(json.loads(values["columns"]))}

@@ -29,7 +29,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0001"  # the newest migration; opening an older ledger upgrades it
+REVISION = "0002"  # the newest migration; opening an older ledger upgrades it
 
 CAMPAIGN_SHIFT = 40
 TESTS = 0  # the campaign number of test messages
@@ -130,7 +130,6 @@ campaigns = Table(
     Column("loading_run", BigInteger),  # who is writing the snapshot while the phase is "loading"
     Column("list_mark", Text, nullable=False),  # JSON: how the list looked when it was read last
     Column("columns", Text, nullable=False),  # JSON: the list's columns
-    Column("sources", Text, nullable=False),  # JSON: email and name column, defaults, types
     Column("message_domain", Text, nullable=False),
     Column("recent", String(100), nullable=False, server_default=""),
     Column("reason", Text, nullable=False, server_default=""),
@@ -230,6 +229,8 @@ lists = Table(
     Column("key", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("first_used_at", Instant, nullable=False),
+    # How many entries held for the list when that was looked at last: none now means a lost table.
+    Column("suppressed", BigInteger, nullable=False, server_default="0"),
 )
 
 suppressions = Table(
@@ -259,7 +260,8 @@ imports = Table(
     sqlite_autoincrement=True,
 )
 
-# The proof that a person was taken off the table for a reason.
+# What was taken off the table, and the proof that there was a reason to; with the table itself this
+# is the history of every entry.
 consents = Table(
     "consents",
     metadata,
@@ -269,4 +271,31 @@ consents = Table(
     Column("reason", String(12), nullable=False),
     Column("why", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("change", String(12), nullable=False, server_default="removed"),  # or "undone", "forgotten"
+    Column("source", Text, nullable=False, server_default=""),  # the entry's own
+    Column("added_at", Instant),  # likewise
 )
+Index("ix_consents_key", consents.c.key)
+
+# What came back after a message had gone: bounces, complaints, clicks, requests by mail.
+returns = Table(
+    "returns",
+    metadata,
+    Column("no", _Big, primary_key=True),
+    Column("delivery_id", BigInteger),  # none where a report names an address alone
+    Column("key", Text, nullable=False, server_default=""),
+    Column("kind", String(16), nullable=False),
+    Column("list_key", Text, nullable=False, server_default=""),
+    Column("source", String(32), nullable=False),
+    Column("code", Integer),
+    Column("enhanced_code", String(16), nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("fingerprint", String(64), nullable=False, unique=True),  # the same report again has the same
+    Column("happened_at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("settled_at", Instant),  # what a person decided about a request in free words, and when
+    Column("settled", Text, nullable=False, server_default=""),
+    sqlite_autoincrement=True,
+)
+Index("ix_returns_delivery_id", returns.c.delivery_id)
+Index("ix_returns_key", returns.c.key, returns.c.kind)
