@@ -40,3 +40,12 @@ def is_failing(recent: str, share: float | None) -> bool:
 def is_content_refused(recent: str) -> bool:
     """Tell whether 3 of the last 20 answers were verdicts on the content."""
     return recent[-_ENOUGH:].count(Mark.CONTENT) >= _VERDICTS
+
+
+def verdict(recent: str, share: float | None) -> str:
+    """Return why a campaign with these last answers should stop, or "" if it may go on."""
+    if is_content_refused(recent):
+        return "3 of the last 20 messages were refused for their content"
+    if share is not None and is_failing(recent, share):
+        return f"{share:.0%} or more of the last {len(recent)} messages failed"
+    return ""

@@ -104,7 +104,7 @@ class Worker:
             say("halted")
             sys.stdin.readline()
         say(f"sent {delivery.id}")  # the server has it from here on
-        assert self._ledger.deliveries.record(delivery, self._terms, SENT) is not None
+        assert self._ledger.deliveries.record(delivery, self._terms, SENT)
         self._sent += 1
 
 

@@ -90,7 +90,7 @@ def hold(ledger: Ledger, at: Terms, token: int = 1) -> Hold:
 
 def send(ledger: Ledger, at: Terms, delivery: Delivery, settlement: Settlement = SENT) -> None:
     assert ledger.deliveries.begin_sending(delivery, at) is Go.GO
-    assert ledger.deliveries.record(delivery, at, settlement) is not None
+    assert ledger.deliveries.record(delivery, at, settlement)
 
 
 def test_a_delivery_goes_from_queued_to_sent(ledger: Ledger) -> None:
@@ -264,7 +264,7 @@ def test_a_lost_claim_records_nothing(ledger: Ledger) -> None:
     (held,) = claim(ledger, at, token=2)
     assert ledger.deliveries.begin_sending(stale, at) is Go.LOST
     assert ledger.deliveries.begin_sending(held, at) is Go.GO
-    assert ledger.deliveries.record(stale, at, SENT) is None
+    assert not ledger.deliveries.record(stale, at, SENT)
     assert ledger.deliveries.record(held, at, SENT)
 
 
@@ -275,7 +275,7 @@ def test_a_late_250_moves_in_doubt_to_sent_for_the_same_try_only(ledger: Ledger)
     send(ledger, at, held, DOUBT)
     assert ledger.deliveries.counts(campaign.no) == Counts(in_doubt=1)
     other_try = Delivery(held.id, 99, held.row, held.key, held.address, held.values, 1, held.waited)
-    assert ledger.deliveries.record(other_try, at, SENT) is None
+    assert not ledger.deliveries.record(other_try, at, SENT)
     assert ledger.deliveries.record(held, at, SENT)
     assert ledger.deliveries.counts(campaign.no) == Counts(sent=1)
 
@@ -353,9 +353,8 @@ def test_nobody_is_queued_in_a_cancelled_campaign(ledger: Ledger) -> None:
     first, second, _ = claim(ledger, at, token=1)
     assert ledger.deliveries.begin_sending(first, at) is Go.GO
     assert ledger.campaigns.cancel(campaign.no) == 0
-    assert not ledger.campaigns.stop(campaign.no, reason="too late", digest="c1")
-    again = Settlement(outcome=DOUBT.outcome, state=State.QUEUED, attempted=False)
-    assert ledger.deliveries.record(first, at, again) is not None
+    too_late = Settlement(outcome=DOUBT.outcome, state=State.QUEUED, attempted=False, stop_campaign=True)
+    assert ledger.deliveries.record(first, at, too_late)
     ledger.deliveries.release([second])
     assert ledger.deliveries.counts(campaign.no) == Counts(skipped=2, in_flight=1)
 

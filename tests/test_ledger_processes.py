@@ -242,7 +242,7 @@ def test_no_step_of_a_run_reads_a_whole_table_on_sqlite(tmp_path: Path, clock: T
         assert campaign is not None
         at = terms(campaign, ["9/24h", "9/second"], pace=["9/second"])
         assert ledger.deliveries.begin_sending(claimed[0], at) is Go.GO
-        assert ledger.deliveries.record(claimed[0], at, SENT) is not None
+        assert ledger.deliveries.record(claimed[0], at, SENT)
         run._lock.release()
         ledger.deliveries.take_over()
         assert whole_tables(ledger, seen) == []

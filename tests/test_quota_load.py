@@ -37,7 +37,7 @@ def test_days_at_full_load_use_nearly_all_of_the_quota(
             for delivery in found:
                 assert ledger.deliveries.begin_sending(delivery, at) is Go.GO
                 clock.turn(timedelta(seconds=random.uniform(0.2, 3)))
-                assert ledger.deliveries.record(delivery, at, SENT) is not None
+                assert ledger.deliveries.record(delivery, at, SENT)
                 sent += clock.now() < end
         ideal = days * int(limits[0].partition("/")[0])
         assert 0.99 * ideal <= sent <= ideal

@@ -400,7 +400,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         ours = self.is_ours(grip, State.SENDING, State.IN_DOUBT)
         settlement = answer(kind, self.now)
         said = self.ledger.deliveries.record(grip.delivery, self._terms(grip.campaign), settlement)
-        assert (said is not None) == ours
+        assert said == ours
         person.perhaps_accepted -= kind not in ("sent", "doubt")
         if not ours:
             return

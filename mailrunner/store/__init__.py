@@ -28,7 +28,8 @@ from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase, Twin
 from mailrunner.store.claims import Delivery, Terms
 from mailrunner.store.database import Database, open_database
 from mailrunner.store.decisions import Decisions
-from mailrunner.store.deliveries import Deliveries, Go
+from mailrunner.store.deliveries import Deliveries
+from mailrunner.store.exchange import Answer, Batch, Done, Go
 from mailrunner.store.place import doubtful_place
 from mailrunner.store.reports import Reports
 from mailrunner.store.runs import Run
@@ -39,8 +40,11 @@ from mailrunner.store.witness import Mark, Witness
 
 __all__ = [
     "AccountRecord",
+    "Answer",
+    "Batch",
     "CampaignRecord",
     "Delivery",
+    "Done",
     "Drift",
     "Go",
     "Ledger",

@@ -50,8 +50,7 @@ class Accounts:
         """Do not use these credentials again until they change or a person says so."""
         with self._database.write() as connection:
             self._database.hold_account(connection, no)
-            refused = {**_refused(connection, no), digest: reason}
-            _set(connection, no, stop_reason=reason, refused=json.dumps(refused))
+            stop_account(connection, no, reason=reason, digest=digest)
 
     def try_again(self, no: int, *, digest: str) -> None:
         """Lift the stop for these credentials; others that were refused stay known."""
@@ -125,6 +124,12 @@ def pause_account(connection: Connection, no: int, *, until: datetime, reason: s
     connection.execute(
         update(accounts).where(accounts.c.no == no, shorter).values(paused_until=until, pause_reason=reason)
     )
+
+
+def stop_account(connection: Connection, no: int, *, reason: str, digest: str) -> None:
+    """Refuse the credentials of `digest` inside the caller's transaction, which holds the account."""
+    refused = {**_refused(connection, no), digest: reason}
+    _set(connection, no, stop_reason=reason, refused=json.dumps(refused))
 
 
 def _set(connection: Connection, no: int, **values: object) -> None:

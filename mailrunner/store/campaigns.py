@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Row, delete, exists, func, select, update
 
 from mailrunner.delivery import OPEN, Counts, State
 from mailrunner.store.database import Database
-from mailrunner.store.deliveries import counts
 from mailrunner.store.queueing import locked_phase, skip_queued
 from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, recipients
 
@@ -120,14 +119,6 @@ class Campaigns:
         with self._database.write() as connection:
             return _move(connection, no, {Phase.BEGUN}, Phase.PAUSED, reason="paused by a person")
 
-    def stop(self, no: int, *, reason: str, digest: str) -> bool:
-        """Stop a begun campaign, if it still has the content of `digest`, until that changes."""
-        with self._database.write() as connection:
-            mine = (campaigns.c.no == no, campaigns.c.content_digest == digest)
-            if connection.execute(select(campaigns.c.no).where(*mine).with_for_update()).first() is None:
-                return False
-            return _move(connection, no, {Phase.BEGUN}, Phase.STOPPED, reason=reason, stop_digest=digest)
-
     def cancel(self, no: int) -> int:
         """Send nothing more of it; say how many will not get it."""
         with self._database.write() as connection:
@@ -166,6 +157,24 @@ class Campaigns:
     def _set(self, no: int, **values: Any) -> None:
         with self._database.write() as connection:
             connection.execute(update(campaigns).where(campaigns.c.no == no).values(**values))
+
+
+def counts(connection: Connection, campaign_no: int) -> Counts:
+    """The numbers by state, read from the index that also gives the turns."""
+    rows = connection.execute(
+        select(deliveries.c.state, func.count())
+        .where(deliveries.c.campaign_no == campaign_no)
+        .group_by(deliveries.c.state)
+    )
+    return Counts.of({row[0]: row[1] for row in rows})
+
+
+def stop_campaign(connection: Connection, no: int, *, reason: str, digest: str) -> bool:
+    """Stop a begun campaign, if it still has the content of `digest`, until that changes."""
+    mine = (campaigns.c.no == no, campaigns.c.content_digest == digest)
+    if connection.execute(select(campaigns.c.no).where(*mine).with_for_update()).first() is None:
+        return False
+    return _move(connection, no, {Phase.BEGUN}, Phase.STOPPED, reason=reason, stop_digest=digest)
 
 
 def _move(

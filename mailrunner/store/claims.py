@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, func, select, update
 from mailrunner.delivery import IN_FLIGHT, State
 from mailrunner.hold import Hold, Why
 from mailrunner.quota import Limit, room, tightest
-from mailrunner.store.schema import accounts, campaigns, deliveries, recipients
+from mailrunner.store.schema import CAMPAIGN_SHIFT, accounts, campaigns, deliveries, recipients
 from mailrunner.store.suppressions import entries_of
 from mailrunner.store.usage import UsageLog, account_scope, campaign_scope
 from mailrunner.suppression import governing
@@ -29,7 +29,8 @@ class Terms:
 
     `limits` are the account's, `pace` the campaign's own; `reserve` and `zone` the account's.
     `content_digest` is of what this run renders: where another process
-    accepted other content, nothing is claimed.
+    accepted other content, nothing is claimed.  `stop_if_failing` is a share (0 to 1) of the last
+    answers or None, `setup_digest` stands for the credentials where they are refused.
     """
 
     campaign_no: int
@@ -41,6 +42,8 @@ class Terms:
     reserve: int
     zone: ZoneInfo
     content_digest: str
+    stop_if_failing: float | None = None
+    setup_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,10 @@ class Delivery:
     values: tuple[str, ...]
     attempts: int
     waited: timedelta
+
+    @property
+    def campaign_no(self) -> int:
+        return self.id >> CAMPAIGN_SHIFT
 
 
 def obstacle(connection: Connection, terms: Terms, now: datetime) -> Hold | None:
@@ -111,7 +118,7 @@ def take(  # noqa: PLR0917 - the inside of one transaction
     out = said_no(connection, terms, [(row.id, row.key) for row in rows])
     taken = [row for row in rows if row.id not in out][:number]
     passed = rows if len(taken) < number else rows[: rows.index(taken[-1])]
-    mark_suppressed(connection, {row.id: out[row.id] for row in passed if row.id in out}, now, token=None)
+    mark_suppressed(connection, {row.id: out[row.id] for row in passed if row.id in out}, now)
     connection.execute(
         update(deliveries)
         .where(deliveries.c.id.in_([row.id for row in taken]), deliveries.c.state == State.QUEUED)
@@ -170,13 +177,21 @@ def said_no(connection: Connection, terms: Terms, candidates: Sequence[tuple[int
     return found
 
 
-def mark_suppressed(connection: Connection, out: dict[int, str], now: datetime, token: int | None) -> int:
-    changed = 0
+def mark_suppressed(
+    connection: Connection, out: Mapping[int, str], now: datetime, tokens: Mapping[int, int] | None = None
+) -> set[int]:
+    """Record that deliveries (by id, with the reason) are not sent; return the ids that were changed.
+
+    They are claimed by `tokens`, or, without any, queued.
+    """
+    changed = set()
     for number, reason in out.items():
-        where = deliveries.c.token == token if token else deliveries.c.state == State.QUEUED
-        changed += connection.execute(
+        where = deliveries.c.token == tokens[number] if tokens else deliveries.c.state == State.QUEUED
+        done = connection.execute(
             update(deliveries)
             .where(deliveries.c.id == number, where)
             .values(state=State.SUPPRESSED, reason=reason, finished_at=now, token=None, account_no=None)
-        ).rowcount
+        )
+        if done.rowcount:
+            changed.add(number)
     return changed

@@ -1,0 +1,343 @@
+"""One transaction for all connections of a run: what was answered, what begins, what is claimed.
+
+To be sure of one row costs a disk as much as to be sure of a hundred, so a runner brings everything
+that has come up since its last visit:
+
+    answers       what came of messages; first, since an answer may pause, stop or suppress
+    unrenderable  claimed rows that cannot become messages
+    starting      the next messages: suppression, pause and cancel are asked once more, then `sending`
+                  is made durable; nothing of them is on the wire before
+    wanted        how many deliveries to claim, with their quota slots
+
+Every change matches id and token: one that matches nothing was lost to another run, and nothing is
+overwritten.  It is all one commit, so there is no state in which half of it is true.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, update
+
+from mailrunner.breaker import Mark, remember, verdict
+from mailrunner.delivery import State
+from mailrunner.hold import Hold, Why
+from mailrunner.outcome import Outcome
+from mailrunner.quota import Series
+from mailrunner.settlement import Settlement
+from mailrunner.store.accounts import pause_account, stop_account
+from mailrunner.store.campaigns import stop_campaign
+from mailrunner.store.claims import (
+    LOOK_FURTHER,
+    Delivery,
+    Terms,
+    logs_of,
+    mark_suppressed,
+    obstacle,
+    room_left,
+    said_no,
+    take,
+    turn,
+    waiting,
+)
+from mailrunner.store.queueing import after_queueing
+from mailrunner.store.runs import check_open
+from mailrunner.store.schema import campaigns as campaigns_table
+from mailrunner.store.schema import deliveries
+from mailrunner.store.suppressions import suppress
+from mailrunner.suppression import Reason
+
+
+class Go(StrEnum):
+    """The ledger's last word before a message goes on the wire."""
+
+    GO = "go"
+    LOST = "lost"  # the claim is no longer ours
+    SUPPRESSED = "suppressed"
+    HELD = "held"  # paused, cancelled or stopped meanwhile; the delivery is queued again
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one message."""
+
+    delivery: Delivery
+    settlement: Settlement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What a run brings to the ledger at once; `token` is that of the claim, if any are `wanted`."""
+
+    answers: Sequence[Answer] = ()
+    unrenderable: Sequence[tuple[Delivery, str]] = ()
+    starting: Sequence[Delivery] = ()
+    wanted: int = 0
+    token: int = 0
+
+
+@dataclass(slots=True)
+class Done:
+    """What the ledger says to a batch, in its order.
+
+    `recorded` and `failed` are False for a claim that was lost.  `found` is None where nothing was
+    wanted, and may be empty: those who were looked at had said no, ask again.  `stopped` is why the
+    campaign was stopped by these answers, or "".
+    """
+
+    recorded: list[bool] = field(default_factory=list)
+    failed: list[bool] = field(default_factory=list)
+    goes: list[Go] = field(default_factory=list)
+    found: list[Delivery] | Hold | None = None
+    stopped: str = ""
+
+
+def exchange(connection: Connection, terms: Terms, batch: Batch, now: datetime) -> Done:
+    """Do all of `batch` inside the caller's transaction, which holds the account."""
+    done = Done()
+    if batch.answers:
+        done.recorded, done.stopped = _record(connection, terms, batch.answers, now)
+    if batch.unrenderable:
+        done.failed = _fail(connection, batch.unrenderable, now)
+        marks = [Mark.FAILED] * sum(done.failed)
+        done.stopped = done.stopped or _judge(connection, terms, [("", mark) for mark in marks])
+    if batch.starting:
+        done.goes = _begin(connection, terms, batch.starting, now)
+    if batch.wanted:
+        done.found = _claim(connection, terms, batch, now)
+    return done
+
+
+# -- Answers
+
+
+def _record(
+    connection: Connection, terms: Terms, answers: Sequence[Answer], now: datetime
+) -> tuple[list[bool], str]:
+    """Record what came of messages.
+
+    A definite answer is evidence: it also moves `in_doubt` on, if it belongs to the same try.
+    """
+    standing = _standing(connection, [answer.delivery for answer in answers])
+    was = [standing.get((a.delivery.id, a.delivery.token)) for a in answers]
+    recorded = [state in (State.SENDING, State.IN_DOUBT) for state in was]
+    ours = [answer for answer, true in zip(answers, recorded, strict=True) if true]
+    _write_sent(connection, [a for a in ours if a.settlement.state is State.SENT], now)
+    for answer in ours:
+        if answer.settlement.state is not State.SENT:
+            mine = (deliveries.c.id == answer.delivery.id, deliveries.c.token == answer.delivery.token)
+            connection.execute(update(deliveries).where(*mine).values(_settled(answer.settlement, now)))
+    slots = sum(
+        state == State.SENDING and answer.settlement.answered
+        for state, answer in zip(was, answers, strict=True)
+    )
+    if slots:
+        for log in logs_of(connection, terms):
+            log.add(Series.ANSWERS, now, slots)
+    _beyond_the_rows(connection, terms, ours, now)
+    verdicts = [
+        (a.settlement.outcome.reason if a.settlement.stop_campaign else "", a.settlement.mark) for a in ours
+    ]
+    return recorded, _judge(connection, terms, verdicts)
+
+
+def _standing(connection: Connection, asked: Sequence[Delivery]) -> dict[tuple[int, int], str]:
+    """Where claims stand, by id and token."""
+    rows = connection.execute(
+        select(deliveries.c.id, deliveries.c.token, deliveries.c.state).where(
+            deliveries.c.id.in_([delivery.id for delivery in asked])
+        )
+    )
+    return {(row.id, row.token): row.state for row in rows}
+
+
+_SENT = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("its_id"), deliveries.c.token == bindparam("its_token"))
+    .values(
+        state=State.SENT,
+        reason=bindparam("its_reason"),
+        code=bindparam("its_code"),
+        enhanced_code=bindparam("its_enhanced_code"),
+        reply=bindparam("its_reply"),
+        provider_id=bindparam("its_provider_id"),
+        finished_at=bindparam("its_end"),
+        token=None,
+        account_no=None,
+    )
+)
+
+
+def _write_sent(connection: Connection, answers: Sequence[Answer], now: datetime) -> None:
+    """By far the most frequent answer, many in one statement."""
+    if not answers:
+        return
+    rows = []
+    for answer in answers:
+        values = {"id": answer.delivery.id, "token": answer.delivery.token, "end": now}
+        values |= {"reason": answer.settlement.reason, **_reply(answer.settlement.outcome)}
+        rows.append({f"its_{name}": value for name, value in values.items()})
+    connection.execute(_SENT, rows)
+
+
+def _settled(settlement: Settlement, now: datetime) -> dict[str, Any]:
+    """The columns of a delivery after its answer."""
+    values: dict[str, Any] = {
+        "state": settlement.state,
+        "reason": settlement.reason,
+        **_reply(settlement.outcome),
+    }
+    if settlement.state is State.QUEUED:
+        values |= {
+            "token": None,
+            "account_no": None,
+            "waited": deliveries.c.waited + _micros(settlement.waited),
+        }
+        if settlement.not_before is not None:
+            values["not_before"] = settlement.not_before
+        if not settlement.attempted:
+            values["attempts"] = deliveries.c.attempts - 1
+    elif settlement.state is State.IN_DOUBT:
+        values["account_no"] = None  # the token stays: a late answer is still this try's
+    else:
+        values |= {"token": None, "account_no": None, "finished_at": now}
+    return values
+
+
+def _reply(outcome: Outcome) -> dict[str, Any]:
+    reply = outcome.reply
+    return {
+        "code": reply.code if reply else None,
+        "enhanced_code": reply.enhanced if reply else "",
+        "reply": reply.text if reply else "",
+        "provider_id": outcome.provider_id,
+    }
+
+
+def _micros(span: timedelta) -> int:
+    return span // timedelta(microseconds=1)
+
+
+def _beyond_the_rows(connection: Connection, terms: Terms, answers: Sequence[Answer], now: datetime) -> None:
+    """Pause or stop the account, suppress addresses: with the answers that say so, or not at all."""
+    for delivery, settlement in ((answer.delivery, answer.settlement) for answer in answers):
+        reason = settlement.outcome.reason
+        if settlement.suppress:
+            source = f"refused by the server (delivery {delivery.id})"
+            suppress(connection, [delivery.key], reason=Reason.BOUNCE, source=source, now=now)
+        if settlement.pause_account_until is not None:
+            pause_account(connection, terms.account_no, until=settlement.pause_account_until, reason=reason)
+        if settlement.stop_credentials:
+            stop_account(connection, terms.account_no, reason=reason, digest=terms.setup_digest)
+    if any(answer.settlement.state is State.QUEUED for answer in answers):
+        after_queueing(connection, terms.campaign_no, now)
+
+
+def _judge(connection: Connection, terms: Terms, verdicts: Iterable[tuple[str, Mark | None]]) -> str:
+    """Add marks to the campaign's recent answers, and stop it where one of them is the last straw.
+
+    `verdicts` are pairs of an answer that refuses the sender or the content at once ("" if it does not)
+    and of its mark.  Returns why it was stopped, or "".
+    """
+    stop = ""
+    mine = campaigns_table.c.no == terms.campaign_no
+    before: str = connection.execute(
+        select(campaigns_table.c.recent).where(mine).with_for_update()
+    ).scalar_one()
+    recent = before
+    for refused, mark in verdicts:
+        recent = remember(recent, mark) if mark else recent
+        stop = stop or refused or verdict(recent, terms.stop_if_failing)
+    if recent != before:
+        connection.execute(update(campaigns_table).where(mine).values(recent=recent))
+    if stop:
+        stop_campaign(connection, terms.campaign_no, reason=stop, digest=terms.content_digest)
+    return stop
+
+
+# -- Rows that cannot become messages
+
+
+def _fail(connection: Connection, rows: Sequence[tuple[Delivery, str]], now: datetime) -> list[bool]:
+    """Their slots come back."""
+    failed = {"state": State.FAILED, "finished_at": now, "token": None, "account_no": None}
+    return [
+        bool(
+            connection.execute(
+                update(deliveries).where(claimed([delivery])).values(reason=reason, **failed)
+            ).rowcount
+        )
+        for delivery, reason in rows
+    ]
+
+
+# -- The next messages
+
+
+def _begin(connection: Connection, terms: Terms, starting: Sequence[Delivery], now: datetime) -> list[Go]:
+    if obstacle(connection, terms, now):
+        back = put_back(connection, starting, now)
+        return [Go.HELD if delivery.id in back else Go.LOST for delivery in starting]
+    out = said_no(connection, terms, [(delivery.id, delivery.key) for delivery in starting])
+    tokens = {delivery.id: delivery.token for delivery in starting}
+    suppressed = mark_suppressed(connection, out, now, tokens)
+    going = [delivery for delivery in starting if delivery.id not in out]
+    begun = _change(
+        connection,
+        going,
+        {"state": State.SENDING, "attempts": deliveries.c.attempts + 1, "last_attempt_at": now},
+    )
+    for log in logs_of(connection, terms) if begun else ():
+        log.add(Series.STARTS, now, len(begun))
+    words = dict.fromkeys(begun, Go.GO) | dict.fromkeys(suppressed, Go.SUPPRESSED)
+    return [words.get(delivery.id, Go.LOST) for delivery in starting]
+
+
+def put_back(connection: Connection, held: Sequence[Delivery], now: datetime) -> set[int]:
+    """Queue claimed deliveries again; their slots were never used.  Returns the ids that were still ours."""
+    back = _change(connection, held, {"state": State.QUEUED, "token": None, "account_no": None})
+    for campaign_no in {delivery.campaign_no for delivery in held}:
+        after_queueing(connection, campaign_no, now)
+    return back
+
+
+def _change(connection: Connection, held: Sequence[Delivery], values: dict[str, Any]) -> set[int]:
+    """Change those of the claimed deliveries that are still ours; return their ids."""
+    if not held:
+        return set()
+    change = update(deliveries).where(claimed(held)).values(values).returning(deliveries.c.id)
+    return set(connection.execute(change).scalars())
+
+
+def claimed(held: Iterable[Delivery]) -> ColumnElement[bool]:
+    """Those of `held` that are still claimed by the same token."""
+    by_token: dict[int, list[int]] = defaultdict(list)
+    for delivery in held:
+        by_token[delivery.token].append(delivery.id)
+    same = [and_(deliveries.c.token == token, deliveries.c.id.in_(ids)) for token, ids in by_token.items()]
+    return and_(or_(*same), deliveries.c.state == State.CLAIMED)
+
+
+# -- The next claim
+
+
+def _claim(connection: Connection, terms: Terms, batch: Batch, now: datetime) -> list[Delivery] | Hold:
+    check_open(connection, batch.token)
+    if hold := obstacle(connection, terms, now):
+        return hold
+    left, next_slot_at = room_left(connection, terms, now)
+    if left is not None and left <= 0:
+        return waiting(connection, terms, now) or Hold(Why.QUOTA, next_slot_at)
+    number = batch.wanted if left is None else min(batch.wanted, left)
+    found: list[Delivery] | Hold = []
+    for look in (max(number, batch.wanted), LOOK_FURTHER):  # those whose turn it was may all have said no
+        rows = connection.execute(turn(terms, now).limit(look)).all()
+        found = take(connection, terms, batch.token, rows, number, now)
+        if found or isinstance(found, Hold):
+            break
+    return found
