@@ -43,7 +43,7 @@ def fill(ledger: Ledger, number: int) -> Terms:
     account = ledger.accounts.ensure("bench")
     values = {
         **dict.fromkeys(("id", "file", "account_name", "list_key", "list_name"), "bench"),
-        **dict.fromkeys(("content", "list_mark", "columns", "sources"), "{}"),
+        **dict.fromkeys(("content", "list_mark", "columns"), "{}"),
         **dict.fromkeys(("content_digest", "message_digest", "message_domain"), "d"),
     }
     campaign = ledger.snapshots.begin({**values, "kind": "bulk", "account_no": account.no}, run_no=0)

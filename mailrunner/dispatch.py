@@ -13,9 +13,10 @@ from datetime import datetime
 from random import Random
 
 from mailrunner.campaign import Campaign
+from mailrunner.clerk import Clerk, Tally
 from mailrunner.clock import Clock
 from mailrunner.config.account import Account
-from mailrunner.courier import Courier, Rules, Step
+from mailrunner.courier import Courier
 from mailrunner.delivery import Counts
 from mailrunner.enrolment import Consent, Enrolment, twin_problem
 from mailrunner.errors import UserError
@@ -25,7 +26,7 @@ from mailrunner.job import Job, Letters, content_digest
 from mailrunner.links import Signer
 from mailrunner.log import EventLog
 from mailrunner.quota import Limit, Series
-from mailrunner.runner import Orders, Runner, Tally
+from mailrunner.runner import Orders, Runner, Step
 from mailrunner.settlement import Patience
 from mailrunner.store import CampaignRecord, Ledger, Phase, Run, Terms, Twin
 from mailrunner.transports import Transport
@@ -239,9 +240,10 @@ class Dispatch:
 
     def _runner(self, record: CampaignRecord, run: Run, setup: str, signer: Signer) -> Runner:
         campaign, account = self._job.campaign, self._job.account
-        terms = self._terms(record)
         writer = Letters(self._job, columns=record.columns, signer=signer, domain=record.message_domain)
-        rules = Rules(
+        clerk = Clerk(
+            ledger=self._ledger,
+            terms=self._terms(record, setup),
             campaign_id=campaign.id,
             patience=Patience(
                 give_up_after=campaign.send.give_up_after,
@@ -249,43 +251,31 @@ class Dispatch:
                 throttle_pause=account.preset.throttle_pause,
                 resend_doubt=campaign.send.on_in_doubt == "resend",
             ),
-            stop_if_failing=campaign.send.stop_if_failing,
-            setup_digest=setup,
-            patient=self._wishes.wait,
+            message_id=writer.message_id,
+            clock=self._clock,
+            random=self._random,
+            log=self._log,
         )
-
-        def hire() -> Courier:
-            return Courier(
-                ledger=self._ledger,
-                terms=terms,
-                transport=transport_of(self._job),
-                writer=writer,
-                rules=rules,
-                clock=self._clock,
-                random=self._random,
-                log=self._log,
-                on_step=self._ears.on_step,
-            )
-
         return Runner(
             ledger=self._ledger,
             own_run=run,
-            terms=terms,
             orders=Orders(
-                campaign_id=campaign.id,
-                connections=account.connections,
                 schedule=campaign.send.schedule,
                 start=campaign.send.start,
                 limit=self._wishes.limit,
                 patient=self._wishes.wait,
             ),
-            hire=hire,
+            couriers=[
+                Courier(transport_of(self._job), random=self._random, patient=self._wishes.wait)
+                for _ in range(account.connections)
+            ],
+            clerk=clerk,
+            writer=writer,
             clock=self._clock,
-            log=self._log,
             on_step=self._ears.on_step,
         )
 
-    def _terms(self, record: CampaignRecord) -> Terms:
+    def _terms(self, record: CampaignRecord, setup: str) -> Terms:
         account = self._job.account
         return Terms(
             campaign_no=record.no,
@@ -297,6 +287,8 @@ class Dispatch:
             reserve=account.reserve,
             zone=account.timezone,
             content_digest=content_digest(self._job.content()),
+            stop_if_failing=self._job.campaign.send.stop_if_failing,
+            setup_digest=setup,
         )
 
 

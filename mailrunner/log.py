@@ -39,6 +39,11 @@ class EventLog:
             except OSError as error:
                 raise LedgerError(f"the log {file} cannot be written: {error.strerror}") from error
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether anybody reads it: what is dear to find out need not be, if nobody does."""
+        return self._stream is not None
+
     def run_begun(self, campaign: str, run: int, total: int, queued: int) -> None:
         self._write("run_begun", campaign=campaign, run=run, total=total, queued=queued)
 

@@ -1,40 +1,53 @@
 """Claim, render, send, record: the loop that sends a campaign.
 
-A worker is a thread with a connection of its own.  All of them share the ledger, which alone
-decides who may be sent now; a second process is simply more workers.  The order of steps is what
-keeps the promises of `docs/states.md`:
+One thread drives all connections, so nothing is shared and nothing needs a lock.  Each round brings
+to the ledger, in one transaction, what came up since the last one (see `store.exchange`).  The ledger
+alone decides who may be sent now; a second process is simply more of the same.  The order of steps is
+what keeps the promises of `docs/states.md`:
 
-    claim      a few deliveries and their quota slots, for a term
-    open       the connection, only now that there is something to send
-    render     the bytes of one message
-    sending    durable; suppression, pause and cancel are looked at once more in that transaction
-    send       no transaction is open while the network is used
-    record     before anything else is done
-
-The first and the waiting for it are here, the rest is the `Courier`'s.
+    collect    answers that have come in
+    render     the bytes of the next messages, as many as the connections have room for
+    visit      the ledger: answers recorded, `sending` durable for the next messages, more claimed
+    carry      those messages to their connections; no transaction is open while the network is used
+    wait       for the wire, or for a time, or end
 """
 
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from mailrunner.clock import Clock, nap
-from mailrunner.courier import Courier, Step
+from mailrunner.clerk import Clerk, Settled, Tally, Unrenderable, has_gone
+from mailrunner.clock import SLICE, Clock, nap
+from mailrunner.courier import Courier
+from mailrunner.errors import RowError
 from mailrunner.hold import Hold, Why
-from mailrunner.log import EventLog
 from mailrunner.schedule import Schedule
-from mailrunner.store import Delivery, Ledger, Run, Terms
+from mailrunner.store import Delivery, Go, Ledger, Run
+from mailrunner.transports import Envelope
+from mailrunner.transports.readiness import ready
 
-BATCH = 10  # deliveries claimed at once by one worker
+BATCH = 10  # deliveries claimed at once for one connection
 SHORT_WAIT = timedelta(minutes=1)  # what a run sleeps through; longer waits end it unless it is patient
-_COLLEAGUE = 0.3  # seconds between looks whether another worker let go of something
 _MOMENT = timedelta(milliseconds=50)
 _LOOK_AGAIN = timedelta(minutes=5)  # a patient run looks whether a person has changed something
+_MOST_OPENING = 32
+
+Step = Callable[[str], None]
+
+
+class Writer(Protocol):
+    """Makes the message of a delivery; raises RowError for a row that cannot become one."""
+
+    def message(self, delivery: Delivery, now: datetime) -> Envelope: ...
+
+    def message_id(self, delivery: Delivery) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,24 +57,19 @@ class Orders:
     `limit` is the most messages to send, `patient` is `--wait`.
     """
 
-    campaign_id: str
-    connections: int
     schedule: Schedule
     start: datetime | None
     limit: int | None = None
     patient: bool = False
 
 
-@dataclass(slots=True)
-class Tally:
-    """What this run has done so far, for the progress line and the summary."""
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A rendered message on its way to a connection."""
 
-    states: Counter[str] = field(default_factory=Counter)
-    waiting: Hold | None = None
-
-    @property
-    def sent(self) -> int:
-        return self.states["sent"]
+    courier: Courier
+    delivery: Delivery
+    message: Envelope
 
 
 class Runner:
@@ -72,23 +80,28 @@ class Runner:
         *,
         ledger: Ledger,
         own_run: Run,
-        terms: Terms,
         orders: Orders,
-        hire: Callable[[], Courier],
+        couriers: Sequence[Courier],
+        clerk: Clerk,
+        writer: Writer,
         clock: Clock,
-        log: EventLog,
         on_step: Step,
     ) -> None:
-        """`hire` makes a courier with a connection of its own; it is called once a worker."""
-        self._ledger, self._own_run, self._terms, self._orders = ledger, own_run, terms, orders
-        self._hire, self._clock, self._log, self._on_step = hire, clock, log, on_step
-        self.tally = Tally()
+        self._ledger, self._own_run, self._orders = ledger, own_run, orders
+        self._couriers, self._clerk, self._writer = couriers, clerk, writer
+        self._clock, self._on_step = clock, on_step
         self._stop = threading.Event()
-        self._guard = threading.Lock()
-        self._held = 0  # deliveries that workers of this run hold
+        self._pool = ThreadPoolExecutor(min(_MOST_OPENING, len(couriers)), thread_name_prefix="opening")
+        self._stock: deque[Delivery] = deque()  # claimed and not begun
         self._tickets = orders.limit  # messages that may still be sent
-        self._holds: list[Hold] = []
+        self._hold: Hold | None = None  # what the last claim met
+        self._alone = False  # nobody else was found who could let go of something
+        self._result = Hold(Why.DONE)
         self._failure: BaseException | None = None
+
+    @property
+    def tally(self) -> Tally:
+        return self._clerk.tally
 
     def stop(self) -> None:
         """Finish what is on the wire, record it, end.  Safe to call from a signal handler."""
@@ -97,27 +110,21 @@ class Runner:
     def run(self, watch: Callable[[Tally], None] = lambda _: None) -> Hold:
         """Send until nothing more can be sent now; say why.
 
-        `watch` is called a few times a second in the calling thread.  Raises what a worker could
-        not handle (LedgerError above all) after every worker has ended.
+        `watch` is called a few times a second in the calling thread.  Raises what could not be
+        handled (LedgerError above all).
         """
-        workers = [
-            threading.Thread(target=self._work, name=f"worker-{number}")
-            for number in range(1, self._orders.connections + 1)
-        ]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            while worker.is_alive():
-                nap()
-                self._show_life(watch)
+        worker = threading.Thread(target=self._work, name="sending")
+        worker.start()
+        while worker.is_alive():
+            nap()
+            self._show_life(watch)
         if self._failure is not None:
             raise self._failure
-        order = {why: rank for rank, why in enumerate(Why)}
-        return min(self._holds, key=lambda hold: order[hold.why], default=Hold(Why.DONE))
+        return self._result
 
     def _show_life(self, watch: Callable[[Tally], None]) -> None:
         if self._failure is not None:
-            return  # all that is left to do is to wait for the workers
+            return  # all that is left to do is to wait for the end
         try:
             self._ledger.beat(self._own_run)
             with suppress(OSError):  # nobody looks any more (a closed terminal, a pipe's end): send on
@@ -130,107 +137,199 @@ class Runner:
         self._stop.set()
 
     def _work(self) -> None:
-        courier = None
         try:
-            courier = self._hire()
-            while (batch := self._next(courier)) and self._carry(courier, batch):
+            while self._round():
                 pass
         except BaseException as error:
             self._fail(error)
         finally:
-            if courier is not None:
-                courier.rest()
+            self._pool.shutdown()
+            for courier in self._couriers:
+                courier.transport.close()
 
-    def _next(self, courier: Courier) -> list[Delivery]:
-        """Claim the next few, waiting for them where that is short; nothing if this worker is done."""
-        alone = False
-        while not self._stop.is_set():
-            found = self._closed() or self._claim()
-            if isinstance(found, list):
-                self.tally.waiting = None
-                self._on_step("claimed")
-                return found
-            if found.why is Why.OTHERS and not alone and not self._held:
-                alone = True  # whoever held them may be gone
-                self._ledger.deliveries.take_over(own_run=self._own_run.no)
-            elif not self._await(found, courier):
-                self._holds.append(found)
-                return []
-        self._holds.append(Hold(Why.INTERRUPTED))
-        return []
+    # -- One round
 
-    def _carry(self, courier: Courier, batch: list[Delivery]) -> bool:
-        """Send a batch; False if this worker should end."""
-        try:
-            while batch and not self._stop.is_set() and self._closed() is None:
-                hold = courier.reach(self._stop)
-                if hold is not None:
-                    self._holds.append(hold)
-                    return False
-                if self._stop.is_set() or not courier.is_ready:
-                    return True  # let these go: the next claim meets what is in the way
-                sent = courier.deliver(batch[0], self.tally.states)
-                self._lose(batch, 1, tickets=int(not sent))
-            return True
-        finally:
-            if batch:
-                self._ledger.deliveries.release(batch)
-                self._lose(batch, len(batch), tickets=len(batch))
+    def _round(self) -> bool:
+        """Do what can be done now, then wait for more; False at the end."""
+        now = self._clock.now()
+        settled = [pair for courier in self._couriers for pair in courier.collect(now)]
+        for _ in settled:
+            self._on_step("answered")
+        self._open(now)
+        closed = self._closed(now)
+        letters, unrenderable = self._write(now) if closed is None else ([], [])
+        found = self._visit(settled, unrenderable, letters, self._wish(closed))
+        if closed is not None:
+            self._let_go()
+            self._hold = closed
+        return bool(settled or letters or unrenderable or found) or self._wait()
 
-    def _lose(self, batch: list[Delivery], number: int, *, tickets: int) -> None:
-        """This worker holds the first `number` of the batch no more; give back unused tickets."""
-        del batch[:number]
-        with self._guard:
-            self._held -= number
-            self._spend(-tickets)
-
-    def _spend(self, tickets: int) -> None:
-        if self._tickets is not None:
-            self._tickets -= tickets
-
-    def _closed(self) -> Hold | None:
-        """The campaign's own start and sending window."""
-        now, start = self._clock.now(), self._orders.start
+    def _closed(self, now: datetime) -> Hold | None:
+        """Why nothing more is begun: a signal, the campaign's own start and sending window."""
+        if self._stop.is_set():
+            return Hold(Why.INTERRUPTED)
+        start = self._orders.start
         if start is not None and now < start:
             return Hold(Why.START, start)
         opens = self._orders.schedule.opens_at(now)
         return Hold(Why.WINDOW, opens) if opens > now else None
 
-    def _claim(self) -> list[Delivery] | Hold:
-        with self._guard:
-            most = BATCH if self._tickets is None else min(BATCH, self._tickets)
-            if most == 0:
-                return Hold(Why.LIMIT)
-            self._spend(most)
-        claimed = 0
-        try:
-            found = self._ledger.deliveries.claim(self._terms, token=self._own_run.next_token(), most=most)
-            claimed = len(found) if isinstance(found, list) else 0
-            return found
-        finally:
-            with self._guard:  # only what is really held keeps colleagues waiting
-                self._held += claimed
-                self._spend(claimed - most)
+    def _open(self, now: datetime) -> None:
+        """Open as many connections as there is work for; hear of those that were being opened."""
+        for courier in self._couriers:
+            problem = courier.opened(now)
+            if problem is not None:
+                self._let_go()  # the next claim meets what is in the way
+                if hold := self._clerk.obstructed(problem):
+                    courier.give_up(hold)
+        work = len(self._stock) - sum(courier.room + courier.is_opening for courier in self._couriers)
+        for courier in self._couriers:
+            if work > 0 and courier.may_open(now):
+                courier.open(self._pool)
+                work -= 1
 
-    def _await(self, hold: Hold, courier: Courier) -> bool:
-        """Wait for `hold` to pass if that is short, or the run patient; False if the worker should end."""
-        if hold.until is None:
-            return hold.why in (Why.OTHERS, Why.LIMIT, Why.DONE) and self._await_colleagues()
-        now = self._clock.now()
-        if hold.until - now > SHORT_WAIT:
-            courier.rest()  # no connection stays open while nothing can be sent
-            if not self._orders.patient:
-                return hold.why is Why.RETRY and self._await_colleagues()
-        if self.tally.waiting != hold:
-            self.tally.waiting = hold
-            self._log.waiting(self._orders.campaign_id, hold.why, hold.until)
-        # At least a moment, as the ledger's clock may be another machine's.
-        self._clock.wait(self._stop, max(min(hold.until, now + _LOOK_AGAIN), now + _MOMENT))
-        return True
+    def _write(self, now: datetime) -> tuple[list[Letter], list[Unrenderable]]:
+        """Render the next messages, one for each connection that has room before another gets two."""
+        letters: list[Letter] = []
+        unrenderable: list[Unrenderable] = []
+        rooms = [(courier, courier.room) for courier in self._couriers]
+        places = (
+            courier
+            for turn in range(max((room for _, room in rooms), default=0))
+            for courier, room in rooms
+            if room > turn
+        )
+        for courier in places:
+            while self._stock:
+                delivery = self._stock.popleft()
+                try:
+                    letters.append(Letter(courier, delivery, self._writer.message(delivery, now)))
+                except RowError as error:
+                    unrenderable.append((delivery, str(error)))
+                else:
+                    self._on_step("rendered")
+                    break
+        return letters, unrenderable
 
-    def _await_colleagues(self) -> bool:
-        """Wait a moment for another worker to let go of something; False if none holds anything."""
-        if self._held == 0:
+    def _wish(self, closed: Hold | None) -> int:
+        """How many deliveries to claim."""
+        working = sum(courier.hold is None for courier in self._couriers)
+        if closed is not None or self._hold is not None or len(self._stock) > working:
+            return 0
+        most = BATCH * working
+        return most if self._tickets is None else min(most, self._tickets)
+
+    def _visit(
+        self,
+        settled: Sequence[Settled],
+        unrenderable: Sequence[Unrenderable],
+        letters: Sequence[Letter],
+        wanted: int,
+    ) -> bool:
+        """Bring all of it to the ledger and act on its word; True if something was claimed."""
+        if self._tickets == 0 and not wanted and self._hold is None:
+            self._hold = Hold(Why.LIMIT)
+        if not (settled or unrenderable or letters or wanted):
             return False
-        nap(_COLLEAGUE)
+        done = self._clerk.visit(
+            settled=settled,
+            unrenderable=unrenderable,
+            starting=[letter.delivery for letter in letters],
+            wanted=wanted,
+            token=self._own_run.next_token() if wanted else 0,
+        )
+        for letter, go in zip(letters, done.goes, strict=True):
+            self._on_step("sending")
+            if go is Go.GO:
+                letter.courier.carry(letter.delivery, letter.message)
+        for _ in settled:
+            self._on_step("recorded")
+        back = [outcome for _, outcome in settled if not has_gone(outcome)]
+        self._spend(-len(back) - len(unrenderable) - sum(go is not Go.GO for go in done.goes))
+        if settled:
+            self._hold = None  # it may have queued somebody again, or freed what was waited for
+        return self._stocked(done.found)
+
+    def _stocked(self, found: list[Delivery] | Hold | None) -> bool:
+        if isinstance(found, Hold):
+            self._hold = found
+            return False
+        if found:
+            self._on_step("claimed")
+            self._spend(len(found))
+            self._stock.extend(found)
+            self._alone = False
+            self._clerk.wait_for(None)
+        return found is not None
+
+    def _spend(self, tickets: int) -> None:
+        if self._tickets is not None:
+            self._tickets -= tickets
+
+    def _let_go(self) -> None:
+        """Put back what was claimed and not begun."""
+        held, self._stock = list(self._stock), deque()
+        self._spend(-len(held))
+        self._clerk.release(held)
+
+    # -- Waiting
+
+    def _wait(self) -> bool:
+        """Wait until there may be something to do; False if there will be nothing."""
+        busy = [courier for courier in self._couriers if courier.is_busy]
+        if busy:
+            ready([courier.transport for courier in busy if not courier.is_opening], self._patience())
+            self._forget_hold()
+            return True
+        if self._stop.is_set():
+            return self._end(Hold(Why.INTERRUPTED))
+        working = [courier for courier in self._couriers if courier.hold is None]
+        if not working:
+            self._let_go()
+            return self._end(*(courier.hold for courier in self._couriers if courier.hold))
+        if self._stock:  # all that could carry it rest after a failure
+            self._let_go()
+            self._pass(min(courier.rests_until or self._clock.now() for courier in working))
+            return True
+        return self._hold is None or self._await(self._hold)
+
+    def _patience(self) -> float:
+        """Seconds to wait for the wire: a slice, so that a signal and a slot that comes free are noticed."""
+        if any(courier.is_opening for courier in self._couriers):
+            return SLICE / 10
+        if self._hold is None or self._hold.until is None:
+            return SLICE
+        return min(SLICE, max(0.0, (self._hold.until - self._clock.now()).total_seconds()))
+
+    def _forget_hold(self) -> None:
+        """Claim again once what the last claim met may have passed."""
+        if self._hold is not None and self._hold.until is not None and self._hold.until <= self._clock.now():
+            self._hold = None
+
+    def _await(self, hold: Hold) -> bool:
+        """Wait for `hold` to pass if that is short, or the run patient; False if the run should end."""
+        self._hold = None
+        if hold.until is None:
+            if hold.why is not Why.OTHERS or self._alone:
+                return self._end(hold)
+            self._alone = True  # whoever held them may be gone
+            self._clerk.take_over(self._own_run.no)
+            return True
+        if hold.until - self._clock.now() > SHORT_WAIT:
+            for courier in self._couriers:
+                courier.close()  # no connection stays open while nothing can be sent
+            if not self._orders.patient:
+                return self._end(hold)
+        self._clerk.wait_for(hold)
+        self._pass(hold.until)
         return True
+
+    def _pass(self, until: datetime) -> None:
+        """Let time pass; at least a moment, as the ledger's clock may be another machine's."""
+        now = self._clock.now()
+        self._clock.wait(self._stop, max(min(until, now + _LOOK_AGAIN), now + _MOMENT))
+
+    def _end(self, *holds: Hold) -> bool:
+        order = {why: rank for rank, why in enumerate(Why)}
+        self._result = min(holds, key=lambda hold: order[hold.why])
+        return False

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +45,23 @@ def running(
         process = start(mailing, "run", "spring", *words)
         try:
             gate.await_arrival()
+            _await_rest(mailing)
             yield mailing, process
         finally:
             gate.open()
             process.kill()
             process.communicate()
+
+
+def _await_rest(mailing: Mailing) -> None:
+    """Wait until the run has done all it can at the ledger: one message at the gate, one behind it."""
+    seen: list[object] = []
+    with closing(sqlite3.connect(mailing.folder / LEDGER, timeout=20)) as connection:
+        while len(seen) < 15 or len(set(map(str, seen[-15:]))) > 1:
+            seen.append(
+                connection.execute("SELECT state, count(*) FROM deliveries GROUP BY state").fetchall()
+            )
+            time.sleep(0.02)
 
 
 def counts_of(mailing: Mailing) -> dict[str, int]:

@@ -35,7 +35,9 @@ def test_a_worker_suspended_for_an_hour_loses_its_claims_and_its_late_250_still_
         process.send_signal(signal.SIGSTOP)
         mailing.clock = TurnedClock(datetime.now(UTC) + timedelta(hours=1))
         other = mailing.run()
-        assert (other.hold.why, other.counts) == (Why.DONE, Counts(sent=19, in_doubt=1))
+        doubt = other.counts.in_doubt
+        assert doubt in (1, 2)  # what was on the wire, and what rode behind it
+        assert (other.hold.why, other.counts) == (Why.DONE, Counts(sent=20 - doubt, in_doubt=doubt))
         gate.open()
         process.send_signal(signal.SIGCONT)
         code, _, err = finish(process)
@@ -76,7 +78,7 @@ def test_a_clock_set_back_in_the_middle_of_a_run_opens_no_slot(tmp_path: Path) -
         mailing = Mailing(tmp_path, server).write(csv=people(8), limits='"4/24h"')
 
         def turn_back(step: str) -> None:
-            if step == "recorded" and len(server.accepted) == 2:
+            if step == "recorded" and 2 <= len(server.accepted) < 4:
                 mailing.clock.turn(-timedelta(days=1))
 
         result = mailing.run(ears=Ears(on_step=turn_back))
@@ -114,7 +116,7 @@ def test_a_term_signal_on_the_wire_finishes_records_and_goes_on_later(
         gate.open()
         assert finish(process)[0] == 130
         sent = len(server.accepted)
-        assert sent <= 3
+        assert sent <= 4  # what was on the wire, and what rode behind it
         assert counts_of(mailing) == {"queued": 12 - sent} | ({"sent": sent} if sent else {})
         assert said(tmp_path, "resume")[0] == 0
         assert len(mailing.copies()) == 12
@@ -166,7 +168,7 @@ def test_a_template_edited_while_a_run_sends_changes_nothing_until_it_is_accepte
         (templates / "part.html").write_text("before")
 
         def edit(step: str) -> None:
-            if step == "recorded" and len(server.accepted) == 2:
+            if step == "recorded" and len(server.accepted) >= 2:
                 (templates / "part.html").write_text("after")
                 (templates / "letter.html").write_text(letter.replace("Hello", "Goodbye"))
 

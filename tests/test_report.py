@@ -218,7 +218,7 @@ def test_reasons_are_counted_without_what_is_particular_to_one_row(ledger: Ledge
         answer = Reply(Stage.RCPT, 550, enhanced, f"{delivery.address} is unknown")
         outcome = Outcome(Kind.REFUSED, Scope.RECIPIENT, f"there is no such address: {answer}", answer)
         settlement = Settlement(outcome=outcome, state=State.FAILED, reason=outcome.reason)
-        assert ledger.deliveries.record(delivery, at, settlement) is not None
+        assert ledger.deliveries.record(delivery, at, settlement)
     with ledger.reports.reading(campaign.no) as reading:
         assert reading.causes(State.SKIPPED, State.FAILED, most=5) == [
             (State.SKIPPED, "duplicate of another row", 3),

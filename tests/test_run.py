@@ -101,11 +101,9 @@ def test_a_quota_reply_at_any_stage_pauses_the_account_and_fails_nobody(tmp_path
     with server:
         mailing.write(csv=people(10))
         first = mailing.run()
-        assert (first.sent_now, first.hold.why, first.counts) == (
-            3,
-            Why.ACCOUNT_PAUSED,
-            Counts(sent=3, queued=7),
-        )
+        assert first.hold.why is Why.ACCOUNT_PAUSED
+        assert first.sent_now in (3, 4)  # the next message may have ridden behind the one that was refused
+        assert first.counts == Counts(sent=first.sent_now, queued=10 - first.sent_now)
         assert first.hold.until is not None
         assert "limit" in first.hold.sentence
         restarted = mailing.run()
@@ -158,7 +156,10 @@ def test_three_spam_verdicts_in_twenty_stop_the_campaign_and_the_people_stay_que
         mailing.write(csv=people(30))
         result = mailing.run()
         assert result.hold.why is Why.STOPPED
-        assert result.counts.failed == 0 and result.counts.sent == 6
+        assert result.counts.failed == 0 and result.counts.sent in (
+            6,
+            7,
+        )  # one may ride behind the last straw
 
 
 def test_a_dead_address_fails_and_is_suppressed_for_all_campaigns(tmp_path: Path) -> None:

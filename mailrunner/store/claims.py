@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from mailrunner.delivery import IN_FLIGHT, State
 from mailrunner.hold import Hold, Why
@@ -20,7 +20,6 @@ from mailrunner.store.usage import UsageLog, account_scope, campaign_scope
 from mailrunner.suppression import governing
 
 LOOK_FURTHER = 500  # people who said no, passed over in one transaction
-_TURN = (deliveries.c.not_before, deliveries.c.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,20 +63,48 @@ class Delivery:
         return self.id >> CAMPAIGN_SHIFT
 
 
+# Statements of every exchange are prepared once: to put one together costs more than to run it.
+_STANDING = (
+    select(
+        campaigns.c.phase,
+        campaigns.c.reason,
+        campaigns.c.content_digest,
+        accounts.c.paused_until,
+        accounts.c.pause_reason,
+        accounts.c.stop_reason,
+    )
+    .join(accounts, accounts.c.no == bindparam("account"))
+    .where(campaigns.c.no == bindparam("campaign"))
+)
+_NEXT = (
+    select(
+        deliveries.c.id,
+        deliveries.c.row,
+        deliveries.c.key,
+        deliveries.c.attempts,
+        deliveries.c.waited,
+        recipients.c.address,
+        recipients.c.data,
+    )
+    .join(recipients, recipients.c.id == deliveries.c.id)
+    .where(
+        deliveries.c.campaign_no == bindparam("campaign"),
+        deliveries.c.state == State.QUEUED,
+        deliveries.c.not_before <= bindparam("now"),
+    )
+    .order_by(deliveries.c.not_before, deliveries.c.id)
+    .limit(bindparam("most"))
+)
+_TAKE = (
+    update(deliveries)
+    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state == State.QUEUED)
+    .values(state=State.CLAIMED, token=bindparam("its_token"), account_no=bindparam("its_account"))
+)
+
+
 def obstacle(connection: Connection, terms: Terms, now: datetime) -> Hold | None:
     """What a person or an answer has put in the way since the run began."""
-    row = connection.execute(
-        select(
-            campaigns.c.phase,
-            campaigns.c.reason,
-            campaigns.c.content_digest,
-            accounts.c.paused_until,
-            accounts.c.pause_reason,
-            accounts.c.stop_reason,
-        )
-        .join(accounts, accounts.c.no == terms.account_no)
-        .where(campaigns.c.no == terms.campaign_no)
-    ).one()
+    row = connection.execute(_STANDING, {"campaign": terms.campaign_no, "account": terms.account_no}).one()
     if row.phase in _PHASE_HOLDS:
         return Hold(_PHASE_HOLDS[row.phase], None, row.reason)
     if row.content_digest != terms.content_digest:
@@ -119,33 +146,15 @@ def take(  # noqa: PLR0917 - the inside of one transaction
     taken = [row for row in rows if row.id not in out][:number]
     passed = rows if len(taken) < number else rows[: rows.index(taken[-1])]
     mark_suppressed(connection, {row.id: out[row.id] for row in passed if row.id in out}, now)
-    connection.execute(
-        update(deliveries)
-        .where(deliveries.c.id.in_([row.id for row in taken]), deliveries.c.state == State.QUEUED)
-        .values(state=State.CLAIMED, token=token, account_no=terms.account_no)
-    )
+    ids = [row.id for row in taken]
+    if ids:
+        connection.execute(_TAKE, {"ids": ids, "its_token": token, "its_account": terms.account_no})
     return [_delivery(row, token) for row in taken]
 
 
-def turn(terms: Terms, now: datetime) -> Select[Any]:
-    return (
-        select(
-            deliveries.c.id,
-            deliveries.c.row,
-            deliveries.c.key,
-            deliveries.c.attempts,
-            deliveries.c.waited,
-            recipients.c.address,
-            recipients.c.data,
-        )
-        .join(recipients, recipients.c.id == deliveries.c.id)
-        .where(
-            deliveries.c.campaign_no == terms.campaign_no,
-            deliveries.c.state == State.QUEUED,
-            deliveries.c.not_before <= now,
-        )
-        .order_by(*_TURN)
-    )
+def turn(connection: Connection, terms: Terms, now: datetime, most: int) -> Sequence[Any]:
+    """The next `most` whose turn it is, the longest waiting first."""
+    return connection.execute(_NEXT, {"campaign": terms.campaign_no, "now": now, "most": most}).all()
 
 
 def _delivery(row: Any, token: int) -> Delivery:

@@ -114,6 +114,12 @@ def insert_many(
     return connection.exec_driver_sql(statement, list(rows)).rowcount
 
 
+def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run a statement of plain SQL, with `?` for each value, once for every row: the quickest way there is."""
+    marked = statement if connection.dialect.name == "sqlite" else statement.replace("?", "%s")
+    connection.exec_driver_sql(marked, list(rows))
+
+
 def open_database(url: str, *, clock: Clock, create: bool) -> Database:
     """Open the ledger at `url`, make it first if `create`, and bring it to the newest schema.
 

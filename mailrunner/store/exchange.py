@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, update
+from sqlalchemy import BindParameter, Connection, Executable, bindparam, select, update
 
 from mailrunner.breaker import Mark, remember, verdict
 from mailrunner.delivery import State
@@ -45,10 +45,11 @@ from mailrunner.store.claims import (
     turn,
     waiting,
 )
+from mailrunner.store.database import run_many
 from mailrunner.store.queueing import after_queueing
 from mailrunner.store.runs import check_open
 from mailrunner.store.schema import campaigns as campaigns_table
-from mailrunner.store.schema import deliveries
+from mailrunner.store.schema import deliveries, to_micros
 from mailrunner.store.suppressions import suppress
 from mailrunner.suppression import Reason
 
@@ -148,41 +149,49 @@ def _record(
 
 def _standing(connection: Connection, asked: Sequence[Delivery]) -> dict[tuple[int, int], str]:
     """Where claims stand, by id and token."""
-    rows = connection.execute(
-        select(deliveries.c.id, deliveries.c.token, deliveries.c.state).where(
-            deliveries.c.id.in_([delivery.id for delivery in asked])
-        )
-    )
-    return {(row.id, row.token): row.state for row in rows}
+    rows = connection.execute(_ASKED, {"ids": [delivery.id for delivery in asked]})
+    return {(number, token): state for number, token, state in rows}
 
 
-_SENT = (
-    update(deliveries)
-    .where(deliveries.c.id == bindparam("its_id"), deliveries.c.token == bindparam("its_token"))
-    .values(
-        state=State.SENT,
-        reason=bindparam("its_reason"),
-        code=bindparam("its_code"),
-        enhanced_code=bindparam("its_enhanced_code"),
-        reply=bindparam("its_reply"),
-        provider_id=bindparam("its_provider_id"),
-        finished_at=bindparam("its_end"),
-        token=None,
-        account_no=None,
-    )
+# Prepared once: to put a statement together costs more than to run it.
+_IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
+_ASKED = select(deliveries.c.id, deliveries.c.token, deliveries.c.state).where(deliveries.c.id.in_(_IDS))
+_RECENT = (
+    select(campaigns_table.c.recent).where(campaigns_table.c.no == bindparam("campaign")).with_for_update()
 )
+_OURS = update(deliveries).where(
+    deliveries.c.id.in_(_IDS),
+    deliveries.c.token == bindparam("held_by"),
+    deliveries.c.state == State.CLAIMED,
+)
+_BEGUN = _OURS.values(
+    state=State.SENDING, attempts=deliveries.c.attempts + 1, last_attempt_at=bindparam("now")
+).returning(deliveries.c.id)
+_BACK = _OURS.values(state=State.QUEUED, token=None, account_no=None).returning(deliveries.c.id)
+_FAILED = _OURS.values(
+    state=State.FAILED,
+    reason=bindparam("its_reason"),
+    finished_at=bindparam("now"),
+    token=None,
+    account_no=None,
+).returning(deliveries.c.id)
+_SENT = """
+    UPDATE deliveries
+    SET state = 'sent', reason = ?, code = ?, enhanced_code = ?, reply = ?, provider_id = ?,
+        finished_at = ?, token = NULL, account_no = NULL
+    WHERE id = ? AND token = ?
+"""
 
 
 def _write_sent(connection: Connection, answers: Sequence[Answer], now: datetime) -> None:
     """By far the most frequent answer, many in one statement."""
-    if not answers:
-        return
-    rows = []
-    for answer in answers:
-        values = {"id": answer.delivery.id, "token": answer.delivery.token, "end": now}
-        values |= {"reason": answer.settlement.reason, **_reply(answer.settlement.outcome)}
-        rows.append({f"its_{name}": value for name, value in values.items()})
-    connection.execute(_SENT, rows)
+    moment = to_micros(now)
+    rows = [
+        (a.settlement.reason, *_reply(a.settlement.outcome).values(), moment, a.delivery.id, a.delivery.token)
+        for a in answers
+    ]
+    if rows:
+        run_many(connection, _SENT, rows)
 
 
 def _settled(settlement: Settlement, now: datetime) -> dict[str, Any]:
@@ -246,9 +255,7 @@ def _judge(connection: Connection, terms: Terms, verdicts: Iterable[tuple[str, M
     """
     stop = ""
     mine = campaigns_table.c.no == terms.campaign_no
-    before: str = connection.execute(
-        select(campaigns_table.c.recent).where(mine).with_for_update()
-    ).scalar_one()
+    before: str = connection.execute(_RECENT, {"campaign": terms.campaign_no}).scalar_one()
     recent = before
     for refused, mark in verdicts:
         recent = remember(recent, mark) if mark else recent
@@ -265,15 +272,7 @@ def _judge(connection: Connection, terms: Terms, verdicts: Iterable[tuple[str, M
 
 def _fail(connection: Connection, rows: Sequence[tuple[Delivery, str]], now: datetime) -> list[bool]:
     """Their slots come back."""
-    failed = {"state": State.FAILED, "finished_at": now, "token": None, "account_no": None}
-    return [
-        bool(
-            connection.execute(
-                update(deliveries).where(claimed([delivery])).values(reason=reason, **failed)
-            ).rowcount
-        )
-        for delivery, reason in rows
-    ]
+    return [bool(_change(connection, _FAILED, [one], its_reason=reason, now=now)) for one, reason in rows]
 
 
 # -- The next messages
@@ -287,11 +286,7 @@ def _begin(connection: Connection, terms: Terms, starting: Sequence[Delivery], n
     tokens = {delivery.id: delivery.token for delivery in starting}
     suppressed = mark_suppressed(connection, out, now, tokens)
     going = [delivery for delivery in starting if delivery.id not in out]
-    begun = _change(
-        connection,
-        going,
-        {"state": State.SENDING, "attempts": deliveries.c.attempts + 1, "last_attempt_at": now},
-    )
+    begun = _change(connection, _BEGUN, going, now=now)
     for log in logs_of(connection, terms) if begun else ():
         log.add(Series.STARTS, now, len(begun))
     words = dict.fromkeys(begun, Go.GO) | dict.fromkeys(suppressed, Go.SUPPRESSED)
@@ -300,27 +295,24 @@ def _begin(connection: Connection, terms: Terms, starting: Sequence[Delivery], n
 
 def put_back(connection: Connection, held: Sequence[Delivery], now: datetime) -> set[int]:
     """Queue claimed deliveries again; their slots were never used.  Returns the ids that were still ours."""
-    back = _change(connection, held, {"state": State.QUEUED, "token": None, "account_no": None})
+    back = _change(connection, _BACK, held)
     for campaign_no in {delivery.campaign_no for delivery in held}:
         after_queueing(connection, campaign_no, now)
     return back
 
 
-def _change(connection: Connection, held: Sequence[Delivery], values: dict[str, Any]) -> set[int]:
+def _change(
+    connection: Connection, statement: Executable, held: Sequence[Delivery], **values: Any
+) -> set[int]:
     """Change those of the claimed deliveries that are still ours; return their ids."""
-    if not held:
-        return set()
-    change = update(deliveries).where(claimed(held)).values(values).returning(deliveries.c.id)
-    return set(connection.execute(change).scalars())
-
-
-def claimed(held: Iterable[Delivery]) -> ColumnElement[bool]:
-    """Those of `held` that are still claimed by the same token."""
     by_token: dict[int, list[int]] = defaultdict(list)
     for delivery in held:
         by_token[delivery.token].append(delivery.id)
-    same = [and_(deliveries.c.token == token, deliveries.c.id.in_(ids)) for token, ids in by_token.items()]
-    return and_(or_(*same), deliveries.c.state == State.CLAIMED)
+    changed: set[int] = set()
+    for token, ids in by_token.items():
+        found = connection.execute(statement, {"ids": ids, "held_by": token, **values})
+        changed.update(found.scalars())
+    return changed
 
 
 # -- The next claim
@@ -336,7 +328,7 @@ def _claim(connection: Connection, terms: Terms, batch: Batch, now: datetime) ->
     number = batch.wanted if left is None else min(batch.wanted, left)
     found: list[Delivery] | Hold = []
     for look in (max(number, batch.wanted), LOOK_FURTHER):  # those whose turn it was may all have said no
-        rows = connection.execute(turn(terms, now).limit(look)).all()
+        rows = turn(connection, terms, now, look)
         found = take(connection, terms, batch.token, rows, number, now)
         if found or isinstance(found, Hold):
             break

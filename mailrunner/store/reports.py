@@ -31,8 +31,8 @@ from sqlalchemy import (
 )
 
 from mailrunner.delivery import Counts, State
+from mailrunner.store.campaigns import counts
 from mailrunner.store.database import Database
-from mailrunner.store.deliveries import counts
 from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries, recipients
 
 NO_CAMPAIGN = 0  # the number of a campaign without rows: numbers begin at 1

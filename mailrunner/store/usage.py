@@ -35,6 +35,20 @@ def campaign_scope(campaign_no: int) -> str:
     return f"campaign:{campaign_no}"
 
 
+# Prepared once: to put a statement together costs more than to run it.
+_MINE = (usage.c.scope == bindparam("its_scope"), usage.c.series == bindparam("its_series"))
+_OWN = select(usage.c.total, usage.c.stamp).where(*_MINE)
+_LAST = _OWN.order_by(usage.c.total.desc()).limit(1)
+_AT = _OWN.where(usage.c.stamp <= bindparam("horizon")).order_by(usage.c.stamp.desc()).limit(1)
+_GROW = update(usage).where(*_MINE, usage.c.total == bindparam("was")).values(total=bindparam("is"))
+_ADD = insert(usage).values(
+    scope=bindparam("its_scope"),
+    series=bindparam("its_series"),
+    total=bindparam("its_total"),
+    stamp=bindparam("its_stamp"),
+)
+
+
 class UsageLog:
     """`quota.Usage` for one scope, inside one transaction."""
 
@@ -77,15 +91,13 @@ class UsageLog:
         """Use `slots` slots at `now`."""
         if slots <= 0:
             return
+        mine = {"its_scope": self._scope, "its_series": series.value}
         last = self._last(series)
-        if last is None:
-            values = {"scope": self._scope, "series": series, "total": slots, "stamp": now}
-            self._connection.execute(insert(usage).values(values))
-        elif last.stamp >= now:
-            self._connection.execute(self._row(series, last.total).values(total=last.total + slots))
+        if last is not None and last.stamp >= now:
+            self._connection.execute(_GROW, {**mine, "was": last.total, "is": last.total + slots})
         else:
-            values = {"scope": self._scope, "series": series, "total": last.total + slots, "stamp": now}
-            self._connection.execute(insert(usage).values(values))
+            total = slots + (last.total if last else 0)
+            self._connection.execute(_ADD, {**mine, "its_total": total, "its_stamp": now})
 
     def mend(self, now: datetime) -> None:
         """Bring stamps that lie in the future back to `now`, the latest of them in one row."""
@@ -116,13 +128,13 @@ class UsageLog:
         return update(usage).where(*mine)
 
     def _last(self, series: Series):  # type: ignore[no-untyped-def]
-        return self._connection.execute(self._of(series).order_by(usage.c.total.desc()).limit(1)).first()
+        return self._connection.execute(_LAST, {"its_scope": self._scope, "its_series": series.value}).first()
 
     def _newest(self, series: Series) -> int:
         last = self._last(series)
         return last.total if last else 0
 
     def _total_at(self, series: Series, horizon: datetime) -> int:
-        rows = self._of(series).where(usage.c.stamp <= horizon).order_by(usage.c.stamp.desc()).limit(1)
-        row = self._connection.execute(rows).first()
+        mine = {"its_scope": self._scope, "its_series": series.value, "horizon": horizon}
+        row = self._connection.execute(_AT, mine).first()
         return row.total if row else 0

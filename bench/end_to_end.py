@@ -1,0 +1,156 @@
+"""From a row of a CSV file to a sink, everything on the way included, against what people use otherwise.
+
+    python -m bench.end_to_end [--people N] [--connections N] [--rounds N]
+
+Each contestant talks to the same smtp-sink, in turns:
+
+- `smtp-source -d`: Postfix's own load generator with one fixed message of the same size, 16 connections;
+- mailrunner: read the list, write the snapshot, render, inline, record durably (SQLite, synchronous=FULL);
+- mailmerge from PyPI: renders with Jinja, opens a connection a message, inlines nothing, keeps no state;
+- the usual script: Jinja, premailer, a new smtplib connection a message, no state.
+
+mailrunner's rate and CPU are those of a message more (two list lengths are run and subtracted), so that
+the start of the program is not among them; the whole of the longer run stands beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+from bench import machine, newsletter
+from bench.sink import program, smtp_sink
+
+_PEERS = Path("build/bench-peers")
+_SMALL = 2_000
+_SCRIPT = """
+import csv, smtplib, sys
+from email.message import EmailMessage
+import jinja2, premailer
+port, number = int(sys.argv[1]), int(sys.argv[2])
+page = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader("templates")).get_template("news.html")
+for count, row in enumerate(csv.DictReader(open("data/people.csv", encoding="utf-8"))):
+    if count == number:
+        break
+    html = page.render(row, postal_address="Club, 1 Park Street", unsubscribe_url="https://news.example.org/u/1")
+    message = EmailMessage()
+    message["From"], message["To"] = "Ana Pop <ana@example.org>", row["email"]
+    message["Subject"] = f"{row['first_name']}, spring is here"
+    message.set_content("See the HTML part.")
+    message.add_alternative(premailer.transform(html, allow_network=False), subtype="html")
+    with smtplib.SMTP("127.0.0.1", port) as server:
+        server.send_message(message)
+"""
+
+
+def smtp_source(port: int, number: int) -> float:
+    """Messages a second of Postfix's load generator."""
+    sizes = ("-l", "26000", "-m", str(number), "-s", "16")
+    use = machine.run([program("smtp-source"), "-d", *sizes, f"127.0.0.1:{port}"])
+    return number / use.wall
+
+
+def mailrunner(port: int, number: int, connections: int) -> machine.Use:
+    """One whole run of a campaign to so many people."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        home = Path(folder)
+        newsletter.write_project(home, port=port, people=number, connections=connections)
+        return machine.run(
+            [sys.executable, "-m", "mailrunner", "run", "spring", "--yes", "-q", "--project", folder]
+        )
+
+
+def marginal(port: int, number: int, connections: int) -> tuple[float, float, machine.Use]:
+    """Messages a second and CPU µs of one message more, and the whole longer run."""
+    small, large = mailrunner(port, _SMALL, connections), mailrunner(port, number, connections)
+    more = number - _SMALL
+    return more / (large.wall - small.wall), (large.cpu - small.cpu) / more * 1e6, large
+
+
+def peers() -> Path:
+    """An environment of their own for the other programs."""
+    python = _PEERS / "bin" / "python"
+    if not python.exists():
+        venv.create(_PEERS, with_pip=True)
+        wanted = [str(python), "-m", "pip", "install", "--quiet", "mailmerge", "premailer", "jinja2"]
+        subprocess.run(wanted, check=True)
+    return python.absolute()
+
+
+def mailmerge(port: int, number: int, python: Path) -> float:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        home = Path(folder)
+        newsletter.write_list(home / "people.csv", number)
+        (home / "server.conf").write_text(f"[smtp_server]\nhost = 127.0.0.1\nport = {port}\n")
+        head = "TO: {{email}}\nSUBJECT: {{first_name}}, spring is here\nFROM: Ana Pop <ana@example.org>\n"
+        page = (
+            newsletter.template()
+            .replace("{{ postal_address }}", "Club")
+            .replace("{{ unsubscribe_url }}", "#")
+        )
+        (home / "letter.txt").write_text(f"{head}CONTENT-TYPE: text/html\n\n{page}", encoding="utf-8")
+        files = ("--template", "letter.txt", "--database", "people.csv", "--config", "server.conf")
+        command = [str(python.with_name("mailmerge")), "--no-dry-run", "--no-limit", *files]
+        return number / machine.run(command, cwd=home).wall
+
+
+def usual_script(port: int, number: int, python: Path) -> float:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        home = Path(folder)
+        newsletter.write_project(home, port=port, people=number, connections=1)
+        (home / "send.py").write_text(_SCRIPT)
+        return number / machine.run([str(python), "send.py", str(port), str(number)], cwd=home).wall
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--people", type=int, default=32_000)
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=3)
+    wanted = parser.parse_args()
+    python = peers()
+    sources, runs, merges, scripts = [], [], [], []
+    with smtp_sink() as port:
+        for _ in range(wanted.rounds):
+            sources.append(smtp_source(port, wanted.people))
+            runs.append(marginal(port, wanted.people, wanted.connections))
+            merges.append(mailmerge(port, 1_500, python))
+            scripts.append(usual_script(port, 300, python))
+    _tell(wanted, sources, runs, merges, scripts)
+
+
+def _tell(
+    wanted: argparse.Namespace,
+    sources: list[float],
+    runs: list[tuple[float, float, machine.Use]],
+    merges: list[float],
+    scripts: list[float],
+) -> None:
+    ours = [rate for rate, _, _ in runs]
+    middle = statistics.median(ours)
+    print(
+        f"End to end, {wanted.people:,} people, {wanted.connections} connections, medians of {wanted.rounds}"
+    )
+    print(machine.name())
+    print("| what | messages/s | mailrunner against it |\n|---|---|---|")
+    print(f"| mailrunner | {machine.spread(ours)} | |")
+    for title, rates in (
+        ("smtp-source -d -s 16", sources),
+        ("mailmerge", merges),
+        ("the usual script", scripts),
+    ):
+        print(f"| {title} | {machine.spread(rates)} | {middle / statistics.median(rates):.2f} |")
+    print(f"CPU of one message more: {machine.spread([cpu for _, cpu, _ in runs])} µs")
+    walls = [wanted.people / use.wall for _, _, use in runs]
+    peaks = [use.peak for _, _, use in runs]
+    print(f"The whole run, start and list included: {machine.spread(walls)} messages/s")
+    print(f"Peak memory: {machine.spread(peaks)} MiB")
+
+
+if __name__ == "__main__":
+    main()
