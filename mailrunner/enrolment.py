@@ -7,7 +7,9 @@ who left the list are held back at once, and a list that lost too many stops the
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,18 +85,25 @@ class Enrolment:
         if record.phase is not Phase.LOADING:  # another process was quicker
             return self.enrol()
         self._run.works_on(record.no)
-        place = 0
-        for lines in self._lines(self._job.people.columns):
-            place = self._ledger.snapshots.add(record.no, place, lines, run_no=self._run.no)
-            self._progress(place)
-            self._ledger.beat(self._run)
+        rows = self._fill(record)
         try:
-            self._check_snapshot(record, place)
+            self._check_snapshot(record, rows)
         except UserError:
             self._ledger.snapshots.discard(record.no, run_no=self._run.no)
             raise
         self._ledger.snapshots.finish(record.no, run_no=self._run.no)
         return Enrolled(replace(record, phase=Phase.READY), tuple(self._notices))
+
+    def _fill(self, record: CampaignRecord) -> int:
+        """Write the list's rows; say how many there are."""
+        place = 0
+        with _few_collections():
+            for lines in self._lines(self._job.people.columns):
+                place = self._ledger.snapshots.add(record.no, place, lines, run_no=self._run.no)
+                del lines  # or it would be held while the next chunk is read
+                self._progress(place)
+                self._ledger.beat(self._run)
+        return place
 
     def _check_snapshot(self, record: CampaignRecord, rows: int) -> None:
         if not self._ledger.deliveries.counts(record.no).queued:
@@ -110,7 +119,6 @@ class Enrolment:
             "content": as_json(self._content),
             "content_digest": content_digest(self._content),
             "message_digest": self._job.message_digest(),
-            "sources": as_json({"email": self._job.campaign.recipients.email}),
         }
 
     def _compare_content(self, record: CampaignRecord) -> CampaignRecord:
@@ -187,11 +195,13 @@ class Enrolment:
     def _read_incoming(self, record: CampaignRecord, columns: tuple[str, ...]) -> None:
         self._ledger.snapshots.clear_incoming(self._run.no)
         read = 0
-        for lines in self._lines(columns):
-            self._ledger.snapshots.add_incoming(self._run.no, lines)
-            read += len(lines)
-            self._progress(read)
-            self._ledger.beat(self._run)
+        with _few_collections():
+            for lines in self._lines(columns):
+                self._ledger.snapshots.add_incoming(self._run.no, lines)
+                read += len(lines)
+                del lines
+                self._progress(read)
+                self._ledger.beat(self._run)
 
     def _lines(self, columns: tuple[str, ...]) -> Iterator[Sequence[Line]]:
         """The list's rows, their cells in the order of `columns`."""
@@ -240,6 +250,17 @@ class Enrolment:
     def _again(self, record: CampaignRecord) -> CampaignRecord:
         found = self._ledger.campaigns.find(record.id)
         return found if found is not None else record
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Let the garbage collector look seldom: rows make no cycles, and it would take a sixth of the time."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def empty_list(job: Job, rows: int) -> Problem:

@@ -134,8 +134,12 @@ class Letters:
             ) from error
         self._width = len(columns)
         self._job, self._signer, self._domain = job, signer, domain
-        self._unsubscribe = job.project.unsubscribe
-        self._mailto = _mailto(job)
+        # What is the same for everyone is worked out once: tokens need no quoting, and stand at the end.
+        base = job.project.unsubscribe.base_url
+        self._one_click = base is not None
+        self._ways_out = [unsubscribe_url(base, "")] if base else []
+        self._ways_out.append(unsubscribe_mailto(_mailto(job), ""))
+        self._from = job.from_address
 
     def message(self, delivery: Delivery, now: datetime) -> Message:
         """The message of one claimed delivery; raises RowError where its row cannot become one."""
@@ -150,9 +154,9 @@ class Letters:
 
     def letter(self, number: int, address: str, values: Sequence[str], prefix: str = "") -> Letter:
         """What is particular to delivery `number`; `prefix` marks a test."""
-        cells = (*values, *[""] * (self._width - len(values)))
+        cells = values if len(values) == self._width else self._padded(values)
         token = self._signer.token(UNSUBSCRIBE, number)
-        uris = self._uris(token)
+        uris = tuple([way + token for way in self._ways_out])
         return Letter(
             address=_wire(address),
             name=self._reader.name(cells),
@@ -161,20 +165,18 @@ class Letters:
             delivery_token=self._signer.token(DELIVERY, number),
             unsubscribe_url=uris[0],
             list_unsubscribe=uris,
-            one_click=self._unsubscribe.base_url is not None,
+            one_click=self._one_click,
             return_path=self._return_path(number),
             subject_prefix=prefix,
         )
 
-    def _uris(self, token: str) -> tuple[str, ...]:
-        mailto = unsubscribe_mailto(self._mailto, token)
-        base = self._unsubscribe.base_url
-        return (unsubscribe_url(base, token), mailto) if base else (mailto,)
+    def _padded(self, values: Sequence[str]) -> Sequence[str]:
+        return (*values, *[""] * (self._width - len(values)))
 
     def _return_path(self, number: int) -> str:
         verp = self._job.account.return_path
         if not verp:
-            return self._job.from_address
+            return self._from
         return verp.replace("{token}", self._signer.token(BOUNCE, number))
 
 

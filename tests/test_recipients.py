@@ -16,7 +16,7 @@ from mailrunner.errors import RowError, UserError
 from mailrunner.recipients import Entry, Recipient, RecipientList, RowReader, first_wins
 from mailrunner.recipients.cell import convert
 from mailrunner.recipients.condition import Condition
-from mailrunner.recipients.sources import open_source
+from mailrunner.recipients.sources import CHUNK, open_source
 from tests.tables import Spec
 
 PEOPLE = """\
@@ -272,6 +272,19 @@ def test_a_cell_that_is_not_of_its_type_cannot_be_rendered() -> None:
         reader.context(["a@example.org", "1,5", "si"])
 
 
+@given(cell=st.text(" \t\x1c\u00a0\u2028Ana"), default=st.none() | st.text(" \u3000Bo", min_size=1))
+def test_the_name_is_that_of_the_filled_cells(cell: str, default: str | None) -> None:
+    defaults = {} if default is None else {"name": default}
+    reader = RowReader(["email", "name"], Spec(name="name", defaults=defaults))
+    values = ("ana@example.org", cell)
+    assert reader.name(values) == reader.filled(values)[1].strip()
+
+
+def test_a_name_without_a_cell_takes_its_own_default_and_no_other() -> None:
+    reader = RowReader(["email", "name", "city"], Spec(name="name", defaults={"city": "Cluj"}))
+    assert reader.name(("ana@example.org", " ", "")) == ""
+
+
 def test_text_cells_stay_text() -> None:
     context = RowReader(["email", "zip", "na"], Spec()).context(["a@example.org", "00123", "NA"])
     assert (context["zip"], context["na"]) == ("00123", "NA")
@@ -321,6 +334,12 @@ def test_cells_of_another_kind_do_not_convert(text: str, kind: str) -> None:
     with pytest.raises(ValueError, match=f"is no {kind}") as caught:
         convert(text, kind)
     assert len(str(caught.value)) < 120
+
+
+def test_rows_that_are_left_out_count_towards_a_chunk(tmp_path: Path) -> None:
+    content = "email,n\n" + "".join(f"a{i}@example.org,{i}\n" for i in range(CHUNK + 5))
+    chunks = people(tmp_path, content, types={"n": "int"}, where=f"n in (0, {CHUNK - 1}, {CHUNK})").chunks()
+    assert [[entry.row for entry in chunk] for chunk in chunks] == [[2, CHUNK + 1], [CHUNK + 2]]
 
 
 # --- duplicates --------------------------------------------------------------------------------------

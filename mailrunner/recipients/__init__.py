@@ -10,6 +10,7 @@ import difflib
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
 from jinja2 import StrictUndefined
@@ -18,7 +19,7 @@ from mailrunner.address import BLANKS, normalise
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.recipients.cell import convert, text_of
 from mailrunner.recipients.condition import Condition
-from mailrunner.recipients.sources import Source
+from mailrunner.recipients.sources import CHUNK, Source
 
 
 class ListSpec(Protocol):
@@ -74,6 +75,7 @@ class RowReader:
         self._email = place[spec.email]
         self._name = place[spec.name] if spec.name else None
         self._defaults = [(place[column], text_of(value)) for column, value in spec.defaults.items()]
+        self._no_name = dict(self._defaults).get(self._name, "").strip() if self._name is not None else ""
         self._types = [(place[column], column, kind) for column, kind in spec.types.items()]
 
     def address(self, values: Sequence[str]) -> str:
@@ -82,7 +84,7 @@ class RowReader:
 
     def name(self, values: Sequence[str]) -> str:
         """The display name after defaults, trimmed; "" without a name column."""
-        return "" if self._name is None else self.filled(values)[self._name].strip()
+        return "" if self._name is None else values[self._name].strip() or self._no_name
 
     def context(self, values: Sequence[str]) -> dict[str, Any]:
         """What templates see of a row: every column by name, `row` with all of them, and `recipient`.
@@ -90,13 +92,14 @@ class RowReader:
         Raise RowError, naming column and cell, where a cell is not of its type.
         """
         cells = self.filled(values)
-        converted, problems = self.converted(cells)
-        if problems:
-            raise RowError("; ".join(problems.values()))
-        untyped = dict(zip(self.columns, cells, strict=True))
-        for _, column, _ in self._types:
-            del untyped[column]
-        row = untyped | converted
+        row: dict[str, Any] = dict(zip(self.columns, cells, strict=True))
+        if self._types:
+            converted, problems = self.converted(cells)
+            if problems:
+                raise RowError("; ".join(problems.values()))
+            for _, column, _ in self._types:
+                del row[column]
+            row |= converted
         return {**row, "row": row, "recipient": Recipient(self.address(values), self.name(values))}
 
     def filled(self, values: Sequence[str]) -> Sequence[str]:
@@ -148,9 +151,11 @@ class RecipientList:
 
         Raise UserError where the source turns out to be damaged.
         """
-        for chunk in self._source.numbered():
-            entries = (self._entry(number, values) for number, values in chunk)
-            yield [entry for entry in entries if entry is not None]
+        rows = self._source.rows()
+        for first in rows:
+            # One by one: rows kept beside their entries give the garbage collector more to look at.
+            chunk = chain((first,), islice(rows, CHUNK - 1))
+            yield [entry for row in chunk if (entry := self._entry(*row)) is not None]
 
     def _entry(self, row: int, values: tuple[str, ...]) -> Entry | None:
         problem = self._verdict(values) if self._spec.types or self._condition else ""

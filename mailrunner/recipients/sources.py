@@ -1,6 +1,6 @@
 """Where recipients come from: CSV, Excel, Parquet or SQL, all read as one table of text.
 
-`open_source(spec, folder)` gives a `Source`; `numbered()` streams it in chunks, in bounded memory (an
+`open_source(spec, folder)` gives a `Source`; `rows()` streams it in bounded memory (an
 Excel sheet is held whole by its reader).  Every cell is text as it stands: "00123" stays "00123", "NA"
 stays "NA", a missing cell is "".
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas
     import python_calamine
 
-CHUNK = 10_000
+CHUNK = 20_000  # rows; the ledger writes as many in one transaction, which must stay short
 _NAMED = 5  # how many bad rows an error names
 
 Row = tuple[int, tuple[str, ...]]
@@ -88,22 +88,18 @@ class Source(ABC):
     def _rows(self) -> Iterator[Row]: ...
 
     def numbered(self) -> Iterator[list[Row]]:
-        """Yield chunks of rows, each with its number; raise UserError where the table is damaged."""
-        rows = self._rows()
+        """Yield the rows in chunks; raise UserError where the table is damaged."""
+        rows = self.rows()
         while chunk := list(islice(rows, CHUNK)):
-            self._refuse_nul(chunk)
             yield chunk
 
-    def rows(self) -> Iterator[list[tuple[str, ...]]]:
-        """Yield the same chunks without the numbers."""
-        for chunk in self.numbered():
-            yield [cells for _, cells in chunk]
-
-    def _refuse_nul(self, chunk: list[Row]) -> None:
-        # No database takes it as text, and no header field may hold it (RFC 5322 §4).
-        for number, cells in chunk:
-            if "\0" in "".join(cells):
-                raise UserError(Problem(f"row {number} holds a NUL character", self.label, hint="remove it"))
+    def rows(self) -> Iterator[Row]:
+        """Yield each row with its number; raise UserError where the table is damaged."""
+        for row in self._rows():
+            # No database takes it as text, and no header field may hold it (RFC 5322 §4).
+            if "\0" in "".join(row[1]):
+                raise UserError(Problem(f"row {row[0]} holds a NUL character", self.label, hint="remove it"))
+            yield row
 
     def _header(self, names: Sequence[str]) -> tuple[str, ...]:
         """Check the names of the columns; nameless ones at the end are left out."""
@@ -180,7 +176,9 @@ class HeadedFile(FileSource):
         _, names, widest = self._heading
         width, ragged = len(names), []
         for number, cells in islice(self._records(), 1, None):
-            if not width <= len(cells) <= widest or any(cells[width:]):
+            if len(cells) == width:
+                yield number, tuple(cells)
+            elif not width <= len(cells) <= widest or any(cells[width:]):
                 # A shifted row would mail one person's name to another: nothing is filled up or cut off.
                 # An empty cell too many, which the header does not have, may be a stray comma's doing.
                 ragged.append((number, len(cells)))

@@ -35,7 +35,9 @@ from mailrunner.store.schema import (
 LEFT_LIST = "left_list"
 _CHUNK = 20_000
 _PART = 2_000
-_UNTRIED = (None, None, None, "", "", "", None)  # token … last_attempt_at
+_QUEUED, _SKIPPED = State.QUEUED.value, State.SKIPPED.value
+# What is not named has its default: to bind seventeen values takes half as long again as eight.
+_FRESH = ("id", "campaign_no", "row", "key", "state", "reason", "not_before", "finished_at")
 
 
 class Line(Protocol):
@@ -289,23 +291,26 @@ def _write_lines(
     if not lines:
         return
     moment = to_micros(database.now(connection))
-    told = [(number, line.address, _as_json(line.values)) for number, line in enumerate(lines, base)]
-    insert_many(connection, recipients, told)
+    insert_many(
+        connection,
+        recipients,
+        [(number, line.address, _as_json(line.values)) for number, line in enumerate(lines, base)],
+    )
     fresh = [
         _fresh(number, campaign_no, line, line.key, line.problem, moment)
         for number, line in enumerate(lines, base)
     ]
     # The unique key decides which row of several was first; only then is it asked which one it was.
-    if insert_many(connection, deliveries, fresh) < len(fresh):
+    if insert_many(connection, deliveries, fresh, columns=_FRESH) < len(fresh):
         _skip_duplicates(database, connection, lines, campaign_no=campaign_no, base=base)
 
 
 def _fresh(  # noqa: PLR0917 - a million times: positions are faster than names
     number: int, campaign_no: int, line: Line, key: str | None, reason: str, moment: int
 ) -> tuple[Any, ...]:
-    state, ended = (State.SKIPPED.value, moment) if reason else (State.QUEUED.value, None)
-    own_key = None if reason else key
-    return (number, campaign_no, line.row, own_key, state, reason, 0, 0, 0, *_UNTRIED, ended)
+    if reason:
+        return (number, campaign_no, line.row, None, _SKIPPED, reason, 0, moment)
+    return (number, campaign_no, line.row, key, _QUEUED, "", 0, None)
 
 
 def _skip_duplicates(
@@ -324,6 +329,7 @@ def _skip_duplicates(
             _fresh(number, campaign_no, line, None, f"duplicate of row {first[line.key or '']}", moment)
             for number, line in late
         ],
+        columns=_FRESH,
     )
 
 
