@@ -27,14 +27,14 @@ class Rule:
 
     action: Action
     says: str
-    pattern: re.Pattern[str]
+    pattern: str  # compiled when it is first needed: most runs never see a refusal
     stages: frozenset[Stage]
     classes: str
     run: bool | None
     counted: bool
 
     def applies(self, stage: Stage, family: str, said: str) -> bool:
-        return stage in self.stages and family in self.classes and bool(self.pattern.search(said))
+        return stage in self.stages and family in self.classes and bool(re.search(self.pattern, said))
 
 
 def _rule(
@@ -46,7 +46,7 @@ def _rule(
     run: bool | None = False,
     counted: bool = False,
 ) -> Rule:
-    return Rule(action, says, re.compile("|".join(patterns)), stages, classes, run, counted)
+    return Rule(action, says, "|".join(patterns), stages, classes, run, counted)
 
 
 _PERSON = (
