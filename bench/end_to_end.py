@@ -61,7 +61,7 @@ def mailrunner(port: int, number: int, connections: int) -> machine.Use:
         home = Path(folder)
         newsletter.write_project(home, port=port, people=number, connections=connections)
         return machine.run(
-            [sys.executable, "-m", "mailrunner", "run", "spring", "--yes", "-q", "--project", folder]
+            [sys.executable, "-m", "mailrunner", "run", "spring", "--yes", "--quiet", "--project", folder]
         )
 
 

@@ -30,6 +30,7 @@ from mailrunner.runner import Orders, Runner, Step
 from mailrunner.settlement import Patience
 from mailrunner.store import CampaignRecord, Ledger, Phase, Run, Terms, Twin
 from mailrunner.transports import Transport
+from mailrunner.transports.manners import Manners
 from mailrunner.transports.smtp import SmtpTransport
 
 
@@ -241,6 +242,7 @@ class Dispatch:
     def _runner(self, record: CampaignRecord, run: Run, setup: str, signer: Signer) -> Runner:
         campaign, account = self._job.campaign, self._job.account
         writer = Letters(self._job, columns=record.columns, signer=signer, domain=record.message_domain)
+        manners = Manners()
         clerk = Clerk(
             ledger=self._ledger,
             terms=self._terms(record, setup),
@@ -266,7 +268,7 @@ class Dispatch:
                 patient=self._wishes.wait,
             ),
             couriers=[
-                Courier(transport_of(self._job), random=self._random, patient=self._wishes.wait)
+                Courier(transport_of(self._job, manners), random=self._random, patient=self._wishes.wait)
                 for _ in range(account.connections)
             ],
             clerk=clerk,
@@ -316,8 +318,8 @@ def pace_of(campaign: Campaign, account: Account, ledger: Ledger) -> Pace:
     )
 
 
-def transport_of(job: Job) -> Transport:
-    """A connection of its own to the account's server."""
+def transport_of(job: Job, manners: Manners | None = None) -> Transport:
+    """A connection of its own to the account's server; those of one run share what they learn of it."""
     account = job.account
     return SmtpTransport(
         host=account.host,
@@ -329,5 +331,7 @@ def transport_of(job: Job) -> Transport:
         provider=account.preset.name,
         timeout=account.timeout,
         messages_per_connection=account.messages_per_connection,
+        in_flight=account.in_flight,
+        manners=manners or Manners(),
         ca_file=account.ca_file,
     )

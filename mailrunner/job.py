@@ -41,12 +41,17 @@ class Job:
     renderer: Renderer
 
     @classmethod
-    def prepare(cls, project: Project, campaign: Campaign, account: Account) -> Job:
-        """Open the list and compile the templates; raise UserError with all that is wrong for every row."""
+    def prepare(
+        cls, project: Project, campaign: Campaign, account: Account, *, strict_inlining: bool = False
+    ) -> Job:
+        """Open the list and compile the templates; raise UserError with all that is wrong for every row.
+
+        With `strict_inlining` premailer itself makes every message, none is put together from a plan.
+        """
         problems: list[Problem] = []
         renderer, people, source = None, None, None
         try:
-            renderer = _renderer(project, campaign)
+            renderer = _renderer(project, campaign, strict_inlining)
         except UserError as error:
             problems += error.problems
         try:
@@ -213,7 +218,7 @@ def _mailto(job: Job) -> str:
     return next(address for address in candidates if address)
 
 
-def _renderer(project: Project, campaign: Campaign) -> Renderer:
+def _renderer(project: Project, campaign: Campaign, strict_inlining: bool) -> Renderer:
     settings = project.lists.get(campaign.list_key)
     domain = parseaddr(campaign.message.from_)[1].rpartition("@")[2]
     return Renderer(
@@ -224,6 +229,7 @@ def _renderer(project: Project, campaign: Campaign) -> Renderer:
         campaign_id=campaign.id,
         list_name=campaign.list_name,
         list_id=list_id(campaign.list_name, settings.list_id if settings else None, domain),
+        strict_inlining=strict_inlining,
     )
 
 

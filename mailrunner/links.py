@@ -10,6 +10,9 @@ and a Message-ID, and mail systems that fold case do not break it.
 The tag is both the proof and the nonce of the mask (the idea of RFC 5297, SIV), so the same number
 always gives the same token and nothing has to be stored to read it back.
 
+Each message has three or four tokens, so what of an HMAC depends on the secret and the purpose alone is
+hashed once, and copied for each number; the tokens are those of the standard library's `hmac`.
+
 Pure: the secrets are an argument.
 """
 
@@ -20,13 +23,21 @@ import hashlib
 import hmac
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 _TAG = 12
 _NUMBER = 8
 _LARGEST = 2**63 - 1
 _LABEL = 63
+_BLOCK = 64  # of SHA-256, in octets
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648 §6, in lower case
+_PAIRS = [one + other for one in _LETTERS for other in _LETTERS]
+_SHIFTS = range((_TAG + _NUMBER) * 8 - 10, -1, -10)
+
+Keyed = Callable[[bytes], bytes]
+"""HMAC-SHA256 under one secret, for one use."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -34,6 +45,9 @@ class Signer:
     """Makes and reads tokens.  The first secret signs; all of them verify, for ever."""
 
     secrets: tuple[bytes, ...]
+    _known: dict[tuple[bytes, str], tuple[Keyed, Keyed]] = field(
+        default_factory=dict, init=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if not self.secrets or not all(self.secrets):
@@ -41,13 +55,11 @@ class Signer:
 
     def token(self, purpose: str, number: int) -> str:
         """Return 32 letters and digits for `number` (0 to 2**63 - 1); ValueError beyond that."""
-        if not 0 <= number <= _LARGEST:
-            raise ValueError(f"{number} does not fit into a token")
-        secret = self.secrets[0]
-        plain = number.to_bytes(_NUMBER, "big")
-        tag = _tag(secret, purpose, plain)
-        sealed = tag + _xor(plain, _mask(secret, purpose, tag))
-        return base64.b32encode(sealed).decode("ascii").lower()
+        return self._token(self.secrets[0], purpose, number)
+
+    def first_token(self, purpose: str, number: int) -> str:
+        """The token as the oldest secret makes it, which no newer secret changes."""
+        return self._token(self.secrets[-1], purpose, number)
 
     def number(self, purpose: str, token: str) -> int | None:
         """Return the number that was signed for `purpose`, or None; upper case is tolerated."""
@@ -56,16 +68,31 @@ class Signer:
             return None
         found = None
         for secret in self.secrets:  # all of them, whichever fits: the time taken tells nothing
-            number = _open(secret, purpose, sealed)
+            number = _open(*self._tag_and_mask(secret, purpose), sealed)
             found = number if found is None else found
         return found
 
+    def _token(self, secret: bytes, purpose: str, number: int) -> str:
+        if not 0 <= number <= _LARGEST:
+            raise ValueError(f"{number} does not fit into a token")
+        tag_of, mask_of = self._tag_and_mask(secret, purpose)
+        plain = number.to_bytes(_NUMBER, "big")
+        tag = tag_of(plain)[:_TAG]
+        return _spelled(tag + _xor(plain, mask_of(tag)[:_NUMBER]))
 
-def _open(secret: bytes, purpose: str, sealed: bytes) -> int | None:
+    def _tag_and_mask(self, secret: bytes, purpose: str) -> tuple[Keyed, Keyed]:
+        known = self._known.get((secret, purpose))
+        if known is None:
+            known = _keyed(secret, b"tag", purpose), _keyed(secret, b"mask", purpose)
+            self._known[secret, purpose] = known
+        return known
+
+
+def _open(tag_of: Keyed, mask_of: Keyed, sealed: bytes) -> int | None:
     tag = sealed[:_TAG]
-    plain = _xor(sealed[_TAG:], _mask(secret, purpose, tag))
+    plain = _xor(sealed[_TAG:], mask_of(tag)[:_NUMBER])
     number = int.from_bytes(plain, "big")
-    genuine = hmac.compare_digest(tag, _tag(secret, purpose, plain))
+    genuine = hmac.compare_digest(tag, tag_of(plain)[:_TAG])
     return number if genuine and number <= _LARGEST else None
 
 
@@ -78,21 +105,31 @@ def _sealed(token: str) -> bytes | None:
         return None
 
 
-def _tag(secret: bytes, purpose: str, plain: bytes) -> bytes:
-    return _keyed(secret, b"tag", purpose, plain)[:_TAG]
+def _spelled(sealed: bytes) -> str:
+    """Base32 in lower case, two letters at a time."""
+    number = int.from_bytes(sealed, "big")
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
-def _mask(secret: bytes, purpose: str, tag: bytes) -> bytes:
-    return _keyed(secret, b"mask", purpose, tag)[:_NUMBER]
-
-
-def _keyed(secret: bytes, use: bytes, purpose: str, data: bytes) -> bytes:
+def _keyed(secret: bytes, use: bytes, purpose: str) -> Keyed:
+    """HMAC (RFC 2104) of what the use and the purpose name, with their blocks hashed beforehand."""
     named = purpose.encode("utf-8")
-    return hmac.digest(secret, b"%b %d %b %b" % (use, len(named), named, data), hashlib.sha256)
+    key = (secret if len(secret) <= _BLOCK else hashlib.sha256(secret).digest()).ljust(_BLOCK, b"\0")
+    inner = hashlib.sha256(bytes(octet ^ 0x36 for octet in key))
+    inner.update(b"%b %d %b " % (use, len(named), named))
+    outer = hashlib.sha256(bytes(octet ^ 0x5C for octet in key))
+
+    def digest(data: bytes) -> bytes:
+        within, without = inner.copy(), outer.copy()
+        within.update(data)
+        without.update(within.digest())
+        return without.digest()
+
+    return digest
 
 
 def _xor(one: bytes, other: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(one, other, strict=True))
+    return (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).to_bytes(_NUMBER, "big")
 
 
 def a_label(domain: str) -> str:
@@ -109,7 +146,7 @@ def message_id(signer: Signer, number: int, domain: str) -> str:
 
     The oldest secret makes it, so that a new secret for the links changes no Message-ID.
     """
-    return f"<{Signer(signer.secrets[-1:]).token('message', number)}@{a_label(domain)}>"
+    return f"<{signer.first_token('message', number)}@{a_label(domain)}>"
 
 
 def unsubscribe_url(base_url: str, token: str) -> str:

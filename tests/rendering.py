@@ -68,7 +68,12 @@ def write(folder: Path, name: str, text: str) -> None:
 
 
 def renderer(
-    folder: Path, spec: Spec, kind: Literal["bulk", "transactional"] = "bulk", list_name: str = "Club news"
+    folder: Path,
+    spec: Spec,
+    kind: Literal["bulk", "transactional"] = "bulk",
+    list_name: str = "Club news",
+    *,
+    strict_inlining: bool = False,
 ) -> Renderer:
     return Renderer(
         folder=folder,
@@ -78,6 +83,7 @@ def renderer(
         campaign_id="spring",
         list_name=list_name,
         list_id=f"{list_name} <club-news.example.org>",
+        strict_inlining=strict_inlining,
     )
 
 
@@ -113,7 +119,7 @@ def assert_clean_on_the_wire(data: bytes) -> None:
     body = lines[lines.index(b"") :]
     assert max(map(len, lines)) <= 998
     assert max(len(line) for line in body if not line.startswith(b"Content-")) <= 76
-    assert b"." not in body
+    assert not any(line.startswith(b".") for line in lines)
 
 
 def tree(part: OldMessage) -> Any:
@@ -122,6 +128,12 @@ def tree(part: OldMessage) -> Any:
         assert isinstance(children, list)
         return {part.get_content_type(): [tree(child) for child in children if isinstance(child, OldMessage)]}
     return part.get_content_type()
+
+
+def as_read(message: Message) -> tuple[object, ...]:
+    """The message as a reader has it, whatever line breaks its encoding put where."""
+    parts = [(part.items(), part.get_payload(decode=True)) for part in modern(message).walk()]
+    return replace(message, data=b""), parts
 
 
 def fields(message: Message) -> list[str]:

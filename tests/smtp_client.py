@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mailrunner.outcome import Kind, Outcome, Scope
+from mailrunner.transports.readiness import ready
 from mailrunner.transports.smtp import SmtpTransport
 from tests.smtp_server import SmtpServer
 
@@ -49,6 +51,28 @@ class Clients:
     def __exit__(self, *_: object) -> None:
         for each in self._opened:
             each.close()
+
+
+def deliver(transport: SmtpTransport, letters: Sequence[Letter]) -> list[Outcome]:
+    """Offer the letters, as many at once as there is room for; return what came of each, in their order."""
+    outcomes: list[Outcome] = []
+    offered = 0
+    while len(outcomes) < len(letters):
+        if not transport.is_open and not transport.pending and (blocked := transport.open()):
+            outcomes.append(blocked)  # it was this one's turn
+            offered += 1
+        while transport.room and offered < len(letters):
+            transport.offer(letters[offered])
+            offered += 1
+        outcomes += transport.pump()
+        if transport.pending:
+            ready([transport], PATIENT)
+    return outcomes
+
+
+def numbered(count: int) -> list[Letter]:
+    """Letters that differ in their recipient."""
+    return [Letter(recipient=f"r{n}@example.org") for n in range(count)]
 
 
 def nothing_charged(outcome: Outcome | None) -> bool:

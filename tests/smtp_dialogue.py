@@ -93,13 +93,24 @@ class Dialogue:
                 self._obey(self._line())
         except Cut as order:
             with suppress(OSError):
-                self._flush()
+                self.flush()
                 if order.reset:
                     self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         except OSError:
             pass  # the client hung up, or refused our certificate
         finally:
             self.sock.close()
+
+    def flush(self) -> None:
+        """Send the answers that are held back."""
+        if self._replies:
+            self.sock.sendall(self._replies)
+            self._replies.clear()
+
+    @property
+    def is_ahead(self) -> bool:
+        """Has the client sent more than what is being answered?"""
+        return bool(self._buffer)
 
     def accept(self) -> int:
         """Take the message at hand."""
@@ -131,7 +142,7 @@ class Dialogue:
 
     def _starttls(self, _: str) -> None:
         if self._say("starttls", 220, "2.0.0 go ahead"):
-            self._flush()
+            self.flush()
             self._buffer.clear()
             self._encrypt()
 
@@ -176,39 +187,51 @@ class Dialogue:
             self.recipients.pop()
 
     def _data(self, _: str) -> None:
-        if not self.recipients:
-            self._write(usual(503, "5.5.1 RCPT first"))
-        elif self._say("data", 354, "go ahead"):
-            self._flush()
+        usually = (354, "go ahead") if self.recipients else (503, "5.5.1 RCPT first")
+        if self._say("data", *usually):
+            self.flush()
+            while not self._buffer:
+                self._receive()
+            is_refused = self._interject()
             self._message = self._read_message()
-            self._decide()
+            if not is_refused:
+                self._decide()
 
     def _bdat(self, argument: str) -> None:
         size, _, last = argument.partition(" ")
-        chunk = self._exactly(int(size))
-        self._interject()
-        if not self.recipients:
-            self._write(usual(503, "5.5.1 RCPT first"))
+        refusal = None if self.recipients else usual(503, "5.5.1 RCPT first")
+        if answer := self.server.scripted("data", self) or refusal:
+            self._exactly(int(size))
+            self._write(answer)
             return
-        self._message += chunk
-        if last:
+        while int(size) and not self._buffer:
+            self._receive()
+        is_refused = self._interject()
+        self._message += self._exactly(int(size))
+        if is_refused:
+            self._forget()
+        elif last:
             self._decide()
         else:
             self._write(usual(250, "2.0.0 chunk taken"))
 
     def _decide(self) -> None:
         answer = self.server.scripted("eod", self)
+        if not self.recipients:
+            answer = usual(554, "5.5.1 no valid recipients")
         if answer is None or answer.effective:
             number = self.accept()
             answer = answer or usual(250, f"2.0.0 Ok: queued as {number:08X}")
         self._forget()
         self._write(answer)
 
-    def _interject(self) -> None:
-        """Speak before the message is complete, if a rule wants it."""
-        if answer := self.server.scripted("body", self):
+    def _interject(self) -> bool:
+        """Answer before the message is complete, if a rule wants it; the message is then not taken."""
+        answer = self.server.scripted("body", self)
+        if answer:
             self._write(answer)
-            self._flush()
+            self.flush()
+        return answer is not None
 
     def _rset(self, _: str) -> None:
         self._forget()
@@ -255,12 +278,7 @@ class Dialogue:
         if answer.closes:
             raise Cut
         if not self._buffer:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._replies:
-            self.sock.sendall(self._replies)
-            self._replies.clear()
+            self.flush()
 
     def _line(self) -> str:
         while (end := self._buffer.find(b"\r\n")) < 0:
@@ -272,9 +290,6 @@ class Dialogue:
     def _read_message(self) -> bytearray:
         """Everything up to the line with a lone dot, without the doubled dots."""
         read = bytearray(b"\r\n")  # so that a dot on the first line stands after a line end as well
-        while not self._buffer:
-            self._receive()
-        self._interject()
         while True:
             searched = max(0, len(read) - 4)
             read += self._buffer
@@ -292,7 +307,7 @@ class Dialogue:
         return chunk
 
     def _receive(self) -> None:
-        self._flush()
+        self.flush()
         received = self.sock.recv(262144)
         if not received:
             raise ConnectionError

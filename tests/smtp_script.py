@@ -99,6 +99,11 @@ def effective(octets: bytes) -> Do:
     return lambda _: Answer(octets, effective=True)
 
 
+def if_ahead(do: Do) -> Do:
+    """Do this to a client that has sent more than the command at hand, go on as usual with others."""
+    return lambda dialogue: do(dialogue) if dialogue.is_ahead else None
+
+
 def endless(line: bytes) -> Do:
     """Send this line again and again for as long as the client listens."""
 

@@ -5,8 +5,9 @@
     assert [m.recipient for m in server.accepted] == [...]
 
 A rule names a stage, when it applies, and what is done in place of the usual answer.  Stages:
-connect, ehlo, starttls, auth, mail, rcpt, data, body (the first bytes of a message are read), eod (the
-message is complete, its answer is not out), quit.
+connect, ehlo, starttls, auth, mail, rcpt, data (or BDAT, of which nothing but the command is read),
+body (the first bytes of a message are read), eod (the message is complete, its answer is not out),
+rset, quit.  What was answered before is on its way when a deed is done.
 
 As a process of its own it prints its port and records what it accepts until it is killed:
 
@@ -43,11 +44,15 @@ from tests.smtp_script import (
     effective,
     endless,
     garbage,
+    if_ahead,
     reply,
     stall,
 )
 
 __all__ = [
+    "CHUNKED",
+    "EXTENSIONS",
+    "PLAIN",
     "Accepted",
     "Answer",
     "Login",
@@ -61,11 +66,14 @@ __all__ = [
     "effective",
     "endless",
     "garbage",
+    "if_ahead",
     "reply",
     "stall",
 ]
 
-EXTENSIONS = ("PIPELINING", "SIZE 35882577", "8BITMIME", "ENHANCEDSTATUSCODES", "CHUNKING", "SMTPUTF8")
+PLAIN = ("SIZE 35882577", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8")
+EXTENSIONS = ("PIPELINING", *PLAIN)
+CHUNKED = ("CHUNKING", *EXTENSIONS)
 
 
 class SmtpServer:
@@ -130,6 +138,10 @@ class SmtpServer:
         """The commands that begin with `word`."""
         return [command for command in self.commands if command.upper().startswith(word.upper())]
 
+    def interrupt(self, octets: bytes) -> None:
+        """Send this on the newest connection, whatever is going on there."""
+        self._dialogues[-1].sock.sendall(octets)
+
     def scripted(self, stage: str, dialogue: Dialogue) -> Answer | None:
         """What a rule wants at `stage`, None without one."""
         if not self.rules:
@@ -140,6 +152,7 @@ class SmtpServer:
         dialogue.reached[stage] += 1
         for rule in self.rules:
             if rule.stage == stage and rule.applies(dialogue, nth, dialogue.reached[stage]):
+                dialogue.flush()
                 return rule.do(dialogue)
         return None
 

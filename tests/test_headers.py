@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime
 from email.header import decode_header, make_header
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mailrunner.config.mailbox import Mailbox
 from mailrunner.errors import RowError
 from mailrunner.render import Message, Renderer
+from mailrunner.render.headers import long_mailbox_field, long_text_field, mailbox_field, text_field
 from tests.rendering import (
     LETTER,
     MAILTO,
@@ -216,3 +220,43 @@ def test_no_cell_makes_a_field_of_its_own(plain: Renderer, subject: str, note: s
     usual = fields(plain.render(letter(subject="s", note="n", body="b"), NOW))
     assert fields(message) == usual
     assert [name for name, _ in modern(message).raw_items()] == usual
+
+
+brief = st.text(
+    st.sampled_from([*"ab7.,'\"=?_-!@<>()é", " ", " ", "\t", "\u2028", "\x7f", "\xad"]), max_size=80
+)
+
+
+@often
+@given(value=brief | fair_cells, name=st.sampled_from(["Subject", "X-A", "X-" + "Long" * 15]))
+def test_the_short_cut_for_a_text_gives_the_same_field(value: str, name: str) -> None:
+    assert text_field(name, value) == long_text_field(name, value)
+
+
+@often
+@given(name=brief | fair_cells, address=st.sampled_from(["bob@example.net", "b@x.org", "a" * 60 + "@x.org"]))
+def test_the_short_cut_for_a_name_gives_the_same_field(name: str, address: str) -> None:
+    who = Mailbox(name, address)
+    assert mailbox_field("To", who) == long_mailbox_field("To", who)
+
+
+@pytest.mark.parametrize("cell", ["a\rb", "a\nb", "a\0b", "a\ud800b"])
+def test_no_short_cut_lets_a_line_break_through(cell: str) -> None:
+    for make in (text_field, lambda name, value: mailbox_field(name, Mailbox(value, "b@x.org"))):
+        with pytest.raises(RowError):
+            make("Subject", cell)
+
+
+def test_the_date_is_that_of_its_second_and_zone(project: Path) -> None:
+    made = renderer(project, Spec())
+    bucharest = ZoneInfo("Europe/Bucharest")
+    late = datetime(2026, 10, 25, 3, 30, 59, 999_999, tzinfo=bucharest)
+    for now, shown in (
+        (NOW, "Tue, 01 Dec 2026 08:00:00 +0000"),
+        (NOW.replace(microsecond=7), "Tue, 01 Dec 2026 08:00:00 +0000"),
+        (NOW.replace(second=1), "Tue, 01 Dec 2026 08:00:01 +0000"),
+        (NOW.replace(second=1).astimezone(bucharest), "Tue, 01 Dec 2026 10:00:01 +0200"),
+        (late, "Sun, 25 Oct 2026 03:30:59 +0300"),
+        (late.replace(fold=1), "Sun, 25 Oct 2026 03:30:59 +0200"),
+    ):
+        assert old(made.render(LETTER, now))["Date"] == shown

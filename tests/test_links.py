@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import re
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -148,3 +150,30 @@ def test_a_domain_that_cannot_be_spelled_is_refused() -> None:
 def test_a_new_secret_changes_no_message_id() -> None:
     before = message_id(Signer((b"first",)), 7, "example.org")
     assert message_id(Signer((b"second", b"first")), 7, "example.org") == before
+
+
+def plainly(secret: bytes, purpose: str, number: int) -> str:
+    """A token as the module's docstring defines it, with the standard library alone."""
+
+    def keyed(use: bytes, data: bytes) -> bytes:
+        named = purpose.encode()
+        return hmac.digest(secret, b"%b %d %b %b" % (use, len(named), named, data), "sha256")
+
+    plain = number.to_bytes(8, "big")
+    tag = keyed(b"tag", plain)[:12]
+    masked = bytes(a ^ b for a, b in zip(plain, keyed(b"mask", tag)[:8], strict=True))
+    return base64.b32encode(tag + masked).decode().lower()
+
+
+@given(secret=st.binary(min_size=1, max_size=150), purpose=st.text(max_size=20), number=numbers)
+def test_a_token_is_the_hmac_of_the_standard_library(secret: bytes, purpose: str, number: int) -> None:
+    signer = Signer((b"new", secret))
+    assert Signer((secret,)).token(purpose, number) == plainly(secret, purpose, number)
+    assert signer.first_token(purpose, number) == plainly(secret, purpose, number)
+    assert signer.token(purpose, number) == plainly(b"new", purpose, number)
+
+
+def test_tokens_that_went_out_years_ago_still_hold() -> None:
+    signer = Signer((b"first secret", b"older secret"))
+    assert signer.token("unsubscribe", 7) == "rlfr6swkfv73tgmvihdqqt5fviuaj3mm"
+    assert message_id(signer, 7, "example.org") == "<zuyl3ijc7f4bhnyjo6vhvwkzczxbllck@example.org>"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ import mailrunner.cli.looking  # noqa: F401 - registers the commands
 from mailrunner.cli import app
 from mailrunner.delivery import Counts, State
 from mailrunner.errors import UserError
-from mailrunner.outcome import Kind, Outcome, Reply, Scope, Stage
+from mailrunner.inbound.fact import Fact, Kind
+from mailrunner.outcome import Kind as OutcomeKind
+from mailrunner.outcome import Outcome, Reply, Scope, Stage
 from mailrunner.recipients import RecipientList
 from mailrunner.recipients.sources import open_source
 from mailrunner.report.destination import bytes_to, text_to
@@ -181,7 +184,7 @@ def test_excel_has_text_cells_and_nothing_runs(tmp_path: Path) -> None:
     dead = dict(zip(cells[0], cells[3], strict=True))
     assert (dead["reply"], dead["code"], dead["attempts"]) == (FORMULA, "550", "1")
     assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value is not None} == {"s"}
-    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("B2", "A1:M8")
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("B2", "A1:O8")
     assert sheet["A1"].font.bold
 
 
@@ -216,7 +219,7 @@ def test_reasons_are_counted_without_what_is_particular_to_one_row(ledger: Ledge
     for delivery, enhanced in zip(claim(ledger, at, token=1), ("5.1.1", ""), strict=True):
         ledger.deliveries.begin_sending(delivery, at)
         answer = Reply(Stage.RCPT, 550, enhanced, f"{delivery.address} is unknown")
-        outcome = Outcome(Kind.REFUSED, Scope.RECIPIENT, f"there is no such address: {answer}", answer)
+        outcome = Outcome(OutcomeKind.REFUSED, Scope.RECIPIENT, f"there is no such address: {answer}", answer)
         settlement = Settlement(outcome=outcome, state=State.FAILED, reason=outcome.reason)
         assert ledger.deliveries.record(delivery, at, settlement)
     with ledger.reports.reading(campaign.no) as reading:
@@ -232,6 +235,87 @@ def test_the_page_gives_no_more_than_a_reader_can_use(tmp_path: Path) -> None:
     page = report(tmp_path, "spring", "--format", "html").stdout
     assert page.count("<tr><td") == 2_000
     assert "These are the first 2,000 of 2,100" in page
+
+
+# --- what came back --------------------------------------------------------------------------------
+
+
+def tell(mailing: Mailing, **what: Kind) -> None:
+    """A day later, let this come back from the people of these names."""
+    mailing.clock.turn(timedelta(days=1))
+    with mailing.ledger() as ledger:
+        campaign = ledger.campaigns.find("spring")
+        assert campaign is not None
+        numbers = {row.address.partition("@")[0]: row.id for row in ledger.reports.rows(campaign.no)}
+        said: dict[str, Any] = {"code": 550, "enhanced_code": "5.1.1", "detail": FORMULA}
+        ledger.returns.receive(
+            [
+                Fact(kind=kind, source="inbox", delivery=numbers[name], fingerprint=f"{name} {kind}", **said)
+                for name, kind in what.items()
+            ]
+        )
+
+
+def test_what_came_back_stands_in_its_columns(tmp_path: Path) -> None:
+    with sent(tmp_path) as mailing:
+        tell(mailing, ana=Kind.SOFT_BOUNCED, Bo=Kind.UNSUBSCRIBED, doubt=Kind.BOUNCED)
+        tell(mailing, ana=Kind.UNSUBSCRIBED, Bo=Kind.AUTO_REPLIED)
+        rows = by_name(rows_of(report(tmp_path, "spring").stdout))
+    assert {name: (row["state"], row["came_back"], row["came_back_at"]) for name, row in rows.items()} == {
+        "ana": ("sent", "unsubscribed", "2026-11-22T08:00:00Z"),
+        "Bo": ("sent", "unsubscribed", "2026-11-21T08:00:00Z"),
+        "dead": ("failed", "", ""),
+        "doubt": ("failed", "bounced", "2026-11-21T08:00:00Z"),
+        "nobody": ("skipped", "", ""),
+        "bo": ("skipped", "", ""),
+        "gone": ("suppressed", "", ""),
+    }
+    assert (rows["doubt"]["reason"], rows["doubt"]["reply"]) == (
+        f"bounced: 550 5.1.1 {FORMULA}",
+        f"'{FORMULA}",
+    )
+
+
+def test_who_took_an_unsubscription_back_is_not_shown_as_gone(tmp_path: Path) -> None:
+    with sent(tmp_path) as mailing:
+        tell(mailing, ana=Kind.UNSUBSCRIBED)
+        tell(mailing, ana=Kind.RESUBSCRIBED)
+        answer = json.loads(report(tmp_path, "spring", "--format", "json").stdout)
+    assert by_name(answer["deliveries"])["ana"]["came_back"] == ""
+    assert by_name(answer["deliveries"])["ana"]["came_back_at"] is None
+
+
+def test_who_bounced_is_among_the_failed(tmp_path: Path) -> None:
+    with sent(tmp_path) as mailing:
+        tell(mailing, ana=Kind.BOUNCED)
+        rows = rows_of(report(tmp_path, "spring", "--failed").stdout)
+    assert [row["email"] for row in rows] == ["ana@example.org", "dead@example.org"]
+    assert rows[0]["mailrunner_reason"].startswith("bounced: 550")
+
+
+def test_bounces_are_one_cause_whatever_the_servers_said(tmp_path: Path) -> None:
+    with sent(tmp_path) as mailing:
+        tell(mailing, ana=Kind.BOUNCED, doubt=Kind.BOUNCED)
+        with mailing.ledger() as ledger:
+            campaign = ledger.campaigns.find("spring")
+            assert campaign is not None
+            with ledger.reports.reading(campaign.no) as reading:
+                assert reading.causes(State.FAILED, most=1) == [(State.FAILED, "bounced", 2)]
+
+
+def test_the_page_has_a_small_table_of_what_came_back(tmp_path: Path) -> None:
+    with sent(tmp_path) as mailing:
+        assert "What came back" not in report(tmp_path, "spring", "--format", "html").stdout
+        tell(mailing, ana=Kind.COMPLAINED, Bo=Kind.UNSUBSCRIBED, doubt=Kind.BOUNCED)
+        page = report(tmp_path, "spring", "--format", "html").stdout
+    table = page[page.index("<h2>What came back") : page.index("<h2>Failed")]
+    assert re.findall(r'class="why">(\w+)<.*>(\d)</td>', table) == [
+        ("bounced", "1"),
+        ("complained", "1"),
+        ("unsubscribed", "1"),
+    ]
+    assert page.count('<span class="said">complained, ') == 1
+    assert page.count('<span class="said">bounced, ') == 0  # its reason says so
 
 
 # --- one reading -----------------------------------------------------------------------------------
@@ -350,7 +434,10 @@ def test_an_unknown_campaign_is_named_with_the_nearest_known(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("form", "expected"),
-    [("csv", ",".join([*FIRST_COLUMNS, "row"]) + "\n"), ("html", "no run of this campaign has begun")],
+    [
+        ("csv", ",".join([*FIRST_COLUMNS, "row", "came_back", "came_back_at"]) + "\n"),
+        ("html", "no run of this campaign has begun"),
+    ],
 )
 def test_a_campaign_that_was_never_run_has_an_empty_report(tmp_path: Path, form: str, expected: str) -> None:
     with SmtpServer() as server:

@@ -14,14 +14,7 @@ from mailrunner.outcome import Kind, Scope, Stage
 from mailrunner.transports import Transport
 from tests.smtp_client import Clients, Letter, nothing_charged
 from tests.smtp_script import Do
-from tests.smtp_server import (
-    Rule,
-    SmtpServer,
-    cut,
-    garbage,
-    reply,
-    stall,
-)
+from tests.smtp_server import CHUNKED, Rule, SmtpServer, cut, garbage, reply, stall
 
 MEGABYTES = b"Subject: big\r\n\r\n" + (b"y" * 70 + b"\r\n") * 200_000
 
@@ -128,7 +121,8 @@ def test_a_server_too_old_for_ehlo_is_greeted_with_helo(client: Clients) -> None
 
 
 def test_what_the_server_announced_can_be_asked_for(client: Clients) -> None:
-    with SmtpServer(tls="starttls", auth=("ana", "secret"), mechanisms="PLAIN XOAUTH2") as server:
+    how: dict[str, Any] = {"tls": "starttls", "auth": ("ana", "secret"), "mechanisms": "PLAIN XOAUTH2"}
+    with SmtpServer(extensions=CHUNKED, **how) as server:
         sender = client(server)
         assert sender.open() is None
         able = sender.probe()

@@ -12,9 +12,10 @@ import pytest
 
 from mailrunner.errors import UserError
 from mailrunner.outcome import Kind, Scope, Stage
-from mailrunner.transports import network, tls
+from mailrunner.transports import login, network, tls
 from tests.smtp_client import SOON, Clients, Letter, nothing_charged
-from tests.smtp_script import Do
+from tests.smtp_dialogue import Dialogue
+from tests.smtp_script import Answer, Do
 from tests.smtp_server import (
     Rule,
     SmtpServer,
@@ -217,6 +218,18 @@ def test_a_wrong_password_is_tried_once_and_is_never_told(client: Clients, mecha
         assert (outcome.kind, outcome.scope, outcome.offered) == (Kind.REFUSED, Scope.CREDENTIALS, False)
         assert len(server.logins) == 1
         assert "canary" not in repr(outcome) + repr(sender)
+
+
+@pytest.mark.parametrize("before", ["", "250 ", "500 "])
+def test_a_password_that_is_repeated_in_no_answer_at_all_is_never_told(client: Clients, before: str) -> None:
+    def repeat(dialogue: Dialogue) -> Answer | None:
+        return Answer(f"{before}{dialogue.server.commands[-1]}\r\n".encode(), effective=False)
+
+    with SmtpServer(auth=("ana", "canary-0451"), rules=[Rule("auth", repeat)]) as server:
+        outcome = client(server).open()
+        assert outcome is not None
+        assert "AUTH PLAIN ***" in outcome.reason
+        assert login.spoken("ana", "canary-0451")[0] not in repr(outcome)
 
 
 def test_a_login_that_cannot_be_judged_now_is_no_wrong_password(client: Clients) -> None:

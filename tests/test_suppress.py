@@ -15,12 +15,14 @@ from sqlalchemy import update
 from mailrunner.config import load_project
 from mailrunner.store import Ledger, Phase, PlainLine
 from mailrunner.store.schema import campaigns
-from mailrunner.suppression import Reason
+from mailrunner.suppression import Pseudonyms, Reason
 from mailrunner.suppression_file import SuppressionFile
 from tests.clocks import TurnedClock
 from tests.projects import Answer, Project, on_terminal
 
 on_unix = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix terminal")
+
+NOBODY = Pseudonyms.of_ledger("none")
 
 
 @pytest.fixture
@@ -457,7 +459,7 @@ def test_the_first_row_of_a_headless_file_counts(tmp_path: Path) -> None:
     path = tmp_path / "left.txt"
     path.write_text("1,ana@example.org\n2,bob@example.org\n", encoding="utf-8")
 
-    file = SuppressionFile.open(path, column=None)
+    file = SuppressionFile.open(path, column=None, pseudonyms=NOBODY)
 
     assert [keys for _, keys in file.groups()] == [["ana@example.org"], ["bob@example.org"]]
     assert file.survey(lambda keys: ()).valid == 2
@@ -467,6 +469,8 @@ def test_an_address_that_is_on_a_list_is_counted_each_time_it_stands_there(tmp_p
     path = tmp_path / "left.txt"
     path.write_text("ana@example.org\nANA@example.org\nbob@example.org\n", encoding="utf-8")
 
-    survey = SuppressionFile.open(path, column=None).survey(lambda keys: {"ana@example.org"})
+    survey = SuppressionFile.open(path, column=None, pseudonyms=NOBODY).survey(
+        lambda keys: {"ana@example.org"}
+    )
 
     assert (survey.valid, survey.listed) == (3, 2)

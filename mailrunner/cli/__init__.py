@@ -42,7 +42,19 @@ def everywhere(
 
 
 # In the order in which one needs them; the help lists them so.
-_CHAPTERS = ("projects", "checking", "looking", "running", "standing", "steering", "resolving", "suppressing")
+_CHAPTERS = (
+    "projects",
+    "checking",
+    "looking",
+    "running",
+    "standing",
+    "steering",
+    "resolving",
+    "receiving",
+    "suppressing",
+    "suppression_files",
+    "serving",
+)
 
 
 def commands() -> typer.Typer:

@@ -65,7 +65,7 @@ def run(
         wait=wait,
         by_hand=session.is_interactive,
     )
-    job = session.job(campaign)
+    job = session.job(campaign, strict_inlining=strict_inlining)
     with session.open_ledger(new=new_ledger) as ledger, session.event_log() as log:
         result = _dispatch(session, job, ledger, log, wishes, asks=not yes and not as_json)
     if as_json:

@@ -67,13 +67,13 @@ class Session:
 
         return load_project(self.folder, os.environ)
 
-    def job(self, name: str) -> Job:
+    def job(self, name: str, *, strict_inlining: bool = False) -> Job:
         """A campaign's files, all that is wrong in them told at once, before the ledger is touched."""
         from mailrunner.campaign import load
         from mailrunner.job import Job
 
         self.project, campaign, account = load(self.folder, name, os.environ)
-        return Job.prepare(self.project, campaign, account)
+        return Job.prepare(self.project, campaign, account, strict_inlining=strict_inlining)
 
     @cached_property
     def words(self) -> Console:

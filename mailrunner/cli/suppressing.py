@@ -1,34 +1,33 @@
-"""`suppress`: who said no, by hand and by file."""
+"""`suppress`: who said no, by hand."""
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mailrunner.cli import app
-from mailrunner.cli.exits import Exit
 from mailrunner.cli.session import Session, command
 from mailrunner.errors import Problem, UserError
 from mailrunner.log import rfc3339
-from mailrunner.suppression import ALL_LISTS, Entry, Reason, list_key
+from mailrunner.suppression import ALL_LISTS, Entry, Reason, is_domain, is_pseudonym, list_key
 
 if TYPE_CHECKING:
     from mailrunner.store import Ledger
+    from mailrunner.store.forgetting import Forgotten
     from mailrunner.store.suppressions import Import
-    from mailrunner.suppression_file import Group, SuppressionFile, Survey
+    from mailrunner.suppression import Event
 
 suppress_app = typer.Typer(
     help="Who said no: look, add, remove, bring in and take out.", no_args_is_help=True
 )
 app.add_typer(suppress_app, name="suppress")
 
-Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS…")]
+Addresses = Annotated[
+    list[str], typer.Argument(metavar="ADDRESS…", help="An address, or @DOMAIN for all there.")
+]
 ListOption = Annotated[
     str | None, typer.Option("--list", metavar="NAME", help="This list alone; all lists by default.")
 ]
@@ -42,14 +41,15 @@ def add(
     reason: Annotated[Reason, typer.Option(help="Why.")] = Reason.MANUAL,
 ) -> None:
     """Send these people nothing more, of one list or of all."""
-    keys = _keys(addresses)
-    scope = _scope(list_name)
+    scope = scope_of(list_name)
     with session.open_ledger() as ledger:
-        _mention_unknown_list(session, ledger, list_name)
+        keys = _keys(ledger, addresses)
+        mention_unknown_list(session, ledger, list_name)
         before = ledger.suppressions.matching(keys)
         ledger.suppressions.add(keys, list_key=scope, reason=reason, source="by hand")
     for key in keys:
-        known = any((entry.list_key, entry.reason) == (scope, reason) for entry in before.get(key, []))
+        wanted = (key, scope, reason)
+        known = any((entry.key, entry.list_key, entry.reason) == wanted for entry in before.get(key, []))
         state = "was suppressed already" if known else "suppressed"
         session.result(f"{key}: {state} for {_spoken(scope)}: {reason}")
 
@@ -84,12 +84,12 @@ def remove(
         )
     if not (consent or "").strip():
         raise typer.BadParameter('say how you know that they want mail again: --consent "wrote on 3 May"')
-    _let_in(session, _keys(addresses), _scope(list_name), (consent or "").strip())
+    _let_in(session, addresses, scope_of(list_name), (consent or "").strip())
 
 
-def _let_in(session: Session, keys: list[str], scope: str, why: str) -> None:
+def _let_in(session: Session, addresses: list[str], scope: str, why: str) -> None:
     with session.open_ledger() as ledger:
-        for key in keys:
+        for key in _keys(ledger, addresses):
             removed = ledger.suppressions.remove([key], list_key=scope, why=why)
             state = "no longer" if removed else "was not"
             session.result(f"{key}: {state} suppressed for {_spoken(scope)}")
@@ -115,13 +115,13 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Print the entries, one a line: address, scope, reason, source, time."""
-    keys = _keys([address]) if address else []
     with session.look_at_ledger() as ledger:
+        keys = _keys(ledger, [address]) if address else []
         if imports:
             _show_all(session, "imports", ledger.suppressions.imports(), as_json, _import_cells)
         else:
             entries = ledger.suppressions.entries(keys[0]) if keys else ledger.suppressions
-            _show_all(session, "entries", entries, as_json, _entry_cells)
+            _show_all(session, "entries", entries, as_json, entry_cells)
 
 
 def _show_all(
@@ -148,7 +148,7 @@ def _one_line(cells: dict[str, Any]) -> str:
     return "\t".join(" ".join(str(cell).split()) for cell in shown.values() if cell is not None) + "\n"
 
 
-def _entry_cells(entry: Entry) -> dict[str, Any]:
+def entry_cells(entry: Entry) -> dict[str, Any]:
     return {
         "address": entry.key,
         "list": entry.list_key or None,
@@ -170,134 +170,116 @@ def _import_cells(one: Import) -> dict[str, Any]:
     }
 
 
-@command(suppress_app, "import")
-def bring_in(
+@command(suppress_app, "history")
+def history(
     session: Session,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, Excel, or one address a line.")],
+    address: Annotated[str, typer.Argument(metavar="ADDRESS")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Print all that happened to the entries of one person, or of a domain, the oldest first."""
+    with session.look_at_ledger() as ledger:
+        (key,) = _keys(ledger, [address])
+        _show_all(session, "history", ledger.suppressions.history(key), as_json, _event_cells)
+
+
+def _event_cells(event: Event) -> dict[str, Any]:
+    return {
+        "at": rfc3339(event.at),
+        "change": str(event.change),
+        "address": event.name,
+        "list": event.list_key or None,
+        "reason": str(event.reason),
+        "source": event.source,
+        "why": event.why or None,
+    }
+
+
+@command(suppress_app, "forget")
+def forget(
+    session: Session,
+    addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS…")],
     *,
-    list_name: ListOption = None,
-    reason: Annotated[Reason | None, typer.Option(help="Why; `import` by default.")] = None,
-    column: Annotated[str | None, typer.Option(help="The column with the addresses.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-) -> Exit | None:
-    """Send the people of a file nothing more; says first who they are, and can be undone."""
-    from mailrunner.suppression_file import Group, SuppressionFile
-
-    source = SuppressionFile.open(file, column=column)
+) -> None:
+    """Forget these addresses everywhere in the ledger; they still get no mail.  It cannot be undone."""
     with session.open_ledger() as ledger:
-        survey = _survey(session, ledger, source)
-        _say_survey(session, file, survey)
-        if not survey.valid:
-            raise UserError(Problem("there is no address in it", str(file)))
-        _mention_unknown_list(session, ledger, list_name)
-        if not yes and not _agreed(session, file, survey):
-            session.say("Nothing was imported.")
-            return Exit.DONE
-        number = ledger.suppressions.begin_import(
-            file=file.name, list_key=_scope(list_name), reason=reason or Reason.IMPORT
-        )
-        # Told before the first row, for whoever stops it half-way.
-        session.say(f"Import {number}; undo it with: mailrunner suppress remove --import {number}")
-        beats = Group(None if list_name is None else _scope(list_name), reason)
-        with _progress(session, "Importing", survey.valid) as advance:
-            added = _import(ledger, source, number, beats, advance)
-    session.result(f"import {number}: {added:,} added, {survey.valid - added:,} were there already")
-    return None
+        keys = _people(ledger, addresses)
+        if not yes and not _is_sure(session, keys):
+            session.say("Nobody was forgotten.")
+            return
+        for key, done in zip(keys, ledger.suppressions.forget(keys), strict=True):
+            session.result(f"{key}: {_told(done)}")
+    session.say(
+        "Reports, logs and the lists themselves are files of yours: the addresses may stand there too."
+    )
 
 
-def _survey(session: Session, ledger: Ledger, source: SuppressionFile) -> Survey:
-    with _progress(session, "Looking through the file") as advance:
-
-        def on_lists(keys: Collection[str]) -> Collection[str]:
-            advance(len(keys))
-            return ledger.suppressions.on_current_lists(keys)
-
-        return source.survey(on_lists)
-
-
-def _say_survey(session: Session, file: Path, survey: Survey) -> None:
-    session.say(f"{file}: {survey.valid:,} addresses, {survey.listed:,} of them on lists that are mailed now")
-    if survey.invalid:
-        session.say(f"  {survey.invalid:,} are not addresses and are left out:")
-        for example in survey.examples:
-            session.say(f"    {example}")
+def _people(ledger: Ledger, addresses: list[str]) -> list[str]:
+    keys = _keys(ledger, addresses)
+    hint = "name the person's address; nothing was changed"
+    UserError.collect(
+        Problem("stands for nobody's address", key=key, hint=hint)
+        for key in keys
+        if is_domain(key) or is_pseudonym(key)
+    )
+    return keys
 
 
-def _agreed(session: Session, file: Path, survey: Survey) -> bool:
-    """Whether a person agrees; without one, what looks like a list of subscribers is refused."""
-    from mailrunner.campaign.folder import recipient_files
-
-    mails = recipient_files(session.project).get(file.resolve())
-    warning = f'it is the list that the campaign "{mails}" is sent to' if mails else ""
-    if session.is_interactive:
-        if warning:
-            session.say(f"Careful: {warning}.")
-        return typer.confirm(f"Send these {survey.valid:,} nothing more?", err=True)
-    if not warning and survey.listed:
-        warning = f"{survey.listed:,} of its addresses are on lists that are mailed now"
-    if warning:
-        raise UserError(Problem(warning, str(file), hint="if they shall get nothing more, say --yes"))
-    return True
+def _is_sure(session: Session, keys: list[str]) -> bool:
+    """A person is asked; without one, --yes says that it is meant."""
+    if not session.is_interactive:
+        raise UserError(Problem("what is forgotten does not come back", hint="if that is meant, say --yes"))
+    return typer.confirm(f"Forget {', '.join(keys)} for ever?", err=True)
 
 
-def _import(
-    ledger: Ledger, source: SuppressionFile, number: int, beats: Group, advance: Callable[[int], None]
-) -> int:
-    """Write in short transactions, so that a run beside it goes on; what `beats` names beats the file."""
-    added = 0
-    for group, keys in source.groups():
-        scope = group.list_key if beats.list_key is None else beats.list_key
-        added += ledger.suppressions.import_chunk(
-            number, keys, list_key=scope, reason=beats.reason or group.reason
-        )
-        advance(len(keys))
-    return added
+def _told(done: Forgotten) -> str:
+    if not done.was_known:
+        return "is not in this ledger; nothing was changed"
+    parts = {
+        "suppression entries": done.entries,
+        "deliveries": done.deliveries,
+        "messages that are not sent now": done.stopped,
+        "rows of lists": done.rows,
+        "reports that came back": done.reports,
+    }
+    where = ", ".join(f"{what}: {number:,}" for what, number in parts.items() if number)
+    return f"forgotten, now {done.name}, and suppressed for all lists ({where})"
 
 
-@command(suppress_app, "export")
-def take_out(
+@command(suppress_app, "confirm-empty")
+def confirm_empty(
     session: Session,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Not on stdout, but here.")
+    list_name: Annotated[
+        str | None, typer.Option("--list", metavar="NAME", help="This list alone; any list by default.")
     ] = None,
 ) -> None:
-    """Write all entries as CSV, which `suppress import` reads again."""
-    with session.look_at_ledger() as ledger:
-        if out is None:
-            _write_entries(ledger.suppressions, sys.stdout, "\n")
-            sys.stdout.flush()
-            return
-        part = out.with_name(f"{out.name}.part")
-        with part.open("w", encoding="utf-8", newline="") as stream:
-            number = _write_entries(ledger.suppressions, stream, "\r\n")
-        part.replace(out)
-    session.say(f"{out}: {number:,} entries")
+    """Say that it is right that nobody is suppressed any more for a list, so that runs go on."""
+    scope = None if list_name is None else scope_of(list_name)
+    with session.open_ledger() as ledger:
+        names = ledger.suppressions.confirm_empty(scope)
+    for name in names:
+        session.result(f'list "{name}": it is right that nobody is suppressed')
+    if not names:
+        session.say("There is nothing to confirm: no list has lost its entries.")
 
 
-def _write_entries(entries: Iterable[Entry], stream: TextIO, line_end: str) -> int:
-    from mailrunner.suppression_file import EXPORT_COLUMNS
+def _keys(ledger: Ledger, addresses: Iterable[str]) -> list[str]:
+    """The names of those who were typed, each once; UserError with all that are none."""
+    from mailrunner.suppression_file import name_of
 
-    writer = csv.writer(stream, lineterminator=line_end)
-    writer.writerow(EXPORT_COLUMNS)
-    return sum(1 for entry in entries if writer.writerow(_entry_cells(entry).values()))
-
-
-def _keys(addresses: Iterable[str]) -> list[str]:
-    """The keys of addresses that were typed, each once; UserError with all that are none."""
-    from mailrunner.address import normalise
-
+    pseudonyms = ledger.suppressions.pseudonyms()
     keys: dict[str, None] = {}
     problems: list[Problem] = []
     for text in addresses:
         try:
-            keys[normalise(text).key] = None
+            keys[name_of(text, pseudonyms)] = None
         except ValueError as error:
             problems.append(Problem(str(error), key=f'"{text}"', hint="nothing was changed"))
     UserError.collect(problems)
     return list(keys)
 
 
-def _scope(list_name: str | None) -> str:
+def scope_of(list_name: str | None) -> str:
     """The key of a list that was typed; that of all lists where none was."""
     if list_name is None:
         return ALL_LISTS
@@ -313,7 +295,7 @@ def _spoken(scope: str) -> str:
     return f'list "{scope}"' if scope else "all lists"
 
 
-def _mention_unknown_list(session: Session, ledger: Ledger, list_name: str | None) -> None:
+def mention_unknown_list(session: Session, ledger: Ledger, list_name: str | None) -> None:
     """A slip of the keys in a list's name would keep nobody from anything."""
     from mailrunner.campaign.folder import list_names
     from mailrunner.config.toml_file import did_you_mean
@@ -325,15 +307,3 @@ def _mention_unknown_list(session: Session, ledger: Ledger, list_name: str | Non
     if list_key(list_name) not in {*known, *session.project.lists}:
         hint = did_you_mean(list_name, known.values())
         session.say(f'No campaign uses the list "{list_name}" yet{f"; {hint}" if hint else "."}')
-
-
-@contextmanager
-def _progress(session: Session, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, nothing elsewhere; the function takes how many more are done."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    shown = session.words.is_terminal and not session.quiet
-    with Progress(*columns, console=session.words, transient=True, disable=not shown) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda more: bar.advance(task, more)

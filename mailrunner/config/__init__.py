@@ -1,4 +1,4 @@
-"""mailrunner.toml: the ledger's address, how people unsubscribe, the lists and the accounts.
+"""mailrunner.toml: the ledger's address, how people unsubscribe, the lists, the accounts, provider events.
 
     project = load_project(find_project(Path.cwd(), None), os.environ)
     account = project.account("gmail")
@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 
 from mailrunner.config.account import Account, AccountTable, Secret, complete
+from mailrunner.config.events import EventSettings, EventsTable, event_settings
 from mailrunner.config.mailbox import check_address
 from mailrunner.config.toml_file import (
     Keys,
@@ -131,6 +132,10 @@ class ProjectTable(Table):
     )
     lists: dict[str, ListTable] = Field(default_factory=dict, description="Lists by name.")
     accounts: dict[str, AccountTable] = Field(default_factory=dict, description="Sending identities by name.")
+    events: EventsTable = Field(
+        default_factory=EventsTable,
+        description="Providers that post events to `mailrunner serve`, and how they prove who they are.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +157,10 @@ class ListSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """One mailrunner.toml, read.  `lists` is by the key of a list; `environ` fills ${VARIABLES}."""
+    """One mailrunner.toml, read.  `lists` is by the key of a list; `environ` fills ${VARIABLES}.
+
+    What lacks a variable is in `unready`: accounts by name, `events.PROVIDER`.
+    """
 
     folder: Path
     database_url: str = field(repr=False)
@@ -161,6 +169,7 @@ class Project:
     account_names: tuple[str, ...]
     environ: Mapping[str, str] = field(repr=False)
     accounts: Mapping[str, Account] = field(repr=False)
+    events: Mapping[str, EventSettings] = field(repr=False)
     unready: Mapping[str, tuple[Problem, ...]] = field(repr=False)
 
     @property
@@ -183,9 +192,16 @@ class Project:
         UserError.collect(self.unready.get(name, ()))
         return self.accounts[name]
 
+    def event_settings(self) -> Mapping[str, EventSettings]:
+        """How providers prove their events; UserError if a variable that one needs is not set."""
+        mine = (name for name in self.unready if name == "events" or name.startswith("events."))
+        UserError.collect(problem for name in mine for problem in self.unready[name])
+        return self.events
+
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown: passwords of accounts and of the ledger, the secret that signs links."""
+        """What must never be shown: passwords of accounts and of the ledger, what signs links and events."""
         found = [secret for account in self.accounts.values() for secret in account.secrets()]
+        found += [secret for settings in self.events.values() for secret in settings.secrets()]
         if self.unsubscribe.secret:
             found.append(self.unsubscribe.secret.get_secret_value())
         return tuple(dict.fromkeys((*found, *url_secrets(self.database_url))))
@@ -239,13 +255,14 @@ def survey_project(folder: Path, environ: Mapping[str, str]) -> tuple[Project, l
         table, missing = {}, {}
         problems.extend(error.problems)
     accounts = table.pop("accounts", {})
+    events, faults, unready = event_settings(table.pop("events", {}), missing, FILE)
+    problems.extend(in_file(FILE, faults))
     project, faults = _project(folder, table, missing)
     problems.extend(in_file(FILE, faults))
     if not isinstance(accounts, dict) or not all(isinstance(entry, dict) for entry in accounts.values()):
         problems.append(Problem("must be tables, as in [accounts.gmail]", FILE, "accounts"))
         accounts = {}
     ready: dict[str, Account] = {}
-    unready: dict[str, tuple[Problem, ...]] = {}
     for name, entry in accounts.items():
         account, faults, waiting = _account(name, entry, missing, folder)
         problems.extend(in_file(FILE, faults))
@@ -254,7 +271,12 @@ def survey_project(folder: Path, environ: Mapping[str, str]) -> tuple[Project, l
         elif account:
             ready[name] = account
     return replace(
-        project, environ=known, account_names=tuple(accounts), accounts=ready, unready=unready
+        project,
+        environ=known,
+        account_names=tuple(accounts),
+        accounts=ready,
+        events=events,
+        unready=unready,
     ), problems
 
 
@@ -283,9 +305,9 @@ def _environment(folder: Path, environ: Mapping[str, str]) -> tuple[dict[str, st
 
 
 def _project(folder: Path, table: Any, missing: Mapping[Keys, Problem]) -> tuple[Project, list[Problem]]:
-    """Everything but the accounts."""
+    """Everything but the accounts and the events."""
     read_table, faults = validate(ProjectTable, table)
-    waiting = {keys: problem for keys, problem in missing.items() if keys[0] != "accounts"}
+    waiting = {keys: problem for keys, problem in missing.items() if keys[0] not in ("accounts", "events")}
     faults = [*waiting.values(), *unexplained(faults, waiting)]
     found = read_table or ProjectTable()
     lists, clashes = _lists(found.lists)
@@ -297,6 +319,7 @@ def _project(folder: Path, table: Any, missing: Mapping[Keys, Problem]) -> tuple
         account_names=(),
         environ={},
         accounts={},
+        events={},
         unready={},
     )
     return project, [*faults, *clashes]

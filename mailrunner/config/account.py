@@ -117,7 +117,11 @@ class AccountTable(Table):
     connections: int | None = Field(None, ge=1, le=1000, description="How many at once; presets know theirs.")
     messages_per_connection: int | None = Field(None, ge=1, description="Then the connection is made anew.")
     in_flight: int = Field(
-        1, ge=1, le=2, description="Messages begun on a connection before the last is answered."
+        1,
+        ge=1,
+        le=100,
+        description="Messages that may be unanswered on one connection, where the server takes chunks "
+        "(RFC 3030); so many are in doubt if it breaks.",
     )
     timeout: int = Field(300, ge=1, description="Seconds to wait for a command's answer (RFC 5321 §4.5.3.2).")
     ca_file: str | None = Field(None, description="Trust this authority instead of the system's: a PEM file.")

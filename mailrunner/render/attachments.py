@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -37,6 +38,11 @@ _CID = re.compile(
     r"""(?:\b(?:src|background)\s*=\s*["']?|\burl\(\s*(?:["']|&quot;|&\#3[49];)?)\s*cid:([^"'\s<>)&]+)""",
     re.IGNORECASE,
 )
+_BORDER = "\0"  # stands in no document
+_TORN_CID = re.compile(
+    r"""[=("';\0]\s*["']?(?:c|ci|cid)\0 | \0\s*["']?cid: | \0(?:id|d): | [=("';]\s*["']?\0\0""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _CID_NAME = re.compile(r"[A-Za-z0-9._/@+-]+")
 
 
@@ -51,6 +57,18 @@ class File:
 def inline_names(html: str) -> list[str]:
     """The names behind `cid:` in `html`, each once, in their order."""
     return list(dict.fromkeys(unquote(name) for name in _CID.findall(html)))
+
+
+def fixed_inline_names(pieces: Iterable[str]) -> tuple[str, ...] | None:
+    """The names in every document that has these fixed texts around values without `cid` in them.
+
+    None where a name, or the `cid:` before it, may go over a border into a value.
+    """
+    joined = _BORDER.join(pieces)
+    names = inline_names(joined)
+    if _TORN_CID.search(joined) or any(_BORDER in name for name in names):
+        return None
+    return tuple(names)
 
 
 def read_attachment(folder: Path, name: str, *, within: str = "") -> File:
@@ -104,7 +122,7 @@ def _read(path: Path, what: str, fields: str) -> File:
     except OSError as error:
         raise RowError(f"{what} cannot be read: {error.strerror}") from None
     head = f"Content-Type: {_media_type(path.name)}\r\nContent-Transfer-Encoding: base64\r\n{fields}"
-    part = Part(head.encode("ascii"), base64_lines(octets))
+    part = Part(head.encode("ascii"), [base64_lines(octets)])
     return File(part, hashlib.sha256(octets).hexdigest())
 
 

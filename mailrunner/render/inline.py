@@ -21,7 +21,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 from mailrunner.errors import RowError
@@ -33,7 +33,7 @@ _CACHE = {"PREMAILER_CACHE": "LRU", "PREMAILER_CACHE_MAXSIZE": "20000"}
 _SHEETS = 64
 
 # cssutils keeps the state of its parser and its log per process, so one message at a time.
-_cssutils = threading.Lock()
+one_at_a_time = threading.Lock()
 
 
 class Inliner(Protocol):
@@ -59,10 +59,8 @@ class PremailerInliner:
 
         Raises RowError if premailer cannot make anything of it.
         """
-        html = _PROLOGUE.sub(lambda prologue: _doctype(prologue["doctype"]), html, count=1)
-        if _NOTHING.fullmatch(html):
-            raise RowError("the HTML is empty")
-        with _cssutils:
+        html = prepared(html)
+        with one_at_a_time:
             transform = self._transform = self._transform or _premailer()
             try:
                 return transform(html)
@@ -81,6 +79,14 @@ class PremailerInliner:
             raise _failed(error) from error
 
 
+def prepared(html: str) -> str:
+    """Return the document as premailer is given it; raise RowError if there is nothing in it."""
+    html = _PROLOGUE.sub(lambda prologue: _doctype(prologue["doctype"]), html, count=1)
+    if _NOTHING.fullmatch(html):
+        raise RowError("the HTML is empty")
+    return html
+
+
 @lru_cache(maxsize=_SHEETS)
 def _doctype(declared: str | None) -> str:
     """Spell a doctype as libxml2 does: premailer keeps no other, nor the comments that follow it."""
@@ -95,8 +101,11 @@ def _failed(error: Exception) -> RowError:
     return RowError(f"the CSS of this message cannot be inlined: {error}")
 
 
-def _premailer() -> Callable[[str], str]:
-    """Import premailer, in the environment that it needs, and fix its options."""
+def offline_premailer() -> Callable[[str], Any]:
+    """Import premailer, in the environment that it needs, and fix its options.
+
+    Returns what makes of a document something that can `transform()` it.
+    """
     for name, value in _CACHE.items():
         os.environ.setdefault(name, value)
     import cssutils
@@ -112,16 +121,17 @@ def _premailer() -> Callable[[str], str]:
         def _parse_css_string(self, css_body: str, validate: bool = True) -> Any:
             return parse(css_body)
 
-    def transform(html: str) -> str:
-        document = Offline(
-            html,
-            allow_network=False,
-            keep_style_tags=True,
-            remove_classes=False,
-            strip_important=False,
-            disable_validation=True,
-            cssutils_logging_level=logging.CRITICAL,
-        )
-        return str(document.transform())
+    return partial(
+        Offline,
+        allow_network=False,
+        keep_style_tags=True,
+        remove_classes=False,
+        strip_important=False,
+        disable_validation=True,
+        cssutils_logging_level=logging.CRITICAL,
+    )
 
-    return transform
+
+def _premailer() -> Callable[[str], str]:
+    offline = offline_premailer()
+    return lambda html: str(offline(html).transform())

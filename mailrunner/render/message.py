@@ -2,22 +2,26 @@
 
     mixed( alternative( text, related( html, images ) ), attachments )
 
-Levels with a single child are left out.  Everything is 7-bit and bytes from the start, so that a
-part which is the same for everyone (an image, an attachment) is encoded once and only copied after.
+Levels with a single child are left out.  Everything is 7-bit and bytes from the start, so that what is
+the same for everyone (an image, an attachment, the fixed text of a newsletter) is encoded once; a body is
+a list of such chunks, which are joined a single time, when the message is complete.  No line of a body
+begins with a dot.
 """
 
 from __future__ import annotations
 
 import binascii
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from mailrunner.errors import RowError
+from mailrunner.render import quoted
 
 _CRLF = b"\r\n"
+_BLANK_LINE = b"\r\n\r\n"  # ends the line of the last field too
 _COLUMNS = 76
-_ASCII = bytes(range(128))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +65,35 @@ class Message:
         return len(self.data)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """An encoded MIME entity: its own header fields (no blank line, no last CRLF) and its body."""
+class Part(NamedTuple):
+    """An encoded MIME entity: its own header fields (no blank line, no last CRLF) and its body, in chunks."""
 
     fields: bytes
-    body: bytes
-
-    def __bytes__(self) -> bytes:
-        return self.fields + _CRLF + _CRLF + self.body
+    body: Sequence[bytes]
 
 
 def text_part(text: str, subtype: str) -> Part:
     """A text/plain or text/html part; quoted-printable, or base64 where that is shorter (RFC 2045 §6).
 
-    Its last line is ended, as `b2a_qp` breaks lines with whatever the text breaks them with.
+    Its lines end with CRLF, the last one too.  Raises RowError for a lone surrogate.
     """
     try:
-        octets = re.sub(r"\r\n?|\n", "\r\n", text.rstrip("\r\n") + "\n").encode("utf-8")
+        octets = quoted.octets_of(text)
     except UnicodeEncodeError:
-        raise RowError(f"the {subtype} contains half a character (a lone surrogate)") from None
-    foreign = len(octets.translate(None, _ASCII))
-    encoding, body = (
-        (b"base64", base64_lines(octets))
-        if foreign * 6 > len(octets)
-        else (b"quoted-printable", binascii.b2a_qp(octets, istext=True))
-    )
-    kind = b"Content-Type: text/" + subtype.encode("ascii") + b"; charset=utf-8"
-    return Part(kind + _CRLF + b"Content-Transfer-Encoding: " + encoding, body)
+        raise half_a_character(subtype) from None
+    if quoted.is_foreign(octets):
+        return Part(_text_fields(subtype, b"base64"), [base64_lines(octets)])
+    return quoted_part([quoted.whole(octets)], subtype)
+
+
+def quoted_part(body: Sequence[bytes], subtype: str) -> Part:
+    """A part whose body is quoted-printable already."""
+    return Part(_text_fields(subtype, b"quoted-printable"), body)
+
+
+def half_a_character(subtype: str) -> RowError:
+    """What is said of a text that has no encoding."""
+    return RowError(f"the {subtype} contains half a character (a lone surrogate)")
 
 
 def base64_lines(octets: bytes) -> bytes:
@@ -105,11 +110,15 @@ def multipart(kind: str, parts: Sequence[Part], *, parameters: str = "") -> Part
     """
     if len(parts) == 1:
         return parts[0]
-    boundary = f"=_{kind}_mailrunner"
-    head = f'Content-Type: multipart/{kind}; boundary="{boundary}"{parameters}'
-    between = f"\r\n--{boundary}\r\n".encode("ascii")
-    body = between.join([b"", *map(bytes, parts)])[2:] + f"\r\n--{boundary}--\r\n".encode("ascii")
-    return Part(head.encode("ascii"), body)
+    frame = _frame(kind, parameters)
+    body: list[bytes] = []
+    delimiter = frame.first
+    for part in parts:
+        body += (delimiter, part.fields, _BLANK_LINE)
+        body += part.body
+        delimiter = frame.between
+    body.append(frame.last)
+    return Part(frame.fields, body)
 
 
 def body_tree(text: Part, html: Part | None, images: Sequence[Part], attachments: Sequence[Part]) -> Part:
@@ -120,7 +129,32 @@ def body_tree(text: Part, html: Part | None, images: Sequence[Part], attachments
     return multipart("mixed", [multipart("alternative", versions), *attachments])
 
 
-def compose(fields: Iterable[bytes], body: Part) -> bytes:
-    """Put header fields before a body; the message ends with CRLF."""
-    data = _CRLF.join([*fields, b"MIME-Version: 1.0", bytes(body)])
-    return data if data.endswith(_CRLF) else data + _CRLF
+def compose(head: bytes, body: Part) -> bytes:
+    """Put header fields (no last CRLF) before a body; the message ends with CRLF."""
+    chunks = [head, b"\r\nMIME-Version: 1.0\r\n", body.fields, _BLANK_LINE, *body.body]
+    if not chunks[-1].endswith(_CRLF):
+        chunks.append(_CRLF)
+    return b"".join(chunks)
+
+
+class _Frame(NamedTuple):
+    """What a multipart level puts around its parts (RFC 2046 §5.1.1)."""
+
+    fields: bytes
+    first: bytes
+    between: bytes
+    last: bytes
+
+
+@lru_cache
+def _frame(kind: str, parameters: str) -> _Frame:
+    boundary = f"=_{kind}_mailrunner"
+    fields = f'Content-Type: multipart/{kind}; boundary="{boundary}"{parameters}'
+    lines = (fields, f"--{boundary}\r\n", f"\r\n--{boundary}\r\n", f"\r\n--{boundary}--\r\n")
+    return _Frame(*(line.encode("ascii") for line in lines))
+
+
+@lru_cache
+def _text_fields(subtype: str, encoding: bytes) -> bytes:
+    kind = b"Content-Type: text/" + subtype.encode("ascii") + b"; charset=utf-8"
+    return kind + b"\r\nContent-Transfer-Encoding: " + encoding

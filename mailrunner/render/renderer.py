@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from mailrunner.config.mailbox import Mailbox
 from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.render.attachments import inline_names
+from mailrunner.render.bodies import Bodies, Body
 from mailrunner.render.content import Content, MessageSpec, digest_of
 from mailrunner.render.headers import (
     list_id_field,
@@ -23,26 +24,12 @@ from mailrunner.render.headers import (
     uri_field,
     wire_address,
 )
-from mailrunner.render.inline import Inliner, PremailerInliner
-from mailrunner.render.message import (
-    Letter,
-    Message,
-    Part,
-    body_tree,
-    compose,
-    text_part,
-)
-from mailrunner.render.text import text_from_html
+from mailrunner.render.line import Line
+from mailrunner.render.message import Letter, Message, Part, body_tree, compose
+from mailrunner.render.shapes import InliningTally, ShapeInliner
 
-
-@dataclass(frozen=True, slots=True)
-class Bodies:
-    """The body of one message: as people see it, and encoded."""
-
-    html: str | None
-    text: str
-    html_part: Part | None
-    text_part: Part
+_ONE_CLICK = token_field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+_SENDERS = 16  # return paths that are kept: one, unless each message has its own
 
 
 class Renderer:
@@ -58,46 +45,60 @@ class Renderer:
         campaign_id: str,
         list_name: str,
         list_id: str,
-        inliner: Inliner | None = None,
+        strict_inlining: bool = False,
     ) -> None:
         """Read and compile everything; raise UserError with all problems of the files together.
 
         `list_id` is the value of List-Id, 'Name <key.domain>' (RFC 2919); transactional mail has
-        none.  Without an `inliner`, premailer is used.
+        none.  With `strict_inlining` premailer itself makes every document, a hundred times slower.
         """
         self._content = Content(folder=folder, templates_dir=templates_dir, spec=spec)
-        self._inliner = inliner or PremailerInliner()
-        self._names = {
-            **spec.vars,
+        self._inliner = ShapeInliner(strict=strict_inlining)
+        self._bodies = Bodies(html=self._content.html, text=self._content.text, inliner=self._inliner)
+        self._subject_line = Line(self._content.subject)
+        self._extra_lines = {name: Line(template) for name, template in self._content.headers.items()}
+        self._provided = {
             "vars": spec.vars,
             "campaign": {"id": campaign_id, "list": list_name},
             "postal_address": spec.postal_address or "",
         }
+        self._vars = dict(spec.vars)
         self._kind = kind
         self._identity = {"kind": digest_of(kind), "list": digest_of([list_name, list_id, campaign_id])}
-        self._fixed_fields, problems = _fixed_fields(spec, list_id if kind == "bulk" else "")
+        self._sender = lru_cache(maxsize=_SENDERS)(_sender)
+        self._date: tuple[datetime | None, int, bytes] = (None, 0, b"")
+        fields, problems = _fixed_fields(spec, list_id if kind == "bulk" else "")
         UserError.collect([*self._content.problems, *problems])
+        self._fixed_fields = b"\r\n".join(fields)
 
     def render(self, letter: Letter, now: datetime) -> Message:
         """Return the message of one row, dated `now`; raise RowError, with a sentence, if it has none."""
         recipient = Mailbox(letter.name, wire_address(letter.address, "the recipient"))
-        sender = wire_address(letter.return_path, "the return path")
-        context = {**self._names, **letter.context, **self._own_names(letter)}
+        sender = self._sender(letter.return_path)
+        context = {
+            **self._vars,
+            **letter.context,
+            **self._provided,
+            "unsubscribe_url": letter.unsubscribe_url,
+        }
         subject = self._subject(letter, context)
-        bodies = self._bodies(context)
-        images = [self._content.image(name).part for name in inline_names(bodies.html or "")]
-        files = [attachment.read(self._content.folder, context) for attachment in self._content.attachments]
-        body = body_tree(bodies.text_part, bodies.html_part, images, [file.part for file in files if file])
-        fields = [*self._fields(letter, recipient, subject, now), *self._extra_fields(context)]
+        body = self._bodies.body(context)
+        head = b"\r\n".join([*self._fields(letter, recipient, subject, now), *self._extra_fields(context)])
         return Message(
             sender=sender,
             recipient=recipient.address,
-            data=compose(fields, body),
-            smtputf8=not sender.isascii() or not all(field.isascii() for field in fields),
+            data=compose(head, self._tree(body, context)),
+            smtputf8=not (sender.isascii() and head.isascii()),
             subject=subject,
-            html=bodies.html,
-            text=bodies.text,
+            html=body.html,
+            text=body.text,
         )
+
+    @property
+    def inlining(self) -> InliningTally:
+        """How the documents of the messages so far were made, and why some took longer than others."""
+        tally = self._inliner.tally
+        return replace(tally, reasons=tally.reasons + self._bodies.single)
 
     @property
     def parts(self) -> frozenset[str]:
@@ -124,29 +125,20 @@ class Renderer:
         """
         return {**self._identity, **self._content.digest()}
 
-    def _own_names(self, letter: Letter) -> dict[str, object]:
-        """What wins over a column of the same name."""
-        provided = {name: self._names[name] for name in ("vars", "campaign", "postal_address")}
-        return {**provided, "unsubscribe_url": letter.unsubscribe_url}
+    def _tree(self, body: Body, context: Mapping[str, object]) -> Part:
+        images = [self._content.image(name).part for name in body.images]
+        read = (attachment.read(self._content.folder, context) for attachment in self._content.attachments)
+        return body_tree(body.text_part, body.html_part, images, [file.part for file in read if file])
 
     def _subject(self, letter: Letter, context: Mapping[str, object]) -> str:
-        subject = single_line(self._content.subject.render(context), "the subject").strip()
+        subject = single_line(self._subject_line.render(context), "the subject").strip()
         if not subject:
             raise RowError("the subject is empty for this row")
         return single_line(letter.subject_prefix, "the subject's prefix") + subject
 
-    def _bodies(self, context: Mapping[str, object]) -> Bodies:
-        html_template, text_template = self._content.html, self._content.text
-        html = self._inliner.inline(_body(html_template.render(context), "HTML")) if html_template else None
-        if text_template is not None:
-            text = _body(text_template.render(context), "text")
-        else:
-            text = text_from_html(html or "")
-        return Bodies(html, text, text_part(html, "html") if html else None, text_part(text, "plain"))
-
     def _fields(self, letter: Letter, to: Mailbox, subject: str, now: datetime) -> Iterator[bytes]:
-        yield token_field("Date", format_datetime(now))
-        yield from self._fixed_fields
+        yield self._date_field(now)
+        yield self._fixed_fields
         yield mailbox_field("To", to)
         yield text_field("Subject", subject)
         yield token_field("Message-ID", letter.message_id)
@@ -154,12 +146,22 @@ class Renderer:
         if self._kind == "bulk" and letter.list_unsubscribe:
             yield uri_field("List-Unsubscribe", letter.list_unsubscribe)
             if letter.one_click and _has_https(letter.list_unsubscribe):
-                yield token_field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+                yield _ONE_CLICK
+
+    def _date_field(self, now: datetime) -> bytes:
+        """The field changes once a second, which is many messages."""
+        second, fold, field = self._date
+        now = now.replace(microsecond=0)
+        # Equal times may be of different zones, or an hour apart when the clocks go back.
+        if now != second or now.tzinfo is not second.tzinfo or now.fold != fold:
+            field = token_field("Date", format_datetime(now))
+            self._date = (now, now.fold, field)
+        return field
 
     def _extra_fields(self, context: Mapping[str, object]) -> Iterator[bytes]:
         """The campaign's own header fields; one that is empty for this row is left out."""
-        for name, template in self._content.headers.items():
-            value = single_line(template.render(context), f"the header {name}").strip()
+        for name, line in self._extra_lines.items():
+            value = single_line(line.render(context), f"the header {name}").strip()
             if value:
                 yield text_field(name, value)
 
@@ -185,10 +187,8 @@ def _fixed_fields(spec: MessageSpec, list_id: str) -> tuple[tuple[bytes, ...], l
     return tuple(fields), problems
 
 
-def _body(text: str, what: str) -> str:
-    if "\0" in text:
-        raise RowError(f"the {what} contains a NUL character")
-    return text
+def _sender(address: str) -> str:
+    return wire_address(address, "the return path")
 
 
 def _has_https(uris: Iterable[str]) -> bool:

@@ -22,6 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mailrunner.config.toml_file import is_file
 from mailrunner.errors import Problem, RowError, UserError
+from mailrunner.render.marks import Marked, Marking, MarkingEnvironment, keeps_marks
 from mailrunner.render.names import Tree, Use
 
 LARGEST = 10_000_000  # characters of one rendered template; far beyond what any mailbox takes
@@ -71,11 +72,15 @@ class _Loader(jinja2.FileSystemLoader):
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One compiled template and all it refers to (`trees`, itself first)."""
+    """One compiled template and all it refers to (`trees`, itself first).
+
+    `marking` renders it with its values told apart, if that can be done.
+    """
 
     label: str
     compiled: jinja2.Template
     trees: tuple[Tree, ...]
+    marking: Marking | None = None
 
     def render(self, context: Mapping[str, object]) -> str:
         """Return the text for one row; raise RowError, with template and line, if it has none."""
@@ -85,6 +90,18 @@ class Template:
             raise
         except Exception as error:  # whatever a template's expression may raise, it is this row's
             raise RowError(f"{self._place(error)}: {_sentence(error)}") from error
+
+    def marked(self, context: Mapping[str, object]) -> Marked | None:
+        """Return what `render` does, with the values told apart.
+
+        None where only `render` can say what the text is, or what is wrong with it.
+        """
+        if self.marking is None:
+            return None
+        try:
+            return self.marking(context, LARGEST)
+        except Exception:  # `render` raises it again, as an error of this row
+            return None
 
     def mentions(self, name: str) -> bool:
         """Whether the name stands anywhere in it."""
@@ -120,27 +137,29 @@ class Templates:
         self._folder = templates_dir
         self._label = _labels(folder, templates_dir)
         self._loader = _Loader(folder, templates_dir)
-        self._environments = {
-            escaped: ImmutableSandboxedEnvironment(
-                loader=self._loader,
-                autoescape=escaped,
-                undefined=_Absent,
-                finalize=_nothing_for_none,
-                auto_reload=False,
-                cache_size=-1,
-            )
-            for escaped in (True, False)
+        options: dict[str, Any] = {
+            "loader": self._loader,
+            "undefined": _Absent,
+            "finalize": _nothing_for_none,
+            "auto_reload": False,
+            "cache_size": -1,
+        }
+        self._environments: dict[bool, ImmutableSandboxedEnvironment] = {
+            escaped: ImmutableSandboxedEnvironment(autoescape=escaped, **options) for escaped in (True, False)
+        }
+        self._marking = {
+            escaped: MarkingEnvironment(autoescape=escaped, **options) for escaped in (True, False)
         }
         self._parsed: dict[str, Tree] = {}
         self._dynamic = False
 
     def html(self, name: str) -> Template:
         """Compile a file whose values are escaped; raise UserError with all that is wrong with it."""
-        return self._file(name, self._environments[True])
+        return self._file(name, escaped=True)
 
     def text(self, name: str) -> Template:
         """Compile a file whose values stand as they are; raise UserError with all that is wrong with it."""
-        return self._file(name, self._environments[False])
+        return self._file(name, escaped=False)
 
     def line(self, label: str, source: str) -> Template:
         """Compile a template that stands in a campaign file, under a name that errors give."""
@@ -172,11 +191,14 @@ class Templates:
         octets = (self._folder / name).read_bytes() if text is None else text.encode("utf-8")
         return hashlib.sha256(octets).hexdigest()
 
-    def _file(self, name: str, environment: jinja2.Environment) -> Template:
+    def _file(self, name: str, *, escaped: bool) -> Template:
         tree = self._tree(name)
+        trees = tuple(_reachable(tree))
+        marks = keeps_marks((tree.root for tree in trees), escaped=escaped)
         with _explained(self._label(name)):
-            compiled = environment.get_template(name)
-        return Template(self._label(name), compiled, tuple(_reachable(tree)))
+            compiled = self._environments[escaped].get_template(name)
+            marking = self._marking[escaped].marking(name) if marks else None
+        return Template(self._label(name), compiled, trees, marking)
 
     def _tree(self, name: str) -> Tree:
         """Parse a file and, before it is handed out, all that it names."""

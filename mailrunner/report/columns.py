@@ -12,7 +12,7 @@ from mailrunner.store.reports import ReportRow
 
 COLUMNS = (
     *("address", "normalised", "state", "reason", "code", "enhanced_code", "reply", "provider_id"),
-    *("message_id", "attempts", "last_attempt_at", "finished_at", "row"),
+    *("message_id", "attempts", "last_attempt_at", "finished_at", "row", "came_back", "came_back_at"),
 )
 
 
@@ -38,6 +38,8 @@ class Columns:
             "last_attempt_at": rfc3339(row.last_attempt_at),
             "finished_at": rfc3339(row.finished_at),
             "row": row.row,
+            "came_back": row.came_back,
+            "came_back_at": rfc3339(row.came_back_at),
         }
 
     def _message_id(self, row: ReportRow) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from typing import Any, NamedTuple, TextIO
 
 from mailrunner.delivery import Counts, State
+from mailrunner.inbound.fact import Kind
 from mailrunner.store import CampaignRecord
 from mailrunner.store.reports import Reading, ReportRow
 from mailrunner.store.snapshot import LEFT_LIST
@@ -23,6 +25,12 @@ _WORDS = {
     "queued": "still to send",
     "in_flight": "being sent",
 }
+_CAME_BACK = {  # in a word, and what it means
+    Kind.BOUNCED: ("bounced", "taken by the server, and sent back later"),
+    Kind.SOFT_BOUNCED: ("not delivered this time", "a full mailbox, or a host that is away"),
+    Kind.COMPLAINED: ("complained", "marked it as spam"),
+    Kind.UNSUBSCRIBED: ("unsubscribed", "by its link, or by mail"),
+}
 _NOT_GOT = (State.FAILED, State.IN_DOUBT, State.SUPPRESSED, State.SKIPPED)
 _OF_STATE = {State.CLAIMED: "in_flight", State.SENDING: "in_flight"}
 
@@ -34,6 +42,14 @@ class Share(NamedTuple):
     word: str
     number: int
     percent: float
+
+
+class CameBack(NamedTuple):
+    """What came back: in a word, what it means, and after how many messages."""
+
+    word: str
+    meaning: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +80,7 @@ def write_page(reading: Reading, out: TextIO, *, heading: Heading, now: datetime
         now=now,
         counts=counts,
         shares=_shares(counts),
+        came_back=_came_back(reading.after_sent()),
         causes=reading.causes(*_NOT_GOT, most=_MOST_CAUSES),
         failed=reading.rows(State.FAILED, most=MOST_ROWS),
         in_doubt=reading.rows(State.IN_DOUBT, most=MOST_ROWS),
@@ -85,6 +102,7 @@ def _template() -> Any:
         "zone": _zone,
         "state": _state,
         "answer": _answer,
+        "back": _back,
         "word": _WORDS.get,
         "why": _why,
     }
@@ -98,6 +116,10 @@ def _shares(counts: Counts) -> list[Share]:
         for key, word in _WORDS.items()
         if numbers[key]
     ]
+
+
+def _came_back(numbers: Mapping[Kind, int]) -> list[CameBack]:
+    return [CameBack(*words, numbers[kind]) for kind, words in _CAME_BACK.items() if numbers.get(kind)]
 
 
 def _state(state: State) -> str:
@@ -115,6 +137,11 @@ def _answer(row: ReportRow) -> str:
     if row.reply and row.reply in row.reason:
         return ""
     return " ".join(str(part) for part in (row.code, row.enhanced_code, row.reply) if part)
+
+
+def _back(row: ReportRow) -> str:
+    """What came back after it was sent, in a word; of a bounce the reason tells."""
+    return _CAME_BACK[Kind(row.came_back)][0] if row.came_back not in ("", Kind.BOUNCED) else ""
 
 
 def _local(moment: datetime | None) -> str:

@@ -32,6 +32,7 @@ from mailrunner.store.deliveries import Deliveries
 from mailrunner.store.exchange import Answer, Batch, Done, Go
 from mailrunner.store.place import doubtful_place
 from mailrunner.store.reports import Reports
+from mailrunner.store.returns import Returns
 from mailrunner.store.runs import Run
 from mailrunner.store.schema import ledger, secrets
 from mailrunner.store.snapshot import Drift, Line, PlainLine, Snapshots
@@ -67,6 +68,7 @@ class Ledger:
         self.deliveries = Deliveries(database)
         self.decisions = Decisions(database)
         self.reports = Reports(database)
+        self.returns = Returns(database)
         self.snapshots = Snapshots(database)
         self.suppressions = Suppressions(database)
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Row,
     Select,
     String,
+    Subquery,
     case,
     cast,
     exists,
@@ -31,19 +32,24 @@ from sqlalchemy import (
 )
 
 from mailrunner.delivery import Counts, State
+from mailrunner.inbound.fact import Kind
 from mailrunner.store.campaigns import counts
 from mailrunner.store.database import Database
-from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries, recipients
+from mailrunner.store.returns import after_sent, of_campaign
+from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries, recipients, returns
 
 NO_CAMPAIGN = 0  # the number of a campaign without rows: numbers begin at 1
 _AT_ONCE = 2_000  # rows that are fetched together
+# What is shown of a message, the gravest first.  A bounce stands in its row's state and reason too.
+GRAVITY = (Kind.COMPLAINED, Kind.BOUNCED, Kind.UNSUBSCRIBED, Kind.SOFT_BOUNCED)
 
 
 class ReportRow(NamedTuple):
     """One row of the list and what became of it.
 
     `key` is None for invalid and duplicate rows, `data` is None where what the row said was forgotten;
-    `address` is then the key, or "" where there is none.
+    `address` is then the key, or "" where there is none.  `came_back` is the gravest that came back
+    after the message, "" for nothing, and `came_back_at` when it first did.
     """
 
     id: int
@@ -57,6 +63,8 @@ class ReportRow(NamedTuple):
     attempts: int
     last_attempt_at: datetime | None
     finished_at: datetime | None
+    came_back: str
+    came_back_at: datetime | None
     address: str
     data: str | None
     state: State
@@ -92,9 +100,14 @@ class Reading:
         # instead of sorting a million of them first.
         first, after = self._campaign_no << CAMPAIGN_SHIFT, (self._campaign_no + 1) << CAMPAIGN_SHIFT
         mine = (deliveries.c.id >= first) & (deliveries.c.id < after)
-        statement = _with_data(_in_states(mine, states)).order_by(deliveries.c.id).limit(most)
+        back = _back(self._campaign_no)
+        statement = _with_data(_in_states(mine, states), back).order_by(deliveries.c.id).limit(most)
         streamed = self._connection.execute(statement, execution_options={"yield_per": _AT_ONCE})
         return map(_report_row, streamed)
+
+    def after_sent(self) -> dict[Kind, int]:
+        """How many messages each kind of fact came back for."""
+        return after_sent(self._connection, self._campaign_no)
 
     def causes(self, *states: State, most: int) -> list[Cause]:
         """Why deliveries are in `states`, the most frequent reason first; duplicates are one reason.
@@ -146,26 +159,47 @@ def _in_states(mine: ColumnElement[bool], states: tuple[State, ...]) -> ColumnEl
 def _general_reason() -> ColumnElement[str]:
     """A reason without what is particular to one row: the server's words, the number of a duplicate's row."""
     of, blank = deliveries.c, literal(" ")
+    code = func.coalesce(blank + cast(of.code, String), "")
     enhanced = case((of.enhanced_code != "", blank + of.enhanced_code), else_="")
-    answer = literal(": ") + cast(of.code, String) + enhanced + blank + of.reply
+    answer = literal(":") + code + enhanced + blank + of.reply
     return case(
         (of.reason.like("duplicate of row %"), "duplicate of another row"),
-        (of.reply != "", func.coalesce(func.replace(of.reason, answer, ""), of.reason)),
+        (of.reply != "", func.replace(of.reason, answer, "")),
         else_=of.reason,
     )
 
 
-def _with_data(meant: ColumnElement[bool]) -> Select[Any]:
+def _back(campaign_no: int) -> Subquery:
+    """When each of `GRAVITY` first came back, by delivery."""
+    first = [
+        func.min(case((returns.c.kind == kind.value, returns.c.happened_at))).label(kind.value)
+        for kind in GRAVITY
+    ]
+    mine = (*of_campaign(campaign_no), returns.c.kind.in_(GRAVITY))
+    return select(returns.c.delivery_id, *first).where(*mine).group_by(returns.c.delivery_id).subquery()
+
+
+def _with_data(meant: ColumnElement[bool], back: Subquery) -> Select[Any]:
     """The values of a `ReportRow`, in its order."""
     address = func.coalesce(recipients.c.address, deliveries.c.key, "")
+    times = [back.c[kind.value] for kind in GRAVITY]
+    gravest = case(
+        *((at.is_not(None), kind.value) for at, kind in zip(times, GRAVITY, strict=True)), else_=""
+    )
+    back_columns = (gravest, func.coalesce(*times))
     return (
-        select(*(deliveries.c[name] for name in _COPIED), address, recipients.c.data, deliveries.c.state)
+        select(
+            *(deliveries.c[name] for name in _COPIED),
+            *back_columns,
+            *(address, recipients.c.data, deliveries.c.state),
+        )
         .outerjoin(recipients, recipients.c.id == deliveries.c.id)
+        .outerjoin(back, back.c.delivery_id == deliveries.c.id)
         .where(meant)
     )
 
 
-_COPIED = ReportRow._fields[:-3]
+_COPIED = ReportRow._fields[:-5]
 
 
 def _report_row(row: Row[Any]) -> ReportRow:

@@ -293,9 +293,16 @@ returns = Table(
     Column("fingerprint", String(64), nullable=False, unique=True),  # the same report again has the same
     Column("happened_at", Instant, nullable=False),
     Column("received_at", Instant, nullable=False),
-    Column("settled_at", Instant),  # what a person decided about a request in free words, and when
-    Column("settled", Text, nullable=False, server_default=""),
+    # None while it waits: a request for a person's decision, a bounce for the end of its delivery's flight.
+    Column("settled_at", Instant),
+    Column("settled", Text, nullable=False, server_default=""),  # how, where that is not plain
     sqlite_autoincrement=True,
 )
 Index("ix_returns_delivery_id", returns.c.delivery_id)
 Index("ix_returns_key", returns.c.key, returns.c.kind)
+Index(
+    "ix_returns_waiting",
+    returns.c.kind,
+    sqlite_where=returns.c.settled_at.is_(None),
+    postgresql_where=returns.c.settled_at.is_(None),
+)

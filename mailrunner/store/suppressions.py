@@ -1,7 +1,10 @@
 """The suppression table: who said no, to what, why, and how it came to be known.
 
-Entries are never changed: adding one that is there already changes nothing, and removing leaves a
-record of who consented and why.
+Entries are never changed: adding one that is there already changes nothing, and what is taken off
+leaves a record of why (`consents`), so that the two tables together are the history of every entry.
+
+Each list also remembers how many entries held for it when that was looked at last.  A table that was
+lost says yes to everybody, and looks no different from one that nobody is on yet.
 """
 
 from __future__ import annotations
@@ -12,12 +15,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, literal, or_, select, update
 
 from mailrunner.delivery import State
+from mailrunner.errors import Problem
 from mailrunner.store.database import Database, insert_many
-from mailrunner.store.schema import campaigns, consents, deliveries, imports, suppressions, to_micros
-from mailrunner.suppression import ALL_LISTS, Entry, Reason
+from mailrunner.store.forgetting import (
+    Forgotten,
+    empty_log,
+    forget,
+    overwrite_deleted,
+    pseudonyms_of,
+)
+from mailrunner.store.schema import (
+    campaigns,
+    consents,
+    deliveries,
+    imports,
+    lists,
+    suppressions,
+    to_micros,
+)
+from mailrunner.suppression import ALL_LISTS, Change, Entry, Event, Pseudonyms, Reason, governing
 
 _CHUNK = 5_000
 _COLUMNS = (
@@ -28,8 +47,8 @@ _COLUMNS = (
     suppressions.c.created_at,
     suppressions.c.import_no,
 )
-
-
+_ASKED = 200  # keys in one look-up; each may stand under three names
+_KEPT_COLUMNS = ("key", "list_key", "reason", "why", "created_at", "change", "source", "added_at")
 _OWN_COLUMNS = ("key", "list_key", "reason", "source", "import_no", "created_at")
 
 
@@ -62,13 +81,74 @@ class Suppressions:
         """Remove the entries of exactly this scope, keeping the reason why; say how many there were."""
         with self._database.write() as connection:
             now = self._database.now(connection)
-            mine = (suppressions.c.key.in_(keys), suppressions.c.list_key == list_key)
-            found = connection.execute(select(*_COLUMNS).where(*mine)).all()
-            for row in found:
-                proof = {"key": row.key, "list_key": row.list_key, "reason": row.reason}
-                connection.execute(insert(consents).values(**proof, why=why, created_at=now))
-            connection.execute(delete(suppressions).where(*mine))
-            return len(found)
+            return release(connection, keys, list_key=list_key, why=why, now=now)
+
+    def forget(self, keys: Sequence[str]) -> list[Forgotten]:
+        """Forget the addresses of these people everywhere, all or none; what they are called now, and where.
+
+        Raises UserError while a message to one of them is on its way.
+        """
+        with self._database.write() as connection:
+            overwrite_deleted(connection)
+            now = self._database.now(connection)
+            done = [forget(connection, key, now=now) for key in keys]
+        empty_log(self._database)
+        return done
+
+    def history(self, key: str) -> list[Event]:
+        """All that ever happened to the entries under which this person can be found, the oldest first."""
+        with self._database.read() as connection:
+            names = pseudonyms_of(connection).all(key)
+            there = connection.execute(select(*_COLUMNS).where(suppressions.c.key.in_(names)))
+            events = [_added(row, row.created_at) for row in there]
+            for row in connection.execute(select(consents).where(consents.c.key.in_(names))):
+                if row.added_at is not None:
+                    events.append(_added(row, row.added_at))
+                events.append(_changed(row))
+        return sorted(events, key=lambda event: event.at)
+
+    def pseudonyms(self) -> Pseudonyms:
+        """What forgotten people are called in this ledger."""
+        with self._database.read() as connection:
+            return pseudonyms_of(connection)
+
+    def ahead(self, campaign_no: int, lists: Collection[str], *, transactional: bool) -> int:
+        """How many of those queued are on the table now, for the plan."""
+        mine = (deliveries.c.campaign_no == campaign_no, deliveries.c.state == State.QUEUED)
+        queued = select(deliveries.c.key).where(*mine)
+        number = 0
+        with self._database.read() as connection:
+            if not _reaches_beyond_keys(connection):
+                queued = queued.where(exists().where(suppressions.c.key == deliveries.c.key))
+            rows = connection.execution_options(yield_per=_CHUNK).execute(queued)
+            for part in rows.scalars().partitions():
+                number += sum(
+                    governing(found, lists=lists, transactional=transactional) is not None
+                    for found in entries_of(connection, part).values()
+                )
+        return number
+
+    def check_not_emptied(self, wanted: Collection[str]) -> Problem | None:
+        """What is wrong where entries held for one of these lists (keys), and now none does.
+
+        Otherwise remember how many hold now.  `confirm_empty` says that it is right so.
+        """
+        with self._database.write() as connection:
+            for known in connection.execute(select(lists).where(lists.c.key.in_(wanted))).all():
+                held = connection.execute(
+                    select(func.count()).select_from(suppressions).where(_holds_for(literal(known.key)))
+                ).scalar_one()
+                if known.suppressed and not held:
+                    return _emptied(known.name, known.suppressed)
+                if held != known.suppressed:
+                    mine = lists.c.key == known.key
+                    connection.execute(update(lists).where(mine).values(suppressed=held))
+        return None
+
+    def confirm_empty(self, list_key: str | None) -> list[str]:
+        """Take it as right that nobody is on the table for this list, or any; return their names."""
+        with self._database.write() as connection:
+            return accept_emptied(connection, lists.c.key == list_key if list_key is not None else None)
 
     def entries(self, key: str) -> list[Entry]:
         """All entries of one key."""
@@ -149,7 +229,8 @@ class Suppressions:
             ).rowcount
             if not known:
                 return None
-            return connection.execute(delete(suppressions).where(suppressions.c.import_no == number)).rowcount
+            mine = suppressions.c.import_no == number
+            return _take_off(connection, mine, change=Change.UNDONE, why=f"import {number} undone", now=now)
 
     def imports(self) -> list[Import]:
         """All imports, the oldest first."""
@@ -168,14 +249,51 @@ class Suppressions:
             return [Import(r.no, r.file, r.list_key, Reason(r.reason), *r[4:]) for r in rows]
 
 
-def entries_of(connection: Connection, keys: Sequence[str]) -> dict[str, list[Entry]]:
-    """The entries of each key, in one look-up a few hundred keys."""
+def entries_of(connection: Connection, keys: Iterable[str]) -> dict[str, list[Entry]]:
+    """The entries of each key, under whatever name, in one look-up a few hundred keys."""
+    names_of = pseudonyms_of(connection).all
     found: dict[str, list[Entry]] = defaultdict(list)
-    waiting = iter(keys)
-    while chunk := list(islice(waiting, 500)):
-        for row in connection.execute(select(*_COLUMNS).where(suppressions.c.key.in_(chunk))):
-            found[row.key].append(_entry(row))
+    waiting = iter(dict.fromkeys(keys))
+    while chunk := list(islice(waiting, _ASKED)):
+        asked: dict[str, list[str]] = defaultdict(list)
+        for key in chunk:
+            for name in names_of(key):
+                asked[name].append(key)
+        for row in connection.execute(select(*_COLUMNS).where(suppressions.c.key.in_(asked))):
+            entry = _entry(row)
+            for key in asked[row.key]:
+                found[key].append(entry)
     return dict(found)
+
+
+def release(
+    connection: Connection,
+    keys: Sequence[str],
+    *,
+    list_key: str,
+    why: str,
+    now: datetime,
+    reasons: Collection[Reason] = tuple(Reason),
+) -> int:
+    """Take off what holds for exactly this scope, inside the caller's transaction; return how many.
+
+    What stands under a person's pseudonym is theirs too; what holds for a whole domain is not.
+    """
+    pseudonyms = pseudonyms_of(connection)
+    names = [name for key in keys for name in pseudonyms.own(key)]
+    mine = suppressions.c.key.in_(names) & (suppressions.c.list_key == list_key)
+    mine &= suppressions.c.reason.in_([reason.value for reason in reasons])
+    return _take_off(connection, mine, change=Change.REMOVED, why=why, now=now)
+
+
+def accept_emptied(connection: Connection, which: ColumnElement[bool] | None = None) -> list[str]:
+    """Expect no entries any more for lists for which none holds; return the names of those lists."""
+    nobody = (lists.c.suppressed > 0) & ~exists().where(_holds_for(lists.c.key))
+    mine = nobody if which is None else nobody & which
+    names = list(connection.execute(select(lists.c.name).where(mine).order_by(lists.c.name)).scalars())
+    if names:
+        connection.execute(update(lists).where(mine).values(suppressed=0))
+    return names
 
 
 def suppress(
@@ -196,3 +314,64 @@ def suppress(
 
 def _entry(row) -> Entry:  # type: ignore[no-untyped-def]
     return Entry(row.key, row.list_key, Reason(row.reason), row.source, row.created_at, row.import_no)
+
+
+def _take_off(
+    connection: Connection, mine: ColumnElement[bool], *, change: Change, why: str, now: datetime
+) -> int:
+    kept = select(
+        suppressions.c.key,
+        suppressions.c.list_key,
+        suppressions.c.reason,
+        literal(why),
+        literal(now, consents.c.created_at.type),
+        literal(change.value),
+        suppressions.c.source,
+        suppressions.c.created_at,
+    ).where(mine)
+    connection.execute(insert(consents).from_select(_KEPT_COLUMNS, kept))
+    gone = connection.execute(delete(suppressions).where(mine)).rowcount
+    accept_emptied(connection)
+    return gone
+
+
+def _holds_for(list_key: ColumnElement[str]) -> ColumnElement[bool]:
+    return or_(suppressions.c.list_key == list_key, suppressions.c.list_key == ALL_LISTS)
+
+
+def _reaches_beyond_keys(connection: Connection) -> bool:
+    """Whether a domain or a forgotten person is on the table, for whom no key is found."""
+    wide = func.substr(suppressions.c.key, 1, 1).in_(("@", "#"))
+    return connection.execute(select(suppressions.c.no).where(wide).limit(1)).first() is not None
+
+
+def _emptied(name: str, before: int) -> Problem:
+    return Problem(
+        f'nobody is suppressed for the list "{name}" any more, and {before:,} entries held for it before: '
+        "the suppression table looks lost",
+        hint="bring it back with: mailrunner suppress import FILE; "
+        f'if it is right so: mailrunner suppress confirm-empty --list "{name}"',
+    )
+
+
+def _added(row, at: datetime) -> Event:  # type: ignore[no-untyped-def]
+    return Event(
+        at=at,
+        change=Change.ADDED,
+        name=row.key,
+        list_key=row.list_key,
+        reason=Reason(row.reason),
+        source=row.source,
+    )
+
+
+def _changed(row) -> Event:  # type: ignore[no-untyped-def]
+    return Event(
+        at=row.created_at,
+        change=Change(row.change),
+        name=row.key,
+        list_key=row.list_key,
+        reason=Reason(row.reason),
+        source=row.source,
+        why=row.why,
+    )

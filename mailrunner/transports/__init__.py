@@ -1,16 +1,23 @@
 """Transports: the ways in which a message leaves this machine.
 
-To add one, write a module here with a class that has the three methods of `Transport`.  What a
-server says or does is always a value, an `Outcome`; a transport raises nothing but `UserError`, and
-that only where it is built.  The caller uses a transport from one thread at a time:
+To add one, write a module here with a class that has what `Transport` names.  What a server says
+or does is always a value, an `Outcome`; a transport raises nothing but `UserError`, and that only
+where it is built.  One that is used alone waits by itself:
 
     blocked = transport.open()          # None: ready
     outcome = transport.send(message)   # as often as there are messages
     transport.close()
 
-Two promises carry the whole product.  `SENT` means that the server's own acceptance was read.
-`DEFERRED` and `REFUSED` mean that it provably did not take the message.  Everything between is
-`IN_DOUBT`.
+One thread drives many by asking each what it can take and waiting for all of them at once:
+
+    while transport.room:
+        transport.offer(next_message)
+    for outcome in transport.pump(): …  # in the order in which the messages were offered
+    selector.modify(transport.fileno(), …, transport.wants_write), until transport.deadline
+
+A transport is used by one thread at a time.  Two promises carry the whole product.  `SENT` means
+that the server's own acceptance of this very message was read.  `DEFERRED` and `REFUSED` mean that
+it provably did not take it.  Everything between is `IN_DOUBT`.
 """
 
 from __future__ import annotations
@@ -43,16 +50,65 @@ class Transport(Protocol):
     def open(self) -> Outcome | None:
         """Connect and log in unless that is done; return None when ready, otherwise why not.
 
-        The outcome never concerns a recipient and has `offered=False`.
+        Waits, so it may be called in a thread of its own.  The outcome never concerns a recipient
+        and has `offered=False`.
         """
         ...
 
     def send(self, message: Envelope) -> Outcome:
-        """Hand over one message, opening the connection first where it is closed."""
+        """Hand over one message and wait for what comes of it, opening the connection first if need be.
+
+        Not to be mixed with messages that were offered and are still pending.
+        """
         ...
 
     def close(self) -> None:
-        """Take leave within a few seconds; never raises."""
+        """Take leave within a few seconds; never raises.  `pump` then tells what became of the pending."""
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """May messages be offered without opening first?
+
+        No once the connection has carried its share or is lost; `pump` on an idle one notices that.
+        """
+        ...
+
+    @property
+    def room(self) -> int:
+        """How many messages may be offered now; 0 when full or not open."""
+        ...
+
+    @property
+    def pending(self) -> int:
+        """How many messages were offered and have no outcome that `pump` has told yet."""
+        ...
+
+    def offer(self, message: Envelope) -> None:
+        """Hand a message over without waiting; its bytes may go out with the next `pump`."""
+        ...
+
+    def pump(self) -> list[Outcome]:
+        """Write and read what is possible without waiting.
+
+        Return the outcomes of the messages that are settled now, in the order they were offered.
+        Reads before it writes: what the server has said meanwhile counts first.  May close the
+        connection, after which `fileno` is -1.
+        """
+        ...
+
+    def fileno(self) -> int:
+        """The socket to wait for, -1 when there is none."""
+        ...
+
+    @property
+    def wants_write(self) -> bool:
+        """Wait for room to write as well, not only for something to read."""
+        ...
+
+    @property
+    def deadline(self) -> float | None:
+        """The instant of `time.monotonic` after which `pump` gives up waiting; None: nothing is awaited."""
         ...
 
 

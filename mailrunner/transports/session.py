@@ -1,8 +1,8 @@
 """One SMTP connection: the standard library's client, made strict where a message hangs on it.
 
-It adds what a mailing needs and `smtplib` does not do: replies that are bounded in length and in
-time, a server that speaks out of turn is noticed, a reason is kept for every lost connection, and
-the end of a message is written apart from its body.
+It opens a connection and takes leave of it.  It adds what a mailing needs and `smtplib` does not
+do: replies that are bounded in length and in time, a server that speaks out of turn is noticed, and
+a reason is kept for every lost connection.
 
 Methods raise `SMTPServerDisconnected` (with the reason, the socket is closed) when the connection
 is of no use any more, and `SMTPResponseException` when the server itself ended it with a reply.
@@ -13,21 +13,16 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
-from collections.abc import Container
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mailrunner.transports.reply_reader import ReplyReader
+from mailrunner.transports.channel import Channel
+from mailrunner.transports.reply_reader import ReplyBuffer, ReplyReader
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-# Written in one piece, after everything else: until its first byte is out nothing can be accepted.
-END_OF_DATA = b"\r\n.\r\n"
-# What a server may say unasked: that it is closing (RFC 5321 §3.8), and why it reads no more of a message.
-_CLOSING = (421,)
-_REFUSALS = range(400, 600)
-_BLOCK = 65536  # each gets the time that RFC 5321 §4.5.3.2.5 gives to a data block
+_CLOSING = 421  # what a server may say unasked (RFC 5321 §3.8)
 
 
 class Session(smtplib.SMTP):
@@ -73,41 +68,21 @@ class Session(smtplib.SMTP):
 
     def docmd(self, cmd: str, args: str = "") -> tuple[int, bytes]:
         """Send a command and return its reply, sure that it is the reply to this command."""
-        self.listen(_CLOSING)
+        self.listen()
         return super().docmd(cmd, args)
 
     def send(self, s: ReadableBuffer | str) -> None:
-        """Write everything, in blocks; text as UTF-8."""
-        octets = memoryview(s.encode() if isinstance(s, str) else s)
-        sock = self._connected()
-        try:
-            for start in range(0, len(octets), _BLOCK):
-                sock.settimeout(self.timeout)
-                sock.sendall(octets[start : start + _BLOCK])
-        except OSError as error:
-            self._fail(error)
-
-    def send_body(self, data: bytes) -> None:
-        """Write a message without the end of its last line, dots at line starts doubled (RFC 5321 §4.5.2).
-
-        After a bare LF as well: a lax server could take such a dot for the end of the message.
-        """
-        stuffed = data.removesuffix(b"\r\n").replace(b"\n.", b"\n..")
-        self.send(b"." + stuffed if stuffed.startswith(b".") else stuffed)
-
-    def begin_end(self) -> int:
-        """Write the end of the data and return how many of its bytes went out.
-
-        Whatever this raises, not one byte of it did.
-        """
-        self.listen(_REFUSALS)
+        """Write everything; text as UTF-8."""
         sock = self._connected()
         sock.settimeout(self.timeout)
         try:
-            return sock.send(END_OF_DATA)
+            sock.sendall(s.encode() if isinstance(s, str) else s)
         except OSError as error:
-            self._fail(error)
-            raise
+            with suppress(smtplib.SMTPServerDisconnected):
+                self.listen()  # the server may have said why before it hung up
+            self.close()
+            reason = "nothing more could be written" if isinstance(error, TimeoutError) else error.strerror
+            raise smtplib.SMTPServerDisconnected(f"the connection broke: {reason}") from error
 
     def getreply(self, timeout: float | None = None) -> tuple[int, bytes]:
         """Return the next reply's code and text, in `timeout` seconds (default: the session's)."""
@@ -118,30 +93,22 @@ class Session(smtplib.SMTP):
             self.close()
             raise
 
-    def listen(self, believed: Container[int]) -> None:
-        """Raise if the server has spoken, or hung up, before it was asked; tell a `believed` code apart.
-
-        A stray line would make every later reply the answer to another question; in the worst case
-        one that was read as the acceptance of a message.
-        """
+    def listen(self) -> None:
+        """Raise if the server has spoken, or hung up, before it was asked."""
         self._connected()
         if self._replies.is_silent():
             return
         code, text = self.getreply()
         self.close()
-        if code in believed:
+        if code == _CLOSING:
             raise smtplib.SMTPResponseException(code, text)
         raise smtplib.SMTPServerDisconnected(f"the server spoke out of turn: {code} {text[:80]!r}")
+
+    def hand_over(self) -> tuple[Channel, ReplyBuffer]:
+        """Return what a pipeline speaks through; until `docmd` is called it has the socket to itself."""
+        return Channel(self._connected()), self._replies.buffer
 
     def _connected(self) -> socket.socket:
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("the connection is closed")
         return self.sock
-
-    def _fail(self, error: OSError) -> None:
-        """Raise for a failed write; the server may have said why before it hung up."""
-        with suppress(smtplib.SMTPServerDisconnected):
-            self.listen(_REFUSALS)
-        self.close()
-        reason = "nothing more could be written" if isinstance(error, TimeoutError) else error.strerror
-        raise smtplib.SMTPServerDisconnected(f"the connection broke: {reason}") from error

@@ -1,29 +1,30 @@
 """Handing messages to a mail server by SMTP (RFC 5321), as a client that submits (RFC 6409).
 
-One object is one connection with one login, reused for message after message.  The reply at every
-stage is kept and judged by `mailrunner.replies`; this module knows what only the wire can tell:
-whether the server can have taken the message when an answer is missing.
+One object is one connection with one login, reused for message after message.  This module opens it,
+the `pipeline` speaks of messages on it, and the reply at every stage is judged by `mailrunner.replies`.
 """
 
 from __future__ import annotations
 
-import re
 import smtplib
 import ssl
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mailrunner import replies
 from mailrunner.clock import Clock, SystemClock
 from mailrunner.outcome import Kind, Outcome, Scope, Stage
-from mailrunner.transports import Capabilities, Envelope, login, network, tls
-from mailrunner.transports.session import END_OF_DATA, Session
+from mailrunner.transports import Capabilities, Envelope, envelope, login, network, tls
+from mailrunner.transports.conversation import Conversation
+from mailrunner.transports.judge import Judge
+from mailrunner.transports.manners import Manners
+from mailrunner.transports.pipeline import Pipeline
+from mailrunner.transports.readiness import ready
+from mailrunner.transports.session import Session
 
 _CONNECT_TIMEOUT = 30.0
 _FAREWELL_TIMEOUT = 2.0
-# What would end the path, the command or the line, and halves of characters that have no UTF-8.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f<>\ud800-\udfff]")
 
 
 @dataclass(kw_only=True, slots=True, repr=False)
@@ -32,9 +33,11 @@ class SmtpTransport:
 
     `provider` is the preset's name, for judging replies; no `user` means no login.  `timeout` is
     the seconds for a command's answer, `final_timeout` for the one that tells whether the message
-    was taken (RFC 5321 §4.5.3.2.6: a short one makes duplicates).  `local_hostname` is what EHLO
-    says instead of this end's address; `clock` turns an instant that a reply names into a wait.
-    Raises UserError for a `ca_file` that is of no use.
+    was taken (RFC 5321 §4.5.3.2.6: a short one makes duplicates).  `in_flight` is how many messages
+    may be unanswered where the server takes chunks (RFC 3030): so many are in doubt if the
+    connection is lost.  `manners` is handed to all connections to the same server.
+    `local_hostname` is what EHLO says instead of this end's address; `clock` turns an instant that
+    a reply names into a wait.  Raises UserError for a `ca_file` that is of no use.
     """
 
     host: str
@@ -46,74 +49,145 @@ class SmtpTransport:
     timeout: float
     final_timeout: float = 600.0
     messages_per_connection: int | None = None
+    in_flight: int = 1
     ca_file: Path | None = None
     local_hostname: str | None = None
+    manners: Manners = field(default_factory=Manners)
     clock: Clock = field(default_factory=SystemClock)
     _context: ssl.SSLContext | None = field(init=False, default=None)
+    _judge: Judge = field(init=False)
     _session: Session | None = field(init=False, default=None)
+    _pipeline: Pipeline = field(init=False)
+    _conversation: Conversation | None = field(init=False, default=None)
     _capabilities: Capabilities = field(init=False, default=Capabilities())
     _handed_over: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         if self.tls != "none":
             self._context = tls.trusting(self.ca_file)
+        secrets = login.spoken(self.user, self.password) if self.password else ()
+        self._judge = Judge(host=self.host, provider=self.provider, clock=self.clock, secrets=secrets)
+        self._pipeline = self._new_pipeline()
+        self._pipeline.lost("the connection is not open")
+
+    # -- One message at a time
+
+    def send(self, message: Envelope) -> Outcome:
+        """Hand over one message and wait for its outcome, opening the connection first if need be."""
+        if problem := envelope.unsafe(message):
+            return self._judge.impossible(problem)
+        if blocked := self.open():
+            return blocked
+        try:
+            self.offer(message)
+            outcomes = self.pump()
+            while not outcomes or not (self._pipeline.is_at_rest or self._pipeline.is_closed):
+                ready([self], self.final_timeout)
+                outcomes += self.pump()
+        except BaseException:
+            self._hang_up("it was interrupted")  # half a message must never begin the next one
+            self._pipeline.settled()
+            raise
+        return outcomes[-1]
+
+    # -- Many at a time
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether messages may be offered: neither lost nor at the end of its share."""
+        return not self._pipeline.is_closed and self._handed_over != self.messages_per_connection
+
+    @property
+    def room(self) -> int:
+        """How many messages may be offered now."""
+        if not self.is_open:
+            return 0
+        free = self._pipeline.capacity - self._pipeline.pending
+        share = self.messages_per_connection
+        return max(0, free if share is None else min(free, share - self._handed_over))
+
+    @property
+    def pending(self) -> int:
+        """How many messages have no outcome that was told yet."""
+        return self._pipeline.pending
+
+    def offer(self, message: Envelope) -> None:
+        """Take a message without waiting; where the connection is lost, `pump` says so."""
+        self._handed_over += 1
+        self._pipeline.offer(message, time.monotonic())
+
+    def pump(self) -> list[Outcome]:
+        """Read and write what is possible without waiting; return the outcomes that are known now."""
+        if self._conversation:
+            try:
+                self._conversation.go_on(self.timeout, self.final_timeout)
+            except BaseException:
+                self._hang_up("it was interrupted")
+                raise
+            if self._pipeline.is_closed:
+                self._hang_up("it is closed")
+        return self._pipeline.settled()
+
+    def fileno(self) -> int:
+        """The socket, -1 without one."""
+        return self._conversation.fileno() if self._conversation else -1
+
+    @property
+    def wants_write(self) -> bool:
+        """Say whether bytes are left that could not be written."""
+        return self._conversation is not None and self._conversation.wants_write
+
+    @property
+    def deadline(self) -> float | None:
+        """The instant of `time.monotonic` at which the wait for an answer is over."""
+        if self._conversation is None:
+            return None
+        return self._conversation.deadline(self.timeout, self.final_timeout)
+
+    # -- Opening and closing
 
     def open(self) -> Outcome | None:
         """Connect and log in unless that is done; return None when ready, otherwise why not."""
-        ready = self._ready()
-        return self._discreet(ready) if isinstance(ready, Outcome) else None
-
-    def send(self, message: Envelope) -> Outcome:
-        """Hand over one message, opening the connection first where it is closed."""
-        return self._discreet(self._send(message))
-
-    def _send(self, message: Envelope) -> Outcome:
-        if problem := _unsafe(message):
-            return _impossible(problem)
-        session = self._ready()
-        if isinstance(session, Outcome):
-            return session
-        if problem := self._cannot_carry(message):
-            return _impossible(problem)
-        self._handed_over += 1
-        try:
-            return self._transact(session, message)
-        except BaseException:
-            session.close()  # half a message must never become the beginning of the next one
-            raise
-
-    def close(self) -> None:
-        """Say QUIT if that is possible within a few seconds; never raises."""
-        session, self._session = self._session, None
-        if session is None:
-            return
-        session.timeout = min(self.timeout, _FAREWELL_TIMEOUT)
-        with suppress(OSError):
-            session.docmd("QUIT")
-        session.close()
-
-    def probe(self) -> Capabilities:
-        """Return what the server announced at the last `open` that got as far as that."""
-        return self._capabilities
-
-    # -- Opening
-
-    def _ready(self) -> Session | Outcome:
-        """Return the session to use, a new one where there is none or it has carried its share."""
-        if self._session and self._handed_over == self.messages_per_connection:
-            self.close()
-        if self._session and self._session.is_open:
-            return self._session
+        if self.is_open or self._pipeline.pending:
+            return None
+        self.close()
         try:
             session = self._connect()
         except OSError as error:
             return self._failure(error)
-        blocked = self._obstacle(session)
-        if blocked:
+        if blocked := self._obstacle(session):
             session.close()
-            return replace(blocked, offered=False)
+            return self._judge.discreet(replace(blocked, offered=False))
         self._session, self._handed_over = session, 0
-        return session
+        self._pipeline = self._new_pipeline()
+        channel, replies = session.hand_over()
+        self._conversation = Conversation(channel=channel, replies=replies, pipeline=self._pipeline)
+        return None
+
+    def close(self) -> None:
+        """Say QUIT if that is possible within a few seconds; never raises."""
+        session = self._session
+        if session and self._pipeline.is_at_rest and not self._pipeline.is_closed:
+            session.timeout = min(self.timeout, _FAREWELL_TIMEOUT)
+            with suppress(OSError):
+                session.docmd("QUIT")
+        self._hang_up("it was closed at this end")
+
+    def _hang_up(self, reason: str) -> None:
+        if not self._pipeline.is_closed:
+            self._pipeline.lost(reason)
+        if self._session:
+            self._session.close()
+        self._session = self._conversation = None
+
+    def _new_pipeline(self) -> Pipeline:
+        return Pipeline(
+            able=self._capabilities, judge=self._judge, manners=self.manners, in_flight=self.in_flight
+        )
+
+    def probe(self) -> Capabilities:
+        """Return what the server announced at the last `open` that got as far as that."""
+        return self._capabilities
 
     def _connect(self) -> Session:
         addresses = network.resolve(self.host, self.port)
@@ -134,7 +208,7 @@ class SmtpTransport:
         """Go from the greeting to the login; return what stands in the way, or raise OSError."""
         code, text = session.getreply()
         if code != 220:
-            return self._judged(Stage.CONNECT, code, text)
+            return self._judge.answered(Stage.CONNECT, code, text)
         session.hello()
         offers_tls = session.has_extn("starttls")
         if self.tls == "starttls" and self._context:
@@ -158,116 +232,18 @@ class SmtpTransport:
         if mechanism is None:
             return Outcome(Kind.REFUSED, Scope.CREDENTIALS, login.why_none(offered, self.host))
         code, text = login.log_in(session, mechanism, self.user, self.password or "")
-        return None if code == 235 else self._judged(Stage.AUTH, code, text)
+        return None if code == 235 else self._judge.answered(Stage.AUTH, code, text)
 
     def _failure(self, error: OSError) -> Outcome:
         """Judge what kept the connection from being opened."""
         if isinstance(error, smtplib.SMTPResponseException):
-            return self._judged(Stage.CONNECT, error.smtp_code, error.smtp_error)
+            return self._judge.answered(Stage.CONNECT, error.smtp_code, error.smtp_error)
         if isinstance(error, smtplib.SMTPException):
             hint = ' (port 465 wants tls = "implicit")' if self.port == 465 and self.tls != "implicit" else ""
             return _lost(f"{self.host} port {self.port}: {error}{hint}")
         if isinstance(error, ssl.SSLError) and (reason := tls.refusal(error, self.host, self.port)):
             return _misconfigured(reason)
         return _lost(network.explain(error, self.host, self.port))
-
-    # -- One message
-
-    def _cannot_carry(self, message: Envelope) -> str | None:
-        """Say what about `message` this server has announced not to take."""
-        limit = self._capabilities.size
-        if limit is not None and len(message.data) > limit:
-            return f"the message has {len(message.data):,} bytes; {self.host} takes {limit:,} at most"
-        if _needs_smtputf8(message) and not self._capabilities.smtputf8:
-            return f"the address needs SMTPUTF8 (RFC 6531), which {self.host} does not offer"
-        if not message.data.isascii() and not self._capabilities.eightbitmime:
-            return f"the message has 8-bit text, which {self.host} does not take"
-        return None
-
-    def _transact(self, session: Session, message: Envelope) -> Outcome:
-        """Take `message` from MAIL to the last byte before the end of its data, then end it."""
-        offered = False
-        stage = Stage.MAIL
-        try:
-            for stage, command, argument in self._envelope(message):
-                code, text = session.docmd(command, argument)
-                if code // 100 != (3 if stage is Stage.DATA else 2):
-                    return self._refused(session, stage, code, text, offered=offered)
-                offered = True
-            stage = Stage.EOD
-            session.send_body(message.data)
-            written = session.begin_end()
-        except smtplib.SMTPResponseException as refusal:
-            session.close()
-            return self._concerning(stage, refusal.smtp_code, refusal.smtp_error, offered=offered)
-        except smtplib.SMTPServerDisconnected as lost:
-            session.close()
-            return _lost(f"{self.host}: {lost}; the message was not handed over", offered=offered)
-        return self._end(session, written)
-
-    def _envelope(self, message: Envelope) -> list[tuple[Stage, str, str]]:
-        able = self._capabilities
-        utf8 = _needs_smtputf8(message)
-        eightbit = able.eightbitmime and not message.data.isascii()
-        parameters = "".join(
-            (
-                f" SIZE={len(message.data)}" if able.size is not None else "",
-                " BODY=8BITMIME" if eightbit else "",
-                " SMTPUTF8" if utf8 else "",
-            )
-        )
-        return [
-            (Stage.MAIL, "MAIL", f"FROM:<{message.sender}>{parameters}"),
-            (Stage.RCPT, "RCPT", f"TO:<{message.recipient}>"),
-            (Stage.DATA, "DATA", ""),
-        ]
-
-    def _end(self, session: Session, written: int) -> Outcome:
-        """Write the rest of the end and read what came of it: from here on no answer means in doubt."""
-        try:
-            session.send(END_OF_DATA[written:])
-            code, text = session.getreply(self.final_timeout)
-        except smtplib.SMTPException as lost:
-            session.close()
-            return _in_doubt(f"{self.host} did not say whether it took the message: {lost}")
-        if code // 100 == 3:
-            session.close()
-            return _in_doubt(f"{self.host} answered the whole message with {code}, which says nothing")
-        if code // 100 == 2:
-            return self._judged(Stage.EOD, code, text)
-        return self._refused(session, Stage.EOD, code, text, offered=True)
-
-    def _refused(
-        self, session: Session, stage: Stage, code: int, text: bytes | str, *, offered: bool
-    ) -> Outcome:
-        """Judge a refusal and bring the connection back to where the next message can begin."""
-        if code < 400:
-            session.close()
-            return _lost(f"{self.host} answered {stage.upper()} with {code}, out of step", offered=offered)
-        try:
-            if code == 421 or session.docmd("RSET")[0] != 250:
-                session.close()
-        except smtplib.SMTPException:
-            session.close()
-        return self._concerning(stage, code, text, offered=offered)
-
-    def _concerning(self, stage: Stage, code: int, text: bytes | str, *, offered: bool) -> Outcome:
-        """Judge a reply; one about the connection costs a slot only where a message was begun."""
-        outcome = self._judged(stage, code, text)
-        return replace(outcome, offered=offered) if outcome.scope is Scope.CONNECTION else outcome
-
-    def _judged(self, stage: Stage, code: int, text: bytes | str) -> Outcome:
-        return replies.outcome(replies.parse(stage, code, text), self.provider, self.clock.now())
-
-    def _discreet(self, outcome: Outcome) -> Outcome:
-        """Take out a password that the server repeats, as some do with a command they do not know."""
-        reason, text = outcome.reason, outcome.reply.text if outcome.reply else ""
-        for secret in login.spoken(self.user, self.password) if self.password else ():
-            reason, text = reason.replace(secret, "***"), text.replace(secret, "***")
-        if reason == outcome.reason:  # it holds the whole reply
-            return outcome
-        reply = replace(outcome.reply, text=text) if outcome.reply else None
-        return replace(outcome, reason=reason, reply=reply)
 
 
 def _announced(session: Session, *, starttls: bool) -> Capabilities:
@@ -284,31 +260,9 @@ def _announced(session: Session, *, starttls: bool) -> Capabilities:
     )
 
 
-def _needs_smtputf8(message: Envelope) -> bool:
-    return message.smtputf8 or not (message.sender + message.recipient).isascii()
-
-
-def _unsafe(message: Envelope) -> str | None:
-    """Name an address that would say more to the server than an address."""
-    if not message.recipient:
-        return "there is no address to send to"
-    for address in (message.sender, message.recipient):
-        if _UNSAFE.search(address):
-            return f"{address!r} holds a character that no address may hold"
-    return None
-
-
-def _lost(reason: str, *, offered: bool = False) -> Outcome:
-    return Outcome(Kind.DEFERRED, Scope.CONNECTION, reason, offered=offered)
+def _lost(reason: str) -> Outcome:
+    return Outcome(Kind.DEFERRED, Scope.CONNECTION, reason, offered=False)
 
 
 def _misconfigured(reason: str) -> Outcome:
     return Outcome(Kind.REFUSED, Scope.CAMPAIGN, reason, at_once=True, offered=False)
-
-
-def _impossible(reason: str) -> Outcome:
-    return Outcome(Kind.REFUSED, Scope.RECIPIENT, reason, offered=False)
-
-
-def _in_doubt(reason: str) -> Outcome:
-    return Outcome(Kind.IN_DOUBT, Scope.RECIPIENT, reason)

@@ -34,6 +34,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_returns_delivery_id", "returns", ["delivery_id"])
     op.create_index("ix_returns_key", "returns", ["key", "kind"])
+    op.create_index(
+        "ix_returns_waiting",
+        "returns",
+        ["kind"],
+        sqlite_where=sa.text("settled_at IS NULL"),
+        postgresql_where=sa.text("settled_at IS NULL"),
+    )
     op.add_column("lists", sa.Column("suppressed", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column(
         "consents", sa.Column("change", sa.String(length=12), server_default="removed", nullable=False)

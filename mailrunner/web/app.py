@@ -1,0 +1,238 @@
+"""The addresses of the public server, and what each answers.
+
+    POST /u/TOKEN    one click (RFC 8058): the person is off the list, durably, before the answer of 200
+    GET  /u/TOKEN    a page with one button; changes nothing, because mail scanners open every link
+    /p/TOKEN         the same for all lists of the project
+    POST /events/X   what provider X reports of messages
+    GET  /health     whether clicks can be recorded
+
+A POST to a genuine link takes its person off the list whatever its body is, unless it is the form of
+our own page that asks for something else: no mail program's idea of the body can make a click vain.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from mailrunner.errors import LedgerError
+from mailrunner.inbound import Effect, Fact, Kind, receive
+from mailrunner.inbound.fact import ALL
+from mailrunner.inbound.proofs import EventError
+from mailrunner.job import UNSUBSCRIBE
+from mailrunner.store.returns import is_test
+from mailrunner.web.choices import Choices, choices_of, choices_of_a_test
+from mailrunner.web.gate import Gate
+from mailrunner.web.languages import preferred
+from mailrunner.web.pages import BACK, LEAVE, Pages
+from mailrunner.web.recorder import Recorder
+from mailrunner.web.throttle import Throttle, client_key
+
+if TYPE_CHECKING:
+    from mailrunner.inbound.events import Events
+    from mailrunner.links import Signer
+    from mailrunner.store import Ledger
+
+ONE_CLICK = b"One-Click"
+FORM_BYTES = 8_192
+EVENT_BYTES = 4_194_304
+BODY_SECONDS = 20
+Show = Callable[[Choices, str, str, Kind | None], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person asks for: to leave or to come back; `list_key` as in a Fact."""
+
+    kind: Kind
+    list_key: str = ""
+
+
+class Site:
+    """The public pages of one ledger.
+
+    `tell` is where an operator reads what went wrong; `events` reads what providers post, if they may.
+    """
+
+    def __init__(
+        self, ledger: Ledger, signer: Signer, *, tell: Callable[[str], None], events: Events | None = None
+    ) -> None:
+        self._ledger, self._signer, self._tell, self._events = ledger, signer, tell, events
+        self._recorder = Recorder(lambda facts: receive(ledger, facts))
+        self._pages = Pages()
+        # Generous: the proxies of large mail providers open links for very many people.
+        self._visits = Throttle(rate=100, burst=1_000)
+        self._misses = Throttle(rate=1, burst=30)
+
+    def application(self, *, prefix: str = "", log: Callable[[str], None] | None = None) -> ASGIApp:
+        """The ASGI application; `prefix` is the path it is published under, `log` takes the access log."""
+        app = Starlette(
+            routes=[
+                Route("/u/{token}", self.leave, methods=["GET", "POST"]),
+                Route("/p/{token}", self.prefer, methods=["GET", "POST"]),
+                Route("/events/{provider}", self.report, methods=["POST"]),
+                Route("/health", self.health),
+            ],
+            exception_handlers={
+                404: self._nothing,
+                EventError: self._not_believed,
+                LedgerError: self._not_recorded,
+            },
+            lifespan=self._lifespan,
+        )
+        app.router.redirect_slashes = False
+        return Gate(app, style_hash=self._pages.style_hash, prefix=prefix, log=log)
+
+    async def leave(self, request: Request) -> Response:
+        """The page of one list, and one click."""
+        return await self._answer(request, self._pages.leaving)
+
+    async def prefer(self, request: Request) -> Response:
+        """The page of all lists."""
+        return await self._answer(request, self._pages.preferences)
+
+    async def report(self, request: Request) -> Response:
+        """Events of a provider, durable before the answer of 200; it tries again after any other."""
+        if self._events is None:
+            return await self._nothing(request)
+        body = await read_body(request, EVENT_BYTES)
+        facts = await run_in_threadpool(self._facts, request, body)
+        if facts:
+            await self._recorder.record(facts)
+        return Response()
+
+    def _facts(self, request: Request, body: bytes) -> list[Fact]:
+        assert self._events is not None  # noqa: S101
+        provider, headers = request.path_params["provider"], dict(request.headers)
+        return self._events.parse(provider, headers, body, now=self._ledger.now())
+
+    async def health(self, request: Request) -> Response:
+        """Whether a click could be recorded now."""
+        try:
+            await run_in_threadpool(self._write_nothing)
+        except LedgerError as error:
+            self._tell(str(error))
+            return JSONResponse({"status": "the ledger does not answer"}, 503)
+        return JSONResponse({"status": "ok"})
+
+    def _write_nothing(self) -> None:
+        with self._ledger.database.write():
+            pass  # it finds a ledger that is locked, read-only, away, or was replaced
+
+    async def _answer(self, request: Request, show: Show) -> Response:
+        token = request.path_params["token"]
+        delivery = self._signer.number(UNSUBSCRIBE, token)
+        if delivery is None:
+            return await self._nothing(request)
+        wish = None
+        if request.method == "POST":
+            body = await read_body(request, FORM_BYTES)
+            if ONE_CLICK in body:
+                return await self._one_click(request, delivery)
+            wish = wish_of(body)
+        if not self._visits.admits(_client(request), time.monotonic()):
+            return self._later(request, 429)
+        choices = await self._grant(delivery, wish)
+        if choices is None:
+            return await self._nothing(request)
+        return HTMLResponse(show(choices, token, _language(request), wish.kind if wish else None))
+
+    async def _one_click(self, request: Request, delivery: int) -> Response:
+        """A mail program's own click: nobody reads the answer, and it is never throttled."""
+        if not await self._record(delivery, Wish(Kind.UNSUBSCRIBED)):
+            return await self._nothing(request)
+        return PlainTextResponse("You are off the list.\n")
+
+    async def _grant(self, delivery: int, wish: Wish | None) -> Choices | None:
+        """Do what is asked for and return what is open now; None where the ledger knows no such thing."""
+        if is_test(delivery):
+            return choices_of_a_test(wish.kind if wish else None, wish.list_key if wish else "")
+        if wish is not None:
+            if wish.list_key not in ("", ALL):  # only a list that stands on the page
+                known = await run_in_threadpool(choices_of, self._ledger, delivery)
+                if known is None or not known.knows(wish.list_key):
+                    return None
+            if not await self._record(delivery, wish):
+                return None
+        return await run_in_threadpool(choices_of, self._ledger, delivery)
+
+    async def _record(self, delivery: int, wish: Wish) -> bool:
+        """Make it durable; False where the ledger knows no such delivery."""
+        fact = Fact(kind=wish.kind, source="web", delivery=delivery, list_key=wish.list_key)
+        (effect,) = await self._recorder.record([fact])
+        if effect is Effect.UNKNOWN:
+            self._tell("a genuine link names a message that this ledger does not know: is it an older copy?")
+        return effect is not Effect.UNKNOWN
+
+    async def _nothing(self, request: Request, error: Exception | None = None) -> Response:
+        """The same answer for a forged link, a damaged one, and a path that leads nowhere."""
+        if not self._misses.admits(_client(request), time.monotonic()):
+            return self._later(request, 429)
+        return HTMLResponse(self._pages.nothing(_language(request)), 404)
+
+    async def _not_recorded(self, request: Request, error: Exception) -> Response:
+        self._tell(str(error))
+        return self._later(request, 503)
+
+    async def _not_believed(self, request: Request, error: Exception) -> Response:
+        """An event that proves nothing, or cannot be read; who guesses is slowed down like any other."""
+        assert isinstance(error, EventError)  # noqa: S101
+        if error.status == 404 or not self._misses.admits(_client(request), time.monotonic()):
+            return await self._nothing(request)
+        self._tell(f"an event was not taken: {error}")
+        wanted = {"www-authenticate": 'Basic realm="events"'} if error.status == 401 else None
+        return PlainTextResponse(f"{error}\n", error.status, wanted)
+
+    def _later(self, request: Request, status: int) -> Response:
+        return HTMLResponse(self._pages.later(_language(request)), status, {"retry-after": "120"})
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        yield
+        await self._recorder.close()
+
+
+def wish_of(body: bytes) -> Wish:
+    """What a form of ours asks for; anything else asks to leave the link's own list."""
+    form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+    if BACK in form:
+        return Wish(Kind.RESUBSCRIBED, form[BACK][0])
+    return Wish(Kind.UNSUBSCRIBED, form.get(LEAVE, [""])[0])
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """The body, of at most so many bytes; raises HTTPException 413, or 408 where it does not come."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > most:
+        raise HTTPException(413)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise HTTPException(413)
+    except TimeoutError:
+        raise HTTPException(408) from None
+    return bytes(body)
+
+
+def _client(request: Request) -> str:
+    return client_key(request.client.host if request.client else "")
+
+
+def _language(request: Request) -> str:
+    return preferred(request.headers.get("accept-language", ""))

@@ -1,0 +1,81 @@
+"""What holds for every request alike: the headers of every answer, and one line in the access log.
+
+The log knows no token, no address and nobody's IP: the kind of page, the answer, the time it took.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_SHOWN = frozenset({"u", "p", "events", "health"})
+_ONE_YEAR = 31_536_000
+
+
+class Gate:
+    """The application with its headers and its log; `prefix` is the path under which it is published.
+
+    A proxy may hand `prefix` on or take it off: both reach the same pages.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, style_hash: str, prefix: str = "", log: Callable[[str], None] | None = None
+    ) -> None:
+        self._app, self._prefix, self._log = app, prefix.rstrip("/"), log
+        self._headers = _headers(style_hash)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"].removeprefix(self._prefix) if self._is_inside(scope["path"]) else scope["path"]
+        started, status = time.perf_counter(), 500
+
+        async def send_on(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._complete(message, scope["scheme"] == "https")
+            await send(message)
+
+        try:
+            await self._app({**scope, "path": path}, receive, send_on)
+        finally:
+            if self._log is not None:
+                took = (time.perf_counter() - started) * 1000
+                self._log(f"{scope['method']} {_template(path)} {status} {took:.0f} ms")
+
+    def _is_inside(self, path: str) -> bool:
+        return bool(self._prefix) and path.startswith(f"{self._prefix}/")
+
+    def _complete(self, message: Message, over_tls: bool) -> None:
+        headers = MutableHeaders(scope=message)
+        for name, value in self._headers:
+            headers.setdefault(name, value)
+        if over_tls:
+            headers["strict-transport-security"] = f"max-age={_ONE_YEAR}"
+
+
+def _headers(style_hash: str) -> tuple[tuple[str, str], ...]:
+    policy = (
+        f"default-src 'none'; style-src {style_hash}; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
+    return (
+        ("content-security-policy", policy),
+        ("referrer-policy", "no-referrer"),
+        ("x-content-type-options", "nosniff"),
+        ("x-robots-tag", "noindex, nofollow"),
+        ("cache-control", "no-store"),
+    )
+
+
+def _template(path: str) -> str:
+    """The kind of page that a path asks for, without what is particular to it."""
+    kind, _, rest = path.removeprefix("/").partition("/")
+    if kind not in _SHOWN:
+        return "/…"
+    return f"/{kind}/…" if rest else f"/{kind}"

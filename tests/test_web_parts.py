@@ -1,0 +1,153 @@
+"""The parts of the public server by themselves: buckets, and groups that are written together."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailrunner.errors import LedgerError
+from mailrunner.inbound import Effect, Fact, Kind
+from mailrunner.web.recorder import GROUP, Recorder
+from mailrunner.web.throttle import Throttle, client_key
+
+
+def click(delivery: int) -> Fact:
+    return Fact(kind=Kind.UNSUBSCRIBED, source="web", delivery=delivery)
+
+
+class Paper:
+    """Something to write on: keeps each group, and refuses what it is told to."""
+
+    def __init__(self, *, refused: int | None = None, error: Exception | None = None) -> None:
+        self.groups: list[list[int | None]] = []
+        self.threads: set[str] = set()
+        self._refused, self._error = refused, error or LedgerError("it cannot be kept")
+
+    def write(self, facts: Sequence[Fact]) -> list[Effect]:
+        self.threads.add(threading.current_thread().name)
+        numbers = [fact.delivery for fact in facts]
+        self.groups.append(numbers)
+        if self._refused in numbers:
+            raise self._error
+        return [Effect.TEST if number == 0 else Effect.RECORDED for number in numbers if number is not None]
+
+
+async def record_all(paper: Paper, numbers: Sequence[int]) -> list[list[Effect] | BaseException]:
+    recorder = Recorder(paper.write)
+    found = await asyncio.gather(
+        *(recorder.record([click(number)]) for number in numbers), return_exceptions=True
+    )
+    await recorder.close()
+    return found
+
+
+def test_clicks_of_a_moment_are_one_group_and_each_gets_its_own_effect() -> None:
+    paper = Paper()
+    found = asyncio.run(record_all(paper, [0, 1, 2]))
+    assert found == [[Effect.TEST], [Effect.RECORDED], [Effect.RECORDED]]
+    assert paper.groups == [[0, 1, 2]]
+
+
+def test_a_crowd_is_cut_into_groups_that_one_thread_writes() -> None:
+    paper = Paper()
+    asyncio.run(record_all(paper, range(2 * GROUP + 5)))
+    assert [len(group) for group in paper.groups] == [GROUP, GROUP, 5]
+    assert len(paper.threads) == 1
+
+
+def test_one_that_cannot_be_kept_fails_alone() -> None:
+    found = asyncio.run(record_all(Paper(refused=2), [1, 2, 3]))
+    assert [isinstance(one, LedgerError) for one in found] == [False, True, False]
+
+
+def test_a_ledger_that_is_locked_is_not_tried_again_for_each() -> None:
+    paper = Paper(refused=2, error=LedgerError("locked", passing=True))
+    found = asyncio.run(record_all(paper, [1, 2, 3]))
+    assert all(isinstance(one, LedgerError) for one in found)
+    assert paper.groups == [[1, 2, 3]]
+
+
+def test_a_request_that_was_given_up_harms_nobody() -> None:
+    async def scene() -> tuple[list[Effect], list[list[int | None]]]:
+        paper = Paper()
+        recorder = Recorder(paper.write)
+        first = asyncio.create_task(recorder.record([click(1)]))
+        second = asyncio.create_task(recorder.record([click(2)]))
+        await asyncio.sleep(0)
+        first.cancel()
+        effects = await second
+        await recorder.close()
+        return effects, paper.groups
+
+    assert asyncio.run(scene()) == ([Effect.RECORDED], [[1, 2]])
+
+
+def test_closing_finishes_what_waits() -> None:
+    async def scene() -> list[list[int | None]]:
+        paper = Paper()
+        recorder = Recorder(paper.write)
+        task = asyncio.create_task(recorder.record([click(7)]))
+        await asyncio.sleep(0)
+        await recorder.close()
+        await task
+        return paper.groups
+
+    assert asyncio.run(scene()) == [[7]]
+
+
+# --- buckets
+
+STEPS = st.lists(st.floats(0, 5), min_size=1, max_size=60)
+
+
+@given(STEPS, st.floats(0.1, 10), st.integers(1, 20))
+def test_no_stretch_of_time_admits_more_than_burst_and_rate(
+    steps: list[float], rate: float, burst: int
+) -> None:
+    throttle, now, admitted = Throttle(rate=rate, burst=burst), 0.0, []
+    for step in steps:
+        now += step
+        if throttle.admits("a", now):
+            admitted.append(now)
+    for first, start in enumerate(admitted):
+        for last in range(first, len(admitted)):
+            assert last - first + 1 <= burst + rate * (admitted[last] - start) + 1e-6
+
+
+def test_one_client_does_not_use_up_anothers_patience() -> None:
+    throttle = Throttle(rate=1, burst=2)
+    assert [throttle.admits("a", 0) for _ in range(3)] == [True, True, False]
+    assert throttle.admits("b", 0)
+    assert throttle.admits("a", 1)
+
+
+def test_a_clock_that_stands_or_goes_back_gives_nothing() -> None:
+    throttle = Throttle(rate=1, burst=1)
+    assert [throttle.admits("a", now) for now in (5, 5, 4)] == [True, False, False]
+
+
+def test_a_crowd_of_clients_does_not_fill_the_memory() -> None:
+    throttle = Throttle(rate=1, burst=1, clients=100)
+    for number in range(1_000):
+        throttle.admits(str(number), 0)
+    assert len(throttle) == 100
+
+
+@pytest.mark.parametrize(
+    ("host", "key"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", ""),
+        ("unix", "unix"),
+    ],
+)
+def test_a_client_is_an_address_or_a_network_of_ipv6(host: str, key: str) -> None:
+    assert client_key(host) == key
