@@ -36,15 +36,16 @@ _HEAD = """<!DOCTYPE html>
 {%% if points|int > 500 %%}<p>You may bring <strong>two guests</strong>, {{ first_name }}.</p>{%% endif %%}
 <p><a class="button" href="https://club.example.org/m/{{ member_no }}?city={{ city|urlencode }}">Your page</a></p>
 """
-_STORY = """<h2>Chapter %(n)d: what the gardeners of {{ city }} found</h2>
+_STORY = """<h2>Chapter %(n)d: what the gardeners found</h2>
 <p>In the %(n)d. week of the season the beds behind the glasshouse were dug over, and what came to light was
 written down by hand, weighed, and laid out on the long table, so that everybody could look at it. Those who were
 there tell that nobody went home before dark, and that the tea lasted until the very end.</p>
 <ul class="items"><li>Seeds are given out on Tuesday, from four o'clock on, in the small hall.</li>
 <li>Tools that were lent in autumn come back to the shed, please with a name tag.</li>
 <li>The path by the river stays closed; use the bridge at the mill instead.</li></ul>
-<p class="quiet">Told by the committee, and read by {{ first_name }}.</p>
+<p class="quiet">Told by the committee%(reader)s.</p>
 """
+_READER = ", and read by {{ first_name }}"
 _FOOT = """</td></tr><tr><td class="foot"><p>{{ postal_address }}</p>
 <p class="right"><a href="{{ unsubscribe_url }}">Unsubscribe</a></p></td></tr></table></td></tr></table></body></html>
 """
@@ -52,7 +53,8 @@ _FOOT = """</td></tr><tr><td class="foot"><p>{{ postal_address }}</p>
 
 def template(stories: int = 14) -> str:
     """The HTML template: 25 KB once its CSS is inlined."""
-    return _HEAD % CSS + "".join(_STORY % {"n": n} for n in range(1, stories + 1)) + _FOOT
+    told = ({"n": n, "reader": _READER if n % 2 else ""} for n in range(1, stories + 1))
+    return _HEAD % CSS + "".join(_STORY % story for story in told) + _FOOT
 
 
 def person(number: int) -> dict[str, str]:

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from mailrunner.outcome import Kind
 from mailrunner.transports.manners import Manners
@@ -137,10 +138,10 @@ def main() -> None:
     print(f"{'':<24}{'messages/s':>12}{'CPU µs each':>12}")
     with sink() as port:
         few = messages // 4
-        print(row("smtplib, 1 connection", [measure(lambda: by_smtplib(port, few), few) for _ in range(3)]))
+        print(row("smtplib, 1 connection", [measure(partial(by_smtplib, port, few), few) for _ in range(3)]))
         for connections in (1, 16, 64):
             opened = transports(port, connections)
-            runs = [measure(lambda made=opened: by_transport(made, messages), messages) for _ in range(3)]
+            runs = [measure(partial(by_transport, opened, messages), messages) for _ in range(3)]
             print(row(f"{connections} connections", runs))
             for one in opened:
                 one.close()

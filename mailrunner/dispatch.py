@@ -126,6 +126,8 @@ class Dispatch:
         if isinstance(enrolled, Hold):
             return Result(campaign_id=self._id, hold=enrolled)
         record, self._notices = enrolled.record, enrolled.notices
+        if problem := self._ledger.suppressions.check_not_emptied(self._job.lists):
+            raise UserError(problem)
         secrets = self._secrets()
         setup = self._job.setup_digest(secrets[-1])
         obstacle = self._obstacle(record, setup) or self._unconfirmed(record)
@@ -174,7 +176,7 @@ class Dispatch:
         return Hold(Why.INTERRUPTED, None, "not begun; nothing was sent")
 
     def _suppressed(self, record: CampaignRecord) -> int:
-        return self._ledger.deliveries.suppressed_ahead(
+        return self._ledger.suppressions.ahead(
             record.no, self._job.lists, transactional=self._job.transactional
         )
 

@@ -1,4 +1,4 @@
-"""Bounces and notices of delivery, and what they do to deliveries and people; every test runs on SQLite and on PostgreSQL."""
+"""Bounces and notices of delivery; every test runs on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mailrunner.store.schema import CAMPAIGN_SHIFT
 from mailrunner.suppression import ALL_LISTS, Reason
 from tests.clocks import START, TurnedClock
 from tests.test_ledger import DOUBT, SENT, claim, load, send, terms
-from tests.test_returns import ANA, BO, DAY, entries, fact, mailed, recent, row_of, tell
+from tests.test_returns import ANA, BO, DAY, entries, fact, mailed, recent, recorded, row_of, tell
 
 GONE: dict[str, Any] = {"code": 550, "enhanced_code": "5.1.1", "detail": "no such user"}
 

@@ -66,7 +66,7 @@ class MarkingEnvironment(ImmutableSandboxedEnvironment):
     def __init__(self, *, autoescape: bool, finalize: Callable[[Any], Any], **options: Any) -> None:
         super().__init__(autoescape=autoescape, finalize=finalize, **options)
         self._mark = f"\ue000{secrets.token_hex(8)}"
-        self._joined = lru_cache(maxsize=4096)("".join)
+        self._joined = lru_cache(maxsize=1024)("".join)
         self.value = _escaping(finalize) if autoescape else _plain(finalize)
 
     def marking(self, name: str) -> Marking:

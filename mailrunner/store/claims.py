@@ -178,8 +178,8 @@ def waiting(connection: Connection, terms: Terms, now: datetime) -> Hold | None:
 def said_no(connection: Connection, terms: Terms, candidates: Sequence[tuple[int, str]]) -> dict[int, str]:
     """Those of the candidates (id, key) who said no, with the reason."""
     by_key = entries_of(connection, [key for _, key in candidates])
-    found = {}
-    for number, key in candidates:
+    found: dict[int, str] = {}
+    for number, key in candidates if by_key else ():
         entry = governing(by_key.get(key, ()), lists=terms.lists, transactional=terms.transactional)
         if entry is not None:
             found[number] = str(entry)

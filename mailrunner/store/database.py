@@ -115,7 +115,7 @@ def insert_many(
 
 
 def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Run a statement of plain SQL, with `?` for each value, once for every row: the quickest way there is."""
+    """Run a statement of plain SQL, with `?` for each value, for every row: the quickest way there is."""
     marked = statement if connection.dialect.name == "sqlite" else statement.replace("?", "%s")
     connection.exec_driver_sql(marked, list(rows))
 

@@ -5,7 +5,7 @@ What a run does with its own claims goes through `exchange`; the rest is what ot
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import exists, select, update
 
@@ -13,15 +13,13 @@ from mailrunner.delivery import Counts, State
 from mailrunner.hold import Hold
 from mailrunner.settlement import Settlement
 from mailrunner.store.campaigns import counts
-from mailrunner.store.claims import LOOK_FURTHER, Delivery, Terms
+from mailrunner.store.claims import Delivery, Terms
 from mailrunner.store.database import Database
 from mailrunner.store.exchange import Answer, Batch, Done, Go, exchange, put_back
 from mailrunner.store.queueing import after_queueing
 from mailrunner.store.runs import is_alive, open_runs
-from mailrunner.store.schema import deliveries, recipients, suppressions
-from mailrunner.store.suppressions import entries_of
+from mailrunner.store.schema import deliveries, recipients
 from mailrunner.store.takeover import end_if_gone
-from mailrunner.suppression import governing
 
 
 class Deliveries:
@@ -61,27 +59,6 @@ class Deliveries:
         with self._database.read() as connection:
             found = [run for run in open_runs(connection) if run.no != own_run]
         return sum(end_if_gone(self._database, run) for run in found)
-
-    def suppressed_ahead(self, campaign_no: int, lists: Collection[str], *, transactional: bool) -> int:
-        """How many of those queued are on the suppression table now, for the plan."""
-        number = 0
-        with self._database.read() as connection:
-            rows = connection.execution_options(yield_per=LOOK_FURTHER).execute(
-                select(deliveries.c.key)
-                .where(
-                    deliveries.c.campaign_no == campaign_no,
-                    deliveries.c.state == State.QUEUED,
-                    exists().where(suppressions.c.key == deliveries.c.key),
-                )
-                .distinct()
-            )
-            for part in rows.scalars().partitions():
-                entries = entries_of(connection, list(part))
-                number += sum(
-                    governing(found, lists=lists, transactional=transactional) is not None
-                    for found in entries.values()
-                )
-        return number
 
     def is_being_run(self, campaign_no: int) -> bool:
         """Whether a run of this campaign lives: its lock is held, or its lease not over."""

@@ -246,6 +246,14 @@ suppressions = Table(
     UniqueConstraint("key", "list_key", "reason"),
 )
 Index("ix_suppressions_import", suppressions.c.import_no)
+# Whole domains and forgotten people: mostly none, which this small index tells at once.
+BEYOND_KEYS = text("substr(key, 1, 1) IN ('@', '#')")
+Index(
+    "ix_suppressions_beyond_keys",
+    suppressions.c.key,
+    sqlite_where=BEYOND_KEYS,
+    postgresql_where=BEYOND_KEYS,
+)
 
 imports = Table(
     "imports",

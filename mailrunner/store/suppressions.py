@@ -15,7 +15,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from mailrunner.delivery import State
 from mailrunner.errors import Problem
@@ -28,6 +40,7 @@ from mailrunner.store.forgetting import (
     pseudonyms_of,
 )
 from mailrunner.store.schema import (
+    BEYOND_KEYS,
     campaigns,
     consents,
     deliveries,
@@ -249,9 +262,16 @@ class Suppressions:
             return [Import(r.no, r.file, r.list_key, Reason(r.reason), *r[4:]) for r in rows]
 
 
+_OF_NAMES = select(*_COLUMNS).where(suppressions.c.key.in_(bindparam("names", expanding=True)))
+
+
+def _itself(key: str) -> tuple[str]:
+    return (key,)
+
+
 def entries_of(connection: Connection, keys: Iterable[str]) -> dict[str, list[Entry]]:
     """The entries of each key, under whatever name, in one look-up a few hundred keys."""
-    names_of = pseudonyms_of(connection).all
+    names_of = pseudonyms_of(connection).all if _reaches_beyond_keys(connection) else _itself
     found: dict[str, list[Entry]] = defaultdict(list)
     waiting = iter(dict.fromkeys(keys))
     while chunk := list(islice(waiting, _ASKED)):
@@ -259,7 +279,7 @@ def entries_of(connection: Connection, keys: Iterable[str]) -> dict[str, list[En
         for key in chunk:
             for name in names_of(key):
                 asked[name].append(key)
-        for row in connection.execute(select(*_COLUMNS).where(suppressions.c.key.in_(asked))):
+        for row in connection.execute(_OF_NAMES, {"names": list(asked)}):
             entry = _entry(row)
             for key in asked[row.key]:
                 found[key].append(entry)
@@ -339,10 +359,12 @@ def _holds_for(list_key: ColumnElement[str]) -> ColumnElement[bool]:
     return or_(suppressions.c.list_key == list_key, suppressions.c.list_key == ALL_LISTS)
 
 
+_BEYOND = select(suppressions.c.no).where(BEYOND_KEYS).limit(1)
+
+
 def _reaches_beyond_keys(connection: Connection) -> bool:
     """Whether a domain or a forgotten person is on the table, for whom no key is found."""
-    wide = func.substr(suppressions.c.key, 1, 1).in_(("@", "#"))
-    return connection.execute(select(suppressions.c.no).where(wide).limit(1)).first() is not None
+    return connection.execute(_BEYOND).first() is not None
 
 
 def _emptied(name: str, before: int) -> Problem:

@@ -47,5 +47,12 @@ def upgrade() -> None:
     )
     op.add_column("consents", sa.Column("source", sa.Text(), server_default="", nullable=False))
     op.add_column("consents", sa.Column("added_at", sa.BigInteger(), nullable=True))
+    op.create_index(
+        "ix_suppressions_beyond_keys",
+        "suppressions",
+        ["key"],
+        sqlite_where=sa.text("substr(key, 1, 1) IN ('@', '#')"),
+        postgresql_where=sa.text("substr(key, 1, 1) IN ('@', '#')"),
+    )
     op.create_index("ix_consents_key", "consents", ["key"])
     op.drop_column("campaigns", "sources")
