@@ -25,7 +25,6 @@ _forks = multiprocessing.get_context("forkserver")
 _LATE = (
     "alembic.command",
     "email_validator",
-    "inscriptis",
     "premailer",
     "psycopg",
     "sqlalchemy.dialects.sqlite",
