@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 
@@ -26,6 +26,7 @@ from mailrunner.job import Job, Letters, content_digest
 from mailrunner.links import Signer
 from mailrunner.log import EventLog
 from mailrunner.quota import Limit, Series
+from mailrunner.render import InliningTally
 from mailrunner.runner import Orders, Runner, Step
 from mailrunner.settlement import Patience
 from mailrunner.store import CampaignRecord, Ledger, Phase, Run, Terms, Twin
@@ -46,7 +47,10 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How it ended.  `hold.until` is when it is worth going on, `finish_at` the forecast or the end."""
+    """How it ended.  `hold.until` is when it is worth going on, `finish_at` the forecast or the end.
+
+    `inlining` tells how the messages got their CSS.
+    """
 
     campaign_id: str
     hold: Hold
@@ -54,6 +58,7 @@ class Result:
     sent_now: int = 0
     finish_at: datetime | None = None
     notices: tuple[str, ...] = ()
+    inlining: InliningTally = field(default_factory=InliningTally)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,7 @@ class Dispatch:
         try:
             self._ledger.beat(run)
             self._ledger.deliveries.take_over(own_run=run.no)
+            self._ledger.returns.catch_up()
             return self._run(run)
         finally:
             run.end()
@@ -204,7 +210,11 @@ class Dispatch:
         self._ears.started(runner, counts, suppressed, self.forecast(counts.open - suppressed))
         self._log.run_begun(self._id, run.no, counts.total, counts.queued)
         hold = runner.run(self._ears.watch)
-        result = self._ended(record, hold, runner.tally.sent)
+        self._ledger.returns.catch_up()  # a bounce may have been quicker than the server's own answer
+        result = replace(
+            self._ended(record, hold, runner.tally.sent), inlining=self._job.renderer.inlining
+        )
+        self._log.inlined(self._id, result.inlining)
         self._log.run_ended(self._id, result.sent_now, result.hold.why, result.hold.until)
         return result
 

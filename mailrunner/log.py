@@ -8,14 +8,18 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from mailrunner.clock import Clock
 from mailrunner.errors import LedgerError
 from mailrunner.outcome import Outcome
+
+if TYPE_CHECKING:
+    from mailrunner.render import InliningTally
 
 
 def rfc3339(moment: datetime | None) -> str | None:
@@ -83,6 +87,11 @@ class EventLog:
 
     def stopped(self, campaign: str, reason: str) -> None:
         self._write("stopped", campaign=campaign, reason=reason)
+
+    def inlined(self, campaign: str, tally: InliningTally) -> None:
+        """How a run's messages got their CSS: from plans, by memoised premailer, by premailer itself."""
+        if tally.messages:
+            self._write("inlined", campaign=campaign, **{**asdict(tally), "reasons": dict(tally.reasons)})
 
     def notice(self, campaign: str, sentence: str) -> None:
         self._write("notice", campaign=campaign, sentence=sentence)

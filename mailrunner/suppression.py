@@ -35,6 +35,17 @@ class Reason(StrEnum):
         return _ORDER[self]
 
 
+class Format(StrEnum):
+    """Which program wrote a file of people who said no."""
+
+    PLAIN = "plain"
+    MAILRUNNER = "mailrunner"
+    MAILCHIMP = "mailchimp"
+    SENDGRID = "sendgrid"
+    SES = "ses"
+    LISTMONK = "listmonk"
+
+
 _ORDER = {reason: rank for rank, reason in enumerate(Reason)}
 ALL_LISTS = ""
 _PSEUDONYM = re.compile(r"#[0-9a-f]{40}")

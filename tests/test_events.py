@@ -56,7 +56,7 @@ KINDS = {
     "dropped": Kind.BOUNCED,
     "full_mailbox": Kind.SOFT_BOUNCED,
     "soft_bounce": Kind.SOFT_BOUNCED,
-    "spam_filter": Kind.SOFT_BOUNCED,
+    "spam_filter": Kind.REFUSED,
     "blocked": Kind.SOFT_BOUNCED,
     "complaint": Kind.COMPLAINED,
     "unsubscribe": Kind.UNSUBSCRIBED,

@@ -44,7 +44,7 @@ REPORTS = {
     "gmail_no_such_user": Kind.BOUNCED,
     "gmail_full": Kind.SOFT_BOUNCED,
     "gmail_delayed": Kind.DELAYED,
-    "gmail_dmarc": Kind.DELAYED,
+    "gmail_dmarc": Kind.REFUSED,
     "gmail_limit": Kind.LIMIT_REACHED,
     "postfix_no_such_user": Kind.BOUNCED,
     "postfix_expired": Kind.SOFT_BOUNCED,
@@ -52,10 +52,10 @@ REPORTS = {
     "postfix_verp": Kind.BOUNCED,
     "postfix_two_recipients": Kind.DELIVERED,
     "exchange_no_such_user": Kind.BOUNCED,
-    "exchange_blocked": Kind.DELAYED,
+    "exchange_blocked": Kind.REFUSED,
     "yahoo_no_such_user": Kind.BOUNCED,
     "ses_no_such_user": Kind.BOUNCED,
-    "remote_quota": Kind.DELAYED,
+    "remote_quota": Kind.REFUSED,
     "qmail_no_such_user": Kind.BOUNCED,
     "exim_no_such_user": Kind.BOUNCED,
     "exim_full": Kind.SOFT_BOUNCED,
@@ -234,9 +234,9 @@ def test_of_the_old_bounces_nearly_all_are_understood() -> None:
         ("qmail_05", Kind.BOUNCED),
         ("sendmail_01", Kind.SOFT_BOUNCED),  # too many hops
         ("simple_03", Kind.DELAYED),
-        ("simple_11", Kind.DELAYED),  # the server is on a block list: nothing about the mailbox
+        ("simple_11", Kind.REFUSED),  # the server is on a block list: nothing about the mailbox
         ("simple_30", Kind.BOUNCED),
-        ("simple_42", Kind.DELAYED),  # taken for spam
+        ("simple_42", Kind.REFUSED),  # taken for spam
         ("yahoo_03", Kind.BOUNCED),
         ("yahoo_04", Kind.SOFT_BOUNCED),  # over quota
     ],

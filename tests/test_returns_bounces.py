@@ -34,6 +34,17 @@ def test_a_bounce_fails_the_delivery_and_suppresses_the_person(ledger: Ledger, c
     assert recent(ledger, campaign) == "ssf"
 
 
+def test_what_is_refused_for_the_senders_sake_fails_and_strikes_nobody_off(ledger: Ledger) -> None:
+    campaign, (ana, _) = mailed(ledger, [ANA, BO])
+    spam = {"code": 550, "enhanced_code": "5.7.1", "detail": "message rejected as spam"}
+    assert tell(ledger, fact(Kind.REFUSED, ana, **spam)) == [Effect.RECORDED]
+    row = row_of(ledger, campaign)
+    assert (row.state, row.reason) == (State.FAILED, "refused: 550 5.7.1 message rejected as spam")
+    assert row.came_back == "refused"
+    assert entries(ledger) == set()
+    assert recent(ledger, campaign) == "ssf"
+
+
 def test_the_same_bounce_read_twice_counts_once(ledger: Ledger) -> None:
     campaign, (ana,) = mailed(ledger, [ANA])
     bounce = fact(Kind.BOUNCED, ana, fingerprint="<b1@example.org>")

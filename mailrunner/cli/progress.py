@@ -15,7 +15,7 @@ from mailrunner.clock import Clock
 from mailrunner.delivery import Counts
 from mailrunner.forecast import Forecast
 from mailrunner.hold import Hold, sentence_of
-from mailrunner.runner import Tally
+from mailrunner.clerk import Tally
 
 _EVERY = timedelta(seconds=10)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mailrunner.forecast import Forecast
     from mailrunner.job import Job
     from mailrunner.log import EventLog
+    from mailrunner.render import InliningTally
     from mailrunner.runner import Runner
     from mailrunner.store import Ledger
 
@@ -244,12 +245,31 @@ def _confirmed(session: Session, plan: Plan) -> bool:
     return typer.confirm("Send it?", err=True)
 
 
+_TELLING = 100  # messages; of fewer the share of plans says nothing
+_GOOD_SHARE = 0.8
+
+
+def _inlining(tally: InliningTally) -> str:
+    """How the messages got their CSS, where that is worth a line."""
+    if tally.mismatch:
+        return f"CSS: inlined by premailer for every message, as a plan gave another result: {tally.mismatch}"
+    if tally.messages < _TELLING or tally.strict:
+        return ""
+    words = f"CSS: {tally.hits:,} of {tally.messages:,} messages from {tally.plans:,} plans"
+    if tally.hits < _GOOD_SHARE * tally.messages:
+        reasons = ", ".join(f"{reason} ({number:,})" for reason, number in tally.reasons.most_common(3))
+        words += f"; the others took longer: {reasons}"
+    return words
+
+
 def _summary(session: Session, result: Result) -> None:
     """How it ended, and what to type next."""
     from mailrunner.cli.answers import local, next_step
     from mailrunner.hold import Why, sentence_of
 
     counts, hold = result.counts, result.hold
+    if words := _inlining(result.inlining):
+        session.say(words)
     session.say(
         f"{result.campaign_id}: {result.sent_now:,} sent now, {counts.sent:,} of {counts.total:,} in all"
         + "".join(

@@ -159,11 +159,11 @@ def _run(session: Session, function: Callable[..., Exit | None], given: dict[str
         return function(session, **given) or Exit.DONE
     except UserError as error:
         show_problems(session, error.problems)
-        _answer_in_json(session, given, error.problems)
+        _answer_in_json(session, function.__name__, given, error.problems)
         return Exit.SETUP
     except LedgerError as error:
         complain(str(error.message), error.hint)
-        _answer_in_json(session, given, (Problem(error.message, hint=error.hint),))
+        _answer_in_json(session, function.__name__, given, (Problem(error.message, hint=error.hint),))
         return Exit.LEDGER
     except KeyboardInterrupt:
         complain("interrupted", "nothing is lost; type the same command to go on")
@@ -197,12 +197,14 @@ def show_problems(session: Session, problems: tuple[Problem, ...]) -> None:
         complain(f"{place}: {problem.message}" if place else problem.message, problem.hint)
 
 
-def _answer_in_json(session: Session, given: dict[str, Any], problems: tuple[Problem, ...]) -> None:
+def _answer_in_json(
+    session: Session, command: str, given: dict[str, Any], problems: tuple[Problem, ...]
+) -> None:
     """The one JSON object of a command that could not do what it was asked."""
     if given.get("as_json"):
         from mailrunner.cli.standing import failed_answer
 
-        session.json(failed_answer(session, given, problems))
+        session.json(failed_answer(session, command, given, problems))
 
 
 def _close_quietly() -> NoReturn:

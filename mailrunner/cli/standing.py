@@ -72,11 +72,18 @@ def account_objects(session: Session, ledger: Ledger) -> list[dict[str, Any]]:
     return found
 
 
-def failed_answer(session: Session, given: Mapping[str, Any], problems: Sequence[Problem]) -> dict[str, Any]:
+# What the answers of commands without a campaign hold.
+_PARTS = {"inbox": ("mailboxes",), "show": ("entries",), "history": ("history",)}
+
+
+def failed_answer(
+    session: Session, command: str, given: Mapping[str, Any], problems: Sequence[Problem]
+) -> dict[str, Any]:
     """The JSON answer of a command that failed, in the shape of its success, as far as it can be told."""
     name = given.get("campaign")
     if not isinstance(name, str):
-        return {"campaigns": [], "accounts": [], "problems": problem_objects(problems)}
+        empty: dict[str, Any] = {part: [] for part in _PARTS.get(command, ("campaigns", "accounts"))}
+        return empty | {"problems": problem_objects(problems)}
     try:
         with session.look_at_ledger() as ledger:
             (known,) = _campaigns(session, ledger, name)

@@ -15,8 +15,7 @@ from mailrunner.cli.exits import Exit
 from mailrunner.cli.session import Session, command
 from mailrunner.cli.suppressing import ListOption, entry_cells, mention_unknown_list, scope_of, suppress_app
 from mailrunner.errors import Problem, UserError
-from mailrunner.suppression import Entry, Reason
-from mailrunner.suppression_file.forms import Format
+from mailrunner.suppression import Entry, Format, Reason
 
 if TYPE_CHECKING:
     from mailrunner.store import Ledger

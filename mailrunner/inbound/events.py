@@ -138,6 +138,15 @@ def _plain(text: str) -> str:
     return str(text)[:_LONGEST].encode("utf-8", "replace").decode().replace("\0", "")
 
 
+_FOR_GOOD = {
+    Action.SUPPRESS: Kind.BOUNCED,
+    Action.FAIL: Kind.BOUNCED,
+    Action.STOP: Kind.REFUSED,
+    Action.AUTH: Kind.REFUSED,
+    Action.QUOTA: Kind.REFUSED,
+}
+
+
 def _judged(said: Said) -> tuple[Kind, int | None, str, str]:
     """The kind, code, enhanced code and words.
 
@@ -152,8 +161,7 @@ def _judged(said: Said) -> tuple[Kind, int | None, str, str]:
     reply = parse(Stage.RCPT, code, spoken)
     enhanced = reply.enhanced or said.status
     verdict = classify(Stage.RCPT, code, enhanced, reply.text)
-    is_dead = said.kind is Kind.BOUNCED and verdict.action in (Action.SUPPRESS, Action.FAIL)
-    kind = Kind.BOUNCED if is_dead else Kind.SOFT_BOUNCED
+    kind = _FOR_GOOD.get(verdict.action, Kind.SOFT_BOUNCED) if said.kind is Kind.BOUNCED else said.kind
     return kind, code if found else None, enhanced[:16], f"{verdict.says}: {reply.text}".rstrip(": ")
 
 

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     RESUBSCRIBED = "resubscribed"  # the same person, by the same token, took that back
     COMPLAINED = "complained"  # reported as spam
     BOUNCED = "bounced"  # refused for good
+    REFUSED = "refused"  # for the sender's or the content's sake, which says nothing of the mailbox
     SOFT_BOUNCED = "soft_bounced"  # refused this time: mailbox full, host away for days
     DELAYED = "delayed"  # still being tried; never counts
     LIMIT_REACHED = "limit_reached"  # the account's provider says that its cap is reached

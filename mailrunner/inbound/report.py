@@ -51,15 +51,18 @@ _FEEDBACK = {
     "opt-out-list": Kind.UNSUBSCRIBED,
 }
 # Whoever refuses the sender or the content says nothing of the mailbox.  As a soft bounce it would count, and
-# a week of a broken DKIM signature would strike everybody at that provider off: it must never count.
+# a week of a broken DKIM signature would strike everybody at that provider off.
 _KINDS = {
     Action.SUPPRESS: Kind.BOUNCED,
-    Action.STOP: Kind.DELAYED,
-    Action.AUTH: Kind.DELAYED,
-    Action.QUOTA: Kind.DELAYED,
+    Action.STOP: Kind.REFUSED,
+    Action.AUTH: Kind.REFUSED,
+    Action.QUOTA: Kind.REFUSED,
 }
 # The mildest first: where a list or a forwarder reports several addresses, one that got it is enough.
-_MILDEST = (Kind.DELIVERED, Kind.DELAYED, Kind.LIMIT_REACHED, Kind.SOFT_BOUNCED, Kind.BOUNCED)
+_MILDEST = (
+    *(Kind.DELIVERED, Kind.DELAYED, Kind.LIMIT_REACHED),
+    *(Kind.REFUSED, Kind.SOFT_BOUNCED, Kind.BOUNCED),
+)
 _LONGEST = 1000
 
 

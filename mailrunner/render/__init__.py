@@ -14,5 +14,6 @@ from mailrunner.render.inline import Inliner, PremailerInliner
 from mailrunner.render.message import Letter, Message
 from mailrunner.render.names import RESERVED
 from mailrunner.render.renderer import Renderer
+from mailrunner.render.shapes import InliningTally
 
-__all__ = ["RESERVED", "Inliner", "Letter", "Message", "MessageSpec", "PremailerInliner", "Renderer"]
+__all__ = ["RESERVED", "Inliner", "InliningTally", "Letter", "Message", "MessageSpec", "PremailerInliner", "Renderer"]

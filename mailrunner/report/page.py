@@ -27,6 +27,7 @@ _WORDS = {
 }
 _CAME_BACK = {  # in a word, and what it means
     Kind.BOUNCED: ("bounced", "taken by the server, and sent back later"),
+    Kind.REFUSED: ("refused later", "sent back for the sender's or the content's sake"),
     Kind.SOFT_BOUNCED: ("not delivered this time", "a full mailbox, or a host that is away"),
     Kind.COMPLAINED: ("complained", "marked it as spam"),
     Kind.UNSUBSCRIBED: ("unsubscribed", "by its link, or by mail"),
@@ -141,7 +142,7 @@ def _answer(row: ReportRow) -> str:
 
 def _back(row: ReportRow) -> str:
     """What came back after it was sent, in a word; of a bounce the reason tells."""
-    return _CAME_BACK[Kind(row.came_back)][0] if row.came_back not in ("", Kind.BOUNCED) else ""
+    return _CAME_BACK[Kind(row.came_back)][0] if row.came_back not in ("", Kind.BOUNCED, Kind.REFUSED) else ""
 
 
 def _local(moment: datetime | None) -> str:

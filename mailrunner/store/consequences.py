@@ -24,6 +24,7 @@ from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, retur
 from mailrunner.store.suppressions import release
 from mailrunner.suppression import ALL_LISTS, Reason
 
+FOR_GOOD = (Kind.BOUNCED, Kind.REFUSED)  # the message did not reach its reader, and will not
 _SIGNS_OF_LIFE = (
     *(Kind.DELIVERED, Kind.AUTO_REPLIED, Kind.ASKED),
     *(Kind.UNSUBSCRIBED, Kind.RESUBSCRIBED, Kind.COMPLAINED),
@@ -63,11 +64,11 @@ def act(database: Database, connection: Connection, fresh: Mapping[str, Heard], 
         of[one.fact.kind][mark] = one
     for one in of[Kind.LIMIT_REACHED].values():
         rest(database, connection, one, now)
-    bounces, notices = of[Kind.BOUNCED], of[Kind.DELIVERED]
-    told = tell(connection, _reports([*bounces.values(), *notices.values()]), now)
+    refused, notices = {**of[Kind.BOUNCED], **of[Kind.REFUSED]}, of[Kind.DELIVERED]
+    told = tell(connection, _reports([*refused.values(), *notices.values()]), now)
     for kind, reason in _REASONS.items():
         suppress_for(connection, of[kind].values(), reason, now)
-    _mark_failures(connection, told.moved.intersection(one.delivery or 0 for one in bounces.values()))
+    _mark_failures(connection, told.moved.intersection(one.delivery or 0 for one in refused.values()))
     stood = {
         mark
         for mark, one in of[Kind.RESUBSCRIBED].items()
@@ -197,8 +198,8 @@ def catch_up(connection: Connection, now: datetime) -> int:
         return 0
     reports = [Report(Kind(r.kind), r.delivery_id, r.source, r.code, r.enhanced_code, r.detail) for r in rows]
     told = tell(connection, reports, now)
-    bounced = {report.delivery for report in reports if report.kind is Kind.BOUNCED}
-    _mark_failures(connection, told.moved & bounced)
+    refused = {report.delivery for report in reports if report.kind in FOR_GOOD}
+    _mark_failures(connection, told.moved & refused)
     landed = [row.no for row in rows if row.delivery_id not in told.waiting]
     connection.execute(update(returns).where(returns.c.no.in_(landed)).values(settled_at=now))
     return len(landed)
@@ -206,7 +207,7 @@ def catch_up(connection: Connection, now: datetime) -> int:
 
 def waiting(connection: Connection) -> Sequence[Row[Any]]:
     """The reports that wait for their deliveries to land, bounces last: they have the last word."""
-    mine = (returns.c.kind.in_((Kind.BOUNCED, Kind.DELIVERED)), returns.c.settled_at.is_(None))
+    mine = (returns.c.kind.in_((*FOR_GOOD, Kind.DELIVERED)), returns.c.settled_at.is_(None))
     order = (returns.c.kind.desc(), returns.c.no)
     return connection.execute(select(returns).where(*mine).order_by(*order)).all()
 
@@ -245,7 +246,7 @@ def _moved(connection: Connection, report: Report, now: datetime) -> bool:
     where = deliveries.c.state == State.IN_DOUBT
     ended = func.coalesce(deliveries.c.finished_at, literal(now, deliveries.c.finished_at.type))
     values: dict[str, object] = {"token": None, "account_no": None, "finished_at": ended}
-    if report.kind is Kind.BOUNCED:
+    if report.kind in FOR_GOOD:
         tried = (deliveries.c.state == State.QUEUED) & (deliveries.c.attempts > 0)
         where = or_(where, deliveries.c.state == State.SENT, tried)
         values |= _failure(report)
@@ -259,7 +260,7 @@ def _failure(report: Report) -> dict[str, object]:
     said = " ".join(str(part) for part in (report.code, report.enhanced_code, report.detail) if part)
     return {
         "state": State.FAILED,
-        "reason": f"bounced: {said}" if said else "bounced",
+        "reason": f"{report.kind}: {said}" if said else str(report.kind),
         "code": report.code,
         "enhanced_code": report.enhanced_code,
         "reply": report.detail,
@@ -272,7 +273,7 @@ def _in_flight(connection: Connection, numbers: Iterable[int]) -> set[int]:
 
 
 def _mark_failures(connection: Connection, numbers: Iterable[int]) -> None:
-    """Add hard bounces to the recent answers of campaigns that are going on."""
+    """Add what came back for good to the recent answers of campaigns that are going on."""
     failures: dict[int, int] = defaultdict(int)
     for number in numbers:
         failures[number >> CAMPAIGN_SHIFT] += 1

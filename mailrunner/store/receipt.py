@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from mailrunner.inbound.fact import Effect, Fact, Kind
 from mailrunner.store.addressees import Heard, hear
-from mailrunner.store.consequences import OF_NOBODY, act, give_up_dead, suppress_for
+from mailrunner.store.consequences import FOR_GOOD, OF_NOBODY, act, give_up_dead, suppress_for
 from mailrunner.store.database import Database, insert_many
 from mailrunner.store.schema import consents, ledger, returns, to_micros
 from mailrunner.suppression import Reason
@@ -26,7 +26,7 @@ _COLUMNS = (
     *("delivery_id", "key", "kind", "list_key", "source", "code", "enhanced_code", "detail"),
     *("fingerprint", "happened_at", "received_at", "settled_at", "settled"),
 )
-_REPORTS = (Kind.BOUNCED, Kind.DELIVERED)
+_REPORTS = (*FOR_GOOD, Kind.DELIVERED)
 
 
 def take_turn(connection: Connection) -> None:

@@ -41,7 +41,7 @@ from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries, recipients, retu
 NO_CAMPAIGN = 0  # the number of a campaign without rows: numbers begin at 1
 _AT_ONCE = 2_000  # rows that are fetched together
 # What is shown of a message, the gravest first.  A bounce stands in its row's state and reason too.
-GRAVITY = (Kind.COMPLAINED, Kind.BOUNCED, Kind.UNSUBSCRIBED, Kind.SOFT_BOUNCED)
+GRAVITY = (Kind.COMPLAINED, Kind.BOUNCED, Kind.REFUSED, Kind.UNSUBSCRIBED, Kind.SOFT_BOUNCED)
 
 
 class ReportRow(NamedTuple):

@@ -23,8 +23,8 @@ from mailrunner.address import BLANKS, normalise
 from mailrunner.config.toml_file import did_you_mean
 from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.sources import CsvFile, ParquetFile, Row, Source, Worksheet
-from mailrunner.suppression import Pseudonyms, Reason, is_pseudonym, list_key
-from mailrunner.suppression_file.forms import EXPORT_COLUMNS, Form, Format, recognise
+from mailrunner.suppression import Format, Pseudonyms, Reason, is_pseudonym, list_key
+from mailrunner.suppression_file.forms import EXPORT_COLUMNS, Form, recognise
 from mailrunner.suppression_file.json_table import SesTable
 
 __all__ = ["EXPORT_COLUMNS", "Format", "Group", "SuppressionFile", "Survey", "name_of"]

@@ -13,24 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from mailrunner.config.toml_file import alternatives
 from mailrunner.errors import Problem, UserError
-from mailrunner.suppression import Reason
+from mailrunner.suppression import Format, Reason
 
 EXPORT_COLUMNS = ("address", "list", "reason", "source", "created_at")
-
-
-class Format(StrEnum):
-    """Where a file comes from."""
-
-    PLAIN = "plain"
-    MAILRUNNER = "mailrunner"
-    MAILCHIMP = "mailchimp"
-    SENDGRID = "sendgrid"
-    SES = "ses"
-    LISTMONK = "listmonk"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
