@@ -47,6 +47,13 @@ crash-peers: $(VENV)/.dev  ## the same kill for other programs, in an environmen
 	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/crash/peers/requirements.txt
 	@$(BIN)/python -m tests.crash.peers --home build/peers --report build/crash-peers.md
 
+bench: $(VENV)/.dev  ## every measurement of docs/performance.md, side by side (about an hour; needs postfix's smtp-sink)
+	@mkdir -p build
+	@$(BIN)/python -m bench | tee build/bench.md
+
+guard: $(VENV)/.dev  ## is the CPU time of a message what it should be, against a fixed loop? (half a minute)
+	@$(BIN)/python -m bench.guard
+
 lock:  ## write the lock files anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 pyproject.toml --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --group dev --all-extras pyproject.toml --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements-dev.lock
@@ -54,4 +61,4 @@ lock:  ## write the lock files anew (needs uv)
 clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup dev demo check test fast crash crash-peers lock clean
+.PHONY: help setup dev demo check test fast crash crash-peers bench guard lock clean
