@@ -256,7 +256,7 @@ def test_events_are_logged_as_json_lines_without_secrets(tmp_path: Path) -> None
         text = (mailing.folder / "events.jsonl").read_text()
     assert code == 0
     events = [json.loads(line) for line in text.splitlines()]
-    assert [e["event"] for e in events] == ["run_begun", "answered", "answered", "run_ended"]
+    assert [e["event"] for e in events] == ["run_begun", "answered", "answered", "inlined", "run_ended"]
     assert all(e["time"].endswith("Z") for e in events)
     assert "canary-secret" not in text + out + err
 

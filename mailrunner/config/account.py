@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, PlainValidator, SecretStr, WithJsonSchema
 
 from mailrunner.config.mailbox import check_address
-from mailrunner.config.toml_file import Table, did_you_mean, text_as
+from mailrunner.config.toml_file import Table, did_you_mean, is_file, text_as
 from mailrunner.errors import Problem
 from mailrunner.providers import Preset, Tls, by_host, preset, preset_names, tls_of_port
 from mailrunner.quota import Limit, merge
@@ -352,7 +352,7 @@ def _imap_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
 
 
 def _other_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
-    if account.ca_file and not account.ca_file.is_file():
+    if account.ca_file and not is_file(account.ca_file):
         yield Problem(
             f'there is no file "{table.ca_file}"',
             key="ca_file",
