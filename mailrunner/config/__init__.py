@@ -97,7 +97,7 @@ class UnsubscribeTable(Table):
 
     base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         None,
-        description="An https address whose server answers one-click requests (RFC 8058); else by mail only.",
+        description="Where `mailrunner serve` answers one-click requests (RFC 8058), an https address; else by mail only.",
     )
     mailto: Annotated[str, AfterValidator(check_address)] | None = Field(
         None, description="Where people write to unsubscribe; by default the account's own address."
