@@ -78,15 +78,7 @@ class Trial:
                     str(error), self._job.source.label, f"row {entry.row}", "choose another row with --as"
                 )
             ) from error
-        return Message(
-            sender=message.sender,
-            recipient=address,
-            data=message.data,
-            smtputf8=message.smtputf8 or not address.isascii(),
-            subject=message.subject,
-            html=message.html,
-            text=message.text,
-        )
+        return replace(message, recipient=address, smtputf8=message.smtputf8 or not address.isascii())
 
     def _chosen(self, row: str | None) -> Entry:
         wanted = None

@@ -97,7 +97,8 @@ class UnsubscribeTable(Table):
 
     base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         None,
-        description="Where `mailrunner serve` answers one-click requests (RFC 8058), an https address; else by mail only.",
+        description="Where `mailrunner serve` answers one-click requests (RFC 8058), an https address; "
+        "else by mail only.",
     )
     mailto: Annotated[str, AfterValidator(check_address)] | None = Field(
         None, description="Where people write to unsubscribe; by default the account's own address."

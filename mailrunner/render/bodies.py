@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from mailrunner.errors import RowError
 from mailrunner.render import quoted
 from mailrunner.render.attachments import fixed_inline_names, inline_names
+from mailrunner.render.marks import Marked
 from mailrunner.render.message import Part, half_a_character, quoted_part, text_part
 from mailrunner.render.shapes import Inlined, Shape, ShapeInliner
 from mailrunner.render.templates import Template
@@ -37,8 +38,8 @@ _WRONG = "text: a plan was wrong"
 class Body(NamedTuple):
     """The body of one message: as people see it, encoded, and the images that it names."""
 
-    html: str | None
-    text: str
+    html: Marked | None
+    text: Marked
     html_part: Part | None
     text_part: Part
     images: Sequence[str]
@@ -67,7 +68,7 @@ class Bodies:
         """One planned text in `check_every` is compared with its document."""
         self._html, self._text, self._inliner = html, text, inliner
         self._shapes: WeakKeyDictionary[Shape, _Known] = WeakKeyDictionary()
-        self._composition = lru_cache(maxsize=_TEXT_SHAPES)(quoted.Composition)
+        self._composition = lru_cache(maxsize=_TEXT_SHAPES)(_fixed_text)
         self._check_every, self._planned = check_every, count(1)
         self._counting = threading.Lock()
         self._single: Counter[str] = Counter()
@@ -87,7 +88,7 @@ class Bodies:
         if inlined.shape is None:
             text, part = self._from_template(context) if self._text else self._from_html(inlined.html, _NEW)
             html_part = text_part(inlined.html, "html")
-            return Body(inlined.html, text, html_part, part, inline_names(inlined.html))
+            return Body(inlined.page, text, html_part, part, inline_names(inlined.html))
         return self._of_shape(inlined, self._known(inlined.shape), context)
 
     def _known(self, shape: Shape) -> _Known:
@@ -97,49 +98,63 @@ class Bodies:
         return known
 
     def _of_shape(self, inlined: Inlined, known: _Known, context: Mapping[str, object]) -> Body:
-        values = inlined.values
-        encoded = _encoded(values, "html")
-        html_part = _composed(known.html, encoded, inlined.html, "html")
+        page = inlined.page
+        encoded = _encoded(page.values, "html")
+        html_part = _composed(known.html, encoded, page, "html")
         if self._text:
             text, part = self._from_template(context)
         else:
             text, part = self._from_plan(inlined, known.texts, encoded)
         images = known.images
-        if images is None or "cid" in "".join(values).lower():
-            images = tuple(inline_names(inlined.html))
-        return Body(inlined.html, text, html_part, part, images)
+        if images is None or "cid" in "".join(page.values).lower():
+            images = tuple(inline_names(page.text))
+        return Body(page, text, html_part, part, images)
 
-    def _from_template(self, context: Mapping[str, object]) -> tuple[str, Part]:
+    def _from_template(self, context: Mapping[str, object]) -> tuple[Marked, Part]:
         assert self._text is not None  # noqa: S101 - a campaign without HTML has a text template
         marked = self._text.marked(context)
-        text = self._text.render(context) if marked is None else marked.text
-        if "\0" in text:
-            raise RowError("the text contains a NUL character")
         if marked is None:
-            return text, text_part(text, "plain")
+            text = _without_nul(self._text.render(context))
+            return Marked((text,)), text_part(text, "plain")
+        composition = self._composition(marked.statics)
         encoded = _encoded(marked.values, "plain")
-        return text, _composed(self._composition(marked.statics), encoded, text, "plain")
+        _without_nul("".join(marked.values))
+        return marked, _composed(composition, encoded, marked, "plain")
 
-    def _from_plan(self, inlined: Inlined, plans: TextPlans, encoded: list[bytes] | None) -> tuple[str, Part]:
-        values = Values.of(inlined.values)
-        plan = None if values is None else plans.plan(values, inlined.html)
+    def _from_plan(
+        self, inlined: Inlined, plans: TextPlans, encoded: list[bytes] | None
+    ) -> tuple[Marked, Part]:
+        values = Values.of(inlined.page.values)
+        plan = None if values is None else plans.plan(values, inlined.page)
         if values is None or plan is None:
             return self._from_html(inlined.html, _ODD if values is None else _UNPLANNED)
-        text, order = plan.filling.text(values.texts), plan.filling.order
-        if next(self._planned) % self._check_every == 0 and text != text_from_html(inlined.html):
+        text, order = plan.filling.filled(values.texts), plan.filling.order
+        if next(self._planned) % self._check_every == 0 and text.text != text_from_html(inlined.html):
             plans.give_up()
             return self._from_html(inlined.html, _WRONG)
-        if encoded is None or values.texts is not inlined.values:
-            encoded = _encoded([values.texts[n] for n in order], "plain")
+        if encoded is None or values.texts is not inlined.page.values:
+            encoded = _encoded(text.values, "plain")
         else:
             encoded = [encoded[n] for n in order]
         return text, _composed(plan.composition, encoded, text, "plain")
 
-    def _from_html(self, html: str, reason: str) -> tuple[str, Part]:
+    def _from_html(self, html: str, reason: str) -> tuple[Marked, Part]:
         with self._counting:
             self._single[reason] += 1
         text = text_from_html(html)
-        return text, text_part(text, "plain")
+        return Marked((text,)), text_part(text, "plain")
+
+
+def _fixed_text(statics: tuple[str, ...]) -> quoted.Composition:
+    for static in statics:
+        _without_nul(static)
+    return quoted.Composition(statics)
+
+
+def _without_nul(text: str) -> str:
+    if "\0" in text:
+        raise RowError("the text contains a NUL character")
+    return text
 
 
 def _encoded(values: Sequence[str], subtype: str) -> list[bytes] | None:
@@ -149,6 +164,8 @@ def _encoded(values: Sequence[str], subtype: str) -> list[bytes] | None:
         raise half_a_character(subtype) from None
 
 
-def _composed(composition: quoted.Composition, encoded: list[bytes] | None, text: str, subtype: str) -> Part:
+def _composed(
+    composition: quoted.Composition, encoded: list[bytes] | None, text: Marked, subtype: str
+) -> Part:
     body = composition.body(encoded)
-    return text_part(text, subtype) if body is None else quoted_part(body, subtype)
+    return text_part(text.text, subtype) if body is None else quoted_part(body, subtype)

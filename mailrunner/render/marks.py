@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
@@ -32,16 +31,15 @@ _RENDERED = frozenset({"caller", "self", "super"})
 _CHANCE = frozenset({"lipsum", "random"})
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """One rendering: the n values as they stand in it, and the n+1 fixed texts around them."""
+class Marked(NamedTuple):
+    """A text in pieces: the n values as they stand in it, and the n+1 fixed texts around them."""
 
     statics: tuple[str, ...]
-    values: tuple[str, ...]
+    values: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
-        """The plain rendering."""
+        """The plain text."""
         return interleaved(self.statics, self.values)
 
 
@@ -71,8 +69,13 @@ class MarkingEnvironment(ImmutableSandboxedEnvironment):
 
     def marking(self, name: str) -> Marking:
         """Compile a template; what is returned renders it for one row, up to so many characters."""
-        generate = self.get_template(name).generate
-        return lambda context, largest: self._marked(generate(context), largest)
+        template = self.get_template(name)
+        # Jinja copies the names that it provides itself for each rendering: from a dictionary, not
+        # through the layers by which it would see later additions, it does so in a tenth of the time.
+        template.globals = dict(template.globals)
+        return lambda context, largest: self._marked(
+            template.root_render_func(template.new_context(context)), largest
+        )
 
     def concat(self, pieces: Iterable[Piece]) -> str:
         """Join a part of the output, its values between marks; a fragment has marks of its own."""
@@ -90,21 +93,24 @@ class MarkingEnvironment(ImmutableSandboxedEnvironment):
         values: list[str] = []
         run: list[str] = []  # the texts since the last value
         size = 0
+        mark = self._mark
         for piece in pieces:
-            text = piece[0] if isinstance(piece, tuple) else piece
-            size += len(text)
+            if type(piece) is str:
+                run.append(piece)
+                size += len(piece)
+            else:
+                text = piece[0] if type(piece) is tuple else piece
+                size += len(text)
+                if mark in text:
+                    self._take_apart(text, run, statics, values)
+                elif type(piece) is tuple:
+                    statics.append(run[0] if len(run) == 1 else self._joined(tuple(run)))
+                    values.append(text)
+                    run = []
+                else:  # what a call block gives, without a value in it
+                    run.append(str.__str__(text))
             if size > largest:
                 return None
-            if type(piece) is str:
-                run.append(text)
-            elif self._mark in text:
-                self._take_apart(text, run, statics, values)
-            elif isinstance(piece, tuple):
-                statics.append(run[0] if len(run) == 1 else self._joined(tuple(run)))
-                values.append(text)
-                run = []
-            else:  # what a call block gives, without a value in it
-                run.append(str.__str__(text))
         statics.append(self._joined(tuple(run)))
         return Marked(tuple(statics), tuple(values))
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from mailrunner.errors import RowError
 from mailrunner.render import quoted
+from mailrunner.render.marks import Marked
 
 _CRLF = b"\r\n"
 _BLANK_LINE = b"\r\n\r\n"  # ends the line of the last field too
@@ -49,15 +50,31 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message, ready for the wire: `data` is complete, with CRLF, and not yet dot-stuffed."""
+    """One message, ready for the wire: `data` is complete, with CRLF, and not yet dot-stuffed.
+
+    `has_leading_dots` says whether some line of `data` begins with a dot; where none does there is
+    nothing to stuff (RFC 5321 §4.5.2), and a renderer's messages have none.  What a reader sees is
+    kept in pieces, which the messages of one shape share: a run never looks at it.
+    """
 
     sender: str
     recipient: str
     data: bytes
     smtputf8: bool
+    has_leading_dots: bool
     subject: str
-    html: str | None
-    text: str
+    marked_html: Marked | None
+    marked_text: Marked
+
+    @property
+    def html(self) -> str | None:
+        """The HTML as it was encoded, None where there is only text; joined at every call."""
+        return self.marked_html and self.marked_html.text
+
+    @property
+    def text(self) -> str:
+        """The text part as it was encoded; joined at every call."""
+        return self.marked_text.text
 
     @property
     def size(self) -> int:

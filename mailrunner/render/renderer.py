@@ -89,9 +89,10 @@ class Renderer:
             recipient=recipient.address,
             data=compose(head, self._tree(body, context)),
             smtputf8=not (sender.isascii() and head.isascii()),
+            has_leading_dots=False,  # all of it is encoded here, and headers, quoted and base64 have none
             subject=subject,
-            html=body.html,
-            text=body.text,
+            marked_html=body.html,
+            marked_text=body.text,
         )
 
     @property

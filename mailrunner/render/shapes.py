@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from sys import getsizeof
+from typing import NamedTuple
 
 from mailrunner.errors import RowError
 from mailrunner.render.inline import PremailerInliner
@@ -39,13 +40,16 @@ _FIRST_PLANS, _EVERY_PLAN, _EVERY_MESSAGE = 20, 64, 1000
 _FORM_BYTES, _SHAPE_BYTES, _SIGHTS = 16_000_000, 64_000_000, 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Inlined:
-    """An inlined document; with a shape, `values` are what stands between its pieces."""
+class Inlined(NamedTuple):
+    """An inlined document, in one piece or, with a shape, in that shape's pieces with values between them."""
 
-    html: str
+    page: Marked
     shape: Shape | None = None
-    values: tuple[str, ...] = ()
+
+    @property
+    def html(self) -> str:
+        """The whole document."""
+        return self.page.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +105,13 @@ class ShapeInliner:
             shape, values = self._known(marked) or self._planned(template, context, marked)
         except NoPlanError as reason:
             return self._by_memo(template, context, marked.text, str(reason), number)
-        html = shape.fill(values)
+        page = Marked(shape.pieces, tuple(values))
         if number % self._check_every == 0:
-            self._compare(template, context, html)
+            self._compare(template, context, page.text)
         if self._mismatch:
             return self._by_premailer(template, context)
         self._count("hits")
-        return Inlined(html, shape, tuple(values))
+        return Inlined(page, shape)
 
     def _known(self, marked: Marked) -> tuple[Shape, Sequence[str]] | None:
         """The plan for a message and the values to fill in; None where it is time to make one.
@@ -177,11 +181,12 @@ class ShapeInliner:
         if self._mismatch:
             return self._by_premailer(template, context)
         self._count("memo", reason)
-        return Inlined(inlined)
+        return Inlined(Marked((inlined,)))
 
     def _by_premailer(self, template: Template, context: Mapping[str, object]) -> Inlined:
         self._count("strict")
-        return Inlined(self._premailer.inline(_without_nul(template.render(context))))
+        inlined = self._premailer.inline(_without_nul(template.render(context)))
+        return Inlined(Marked((inlined,)))
 
     def _compare(self, template: Template, context: Mapping[str, object], html: str) -> None:
         """Give up the quick ways if this is not what premailer makes of the message."""

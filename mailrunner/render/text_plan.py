@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import NamedTuple
 
-from mailrunner.render.marks import interleaved
+from mailrunner.render.marks import Marked, interleaved
 from mailrunner.render.quoted import Composition
 from mailrunner.render.text import Shown, judge, lay_out, text_from_html
 
@@ -43,9 +43,13 @@ class Filling:
     pieces: tuple[str, ...]
     order: tuple[int, ...]
 
+    def filled(self, values: Sequence[str]) -> Marked:
+        """The text with these values, in pieces."""
+        return Marked(self.pieces, tuple([values[n] for n in self.order]))
+
     def text(self, values: Sequence[str]) -> str:
         """The text with these values."""
-        return interleaved(self.pieces, tuple([values[n] for n in self.order]))
+        return self.filled(values).text
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ class TextPlans:
         self._groups: dict[tuple[str, ...], _Group] = {}
         self._seen: set[tuple[str, ...]] = set()
 
-    def plan(self, values: Values, document: str) -> TextPlan | None:
+    def plan(self, values: Values, document: Marked) -> TextPlan | None:
         """The plan for these values, or None where the text is to be made from this message's `document`.
 
         Plans are built for the second message that could use them.
@@ -143,7 +147,7 @@ class TextPlans:
             # As a list: another thread may add a group meanwhile.
             if sum(len(one.plans) for one in list(self._groups.values())) >= _MOST:
                 return None
-            group.plans[shown] = self._checked(values, document, shown)
+            group.plans[shown] = self._checked(values, document.text, shown)
         return group.plans[shown]
 
     def give_up(self) -> None:
