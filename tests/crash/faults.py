@@ -20,10 +20,11 @@ class Faults:
         some = {
             "none": (),
             "slow": (self._some("eod", _think(0.03), share=0.3), self._some("rcpt", _think(0.01), share=0.2)),
-            # What is written before the cut is seen may hold the dot: the client cannot know.
+            # What is written before the cut is seen may hold the dot, and a chunk follows its command at
+            # once: the client cannot know.
             "cuts before the dot": (
                 self._some("mail", cut()),
-                self._some("data", cut(reset=True)),
+                self._some("data", self._noted(cut(reset=True), where="CHUNKING")),
                 self._some("body", self._noted(cut())),
             ),
             "cuts after the dot": (
@@ -50,9 +51,12 @@ class Faults:
         times = range(1, 3 * self._messages)
         return Rule(stage, do, nth=frozenset(self._random.sample(times, int(share * len(times)))))
 
-    def _noted(self, do: Do) -> Do:
+    def _noted(self, do: Do, where: str = "") -> Do:
+        """Note who may be in doubt, with servers that announce the extension `where`."""
+
         def noted(dialogue: Dialogue) -> Answer | None:
-            self.doubtful.update(dialogue.recipients)
+            if not where or where in dialogue.server.extensions:
+                self.doubtful.update(dialogue.recipients)
             return do(dialogue)
 
         return noted

@@ -10,6 +10,7 @@ from tests.crash.faults import FAULTS
 from tests.crash.lives import COMMAND, CONTAINED, can_contain
 from tests.crash.moments import MOMENTS, Moment
 from tests.crash.trial import Plan
+from tests.smtp_server import CHUNKED, EXTENSIONS, PLAIN
 
 _CONNECTIONS = (1, 2, 5)
 _BATCHES = (1, 3, 10)
@@ -31,10 +32,14 @@ class Series:
         """The `number`th campaign of this row, from 0: the faults take turns, the rest is drawn."""
         random = Random(seed)
         faults = _BY_THE_CLOCK if self.command else FAULTS
+        fault = faults[number % len(faults)]
+        extensions = random.choice((PLAIN, EXTENSIONS, CHUNKED))
+        # A fault says whom it left without an answer, one a connection; a kill is told by the ledger.
+        several = extensions == CHUNKED and fault == "none"
         return Plan(
             moment=self.moments[number % len(self.moments)],
             seed=seed,
-            fault=faults[number % len(faults)],
+            fault=fault,
             connections=random.choice(_CONNECTIONS),
             batch=random.choice(_BATCHES),
             messages=random.randint(20, 60),
@@ -43,6 +48,8 @@ class Series:
             command=self.command,
             resend=self.resend,
             longest=2.5 if self.command else 0.2,
+            extensions=extensions,
+            in_flight=random.choice((1, 4)) if several else 1,
         )
 
 

@@ -14,7 +14,7 @@ from tests.crash.lives import KILLED, Command, Fork, Running, kill
 from tests.crash.moments import Moment, Snare
 from tests.crash.worker import Life
 from tests.mailing import Mailing, people
-from tests.smtp_server import SmtpServer
+from tests.smtp_server import EXTENSIONS, SmtpServer
 
 _LIVES = 25  # more than any trial needs; one that takes more would never end
 _PATIENCE = 60.0  # seconds for one life
@@ -27,7 +27,8 @@ class Plan:
 
     `database` is a URL, "" for the default; `command` runs in place of a fork; `resend` is
     the campaign's `on_in_doubt`; `longest` is how many
-    seconds into a life a kill at any time can come.
+    seconds into a life a kill at any time can come.  `extensions` are what the server announces,
+    `in_flight` the account's.
     """
 
     moment: Moment
@@ -41,6 +42,13 @@ class Plan:
     command: Sequence[str] = ()
     resend: bool = False
     longest: float = 0.4
+    extensions: Sequence[str] = EXTENSIONS
+    in_flight: int = 1
+
+    @property
+    def most_on_the_wire(self) -> int:
+        """One a connection, and the one that rides behind it, or as many as the account allows."""
+        return max(2, self.in_flight) * self.connections
 
 
 def attempt(plan: Plan, folder: Path) -> Tally:
@@ -48,10 +56,12 @@ def attempt(plan: Plan, folder: Path) -> Tally:
     random = Random(plan.seed)
     faults = Faults(plan.fault, messages=plan.messages, random=random)
     snare = Snare(plan.moment)
-    with SmtpServer(rules=(*snare.rules(), *faults.rules)) as server:
+    rules = (*snare.rules(), *faults.rules)
+    with SmtpServer(rules=rules, extensions=plan.extensions) as server:
         mailing = Mailing(folder, server).write(
             csv=people(plan.messages),
             connections=plan.connections,
+            account=f"in_flight = {plan.in_flight}",
             project=f'database = "{plan.database}"' if plan.database else "",
             send=f'stop_if_failing = "100%"\non_in_doubt = "{"resend" if plan.resend else "hold"}"',
         )
@@ -128,7 +138,7 @@ class _Trial:
             self.kills += 1
             sending = {address for address, state in self._books.states().items() if state == "sending"}
             self.on_the_wire.update(sending)
-            if len(sending) > 2 * self.plan.connections:  # the next may ride behind the one on the wire
+            if len(sending) > self.plan.most_on_the_wire:
                 self.wrong.append(f"{len(sending)} on the wire of {self.plan.connections} connections")
         elif code not in _WELL:
             self.wrong.append(f"life {self.lives} ended with {code}")
