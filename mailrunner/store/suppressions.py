@@ -19,6 +19,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -142,26 +143,29 @@ class Suppressions:
         return number
 
     def check_not_emptied(self, wanted: Collection[str]) -> Problem | None:
-        """What is wrong where entries held for one of these lists (keys), and now none does.
+        """What is wrong where entries held for one of these lists (keys), and now most of them are gone.
 
         Otherwise remember how many hold now.  `confirm_empty` says that it is right so.
         """
         with self._database.write() as connection:
             for known in connection.execute(select(lists).where(lists.c.key.in_(wanted))).all():
-                held = connection.execute(
-                    select(func.count()).select_from(suppressions).where(_holds_for(literal(known.key)))
-                ).scalar_one()
-                if known.suppressed and not held:
-                    return _emptied(known.name, known.suppressed)
+                held = _held(connection, known.key)
+                if _looks_lost(known.suppressed, held):
+                    return _emptied(known.name, known.suppressed, held)
                 if held != known.suppressed:
-                    mine = lists.c.key == known.key
-                    connection.execute(update(lists).where(mine).values(suppressed=held))
+                    _expect(connection, known.key, held)
         return None
 
     def confirm_empty(self, list_key: str | None) -> list[str]:
-        """Take it as right that nobody is on the table for this list, or any; return their names."""
+        """Take it as right that most of the table is gone for this list, or any; return their names."""
+        names = []
         with self._database.write() as connection:
-            return accept_emptied(connection, lists.c.key == list_key if list_key is not None else None)
+            for known in connection.execute(select(lists).order_by(lists.c.name)).all():
+                held = _held(connection, known.key)
+                if list_key in (None, known.key) and _looks_lost(known.suppressed, held):
+                    _expect(connection, known.key, held)
+                    names.append(known.name)
+        return names
 
     def entries(self, key: str) -> list[Entry]:
         """All entries of one key."""
@@ -306,14 +310,22 @@ def release(
     return _take_off(connection, mine, change=Change.REMOVED, why=why, now=now)
 
 
-def accept_emptied(connection: Connection, which: ColumnElement[bool] | None = None) -> list[str]:
-    """Expect no entries any more for lists for which none holds; return the names of those lists."""
-    nobody = (lists.c.suppressed > 0) & ~exists().where(_holds_for(lists.c.key))
-    mine = nobody if which is None else nobody & which
-    names = list(connection.execute(select(lists.c.name).where(mine).order_by(lists.c.name)).scalars())
-    if names:
-        connection.execute(update(lists).where(mine).values(suppressed=0))
-    return names
+def _held(connection: Connection, list_key: str) -> int:
+    """How many entries hold for a list."""
+    holding = or_(suppressions.c.list_key == list_key, suppressions.c.list_key == ALL_LISTS)
+    number: int = connection.execute(
+        select(func.count()).select_from(suppressions).where(holding)
+    ).scalar_one()
+    return number
+
+
+def _looks_lost(before: int, now: int) -> bool:
+    """More than half are gone, though what our own commands took off is not expected any more."""
+    return now * 2 < before
+
+
+def _expect(connection: Connection, list_key: str, number: int) -> None:
+    connection.execute(update(lists).where(lists.c.key == list_key).values(suppressed=number))
 
 
 def suppress(
@@ -351,12 +363,9 @@ def _take_off(
     ).where(mine)
     connection.execute(insert(consents).from_select(_KEPT_COLUMNS, kept))
     gone = connection.execute(delete(suppressions).where(mine)).rowcount
-    accept_emptied(connection)
+    fewer = case((lists.c.suppressed > gone, lists.c.suppressed - gone), else_=0)
+    connection.execute(update(lists).values(suppressed=fewer))
     return gone
-
-
-def _holds_for(list_key: ColumnElement[str]) -> ColumnElement[bool]:
-    return or_(suppressions.c.list_key == list_key, suppressions.c.list_key == ALL_LISTS)
 
 
 _BEYOND = select(suppressions.c.no).where(BEYOND_KEYS).limit(1)
@@ -367,10 +376,10 @@ def _reaches_beyond_keys(connection: Connection) -> bool:
     return connection.execute(_BEYOND).first() is not None
 
 
-def _emptied(name: str, before: int) -> Problem:
+def _emptied(name: str, before: int, now: int) -> Problem:
+    left = f"only {now:,} of the {before:,} entries that" if now else f"none of the {before:,} entries that"
     return Problem(
-        f'nobody is suppressed for the list "{name}" any more, and {before:,} entries held for it before: '
-        "the suppression table looks lost",
+        f'{left} held for the list "{name}" are on the suppression table: it looks lost',
         hint="bring it back with: mailrunner suppress import FILE; "
         f'if it is right so: mailrunner suppress confirm-empty --list "{name}"',
     )
