@@ -71,7 +71,7 @@ def letters(names: Sequence[str], many: int) -> list[Letter]:
                 name=f"{first} {last}",
                 context={**row, "row": row},
                 message_id=message_id(signer, number, "example.org"),
-                delivery_token=signer.token("delivery", number),
+                delivery_token=signer.token("message", number),
                 unsubscribe_url=url,
                 list_unsubscribe=(url, "mailto:leave@example.org?subject=unsubscribe%20token"),
                 one_click=True,

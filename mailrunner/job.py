@@ -19,13 +19,25 @@ from mailrunner.campaign import Campaign
 from mailrunner.config import Project
 from mailrunner.config.account import Account
 from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.links import Signer, a_label, list_id, message_id, unsubscribe_mailto, unsubscribe_url
+from mailrunner.links import (
+    BOUNCE,
+    MESSAGE,
+    UNSUBSCRIBE,
+    Signer,
+    a_label,
+    list_id,
+    message_id,
+    unsubscribe_mailto,
+    unsubscribe_url,
+)
 from mailrunner.recipients import RecipientList, RowReader
 from mailrunner.recipients.sources import Source, open_source
 from mailrunner.render import Letter, Message, Renderer
 from mailrunner.store import Delivery
 
-MESSAGE, UNSUBSCRIBE, DELIVERY, BOUNCE = "message", "unsubscribe", "delivery", "bounce"
+__all__ = ["BOUNCE", "MESSAGE", "TEST_MARK", "UNSUBSCRIBE", "Job", "Letters"]
+__all__ += ["changed_parts", "content_digest", "digest", "values_of"]
+
 TEST_MARK = "[TEST] "
 
 
@@ -162,12 +174,13 @@ class Letters:
         cells = values if len(values) == self._width else self._padded(values)
         token = self._signer.token(UNSUBSCRIBE, number)
         uris = tuple([way + token for way in self._ways_out])
+        name = self.message_id_of(number)
         return Letter(
             address=_wire(address),
             name=self._reader.name(cells),
             context=self._reader.context(cells),
-            message_id=self.message_id_of(number),
-            delivery_token=self._signer.token(DELIVERY, number),
+            message_id=name,
+            delivery_token=name[1:].partition("@")[0],
             unsubscribe_url=uris[0],
             list_unsubscribe=uris,
             one_click=self._one_click,

@@ -10,7 +10,7 @@ and a Message-ID, and mail systems that fold case do not break it.
 The tag is both the proof and the nonce of the mask (the idea of RFC 5297, SIV), so the same number
 always gives the same token and nothing has to be stored to read it back.
 
-Each message has three or four tokens, so what of an HMAC depends on the secret and the purpose alone is
+Each message has two or three tokens, so what of an HMAC depends on the secret and the purpose alone is
 hashed once, and copied for each number; the tokens are those of the standard library's `hmac`.
 
 Pure: the secrets are an argument.
@@ -26,6 +26,10 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote
+
+MESSAGE, UNSUBSCRIBE, BOUNCE = "message", "unsubscribe", "bounce"
+"""What tokens are for: Message-ID and X-Mailrunner-Delivery share theirs, as both are there for everyone to
+see; the others are apart, so that who has one of them can do what that one is for and no more."""
 
 _TAG = 12
 _NUMBER = 8
@@ -76,9 +80,9 @@ class Signer:
         if not 0 <= number <= _LARGEST:
             raise ValueError(f"{number} does not fit into a token")
         tag_of, mask_of = self._tag_and_mask(secret, purpose)
-        plain = number.to_bytes(_NUMBER, "big")
-        tag = tag_of(plain)[:_TAG]
-        return _spelled(tag + _xor(plain, mask_of(tag)[:_NUMBER]))
+        tag = tag_of(number.to_bytes(_NUMBER, "big"))[:_TAG]
+        masked = number ^ int.from_bytes(mask_of(tag)[:_NUMBER], "big")
+        return _spelled(int.from_bytes(tag, "big") << _NUMBER * 8 | masked)
 
     def _tag_and_mask(self, secret: bytes, purpose: str) -> tuple[Keyed, Keyed]:
         known = self._known.get((secret, purpose))
@@ -90,9 +94,8 @@ class Signer:
 
 def _open(tag_of: Keyed, mask_of: Keyed, sealed: bytes) -> int | None:
     tag = sealed[:_TAG]
-    plain = _xor(sealed[_TAG:], mask_of(tag)[:_NUMBER])
-    number = int.from_bytes(plain, "big")
-    genuine = hmac.compare_digest(tag, tag_of(plain)[:_TAG])
+    number = int.from_bytes(sealed[_TAG:], "big") ^ int.from_bytes(mask_of(tag)[:_NUMBER], "big")
+    genuine = hmac.compare_digest(tag, tag_of(number.to_bytes(_NUMBER, "big"))[:_TAG])
     return number if genuine and number <= _LARGEST else None
 
 
@@ -105,10 +108,9 @@ def _sealed(token: str) -> bytes | None:
         return None
 
 
-def _spelled(sealed: bytes) -> str:
+def _spelled(sealed: int) -> str:
     """Base32 in lower case, two letters at a time."""
-    number = int.from_bytes(sealed, "big")
-    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
+    return "".join([_PAIRS[sealed >> shift & 1023] for shift in _SHIFTS])
 
 
 def _keyed(secret: bytes, use: bytes, purpose: str) -> Keyed:
@@ -128,10 +130,6 @@ def _keyed(secret: bytes, use: bytes, purpose: str) -> Keyed:
     return digest
 
 
-def _xor(one: bytes, other: bytes) -> bytes:
-    return (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).to_bytes(_NUMBER, "big")
-
-
 def a_label(domain: str) -> str:
     """Return the domain as the wire wants it (IDNA 2008 with UTS 46 mapping); ValueError if it cannot be."""
     if domain.isascii():
@@ -146,7 +144,7 @@ def message_id(signer: Signer, number: int, domain: str) -> str:
 
     The oldest secret makes it, so that a new secret for the links changes no Message-ID.
     """
-    return f"<{signer.first_token('message', number)}@{a_label(domain)}>"
+    return f"<{signer.first_token(MESSAGE, number)}@{a_label(domain)}>"
 
 
 def unsubscribe_url(base_url: str, token: str) -> str:

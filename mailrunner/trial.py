@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from secrets import randbits, token_bytes
 
 from mailrunner.address import normalise

@@ -133,7 +133,8 @@ def tree(part: OldMessage) -> Any:
 def as_read(message: Message) -> tuple[object, ...]:
     """The message as a reader has it, whatever line breaks its encoding put where."""
     parts = [(part.items(), part.get_payload(decode=True)) for part in modern(message).walk()]
-    return replace(message, data=b""), parts
+    shown = (message.sender, message.recipient, message.smtputf8, message.subject, message.html, message.text)
+    return shown, parts
 
 
 def fields(message: Message) -> list[str]:

@@ -14,6 +14,7 @@ from mailrunner.errors import RowError
 from mailrunner.render import Message, Renderer
 from mailrunner.render.attachments import fixed_inline_names, inline_names
 from mailrunner.render.bodies import Bodies
+from mailrunner.render.marks import Marked
 from mailrunner.render.shapes import Inlined, Shape, ShapeInliner
 from mailrunner.render.slots import Kind
 from mailrunner.render.templates import Templates
@@ -156,6 +157,14 @@ def test_images_of_a_known_shape_are_those_that_the_message_names(folder: Path) 
     assert [images(picture) for picture in pictures] == [1, 2, 1, 2] * 3
 
 
+def test_a_value_that_begins_an_images_name_is_seen_too(folder: Path) -> None:
+    write(folder, "templates/torn.html", '<p>{{ name }}</p><img src="{{ scheme }}:images/top.png">')
+    made = renderer(folder, Spec(html="torn.html", subject="Spring"))
+    rows = [letter(name=f"Ana {n}", scheme=scheme) for n in range(4) for scheme in ("https", "cid")]
+    kinds = [str(tree(modern(made.render(row, NOW)))).count("image/png") for row in rows]
+    assert kinds == [0, 1] * 4
+
+
 @given(
     parts=st.lists(
         st.sampled_from(
@@ -205,13 +214,14 @@ class Turncoat:
 
     def inline(self, template: object, context: Mapping[str, str]) -> Inlined:
         self.asked += 1
-        html = f"<p>Dear {context['name']}</p>"
-        return Inlined(html if self.asked < 5 else f"<b>{html}</b>!", self.shape, (context["name"],))
+        if self.asked < 5:
+            return Inlined(Marked(self.shape.pieces, (context["name"],)), self.shape)
+        return Inlined(Marked(("<b><p>Dear ", "</p></b>!"), (context["name"],)), self.shape)
 
 
 def test_a_plan_that_is_found_to_be_wrong_is_not_used(folder: Path) -> None:
     template = Templates(folder=folder, templates_dir=folder / "templates").html("news.html")
     bodies = Bodies(html=template, text=None, inliner=cast(ShapeInliner, Turncoat()), check_every=4)
-    texts = [bodies.body({"name": f"Ana {n}"}).text for n in range(8)]
+    texts = [bodies.body({"name": f"Ana {n}"}).text.text for n in range(8)]
     assert texts == [*(f"Dear Ana {n}\n" for n in range(4)), *(f"Dear Ana {n}\n\n!\n" for n in range(4, 8))]
     assert bodies.single["text: a plan was wrong"] == 1

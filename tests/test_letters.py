@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from mailrunner.campaign import load
 from mailrunner.errors import RowError
-from mailrunner.job import DELIVERY, UNSUBSCRIBE, Job, Letters
-from mailrunner.links import Signer, unsubscribe_mailto, unsubscribe_url
+from mailrunner.job import Job, Letters
+from mailrunner.links import UNSUBSCRIBE, Signer, message_id, unsubscribe_mailto, unsubscribe_url
 from tests.projects import Project
 
 SIGNER = Signer((b"the key in use", b"the oldest key"))
@@ -44,7 +44,8 @@ def test_the_ways_out_are_those_that_the_links_are_made_of(tmp_path: Path, extra
         expected = (unsubscribe_url("https://news.example.org/mail/", leave), *expected)
     assert letter.list_unsubscribe == expected
     assert (letter.unsubscribe_url, letter.one_click) == (expected[0], bool(extra))
-    assert letter.delivery_token == token(DELIVERY, number)
+    assert letter.message_id == message_id(SIGNER, number, "example.org")
+    assert letter.message_id == f"<{letter.delivery_token}@example.org>"
 
 
 def test_a_row_kept_before_a_column_was_added_has_empty_cells_there(tmp_path: Path) -> None:

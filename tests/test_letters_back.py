@@ -104,7 +104,8 @@ def test_the_token_in_the_return_path_counts_more_than_the_address_that_failed()
 
 def test_a_provider_that_renames_messages_is_tied_by_our_own_field() -> None:
     raw = sample("ses_no_such_user", BO)
-    assert BO.message.encode() not in raw
+    renamed = next(line for line in raw.split(b"\r\n") if line.startswith(b"Message-ID: <0102"))
+    assert BO.message.encode() not in renamed
     assert kind_of(raw) == (Kind.BOUNCED, BO.number)
 
 
@@ -143,7 +144,7 @@ def test_a_token_of_another_secret_is_none() -> None:
 def test_the_bounce_of_somebodys_answer_is_not_taken_for_a_bounce_of_ours() -> None:
     """Ana's answer to a newsletter quotes it, names it in References, and bounced."""
     raw = sample("gmail_no_such_user", None).replace(
-        b"\r\nHello Bo", f"\r\nX-Mailrunner-Delivery: {BO.of('delivery')}\r\n> see {BO.message}".encode()
+        b"\r\nHello Bo", f"\r\nX-Mailrunner-Delivery: {BO.message}\r\n> see {BO.message}".encode()
     )
     raw = raw.replace(
         b"\r\nAuto-Submitted",

@@ -142,6 +142,7 @@ def test_a_body_comes_out_as_it_was_put_in(plain: Renderer, body: str, times: in
 def test_long_lines_dots_and_trailing_blanks_survive(plain: Renderer, body: str) -> None:
     message = plain.render(letter(subject="s", note="n", body=body), NOW)
     assert_clean_on_the_wire(message.data)
+    assert message.has_leading_dots is (b"\n." in b"\n" + message.data) is False
     octets = modern(message).get_payload(decode=True)
     assert isinstance(octets, bytes)
     assert octets.decode().replace("\r\n", "\n").rstrip("\n") == body.replace("\r", "\n").rstrip("\n")

@@ -21,6 +21,7 @@ from mailrunner.preview.sample import Sample, choose
 from mailrunner.recipients import RecipientList
 from mailrunner.recipients.sources import open_source
 from mailrunner.render import Message
+from mailrunner.render.marks import Marked
 from tests.tables import Spec
 
 PROJECT = """
@@ -304,9 +305,10 @@ def proof(*, html: str | None = None, subject: str = "Spring", text: str = "Hell
             recipient="b@example.org",
             data=data,
             smtputf8=False,
+            has_leading_dots=False,
             subject=subject,
-            html=html,
-            text=text,
+            marked_html=None if html is None else Marked((html,)),
+            marked_text=Marked((text,)),
         )
     )
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from mailrunner.errors import RowError
 from mailrunner.render.inline import PremailerInliner
+from mailrunner.render.marks import Marked
 from mailrunner.render.shapes import Inlined, ShapeInliner
 from mailrunner.render.templates import Template, Templates
 from tests.shape_corpus.rows import HOSTILE, PLAIN, TEMPLATES, row, template
@@ -46,9 +47,13 @@ def outcome(inliner: ShapeInliner, compiled: Template, context: dict[str, Any]) 
     except RowError as error:
         return f"RowError: {error}"
     if inlined.shape:
-        assert len(inlined.shape.kinds) == len(inlined.values)
-        assert inlined.shape.fill(inlined.values) == inlined.html
+        assert inlined.page.statics == inlined.shape.pieces
+        assert len(inlined.shape.kinds) == len(inlined.page.values)
     return inlined.html
+
+
+def whole(html: str) -> Inlined:
+    return Inlined(Marked((html,)))
 
 
 def primed(compiled: Template, context: dict[str, Any]) -> ShapeInliner:
@@ -118,6 +123,20 @@ def test_a_shape_is_planned_at_its_second_sight_and_filled_from_then_on() -> Non
     assert dict(tally.reasons) == {"a first message of its form": 1}
 
 
+def test_where_plans_do_not_pay_a_shape_must_come_more_often(compile_: Any) -> None:
+    compiled = compile_("<p>{{ x }}{% for n in range(many) %}<b>{{ n }}</b>{% endfor %}</p>")
+    inliner = ShapeInliner()
+
+    def seen_until_planned(many: int) -> int:
+        return next(n for n in range(1, 9) if inliner.inline(compiled, {"x": "y", "many": many}).shape)
+
+    assert [seen_until_planned(many) for many in range(20)] == [2] * 20
+    assert seen_until_planned(20) == 4
+    while inliner.tally.hits <= inliner.tally.plans * 30:
+        inliner.inline(compiled, {"x": "y", "many": 1})
+    assert seen_until_planned(21) == 2
+
+
 def test_nearly_all_of_many_rows_are_filled_plans() -> None:
     inliner, compiled, random = ShapeInliner(), template("receipt"), Random(1)
     for _ in range(300):
@@ -140,7 +159,7 @@ def test_values_of_every_kind_of_slot_share_a_plan(body: str, kind: str, compile
     compiled = compile_(f"<html><style>p {{ color: red }}</style><body>{body}</body></html>")
     inliner = ShapeInliner()
     made = [inliner.inline(compiled, {"x": value}) for value in ("one", "two", "3")]
-    assert made[2].values == ("3",)
+    assert made[2].page.values == ("3",)
     assert made[2].shape is made[1].shape
     assert made[2].shape
     assert [one.value for one in made[2].shape.kinds] == [kind]
@@ -168,7 +187,7 @@ def test_a_value_that_the_document_depends_on_is_a_part_of_the_shape(body: str, 
     inliner = ShapeInliner()
     for value in ("one", "amp", "34", "one", "amp", "34", "one", "amp", "34", "a b='c' d"):
         assert outcome(inliner, compiled, {"x": value}) == expected(compiled, {"x": value})
-    assert inliner.inline(compiled, {"x": "one"}).values == ()
+    assert inliner.inline(compiled, {"x": "one"}).page.values == ()
 
 
 def test_the_answers_to_what_selectors_ask_are_a_part_of_the_shape(compile_: Any) -> None:
@@ -228,7 +247,7 @@ def test_a_template_that_looks_at_what_it_rendered_is_never_planned(name: str) -
 
 def test_strict_asks_premailer_for_everything() -> None:
     inliner, compiled, context = ShapeInliner(strict=True), template("receipt"), row(Random(1))
-    assert [inliner.inline(compiled, context) for _ in range(3)] == [Inlined(expected(compiled, context))] * 3
+    assert [inliner.inline(compiled, context) for _ in range(3)] == [whole(expected(compiled, context))] * 3
     assert (inliner.tally.strict, inliner.tally.hits, inliner.tally.memo) == (3, 0, 0)
 
 
@@ -241,7 +260,7 @@ def test_a_plan_that_is_wrong_ends_all_plans_and_the_message_is_right() -> None:
     shape.pieces = ("poison", *shape.pieces[1:])
     made = [inliner.inline(compiled, context) for _ in range(4)]
     assert [one.html.startswith("poison") for one in made] == [True, True, False, False]
-    assert made[2] == made[3] == Inlined(expected(compiled, context))
+    assert made[2] == made[3] == whole(expected(compiled, context))
     tally = inliner.tally
     assert tally.mismatch is not None
     assert tally.mismatch.startswith("shape_corpus/receipt.html: at character 0 it has 'poison")

@@ -7,7 +7,7 @@ from html import escape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailrunner.render.marks import interleaved
+from mailrunner.render.marks import Marked, interleaved
 from mailrunner.render.text import text_from_html
 from mailrunner.render.text_plan import TextPlans, Values
 
@@ -65,7 +65,7 @@ def document(values: list[str]) -> str:
 
 def planned(plans: TextPlans, values: list[str]) -> str | None:
     known = Values.of(values)
-    plan = known and plans.plan(known, document(values))
+    plan = known and plans.plan(known, Marked(PIECES, tuple(values)))
     if not known or not plan:
         return None
     return plan.filling.text(known.texts)

@@ -36,8 +36,7 @@ from mailrunner.inbound.proofs import (
     fetch_certificate,
 )
 from mailrunner.inbound.providers import Said, esp, ses
-from mailrunner.job import DELIVERY, MESSAGE
-from mailrunner.links import Signer
+from mailrunner.links import MESSAGE, Signer
 from mailrunner.outcome import Action, Stage
 from mailrunner.replies import classify, parse
 
@@ -129,7 +128,7 @@ class Events:
 
     def _delivery(self, names: Iterable[str]) -> int | None:
         tokens = (token for name in names for token in _TOKEN.findall(name))
-        numbers = (self._signer.number(use, token) for token in tokens for use in (DELIVERY, MESSAGE))
+        numbers = (self._signer.number(MESSAGE, token) for token in tokens)
         return next((number for number in numbers if number is not None), None)
 
 

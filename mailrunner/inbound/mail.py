@@ -75,8 +75,10 @@ class Mail:
 
     @property
     def sender(self) -> str:
-        """The address in From, or ""."""
-        return next(iter(self.addresses("From")), "")
+        """The address in From, or ""; another one that stands in the name beside it is not meant."""
+        written = self.field("From")
+        bracketed = written[max(written.rfind("<"), 0) :]
+        return next(iter(addresses_in(bracketed) or addresses_in(written)), "")
 
     @property
     def date(self) -> datetime | None:

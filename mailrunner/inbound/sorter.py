@@ -24,8 +24,7 @@ from mailrunner.inbound import phrases, report
 from mailrunner.inbound.fact import Fact, Kind
 from mailrunner.inbound.mail import Mail, UnreadableError
 from mailrunner.inbound.report import Report
-from mailrunner.job import BOUNCE, DELIVERY, MESSAGE, UNSUBSCRIBE
-from mailrunner.links import Signer
+from mailrunner.links import BOUNCE, MESSAGE, UNSUBSCRIBE, Signer
 
 SOURCE = "inbox"
 # From where a provider's own notices come, by its family of servers; the mailbox's server must vouch for it.
@@ -36,9 +35,13 @@ PROVIDER_DOMAINS = {
 
 _TOKEN = re.compile(r"(?<![a-z0-9])([a-z2-7]{32})(?![a-z0-9])", re.IGNORECASE)
 _LEAVE = re.compile(r"^\W*unsubscribe\b[\s:=]*(.*)$", re.DOTALL | re.IGNORECASE)
+# Of one line: blanks that could be line ends would be gone over again from each empty line, for hours.
 _LEAVE_LINE = re.compile(
-    r"^[>\s\"'*]*(?:\w+\s?:\s*)?unsubscribe\s+([a-z2-7]{32})[\s\"'*.]*$", re.IGNORECASE | re.MULTILINE
+    r"^[> \t\"'*]*(?:\w+[ \t]?:[ \t]*)?unsubscribe[ \t]+([a-z2-7]{32})[ \t\r\"'*.]*$",
+    re.IGNORECASE | re.MULTILINE,
 )
+# What a sender can write into a result of RFC 8601: comments, quoted strings.
+_SAID_BY_SENDER = re.compile(r'"(?:[^"\\]|\\.)*"|\([^()]*\)')
 _RECIPIENT_FIELDS = ("To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To")
 _EXCERPT = 300  # characters of somebody's own words that are kept
 
@@ -112,8 +115,12 @@ class Sorter:
         return None if number is None or report.is_delivery_status(mail) else _auto_reply(mail, number)
 
     def _limit(self, mail: Mail, said: Report, number: int | None) -> Fact | None:
-        """A notice stops the account for a day, so a stranger's word is not enough for it."""
-        if number is None and not self._is_from_provider(mail):
+        """A notice stops the account for a day, so a stranger's word is not enough for it.
+
+        Whoever got a message of ours has its token, and could write a notice about it: where it is known
+        from where the provider writes, it must come from there.
+        """
+        if not self._is_from_provider(mail) and (self.domains or number is None):
             return None
         return _fact_of(mail, said, kind=said.kind, delivery=number, identity=self.identity, pause=self.pause)
 
@@ -150,7 +157,7 @@ class Sorter:
         if returned is not None:
             own = Mail(returned)
             return _first_of(
-                self._number(DELIVERY, _tokens(own.field("X-Mailrunner-Delivery"))),
+                self._number(MESSAGE, _tokens(own.field("X-Mailrunner-Delivery"))),
                 self._number(MESSAGE, _tokens(own.field("Message-ID"))),
             )
         last = mail.field("References").split(" ")[-1]
@@ -164,8 +171,10 @@ class Sorter:
         """Whether the receiving server itself vouches (RFC 8601) that the account's provider wrote this."""
         domain = mail.sender.rpartition("@")[2].casefold()
         vouched = mail.field("Authentication-Results").casefold()  # the topmost, by the mailbox's own server
-        passed = re.search(rf"dmarc=pass[^;]*header\.from=@?{re.escape(domain)}(?![\w.-])", vouched)
-        return domain in self.domains and passed is not None
+        results = [one.strip() for one in _SAID_BY_SENDER.sub(" ", vouched).split(";")[1:]]
+        about = [one for one in results if one.startswith("dmarc")]
+        passed = rf"dmarc\s?=\s?pass\s(?:.*\s)?header\.from=@?{re.escape(domain)}(?:\s.*)?"
+        return domain in self.domains and len(about) == 1 and re.fullmatch(passed, about[0]) is not None
 
 
 def _read(raw: bytes) -> Mail:

@@ -16,4 +16,13 @@ from mailrunner.render.names import RESERVED
 from mailrunner.render.renderer import Renderer
 from mailrunner.render.shapes import InliningTally
 
-__all__ = ["RESERVED", "Inliner", "InliningTally", "Letter", "Message", "MessageSpec", "PremailerInliner", "Renderer"]
+__all__ = [
+    "RESERVED",
+    "Inliner",
+    "InliningTally",
+    "Letter",
+    "Message",
+    "MessageSpec",
+    "PremailerInliner",
+    "Renderer",
+]

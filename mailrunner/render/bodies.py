@@ -26,7 +26,7 @@ from mailrunner.render.text import text_from_html
 from mailrunner.render.text_plan import TextPlans, Values
 
 _TEXT_SHAPES = 64  # of a text template, encoded and kept
-_SAMPLE = 1000  # one in so many planned texts is compared with its document
+_SAMPLE = 5000  # one in so many planned texts is compared with its document
 
 # Why a text part was made from its own document.
 _NEW = "text: of a document whose shape is not known"
@@ -106,7 +106,7 @@ class Bodies:
         else:
             text, part = self._from_plan(inlined, known.texts, encoded)
         images = known.images
-        if images is None or "cid" in "".join(page.values).lower():
+        if images is None or _may_name_an_image(page.values):
             images = tuple(inline_names(page.text))
         return Body(page, text, html_part, part, images)
 
@@ -143,6 +143,12 @@ class Bodies:
             self._single[reason] += 1
         text = text_from_html(html)
         return Marked((text,)), text_part(text, "plain")
+
+
+def _may_name_an_image(values: Sequence[str]) -> bool:
+    """Whether a value has "cid:" in it, or all of that but the colon."""
+    ended = " ".join((*values, "")).lower()
+    return "cid:" in ended or "cid " in ended
 
 
 def _fixed_text(statics: tuple[str, ...]) -> quoted.Composition:

@@ -76,6 +76,7 @@ def text_field(name: str, value: str) -> bytes:
     return long_text_field(name, value)
 
 
+@lru_cache(maxsize=4096)  # a name that is not plain ASCII stands in the subject of many messages
 def long_text_field(name: str, value: str) -> bytes:
     """As `text_field`, without the short cut."""
     value = single_line(value, name).strip()
@@ -122,10 +123,10 @@ def token_field(name: str, value: str) -> bytes:
 def uri_field(name: str, uris: Iterable[str]) -> bytes:
     """URIs in angle brackets (RFC 2369), on one line: some readers do not unfold, none decodes."""
     listed = tuple(uris)
-    for uri in listed:
-        if not _is_uri(uri):
-            raise RowError(f"{name}: {uri!r} is not a URI; blanks and other letters must be percent-encoded")
-    return token_field(name, ", ".join(f"<{uri}>" for uri in listed))
+    if not (all(listed) and _is_uri("".join(listed))):
+        uri = next(uri for uri in listed if not _is_uri(uri))
+        raise RowError(f"{name}: {uri!r} is not a URI; blanks and other letters must be percent-encoded")
+    return token_field(name, f"<{'>, <'.join(listed)}>")
 
 
 def encoded_words(value: str, used: int) -> list[str]:

@@ -74,7 +74,7 @@ class MarkingEnvironment(ImmutableSandboxedEnvironment):
         # through the layers by which it would see later additions, it does so in a tenth of the time.
         template.globals = dict(template.globals)
         return lambda context, largest: self._marked(
-            template.root_render_func(template.new_context(context)), largest
+            template.root_render_func(template.new_context(dict(context))), largest
         )
 
     def concat(self, pieces: Iterable[Piece]) -> str:
@@ -99,7 +99,7 @@ class MarkingEnvironment(ImmutableSandboxedEnvironment):
                 run.append(piece)
                 size += len(piece)
             else:
-                text = piece[0] if type(piece) is tuple else piece
+                text: str = piece[0] if type(piece) is tuple else piece  # type: ignore[assignment]
                 size += len(text)
                 if mark in text:
                     self._take_apart(text, run, statics, values)

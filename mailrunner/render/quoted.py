@@ -50,10 +50,14 @@ def encoded(values: Sequence[str]) -> list[bytes] | None:
 
     Raises UnicodeEncodeError for a lone surrogate.
     """
-    if _are_plain(values):
-        return [value.encode() + _SOFT if value else b"" for value in values]
-    if any("\r" in value for value in values):
+    joined = "\n".join((*values, ""))
+    if "\r" in joined:
         return None
+    # All at once where each is one line, and a "=" still fits on it; by far most are.
+    quoted = whole(joined.encode()).split(b"\n")
+    if len(quoted) == len(values) + 1 and max(map(len, quoted)) < _COLUMNS:
+        quoted.pop()
+        return [line + _SOFT if line else b"" for line in quoted]
     return [_known_lines(value) if len(value) < _SHORT else lines(value) for value in values]
 
 
@@ -104,19 +108,6 @@ class Composition:
         chunks = self._lines.copy()
         chunks[1::2] = values
         return chunks
-
-
-def _are_plain(values: Sequence[str]) -> bool:
-    """Whether each value is one line that needs nothing but a soft break."""
-    joined = " ".join(("", *values))  # so that what a value begins with stands behind a blank
-    return (
-        joined.isascii()
-        and joined.isprintable()
-        and "=" not in joined
-        and " ." not in joined
-        and " From " not in joined
-        and max(map(len, values), default=0) < _COLUMNS
-    )
 
 
 def _crlf(text: str) -> bytes:

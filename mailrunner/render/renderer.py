@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +29,7 @@ from mailrunner.render.message import Letter, Message, Part, body_tree, compose
 from mailrunner.render.shapes import InliningTally, ShapeInliner
 
 _ONE_CLICK = token_field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+_SECOND = timedelta(seconds=1)
 _SENDERS = 16  # return paths that are kept: one, unless each message has its own
 
 
@@ -66,7 +67,7 @@ class Renderer:
         self._kind = kind
         self._identity = {"kind": digest_of(kind), "list": digest_of([list_name, list_id, campaign_id])}
         self._sender = lru_cache(maxsize=_SENDERS)(_sender)
-        self._date: tuple[datetime | None, int, bytes] = (None, 0, b"")
+        self._date = (datetime.fromtimestamp(0, UTC), b"")
         fields, problems = _fixed_fields(spec, list_id if kind == "bulk" else "")
         UserError.collect([*self._content.problems, *problems])
         self._fixed_fields = b"\r\n".join(fields)
@@ -151,12 +152,12 @@ class Renderer:
 
     def _date_field(self, now: datetime) -> bytes:
         """The field changes once a second, which is many messages."""
-        second, fold, field = self._date
-        now = now.replace(microsecond=0)
+        second, field = self._date
         # Equal times may be of different zones, or an hour apart when the clocks go back.
-        if now != second or now.tzinfo is not second.tzinfo or now.fold != fold:
-            field = token_field("Date", format_datetime(now))
-            self._date = (now, now.fold, field)
+        if not (second <= now < second + _SECOND and now.tzinfo is second.tzinfo and now.fold == second.fold):
+            second = now.replace(microsecond=0)
+            field = token_field("Date", format_datetime(second))
+            self._date = (second, field)
         return field
 
     def _extra_fields(self, context: Mapping[str, object]) -> Iterator[bytes]:
@@ -194,4 +195,4 @@ def _sender(address: str) -> str:
 
 def _has_https(uris: Iterable[str]) -> bool:
     """RFC 8058 §3.1: List-Unsubscribe-Post needs an https URI beside it."""
-    return any(uri.lower().startswith("https://") for uri in uris)
+    return "https://" in [uri[:8].lower() for uri in uris]

@@ -8,10 +8,12 @@ for byte, or the same RowError.  There are three ways to it:
     premailer   itself: always in strict mode
 
 A shape is planned when it is met for the second time, so that one which never comes back costs nothing
-more.  Whatever a plan does not know for sure goes the second way, for that message only.
+more.  Where the plans made so far have not paid for themselves, as for a digest whose every message has
+parts of its own, a shape must come more often.  Whatever a plan does not know for sure goes the second
+way, for that message only.
 
 Both quicker ways are sound by their own arguments and are compared with premailer all the same: the first
-messages of each template, the first plans and one in 64 after them, one message in a thousand.  The
+messages of each template, the first plans and one in 64 after them, one message in 5,000.  The
 first difference ends them for this inliner: from then on, and for the very message where it was
 found, premailer itself is asked, and `tally.mismatch` says so.
 """
@@ -36,7 +38,9 @@ from mailrunner.render.templates import Template
 __all__ = ["Inlined", "InliningTally", "Shape", "ShapeInliner"]
 
 _FIRST_MESSAGES = 3  # of each template, compared with premailer
-_FIRST_PLANS, _EVERY_PLAN, _EVERY_MESSAGE = 20, 64, 1000
+_FIRST_PLANS, _EVERY_PLAN, _EVERY_MESSAGE = 20, 64, 5000  # premailer takes as long as 500 hits
+_SIGHTS_DUE, _SIGHTS_DUE_LATER = 2, 4
+_PAYS = 30  # a plan takes as long as so many messages by the memo, and each hit saves most of one
 _FORM_BYTES, _SHAPE_BYTES, _SIGHTS = 16_000_000, 64_000_000, 20_000
 
 
@@ -79,7 +83,7 @@ class ShapeInliner:
         self._planner = Planner(self._memo)
         self._forms: Recent[tuple[str, ...], Form | str] = Recent(_FORM_BYTES)
         self._shapes: Recent[tuple[Form, Key], Shape | str] = Recent(_SHAPE_BYTES)
-        self._seen: Recent[int, bool] = Recent(_SIGHTS)
+        self._seen: Recent[int, int] = Recent(_SIGHTS)
         self._counting = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
@@ -120,25 +124,32 @@ class ShapeInliner:
         """
         form = self._forms.get(marked.statics)
         if form is None:
-            self._second_sight(marked.statics, "a first message of its form")
+            self._sighted(marked.statics, "of its form")
             return None
         if isinstance(form, str):
             raise NoPlanError(form)
         key, values = form.key(marked.values)
         shape = self._shapes.get((form, key))
         if shape is None:
-            self._second_sight((form, key), "a first message with its values")
+            self._sighted((form, key), "with its values")
             return None
         if isinstance(shape, str):
             raise NoPlanError(shape)
         return shape, values
 
-    def _second_sight(self, what: tuple[object, ...], reason: str) -> None:
-        """Return if it was seen before; a hash is enough, as nothing but the time depends on it."""
+    def _sighted(self, what: tuple[object, ...], which: str) -> None:
+        """Return if it was seen often enough; a hash will do, as nothing but the time depends on it."""
         sight = hash(what)
-        if not self._seen.get(sight):
-            self._seen.put(sight, True, 1)
-            raise NoPlanError(reason)
+        times = (self._seen.get(sight) or 0) + 1
+        if times < self._sights_due():
+            self._seen.put(sight, times, 1)
+            raise NoPlanError(f"a first message {which}" if times == 1 else f"too few messages {which}")
+
+    def _sights_due(self) -> int:
+        with self._counting:
+            plans = self._counts["plans"]
+            pays = plans < _FIRST_PLANS or self._counts["hits"] > plans * _PAYS
+        return _SIGHTS_DUE if pays else _SIGHTS_DUE_LATER
 
     def _planned(
         self, template: Template, context: Mapping[str, object], marked: Marked

@@ -49,7 +49,7 @@ class Filling:
 
     def text(self, values: Sequence[str]) -> str:
         """The text with these values."""
-        return self.filled(values).text
+        return interleaved(self.pieces, [values[n] for n in self.order])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailrunner.job import BOUNCE, DELIVERY, MESSAGE, UNSUBSCRIBE
-from mailrunner.links import Signer
+from mailrunner.links import BOUNCE, MESSAGE, UNSUBSCRIBE, Signer
 
 FOLDER = Path(__file__).parent
 NO_TOKEN = "a" * 32
@@ -47,7 +46,7 @@ def sample(name: str, tokens: Tokens | None, recipient: str = "bo@example.org") 
         "recipient": recipient,
         "message": tokens.of(MESSAGE) if tokens else NO_TOKEN,
         "message2": NO_TOKEN,
-        "delivery": tokens.of(DELIVERY) if tokens else NO_TOKEN,
+        "delivery": tokens.of(MESSAGE) if tokens else NO_TOKEN,
         "bounce": tokens.of(BOUNCE) if tokens else NO_TOKEN,
     }
     for word, value in known.items():
