@@ -1,118 +1,136 @@
 """One-click requests at a steady rate, while a campaign runs on the same SQLite file.
 
-    python -m bench.clicks [--rate 1000] [--seconds 30] [--alone]
+    python -m bench.clicks [--rate 1000] [--seconds 30] [--only alone|paced|unlimited]
 
 Clicks come at fixed instants whatever the server does, on connections that stay open as a proxy's do; the
-time of each is counted from its instant, so that a server that stalls is charged for all who wait.  At the
-end every click that was answered with 200 is looked for in the ledger.
+time of each is counted from its instant, so that a server that stalls is charged for all who wait, and a
+load generator that is late is charged to the server too.  At the end every click that was answered with
+200 is looked for in the ledger.  One in two hundred is looked for at once, through a connection of its
+own: from the click until another process sees its effect.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import multiprocessing
-import socket
+import contextlib
+import gc
+import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, nullcontext
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
+from bench import machine
+from bench.sink import free_port, smtp_sink
 from mailrunner.clock import SystemClock
 from mailrunner.job import UNSUBSCRIBE
 from mailrunner.links import Signer
 from tests.mailing import Mailing, people
-from tests.smtp_server import SmtpServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from contextlib import AbstractContextManager
-    from multiprocessing.synchronize import Event
 
 CONNECTIONS = 64
-BODY = b"List-Unsubscribe=One-Click"
+SAMPLE = 200
+# What runs beside the clicks: nothing, a campaign at the pace of a large relay, one as fast as it can.
+CAMPAIGNS = {"alone": None, "paced": "per_second = 200", "unlimited": ""}
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class Click:
+    """One person's click: whose, by what link, and when it is due."""
+
+    key: str
+    request: bytes
+    due: float
+
+
+@dataclass(slots=True)
 class Answers:
-    """What came of the clicks: seconds for each answer of 200, and the other answers."""
+    """What came of the clicks: seconds from the instant of each, and the other answers."""
 
-    times: list[float] = field(default_factory=list)
+    late: list[float] = field(default_factory=list)  # until it left
+    times: list[float] = field(default_factory=list)  # until it was answered with 200
+    seen: list[float] = field(default_factory=list)  # until somebody else saw what it did
     others: list[bytes] = field(default_factory=list)
 
-    def percentile(self, share: float) -> float:
-        """Milliseconds that so large a share of the clicks did not exceed."""
-        ordered = sorted(self.times)
-        return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
+
+class MailProgram(asyncio.Protocol):
+    """One connection, which has one click on its way at a time."""
+
+    def __init__(self, crowd: Crowd) -> None:
+        self._crowd, self._head, self._click = crowd, b"", None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._wire = transport
+
+    def send(self, click: Click) -> None:
+        self._click = click
+        self._wire.write(click.request)
+        self._crowd.answers.late.append(time.perf_counter() - click.due)
+
+    def data_received(self, data: bytes) -> None:
+        self._head += data
+        head, gap, body = self._head.partition(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]
+        if gap and len(body) >= int(length):
+            click, self._click, self._head = self._click, None, b""
+            assert click is not None
+            self._crowd.answered(self, click, head.split(b"\r\n")[0])
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._click is not None:
+            self._crowd.answered(None, self._click, b"connection lost")
 
 
-async def click(port: int, tokens: Sequence[str], rate: float) -> Answers:
-    """Send one click for each token, `rate` a second."""
-    answers, ready = Answers(), asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]()
-    for _ in range(CONNECTIONS):
-        ready.put_nowait(await asyncio.open_connection("127.0.0.1", port))
-    started = time.perf_counter()
-    tasks = set()
-    for number, token in enumerate(tokens):
-        due = started + number / rate
-        if (early := due - time.perf_counter()) > 0:
-            await asyncio.sleep(early)
-        tasks.add(asyncio.create_task(_click(ready, token, due, answers)))
-    await asyncio.gather(*tasks)
-    return answers
+class Crowd:
+    """All the people, and the connections by which their mail programs reach the server."""
+
+    def __init__(self, clicks: Sequence[Click], ledger: Path) -> None:
+        self._coming, self._left = deque(clicks), len(clicks)
+        self._free: deque[MailProgram] = deque()
+        self._witness = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, isolation_level=None)
+        self.answers = Answers()
+
+    async def click(self, port: int) -> None:
+        """Send every click at its instant; return when all are answered."""
+        loop = asyncio.get_running_loop()
+        for _ in range(CONNECTIONS):
+            _, made = await loop.create_connection(lambda: MailProgram(self), "127.0.0.1", port)
+            self._free.append(made)
+        while self._left:
+            self._send_due()
+            await asyncio.sleep(0.001)
+        self._witness.close()
+
+    def answered(self, connection: MailProgram | None, click: Click, status: bytes) -> None:
+        self._left -= 1
+        if status.startswith(b"HTTP/1.1 200"):
+            self.answers.times.append(time.perf_counter() - click.due)
+            if self._left % SAMPLE == 0 and self._has_effect(click):
+                self.answers.seen.append(time.perf_counter() - click.due)
+        else:
+            self.answers.others.append(status)
+        if connection is not None:
+            self._free.append(connection)
+            self._send_due()
+
+    def _send_due(self) -> None:
+        now = time.perf_counter()
+        while self._free and self._coming and self._coming[0].due <= now:
+            self._free.popleft().send(self._coming.popleft())
+
+    def _has_effect(self, click: Click) -> bool:
+        found = self._witness.execute("SELECT 1 FROM suppressions WHERE key = ?", (click.key,)).fetchone()
+        return found is not None
 
 
-async def _click(ready: asyncio.Queue, token: str, due: float, answers: Answers) -> None:  # type: ignore[type-arg]
-    reader, writer = await ready.get()
-    # Gmail's own request, as RFC 8058 §8 shows it.
-    writer.write(
-        b"POST /u/%b HTTP/1.1\r\nHost: news.example.org\r\nContent-Length: 26\r\n"
-        b"Content-Type: application/x-www-form-urlencoded\r\n\r\n%b" % (token.encode(), BODY)
-    )
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = next(
-        int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
-    )
-    await reader.readexactly(length)
-    ready.put_nowait((reader, writer))
-    if head.startswith(b"HTTP/1.1 200"):
-        answers.times.append(time.perf_counter() - due)
-    else:
-        answers.others.append(head.split(b"\r\n")[0])
-
-
-def accept_mail(port: object, stop: Event) -> None:
-    """An SMTP server in a process of its own."""
-    with SmtpServer() as server:
-        port.value = server.port  # type: ignore[attr-defined]
-        stop.wait()
-
-
-@contextmanager
-def smtp() -> Iterator[SmtpPlace]:
-    port, stop = multiprocessing.Value("i", 0), multiprocessing.Event()
-    process = multiprocessing.Process(target=accept_mail, args=(port, stop))
-    process.start()
-    while not port.value:
-        time.sleep(0.01)
-    yield SmtpPlace(port.value)
-    stop.set()
-    process.join()
-
-
-@dataclass(frozen=True)
-class SmtpPlace:
-    """Where a server listens."""
-
-    port: int
-
-
-@contextmanager
+@contextlib.contextmanager
 def mailrunner(mailing: Mailing, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     """A command in a process of its own, stopped at the end."""
     given = [sys.executable, "-m", "mailrunner", *words, "--project", str(mailing.folder)]
@@ -121,30 +139,38 @@ def mailrunner(mailing: Mailing, *words: str) -> Iterator[subprocess.Popen[bytes
         process.terminate()
 
 
-def prepare(folder: Path, place: SmtpPlace, number: int) -> tuple[Mailing, list[str]]:
-    """Two lists of so many people each; the links of the first."""
-    mailing = Mailing(folder, place, SystemClock())  # type: ignore[arg-type]
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where messages are taken."""
+
+    port: int
+
+
+def prepare(folder: Path, port: int, number: int, pace: str) -> tuple[Mailing, list[tuple[str, str]]]:
+    """Two lists of so many people each; who is on the first, each with the token of the link."""
+    mailing = Mailing(folder, Place(port), SystemClock())  # type: ignore[arg-type]
     mailing.write(csv=people(number))
-    mailing.write(csv=people(number), name="summer", connections=4)
+    mailing.write(csv=people(number), name="summer", connections=4, send=pace)
     summer = folder / "campaigns" / "summer.toml"
     summer.write_text(summer.read_text().replace("Club news", "Other news").replace("spring", "summer"))
     mailing.run("spring", limit=1)
     mailing.run("summer", limit=1)
     with mailing.ledger() as ledger:
         signer = Signer(ledger.link_secrets(None))
-        spring = ledger.campaigns.find("spring")
-        assert spring is not None
         with ledger.database.read() as connection:
-            ids = connection.exec_driver_sql(
-                f"SELECT id FROM deliveries WHERE campaign_no = {spring.no} ORDER BY id"  # noqa: S608
-            )
-            return mailing, [signer.token(UNSUBSCRIBE, row[0]) for row in ids]
+            rows = connection.exec_driver_sql(
+                "SELECT d.key, d.id FROM deliveries d JOIN campaigns c ON c.no = d.campaign_no "
+                "WHERE c.id = 'spring' ORDER BY d.id"
+            ).all()
+        return mailing, [(key, signer.token(UNSUBSCRIBE, number)) for key, number in rows]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
+def request(token: str) -> bytes:
+    """Gmail's own request, as RFC 8058 §8 shows it."""
+    return (
+        b"POST /u/%b HTTP/1.1\r\nHost: news.example.org\r\nContent-Length: 26\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n\r\nList-Unsubscribe=One-Click"
+    ) % token.encode()
 
 
 def await_health(port: int) -> None:
@@ -158,40 +184,71 @@ def await_health(port: int) -> None:
             return
 
 
-def sent(mailing: Mailing, name: str) -> int:
+def sent(mailing: Mailing) -> int:
     with mailing.ledger() as ledger:
-        record = ledger.campaigns.find(name)
+        record = ledger.campaigns.find("summer")
         return ledger.deliveries.counts(record.no).sent if record else 0
 
 
-def main() -> None:
-    given = argparse.ArgumentParser()
-    given.add_argument("--rate", type=int, default=1_000)
-    given.add_argument("--seconds", type=int, default=30)
-    given.add_argument("--alone", action="store_true", help="no campaign meanwhile")
-    wanted = given.parse_args()
-    with tempfile.TemporaryDirectory() as folder, smtp() as place:
-        mailing, tokens = prepare(Path(folder), place, wanted.rate * wanted.seconds)
-        port = free_port()
-        campaign: AbstractContextManager[object] = nullcontext()
-        if not wanted.alone:
-            campaign = mailrunner(mailing, "run", "summer", "--yes", "--quiet")
-        with mailrunner(mailing, "serve", "--port", str(port)):
+def cpu(process: subprocess.Popen[bytes]) -> float:
+    """CPU seconds of a process that lives."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def percentile(times: Sequence[float], share: float) -> float:
+    """Milliseconds that so large a share did not exceed."""
+    ordered = sorted(times) or [float("nan")]
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
+
+
+def measure(name: str, rate: int, seconds: int) -> str:
+    """One line of the table."""
+    pace = CAMPAIGNS[name]
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, smtp_sink() as sink:
+        mailing, links = prepare(Path(folder), sink, rate * seconds, pace or "")
+        file, port = Path(folder) / "data" / "mailrunner.db", free_port()
+        campaign = contextlib.nullcontext() if pace is None else mailrunner(mailing, "run", "summer", "--yes")
+        with mailrunner(mailing, "serve", "--port", str(port)) as server, campaign:
             await_health(port)
-            with campaign:
-                time.sleep(0 if wanted.alone else 2)  # the campaign is under way
-                before, started = sent(mailing, "summer"), time.perf_counter()
-                answers = asyncio.run(click(port, tokens, wanted.rate))
-                took = time.perf_counter() - started
-                mailed = sent(mailing, "summer") - before
+            while pace is not None and sent(mailing) < 100:
+                time.sleep(0.2)
+            before, used, own = sent(mailing), cpu(server), time.process_time()
+            started = time.perf_counter() + 0.2
+            crowd = Crowd(
+                [Click(key, request(token), started + n / rate) for n, (key, token) in enumerate(links)], file
+            )
+            gc.freeze()
+            asyncio.run(crowd.click(port))
+            took = time.perf_counter() - started
+            used, own, mailed = cpu(server) - used, time.process_time() - own, sent(mailing) - before
         with mailing.ledger() as ledger:
             recorded = ledger.suppressions.count()
-        print(
-            f"{len(answers.times) / took:,.0f} clicks/s · p50 {answers.percentile(0.5):.1f} ms · "
-            f"p99 {answers.percentile(0.99):.1f} ms · max {answers.percentile(1):.1f} ms · "
-            f"{len(answers.times):,} answered 200, {recorded:,} recorded, {len(answers.others)} otherwise · "
-            f"campaign meanwhile {mailed / took:,.0f} messages/s"
-        )
+    answers = crowd.answers
+    figures = (
+        f"{len(answers.times) / took:,.0f}",
+        *(f"{percentile(answers.times, share):.0f}" for share in (0.5, 0.99, 1)),
+        f"{percentile(answers.seen, 1):.0f}",
+        f"{percentile(answers.late, 0.99):.0f}",
+        f"{len(answers.times):,} / {recorded:,} / {len(answers.others)}",
+        f"{mailed / took:,.0f}",
+        f"{used / len(links) * 1e6:.0f} / {own / len(links) * 1e6:.0f}",
+    )
+    return f"| {name} | {' | '.join(figures)} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--rate", type=int, default=1_000)
+    parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--only", choices=CAMPAIGNS)
+    wanted = parser.parse_args()
+    print(machine.name())
+    print("| campaign | clicks/s | p50 ms | p99 ms | max ms | effect, max ms | left late, p99 ms ", end="")
+    print("| answered 200 / recorded / otherwise | messages/s | CPU µs a click, server / load |")
+    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    for name in [wanted.only] if wanted.only else CAMPAIGNS:
+        print(measure(name, wanted.rate, wanted.seconds), flush=True)
 
 
 if __name__ == "__main__":

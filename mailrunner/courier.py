@@ -48,6 +48,18 @@ class Courier:
         """Whether an answer is still to come."""
         return self._opening is not None or bool(self._aboard)
 
+    def fileno(self) -> int:
+        """The socket to wait for; -1 while it is opened by another thread, or without one."""
+        return -1 if self._opening else self.transport.fileno()
+
+    @property
+    def wants_write(self) -> bool:
+        return self.transport.wants_write
+
+    @property
+    def deadline(self) -> float | None:
+        return self.transport.deadline
+
     def may_open(self, now: datetime) -> bool:
         if self.hold or self.is_busy or self.transport.is_open:
             return False

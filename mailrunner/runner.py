@@ -15,6 +15,7 @@ what keeps the promises of `docs/states.md`:
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,13 +32,15 @@ from mailrunner.hold import Hold, Why
 from mailrunner.schedule import Schedule
 from mailrunner.store import Delivery, Go, Ledger, Run
 from mailrunner.transports import Envelope
-from mailrunner.transports.readiness import ready
+from mailrunner.transports.readiness import Watch
 
 BATCH = 10  # deliveries claimed at once for one connection
 SHORT_WAIT = timedelta(minutes=1)  # what a run sleeps through; longer waits end it unless it is patient
 _MOMENT = timedelta(milliseconds=50)
 _LOOK_AGAIN = timedelta(minutes=5)  # a patient run looks whether a person has changed something
 _MOST_OPENING = 32
+_ENOUGH = 16  # answers that are worth a visit; with so many its own cost is little
+_LONGEST_GATHERING = 0.005  # seconds
 
 Step = Callable[[str], None]
 
@@ -93,6 +96,9 @@ class Runner:
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(min(_MOST_OPENING, len(couriers)), thread_name_prefix="opening")
         self._stock: deque[Delivery] = deque()  # claimed and not begun
+        self._watch: Watch[Courier] = Watch()
+        self._given: dict[Courier, None] = {}  # who was given messages that are not written yet
+        self._visit_takes = 0.0  # seconds
         self._tickets = orders.limit  # messages that may still be sent
         self._hold: Hold | None = None  # what the last claim met
         self._alone = False  # nobody else was found who could let go of something
@@ -152,9 +158,7 @@ class Runner:
     def _round(self) -> bool:
         """Do what can be done now, then wait for more; False at the end."""
         now = self._clock.now()
-        settled = [pair for courier in self._couriers for pair in courier.collect(now)]
-        for _ in settled:
-            self._on_step("answered")
+        settled = self._collect(now)
         self._open(now)
         closed = self._closed(now)
         letters, unrenderable = self._write(now) if closed is None else ([], [])
@@ -163,6 +167,31 @@ class Runner:
             self._let_go()
             self._hold = closed
         return bool(settled or letters or unrenderable or found) or self._wait()
+
+    def _collect(self, now: datetime) -> list[Settled]:
+        """The answers there are; where they are few, those as well that come while a visit would last.
+
+        A visit costs the same for one as for many, so to wait for others no longer than it takes can
+        only double what it costs, and mostly halves it.  Where answers are long in coming it is nothing.
+        """
+        enough = min(_ENOUGH, sum(courier.is_busy for courier in self._couriers))
+        settled = self._hear(now)
+        until = time.monotonic() + self._visit_takes
+        while 0 < len(settled) < enough and (left := until - time.monotonic()) > 0:
+            self._watch.wait(left)
+            settled += self._hear(now)
+        for _ in settled:
+            self._on_step("answered")
+        return settled
+
+    def _hear(self, now: datetime) -> list[Settled]:
+        """Write and read where that is possible: on lines that were given something or may go on."""
+        due, self._given = {**self._given, **dict.fromkeys(self._watch.ready())}, {}
+        settled = []
+        for courier in due:
+            settled += courier.collect(now)
+            self._watch.note(courier)
+        return settled
 
     def _closed(self, now: datetime) -> Hold | None:
         """Why nothing more is begun: a signal, the campaign's own start and sending window."""
@@ -177,16 +206,20 @@ class Runner:
     def _open(self, now: datetime) -> None:
         """Open as many connections as there is work for; hear of those that were being opened."""
         for courier in self._couriers:
+            if not courier.is_opening:
+                continue
             problem = courier.opened(now)
+            self._watch.note(courier)
             if problem is not None:
                 self._let_go()  # the next claim meets what is in the way
                 if hold := self._clerk.obstructed(problem):
                     courier.give_up(hold)
+        idle = [courier for courier in self._couriers if courier.may_open(now)] if self._stock else []
+        if not idle:
+            return
         work = len(self._stock) - sum(courier.room + courier.is_opening for courier in self._couriers)
-        for courier in self._couriers:
-            if work > 0 and courier.may_open(now):
-                courier.open(self._pool)
-                work -= 1
+        for courier in idle[: max(0, work)]:
+            courier.open(self._pool)
 
     def _write(self, now: datetime) -> tuple[list[Letter], list[Unrenderable]]:
         """Render the next messages, one for each connection that has room before another gets two."""
@@ -231,6 +264,7 @@ class Runner:
             self._hold = Hold(Why.LIMIT)
         if not (settled or unrenderable or letters or wanted):
             return False
+        begun = time.monotonic()
         done = self._clerk.visit(
             settled=settled,
             unrenderable=unrenderable,
@@ -238,10 +272,12 @@ class Runner:
             wanted=wanted,
             token=self._own_run.next_token() if wanted else 0,
         )
+        self._visit_takes = min(time.monotonic() - begun, _LONGEST_GATHERING)
         for letter, go in zip(letters, done.goes, strict=True):
             self._on_step("sending")
             if go is Go.GO:
                 letter.courier.carry(letter.delivery, letter.message)
+                self._given[letter.courier] = None
         for _ in settled:
             self._on_step("recorded")
         back = [outcome for _, outcome in settled if not has_gone(outcome)]
@@ -276,9 +312,10 @@ class Runner:
 
     def _wait(self) -> bool:
         """Wait until there may be something to do; False if there will be nothing."""
-        busy = [courier for courier in self._couriers if courier.is_busy]
-        if busy:
-            ready([courier.transport for courier in busy if not courier.is_opening], self._patience())
+        if self._given:
+            return True
+        if any(courier.is_busy for courier in self._couriers):
+            self._watch.wait(self._patience())
             self._forget_hold()
             return True
         if self._stop.is_set():

@@ -39,6 +39,11 @@ def deaf() -> Iterator[SmtpServer]:
         yield running
 
 
+# The second and the fourth message, which go to person1 and person4: whose message stands behind one
+# that cost the connection, as person2's does, goes later.
+TWO_LOST = [Rule("eod", accept_then_cut(), nth=2), Rule("eod", cut(), nth=4)]
+
+
 # -- Found
 
 
@@ -194,12 +199,11 @@ def test_purging_keeps_the_rows_of_those_in_doubt_who_may_have_to_be_mailed_agai
 
 
 def test_each_of_several_is_judged_by_itself(tmp_path: Path, box: Mailbox) -> None:
-    rules = [Rule("eod", accept_then_cut(), nth=2), Rule("eod", cut(), nth=4)]
-    with SmtpServer(rules=rules) as server:
+    with SmtpServer(rules=TWO_LOST) as server:
         made = mailing(tmp_path, server, clear(box), number=6)
         made.run()
         box.append("Gesendet", *bytes_of(server.accepted))
-        assert resolve(made, "--from-sent-folder", "person3@example.org").code == 0
+        assert resolve(made, "--from-sent-folder", "person4@example.org").code == 0
         assert counts(made) == Counts(sent=4, in_doubt=1, queued=1)
         assert ask(made).stdout == 'person1@example.org\tsent\tfound in "Gesendet"\n'
 
@@ -223,7 +227,8 @@ def test_what_a_killed_run_had_on_the_wire_can_be_asked_for_before_the_next_run(
             assert reached.wait(60)
             run.kill()
         box.append("Gesendet", *bytes_of(server.accepted))
-        assert ask(made).stdout == f'{DOUBTFUL}\tsent\tfound in "Gesendet"\n'
+        # The answer to the message before may have been read, and its recording cut short.
+        assert f'{DOUBTFUL}\tsent\tfound in "Gesendet"' in ask(made).stdout.splitlines()
         assert counts(made) == Counts(sent=3, queued=2)
 
 
@@ -260,11 +265,11 @@ def test_without_an_option_it_shows_what_is_in_doubt(tmp_path: Path, lossy: Smtp
 
 
 def test_a_person_decides_about_single_addresses(tmp_path: Path) -> None:
-    with SmtpServer(rules=[Rule("eod", accept_then_cut(), nth=2), Rule("eod", cut(), nth=4)]) as server:
+    with SmtpServer(rules=TWO_LOST) as server:
         made = mailing(tmp_path, server, "")
         assert made.run().counts == Counts(sent=3, in_doubt=2)
         assert resolve(made, "--sent", "Person1@Example.org").stdout == "1 recorded as sent\n"
-        assert resolve(made, "--resend", "person3@example.org").stdout.startswith("1 queued again. To send")
+        assert resolve(made, "--resend", "person4@example.org").stdout.startswith("1 queued again. To send")
         made.clock.turn(LONG_AGO)
         assert made.run().counts == Counts(sent=5)
         assert set(made.copies().values()) == {1}

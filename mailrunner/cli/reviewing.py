@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from mailrunner.store.returns import Request
 
 
+_DIGITS = 18  # as many as every database can count to
+
+
 def review(session: Session, unsubscribe: Iterable[str], ignore: Iterable[str], *, as_json: bool) -> Exit:
     """Decide the requests of these numbers; show those that wait where none is named."""
     off, let_be = _numbers("--unsubscribe", unsubscribe), _numbers("--ignore", ignore)
     if both := sorted(set(off) & set(let_be)):
         raise typer.BadParameter(f"request {both[0]} cannot be both decided and ignored")
     if off or let_be:
-        return _decide(session, off, let_be)
+        return _decide(session, off, let_be, as_json=as_json)
     with session.look_at_ledger() as ledger:
         requests = ledger.returns.asked()
     if as_json:
@@ -32,7 +35,7 @@ def review(session: Session, unsubscribe: Iterable[str], ignore: Iterable[str], 
     return Exit.DONE
 
 
-def _decide(session: Session, off: Sequence[int], let_be: Sequence[int]) -> Exit:
+def _decide(session: Session, off: Sequence[int], let_be: Sequence[int], *, as_json: bool) -> Exit:
     from mailrunner.store.returns import Decision
 
     with session.open_ledger() as ledger:
@@ -42,12 +45,16 @@ def _decide(session: Session, off: Sequence[int], let_be: Sequence[int]) -> Exit
             for number in (*off, *let_be)
             if number not in waiting
         )
-        for number in off:
-            if ledger.returns.settle(number, Decision.UNSUBSCRIBE):
-                session.result(f"{number}\t{waiting[number].key}\toff {_scope(waiting[number])}")
-        for number in let_be:
-            if ledger.returns.settle(number, Decision.IGNORE):
-                session.result(f"{number}\t{waiting[number].key}\tignored")
+        wanted = {**dict.fromkeys(off, Decision.UNSUBSCRIBE), **dict.fromkeys(let_be, Decision.IGNORE)}
+        decided = [
+            (waiting[number], how) for number, how in wanted.items() if ledger.returns.settle(number, how)
+        ]
+    if as_json:
+        session.json({"requests": [_object(request) | {"decided": str(how)} for request, how in decided]})
+        return Exit.DONE
+    for request, how in decided:
+        done = f"off {_scope(request)}" if how is Decision.UNSUBSCRIBE else "ignored"
+        session.result(f"{request.no}\t{request.key}\t{done}")
     return Exit.DONE
 
 
@@ -81,7 +88,7 @@ def _object(request: Request) -> dict[str, Any]:
 def _numbers(option: str, texts: Iterable[str]) -> list[int]:
     found = []
     for word in (word for text in texts for word in text.replace(",", " ").split()):
-        if not word.isdecimal():
+        if not word.isdecimal() or len(word) > _DIGITS:
             raise typer.BadParameter(f'{option}: "{word}" is not the number of a request')
         found.append(int(word))
     return found

@@ -67,7 +67,7 @@ def remove(
         str | None, typer.Option(metavar="WHY", help="How you know that they want mail again; it is kept.")
     ] = None,
     import_no: Annotated[
-        int | None, typer.Option("--import", metavar="ID", help="Undo a whole import instead.")
+        int | None, typer.Option("--import", metavar="ID", max=2**63 - 1, help="Undo a whole import instead.")
     ] = None,
 ) -> None:
     """Let people be mailed again who have agreed to it, or undo an import."""

@@ -49,7 +49,7 @@ class _Watch:
     collection: Collection
     stop: threading.Event
     code: Exit = Exit.DONE
-    failure: LedgerError | None = None
+    failure: Exception | None = None
     _pause: float = field(default=_FIRST_PAUSE, init=False)
 
     def keep(self) -> None:
@@ -75,6 +75,10 @@ class _Watch:
                     self.stop.set()
                     return
                 self._wait(error.message)
+            except Exception as error:  # a thread that died in silence would look like a good end
+                self.failure = error
+                self.stop.set()
+                return
 
     def _connected(self) -> None:
         from mailrunner.postbox.mailbox import Mailbox

@@ -126,7 +126,7 @@ def text_of(part: Message) -> str:
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes):
         return ""
-    return content.decode(_charset(part), "replace")
+    return _whole(content.decode(_charset(part), "replace"))
 
 
 def words_of(markup: str) -> str:
@@ -155,4 +155,9 @@ def _spelled(value: object) -> str:
     if "=?" in text:
         with suppress(MessageError, LookupError, ValueError, AssertionError):
             text = str(make_header(decode_header(text)))
-    return " ".join(text.replace("\N{REPLACEMENT CHARACTER}", "?").split())
+    return " ".join(_whole(text).replace("\N{REPLACEMENT CHARACTER}", "?").split())
+
+
+def _whole(text: str) -> str:
+    """Text without halves of characters, which UTF-7 can spell and nothing can print."""
+    return text.encode("utf-8", "replace").decode()

@@ -82,10 +82,10 @@ class Collection:
         """Look at what is newer than `seen` says of each folder; INBOX is the last and stays entered."""
         tally = Tally()
         for folder in box.folders(junk=self.junk):
-            box.enter(folder, looking=self.looking)
-            numbers = box.numbers(self._first_day(), after=seen.get(folder, 0))
+            era = box.enter(folder, looking=self.looking)
+            numbers = box.numbers(self._first_day(), after=seen.get(era, 0))
             self._look(box, numbers, tally)
-            seen[folder] = max(numbers, default=seen.get(folder, 0))
+            seen[era] = max(numbers, default=seen.get(era, 0))
         return tally
 
     def _first_day(self) -> date:

@@ -80,11 +80,15 @@ class Mailbox:
             listed = self._box.folder.list() if junk else []
         return [*(one.name for one in listed if "\\junk" in map(str.casefold, one.flags)), "INBOX"]
 
-    def enter(self, folder: str, *, looking: bool) -> None:
-        """Go into a folder; `looking` says that nothing will be changed."""
+    def enter(self, folder: str, *, looking: bool) -> str:
+        """Go into a folder; `looking` says that nothing will be changed.
+
+        What is returned is the same for as long as the folder's numbers name the same messages.
+        """
         with _translated(self._imap):
             self._box.folder.set(folder, readonly=looking)
             self._has_news()
+            return f"{folder} {self._box.client.response('UIDVALIDITY')[1]}"
 
     def numbers(self, since: date, *, after: int = 0) -> list[int]:
         """The numbers (UIDs) of what arrived on `since` or later, and is newer than number `after`."""
@@ -97,7 +101,8 @@ class Mailbox:
     def headers(self, numbers: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         """The header of each message that is still there; nothing is marked as seen."""
         for start in range(0, len(numbers), _AT_ONCE):
-            yield from self._fetch(numbers[start : start + _AT_ONCE], "BODY.PEEK[HEADER]").items()
+            wanted = numbers[start : start + _AT_ONCE]
+            yield from self._fetch(wanted, f"BODY.PEEK[HEADER]<0.{LONGEST}>").items()
 
     def message(self, number: int) -> bytes:
         """The first `LONGEST` octets of a message, b"" if it has gone; it is not marked as seen."""

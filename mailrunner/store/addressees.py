@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from mailrunner.delivery import State
 from mailrunner.inbound.fact import ALL, Fact, Kind
 from mailrunner.store.forgetting import pseudonyms_of
 from mailrunner.store.schema import accounts, campaigns, deliveries, recipients, suppressions
-from mailrunner.suppression import ALL_LISTS
+from mailrunner.suppression import ALL_LISTS, is_pseudonym
 
 # What comes back later than this is hardly about the newest message to an address.
 TIE = timedelta(days=14)
@@ -105,6 +105,8 @@ def _heard(fact: Fact, addressee: Addressee | None, at: datetime) -> Heard | Non
     if addressee is None:
         return None
     meant = ALL_LISTS if fact.list_key == ALL else fact.list_key or addressee.list_key
+    if is_pseudonym(addressee.key):  # what a server quotes, or they write, may name who was forgotten
+        fact = replace(fact, address="", detail="")
     return Heard(fact, addressee.key, addressee.delivery, meant, at)
 
 

@@ -6,15 +6,15 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from mailrunner.delivery import IN_FLIGHT, State
 from mailrunner.hold import Hold, Why
 from mailrunner.quota import Limit, room, tightest
-from mailrunner.store.schema import CAMPAIGN_SHIFT, accounts, campaigns, deliveries, recipients
+from mailrunner.store import plain
+from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries, from_micros, to_micros
 from mailrunner.store.suppressions import entries_of
 from mailrunner.store.usage import UsageLog, account_scope, campaign_scope
 from mailrunner.suppression import governing
@@ -63,56 +63,34 @@ class Delivery:
         return self.id >> CAMPAIGN_SHIFT
 
 
-# Statements of every exchange are prepared once: to put one together costs more than to run it.
-_STANDING = (
-    select(
-        campaigns.c.phase,
-        campaigns.c.reason,
-        campaigns.c.content_digest,
-        accounts.c.paused_until,
-        accounts.c.pause_reason,
-        accounts.c.stop_reason,
-    )
-    .join(accounts, accounts.c.no == bindparam("account"))
-    .where(campaigns.c.no == bindparam("campaign"))
-)
-_NEXT = (
-    select(
-        deliveries.c.id,
-        deliveries.c.row,
-        deliveries.c.key,
-        deliveries.c.attempts,
-        deliveries.c.waited,
-        recipients.c.address,
-        recipients.c.data,
-    )
-    .join(recipients, recipients.c.id == deliveries.c.id)
-    .where(
-        deliveries.c.campaign_no == bindparam("campaign"),
-        deliveries.c.state == State.QUEUED,
-        deliveries.c.not_before <= bindparam("now"),
-    )
-    .order_by(deliveries.c.not_before, deliveries.c.id)
-    .limit(bindparam("most"))
-)
-_TAKE = (
-    update(deliveries)
-    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state == State.QUEUED)
-    .values(state=State.CLAIMED, token=bindparam("its_token"), account_no=bindparam("its_account"))
-)
+_STANDING = """
+    SELECT c.phase, c.reason, c.content_digest, a.paused_until, a.pause_reason, a.stop_reason
+    FROM campaigns c JOIN accounts a ON a.no = ? WHERE c.no = ?
+"""
+_NEXT = """
+    SELECT d.id, d.row, d.key, r.address, r.data, d.attempts, d.waited
+    FROM deliveries d JOIN recipients r ON r.id = d.id
+    WHERE d.campaign_no = ? AND d.state = 'queued' AND d.not_before <= ?
+    ORDER BY d.not_before, d.id LIMIT ?
+"""
+_TAKE = """
+    UPDATE deliveries SET state = 'claimed', token = ?, account_no = ?
+    WHERE state = 'queued' AND id IN (*)
+"""
 
 
 def obstacle(connection: Connection, terms: Terms, now: datetime) -> Hold | None:
     """What a person or an answer has put in the way since the run began."""
-    row = connection.execute(_STANDING, {"campaign": terms.campaign_no, "account": terms.account_no}).one()
-    if row.phase in _PHASE_HOLDS:
-        return Hold(_PHASE_HOLDS[row.phase], None, row.reason)
-    if row.content_digest != terms.content_digest:
+    standing = plain.row(connection, _STANDING, (terms.account_no, terms.campaign_no))
+    phase, reason, content_digest, paused_until, pause_reason, stop_reason = standing
+    if phase in _PHASE_HOLDS:
+        return Hold(_PHASE_HOLDS[phase], None, reason)
+    if content_digest != terms.content_digest:
         return Hold(Why.DRIFT, None, "another process accepted changes to this campaign")
-    if row.stop_reason:
-        return Hold(Why.CREDENTIALS, None, row.stop_reason)
-    if row.paused_until is not None and row.paused_until > now:
-        return Hold(Why.ACCOUNT_PAUSED, row.paused_until, row.pause_reason)
+    if stop_reason:
+        return Hold(Why.CREDENTIALS, None, stop_reason)
+    if paused_until is not None and paused_until > to_micros(now):
+        return Hold(Why.ACCOUNT_PAUSED, from_micros(paused_until), pause_reason)
     return None
 
 
@@ -127,40 +105,50 @@ def logs_of(connection: Connection, terms: Terms) -> list[UsageLog]:
 
 
 def room_left(connection: Connection, terms: Terms, now: datetime) -> tuple[int | None, datetime | None]:
+    """How many may be claimed (None: no limit), and when the first may where that is nobody."""
     rooms = []
     for log, limits, reserve in zip(
         logs_of(connection, terms), (terms.limits, terms.pace), (terms.reserve, 0), strict=False
     ):
-        log.mend(now)
+        if limits:
+            log.mend(now)
         rooms += [room(limit, log, reserve=reserve, zone=terms.zone, now=now) for limit in limits]
     return tightest(rooms)
 
 
-def take(  # noqa: PLR0917 - the inside of one transaction
-    connection: Connection, terms: Terms, token: int, rows: Sequence[Any], number: int, now: datetime
+def take(
+    connection: Connection, terms: Terms, found: Sequence[Delivery], number: int, now: datetime
 ) -> list[Delivery] | Hold:
     """Claim the first `number` of those whose turn it is, passing over those who said no."""
-    if not rows:
+    if not found:
         return waiting(connection, terms, now) or Hold(Why.DONE)
-    out = said_no(connection, terms, [(row.id, row.key) for row in rows])
-    taken = [row for row in rows if row.id not in out][:number]
-    passed = rows if len(taken) < number else rows[: rows.index(taken[-1])]
-    mark_suppressed(connection, {row.id: out[row.id] for row in passed if row.id in out}, now)
-    ids = [row.id for row in taken]
-    if ids:
-        connection.execute(_TAKE, {"ids": ids, "its_token": token, "its_account": terms.account_no})
-    return [_delivery(row, token) for row in taken]
+    out = said_no(connection, terms, [(one.id, one.key) for one in found])
+    taken = [delivery for delivery in found if delivery.id not in out][:number] if out else found[:number]
+    if out:
+        passed = found if len(taken) < number else found[: found.index(taken[-1])]
+        mark_suppressed(connection, {one.id: out[one.id] for one in passed if one.id in out}, now)
+    if taken:
+        ids = [delivery.id for delivery in taken]
+        plain.change(connection, _TAKE, (taken[0].token, terms.account_no), ids)
+    return list(taken)
 
 
-def turn(connection: Connection, terms: Terms, now: datetime, most: int) -> Sequence[Any]:
-    """The next `most` whose turn it is, the longest waiting first."""
-    return connection.execute(_NEXT, {"campaign": terms.campaign_no, "now": now, "most": most}).all()
-
-
-def _delivery(row: Any, token: int) -> Delivery:
-    waited = timedelta(microseconds=row.waited)
-    values = tuple(json.loads(row.data))
-    return Delivery(row.id, token, row.row, row.key, row.address, values, row.attempts, waited)
+def turn(connection: Connection, terms: Terms, token: int, now: datetime, most: int) -> list[Delivery]:
+    """The next `most` whose turn it is, the longest waiting first, as `token` will have them."""
+    found = plain.rows(connection, _NEXT, (terms.campaign_no, to_micros(now), most))
+    return [
+        Delivery(
+            id=number,
+            token=token,
+            row=row,
+            key=key,
+            address=address,
+            values=tuple(json.loads(data)),
+            attempts=attempts,
+            waited=timedelta(microseconds=waited),
+        )
+        for number, row, key, address, data, attempts, waited in found
+    ]
 
 
 def waiting(connection: Connection, terms: Terms, now: datetime) -> Hold | None:

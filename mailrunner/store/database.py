@@ -5,8 +5,9 @@ open during a network call.  Everything a database can throw becomes a `LedgerEr
 sentence.
 
 SQLite: WAL with synchronous=FULL (a commit survives power loss), BEGIN IMMEDIATE (a transaction
-that will write takes its turn at once instead of failing in the middle), and before each commit a
-look whether the file on the path is still the one that was opened.
+that will write takes its turn at once instead of failing in the middle), a line in which processes
+wait for that turn, and before each commit and each look at the data a look whether the file on the
+path is still the one that was opened.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from sqlalchemy.pool import QueuePool
 from mailrunner.clock import Clock, SystemClock
 from mailrunner.errors import LedgerError, Problem, UserError
 from mailrunner.store.schema import REVISION, accounts
+from mailrunner.store.turn import Turn
 
 _BUSY_SECONDS = 15
 _FIRST_LOCK = 0x6D72  # PostgreSQL: the class of our advisory locks ("mr")
@@ -44,7 +46,8 @@ class Database:
         self.engine, self.path = engine, path
         self.url = engine.url
         self._clock = clock
-        self._turn = threading.RLock()
+        self._thread = threading.RLock()
+        self._turn = Turn(path)
         self._file = _inode(path)
 
     @property
@@ -54,14 +57,18 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One durable transaction; raises LedgerError and changes nothing if it cannot be."""
-        # SQLite has one writer: threads of this process queue here instead of polling the file.
-        with self._turn, _spoken(self), self.engine.begin() as connection:
+        # SQLite has one writer: threads of this process queue here, processes in the line.
+        with self._thread, self._turn.hold(), _spoken(self), self.engine.begin() as connection:
             yield connection
-            self._check_file()
+            if self._is_replaced():
+                _set_log_aside(self.path)
+                raise self._replaced(recorded="nothing was recorded there; ")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A look at one consistent state; what is written in it is not kept."""
+        if self._is_replaced():
+            raise self._replaced()
         with _spoken(self), self.engine.connect().execution_options(looking=True) as connection:
             if not self.is_sqlite:
                 connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
@@ -86,15 +93,16 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        self._turn.close()
 
-    def _check_file(self) -> None:
-        if self.path is not None and (found := _inode(self.path)) != self._file:
-            if found is not None:
-                _set_log_aside(self.path)
-            raise LedgerError(
-                f"{self.path} is no longer the file that was opened: it was replaced or removed",
-                "nothing was recorded there; put the right ledger back and run the command again",
-            )
+    def _is_replaced(self) -> bool:
+        return self._file != _inode(self.path)
+
+    def _replaced(self, *, recorded: str = "") -> LedgerError:
+        return LedgerError(
+            f"{self.path} is no longer the file that was opened: it was replaced or removed",
+            f"{recorded}put the right ledger back and run the command again",
+        )
 
 
 def insert_many(
@@ -112,12 +120,6 @@ def insert_many(
     marks = ", ".join([mark] * len(chosen))
     statement = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING'  # noqa: S608
     return connection.exec_driver_sql(statement, list(rows)).rowcount
-
-
-def run_many(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Run a statement of plain SQL, with `?` for each value, for every row: the quickest way there is."""
-    marked = statement if connection.dialect.name == "sqlite" else statement.replace("?", "%s")
-    connection.exec_driver_sql(marked, list(rows))
 
 
 def open_database(url: str, *, clock: Clock, create: bool) -> Database:
@@ -238,12 +240,14 @@ def _upgrade(connection: Connection) -> None:
         ) from error
 
 
-def _set_log_aside(path: Path) -> None:
+def _set_log_aside(path: Path | None) -> None:
     """Keep the write-ahead log of a file that was replaced from being replayed into its replacement.
 
     SQLite takes any log of the right name for the file's own, which would mix an older copy with
     pages of the newer ledger.
     """
+    if path is None or not path.exists():  # there is no replacement
+        return
     for suffix in ("-wal", "-shm"):
         log = path.with_name(path.name + suffix)
         with suppress(OSError):  # it is gone already, or, on Windows, still open

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Executable, bindparam, select, update
+from sqlalchemy import Connection, update
 
 from mailrunner.breaker import Mark, remember, verdict
 from mailrunner.delivery import State
@@ -30,6 +30,7 @@ from mailrunner.hold import Hold, Why
 from mailrunner.outcome import Outcome
 from mailrunner.quota import Series
 from mailrunner.settlement import Settlement
+from mailrunner.store import plain
 from mailrunner.store.accounts import pause_account, stop_account
 from mailrunner.store.campaigns import stop_campaign
 from mailrunner.store.claims import (
@@ -45,10 +46,8 @@ from mailrunner.store.claims import (
     turn,
     waiting,
 )
-from mailrunner.store.database import run_many
 from mailrunner.store.queueing import after_queueing
 from mailrunner.store.runs import check_open
-from mailrunner.store.schema import campaigns as campaigns_table
 from mailrunner.store.schema import deliveries, to_micros
 from mailrunner.store.suppressions import suppress
 from mailrunner.suppression import Reason
@@ -107,10 +106,10 @@ def exchange(connection: Connection, terms: Terms, batch: Batch, now: datetime) 
         done.failed = _fail(connection, batch.unrenderable, now)
         marks = [Mark.FAILED] * sum(done.failed)
         done.stopped = done.stopped or _judge(connection, terms, [("", mark) for mark in marks])
-    if batch.starting:
-        done.goes = _begin(connection, terms, batch.starting, now)
-    if batch.wanted:
-        done.found = _claim(connection, terms, batch, now)
+    if batch.starting or batch.wanted:
+        hold = obstacle(connection, terms, now)
+        done.goes = _begin(connection, terms, batch.starting, now, hold)
+        done.found = _claim(connection, terms, batch, now, hold) if batch.wanted else None
     return done
 
 
@@ -149,37 +148,30 @@ def _record(
 
 def _standing(connection: Connection, asked: Sequence[Delivery]) -> dict[tuple[int, int], str]:
     """Where claims stand, by id and token."""
-    rows = connection.execute(_ASKED, {"ids": [delivery.id for delivery in asked]})
-    return {(number, token): state for number, token, state in rows}
+    found = plain.rows(connection, _ASKED, among=[delivery.id for delivery in asked])
+    return {(number, token): state for number, token, state in found}
 
 
-# Prepared once: to put a statement together costs more than to run it.
-_IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
-_ASKED = select(deliveries.c.id, deliveries.c.token, deliveries.c.state).where(deliveries.c.id.in_(_IDS))
-_RECENT = (
-    select(campaigns_table.c.recent).where(campaigns_table.c.no == bindparam("campaign")).with_for_update()
-)
-_OURS = update(deliveries).where(
-    deliveries.c.id.in_(_IDS),
-    deliveries.c.token == bindparam("held_by"),
-    deliveries.c.state == State.CLAIMED,
-)
-_BEGUN = _OURS.values(
-    state=State.SENDING, attempts=deliveries.c.attempts + 1, last_attempt_at=bindparam("now")
-).returning(deliveries.c.id)
-_BACK = _OURS.values(state=State.QUEUED, token=None, account_no=None).returning(deliveries.c.id)
-_FAILED = _OURS.values(
-    state=State.FAILED,
-    reason=bindparam("its_reason"),
-    finished_at=bindparam("now"),
-    token=None,
-    account_no=None,
-).returning(deliveries.c.id)
+_ASKED = "SELECT id, token, state FROM deliveries WHERE id IN (*)"
+_RECENT = "SELECT recent FROM campaigns WHERE no = ? FOR UPDATE"
+_REMEMBER = "UPDATE campaigns SET recent = ? WHERE no = ?"
 _SENT = """
     UPDATE deliveries
     SET state = 'sent', reason = ?, code = ?, enhanced_code = ?, reply = ?, provider_id = ?,
         finished_at = ?, token = NULL, account_no = NULL
     WHERE id = ? AND token = ?
+"""
+_BEGUN = """
+    UPDATE deliveries SET state = 'sending', attempts = attempts + 1, last_attempt_at = ?
+    WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
+"""
+_BACK = """
+    UPDATE deliveries SET state = 'queued', token = NULL, account_no = NULL
+    WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
+"""
+_FAILED = """
+    UPDATE deliveries SET state = 'failed', reason = ?, finished_at = ?, token = NULL, account_no = NULL
+    WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
 """
 
 
@@ -190,8 +182,7 @@ def _write_sent(connection: Connection, answers: Sequence[Answer], now: datetime
         (a.settlement.reason, *_reply(a.settlement.outcome).values(), moment, a.delivery.id, a.delivery.token)
         for a in answers
     ]
-    if rows:
-        run_many(connection, _SENT, rows)
+    plain.change_each(connection, _SENT, rows)
 
 
 def _settled(settlement: Settlement, now: datetime) -> dict[str, Any]:
@@ -254,14 +245,13 @@ def _judge(connection: Connection, terms: Terms, verdicts: Iterable[tuple[str, M
     and of its mark.  Returns why it was stopped, or "".
     """
     stop = ""
-    mine = campaigns_table.c.no == terms.campaign_no
-    before: str = connection.execute(_RECENT, {"campaign": terms.campaign_no}).scalar_one()
+    before: str = plain.row(connection, _RECENT, (terms.campaign_no,))[0]
     recent = before
     for refused, mark in verdicts:
         recent = remember(recent, mark) if mark else recent
         stop = stop or refused or verdict(recent, terms.stop_if_failing)
     if recent != before:
-        connection.execute(update(campaigns_table).where(mine).values(recent=recent))
+        plain.change(connection, _REMEMBER, (recent, terms.campaign_no))
     if stop:
         stop_campaign(connection, terms.campaign_no, reason=stop, digest=terms.content_digest)
     return stop
@@ -272,21 +262,23 @@ def _judge(connection: Connection, terms: Terms, verdicts: Iterable[tuple[str, M
 
 def _fail(connection: Connection, rows: Sequence[tuple[Delivery, str]], now: datetime) -> list[bool]:
     """Their slots come back."""
-    return [bool(_change(connection, _FAILED, [one], its_reason=reason, now=now)) for one, reason in rows]
+    return [bool(_change(connection, _FAILED, [one], reason, to_micros(now))) for one, reason in rows]
 
 
 # -- The next messages
 
 
-def _begin(connection: Connection, terms: Terms, starting: Sequence[Delivery], now: datetime) -> list[Go]:
-    if obstacle(connection, terms, now):
+def _begin(
+    connection: Connection, terms: Terms, starting: Sequence[Delivery], now: datetime, hold: Hold | None
+) -> list[Go]:
+    if hold:
         back = put_back(connection, starting, now)
         return [Go.HELD if delivery.id in back else Go.LOST for delivery in starting]
     out = said_no(connection, terms, [(delivery.id, delivery.key) for delivery in starting])
     tokens = {delivery.id: delivery.token for delivery in starting}
     suppressed = mark_suppressed(connection, out, now, tokens)
     going = [delivery for delivery in starting if delivery.id not in out]
-    begun = _change(connection, _BEGUN, going, now=now)
+    begun = _change(connection, _BEGUN, going, to_micros(now))
     for log in logs_of(connection, terms) if begun else ():
         log.add(Series.STARTS, now, len(begun))
     words = dict.fromkeys(begun, Go.GO) | dict.fromkeys(suppressed, Go.SUPPRESSED)
@@ -301,26 +293,25 @@ def put_back(connection: Connection, held: Sequence[Delivery], now: datetime) ->
     return back
 
 
-def _change(
-    connection: Connection, statement: Executable, held: Sequence[Delivery], **values: Any
-) -> set[int]:
+def _change(connection: Connection, statement: str, held: Sequence[Delivery], *values: Any) -> set[int]:
     """Change those of the claimed deliveries that are still ours; return their ids."""
     by_token: dict[int, list[int]] = defaultdict(list)
     for delivery in held:
         by_token[delivery.token].append(delivery.id)
     changed: set[int] = set()
     for token, ids in by_token.items():
-        found = connection.execute(statement, {"ids": ids, "held_by": token, **values})
-        changed.update(found.scalars())
+        changed.update(number for (number,) in plain.rows(connection, statement, (*values, token), ids))
     return changed
 
 
 # -- The next claim
 
 
-def _claim(connection: Connection, terms: Terms, batch: Batch, now: datetime) -> list[Delivery] | Hold:
+def _claim(
+    connection: Connection, terms: Terms, batch: Batch, now: datetime, hold: Hold | None
+) -> list[Delivery] | Hold:
     check_open(connection, batch.token)
-    if hold := obstacle(connection, terms, now):
+    if hold:
         return hold
     left, next_slot_at = room_left(connection, terms, now)
     if left is not None and left <= 0:
@@ -328,8 +319,7 @@ def _claim(connection: Connection, terms: Terms, batch: Batch, now: datetime) ->
     number = batch.wanted if left is None else min(batch.wanted, left)
     found: list[Delivery] | Hold = []
     for look in (max(number, batch.wanted), LOOK_FURTHER):  # those whose turn it was may all have said no
-        rows = turn(connection, terms, now, look)
-        found = take(connection, terms, batch.token, rows, number, now)
+        found = take(connection, terms, turn(connection, terms, batch.token, now, look), number, now)
         if found or isinstance(found, Hold):
             break
     return found

@@ -18,7 +18,6 @@ from itertools import islice
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    bindparam,
     case,
     delete,
     exists,
@@ -27,11 +26,13 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     update,
 )
 
 from mailrunner.delivery import State
 from mailrunner.errors import Problem
+from mailrunner.store import plain
 from mailrunner.store.database import Database, insert_many
 from mailrunner.store.forgetting import (
     Forgotten,
@@ -45,12 +46,13 @@ from mailrunner.store.schema import (
     campaigns,
     consents,
     deliveries,
+    from_micros,
     imports,
     lists,
     suppressions,
     to_micros,
 )
-from mailrunner.suppression import ALL_LISTS, Change, Entry, Event, Pseudonyms, Reason, governing
+from mailrunner.suppression import ALL_LISTS, Change, Entry, Event, Pseudonyms, Reason, governing, is_domain
 
 _CHUNK = 5_000
 _COLUMNS = (
@@ -199,15 +201,22 @@ class Suppressions:
             return number
 
     def on_current_lists(self, keys: Collection[str]) -> set[str]:
-        """Which of `keys` are mailed now: by the newest campaign of each list, or one not finished."""
+        """Which of `keys` are mailed now: by the newest campaign of each list, or one not finished.
+
+        A domain is if anybody there is.
+        """
         newest = select(func.max(campaigns.c.no)).group_by(campaigns.c.list_key)
         unfinished = campaigns.c.finished_at.is_(None)
         current = select(campaigns.c.no).where(campaigns.c.no.in_(newest) | unfinished)
         found: set[str] = set()
-        waiting = iter(keys)
+        waiting = iter([key for key in keys if not is_domain(key)])
         with self._database.read() as connection:
             numbers = list(connection.execute(current).scalars())
             mine = (deliveries.c.campaign_no.in_(numbers), deliveries.c.state != State.SKIPPED)
+            for domain in filter(is_domain, keys if numbers else ()):
+                there = deliveries.c.key.endswith(domain, autoescape=True)
+                if connection.execute(select(deliveries.c.id).where(*mine, there).limit(1)).first():
+                    found.add(domain)
             while numbers and (chunk := list(islice(waiting, 500))):
                 asked = select(deliveries.c.key).where(*mine, deliveries.c.key.in_(chunk))
                 found.update(connection.execute(asked).scalars())
@@ -266,7 +275,9 @@ class Suppressions:
             return [Import(r.no, r.file, r.list_key, Reason(r.reason), *r[4:]) for r in rows]
 
 
-_OF_NAMES = select(*_COLUMNS).where(suppressions.c.key.in_(bindparam("names", expanding=True)))
+_OF_NAMES = """
+    SELECT key, list_key, reason, source, created_at, import_no FROM suppressions WHERE key IN (*)
+"""
 
 
 def _itself(key: str) -> tuple[str]:
@@ -283,9 +294,11 @@ def entries_of(connection: Connection, keys: Iterable[str]) -> dict[str, list[En
         for key in chunk:
             for name in names_of(key):
                 asked[name].append(key)
-        for row in connection.execute(_OF_NAMES, {"names": list(asked)}):
-            entry = _entry(row)
-            for key in asked[row.key]:
+        for name, list_key, reason, source, created_at, import_no in plain.rows(
+            connection, _OF_NAMES, among=list(asked)
+        ):
+            entry = Entry(name, list_key, Reason(reason), source, from_micros(created_at), import_no)
+            for key in asked[name]:
                 found[key].append(entry)
     return dict(found)
 
@@ -338,10 +351,28 @@ def suppress(
     list_key: str = ALL_LISTS,
     import_no: int | None = None,
 ) -> int:
-    """Add entries inside the caller's transaction; one that is there already stays as it was."""
+    """Add entries inside the caller's transaction; one that is there already stays as it was.
+
+    One that another import had brought is from now on nobody's to undo, as it was said twice.
+    """
     moment = to_micros(now)
     rows = [(key, list_key, reason.value, source, import_no, moment) for key in keys]
-    return insert_many(connection, suppressions, rows, columns=_OWN_COLUMNS)
+    added = insert_many(connection, suppressions, rows, columns=_OWN_COLUMNS)
+    if added < len(rows):
+        _keep(connection, keys, list_key=list_key, reason=reason, but=import_no)
+    return added
+
+
+def _keep(
+    connection: Connection, keys: Sequence[str], *, list_key: str, reason: Reason, but: int | None
+) -> None:
+    """Let these entries stay whichever import is undone, but for those that import `but` itself brought."""
+    mine = (suppressions.c.list_key == list_key, suppressions.c.reason == reason.value)
+    others = suppressions.c.import_no.is_not(None) if but is None else suppressions.c.import_no != but
+    waiting = iter(keys)
+    while chunk := list(islice(waiting, _ASKED)):
+        kept = update(suppressions).where(*mine, others, suppressions.c.key.in_(chunk))
+        connection.execute(kept.values(import_no=None))
 
 
 def _entry(row) -> Entry:  # type: ignore[no-untyped-def]
@@ -362,18 +393,22 @@ def _take_off(
         suppressions.c.created_at,
     ).where(mine)
     connection.execute(insert(consents).from_select(_KEPT_COLUMNS, kept))
-    gone = connection.execute(delete(suppressions).where(mine)).rowcount
-    fewer = case((lists.c.suppressed > gone, lists.c.suppressed - gone), else_=0)
-    connection.execute(update(lists).values(suppressed=fewer))
-    return gone
+    scopes = select(suppressions.c.list_key, func.count()).where(mine).group_by(suppressions.c.list_key)
+    gone: dict[str, int] = dict(connection.execute(scopes).all())
+    connection.execute(delete(suppressions).where(mine))
+    for scope, number in gone.items():
+        fewer = case((lists.c.suppressed > number, lists.c.suppressed - number), else_=0)
+        held_for = lists.c.key == scope if scope != ALL_LISTS else true()
+        connection.execute(update(lists).where(held_for).values(suppressed=fewer))
+    return sum(gone.values())
 
 
-_BEYOND = select(suppressions.c.no).where(BEYOND_KEYS).limit(1)
+_BEYOND = f"SELECT no FROM suppressions WHERE {BEYOND_KEYS} LIMIT 1"  # noqa: S608 - the words of the index
 
 
 def _reaches_beyond_keys(connection: Connection) -> bool:
     """Whether a domain or a forgotten person is on the table, for whom no key is found."""
-    return connection.execute(_BEYOND).first() is not None
+    return plain.row(connection, _BEYOND) is not None
 
 
 def _emptied(name: str, before: int, now: int) -> Problem:

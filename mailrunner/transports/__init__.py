@@ -29,7 +29,10 @@ from mailrunner.outcome import Outcome
 
 
 class Envelope(Protocol):
-    """A message as it goes over the wire: `data` is complete, with CRLF line ends."""
+    """A message as it goes over the wire: `data` is complete, with CRLF line ends.
+
+    One whose maker knows that no line begins with a dot says so with `has_leading_dots = False`.
+    """
 
     @property
     def sender(self) -> str: ...

@@ -1,8 +1,9 @@
-"""What is known about how a server bears being spoken to, beyond what it announces."""
+"""What the connections to one server share: how it bears being spoken to, beyond what it announces."""
 
 from __future__ import annotations
 
 import re
+import ssl
 from dataclasses import dataclass
 
 _IMPROPER = re.compile(rb"pipelin|synchroni[sz]", re.IGNORECASE)
@@ -13,12 +14,14 @@ class Manners:
     """Shared by the connections to one server, for as long as they are used.
 
     `pipelining` and `chunking` turn False, and stay so, when a server that announced them cannot do
-    them after all; `proven` turns True when a message has gone through with them.
+    them after all; `proven` turns True when a message has gone through with them.  `trust` is made by
+    the first connection that needs it: to read the system's authorities takes longer than to connect.
     """
 
     pipelining: bool = True
     chunking: bool = True
     proven: bool = False
+    trust: ssl.SSLContext | None = None
 
     def fall_back(self) -> None:
         """Speak command by command from the next connection on (RFC 2920 was announced in vain)."""

@@ -309,7 +309,7 @@ class Pipeline:
             case Verb.DATA:
                 self._say(verb, one, b"DATA\r\n")
             case Verb.END:
-                self._say(verb, one, *stuffed(one.message.data))
+                self._say(verb, one, *stuffed(one.message))
                 one.complete_at = self._said - len(END_OF_DATA)
             case Verb.BDAT:
                 content = one.message.data

@@ -64,7 +64,7 @@ class SmtpTransport:
 
     def __post_init__(self) -> None:
         if self.tls != "none":
-            self._context = tls.trusting(self.ca_file)
+            self._context = self.manners.trust = self.manners.trust or tls.trusting(self.ca_file)
         secrets = login.spoken(self.user, self.password) if self.password else ()
         self._judge = Judge(host=self.host, provider=self.provider, clock=self.clock, secrets=secrets)
         self._pipeline = self._new_pipeline()

@@ -77,13 +77,16 @@ class Transaction:
         return self.complete_at is not None and written > self.complete_at
 
 
-def stuffed(content: bytes) -> tuple[bytes, ...]:
+def stuffed(message: Envelope) -> tuple[bytes, ...]:
     """A message for DATA: dots at line starts doubled (RFC 5321 §4.5.2), `END_OF_DATA` at its end.
 
-    After a bare LF as well: a lax server could take such a dot for the end of the message.
+    After a bare LF as well: a lax server could take such a dot for the end of the message.  One that
+    says of itself that it `has_leading_dots` not is not searched: that costs as much as to render it.
     """
-    # Searched backwards as that is three times as fast, and not copied where there is nothing to do.
-    if content.rfind(b"\n.") >= 0:
-        content = content.replace(b"\n.", b"\n..")
-    first = b"." if content.startswith(b".") else b""
+    content, first = message.data, b""
+    if getattr(message, "has_leading_dots", True):
+        # Searched backwards as that is three times as fast, and not copied where there is nothing to do.
+        if content.rfind(b"\n.") >= 0:
+            content = content.replace(b"\n.", b"\n..")
+        first = b"." if content.startswith(b".") else b""
     return first, content, END_OF_DATA[2:] if content.endswith(b"\r\n") else END_OF_DATA

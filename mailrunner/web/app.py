@@ -23,7 +23,7 @@ from urllib.parse import parse_qs
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -37,6 +37,7 @@ from mailrunner.store.returns import is_test
 from mailrunner.web.choices import Choices, choices_of, choices_of_a_test
 from mailrunner.web.gate import Gate
 from mailrunner.web.languages import preferred
+from mailrunner.web.one_click import MARK, OneClick
 from mailrunner.web.pages import BACK, LEAVE, Pages
 from mailrunner.web.recorder import Recorder
 from mailrunner.web.throttle import Throttle, client_key
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from mailrunner.links import Signer
     from mailrunner.store import Ledger
 
-ONE_CLICK = b"One-Click"
 FORM_BYTES = 8_192
 EVENT_BYTES = 4_194_304
 BODY_SECONDS = 20
@@ -73,6 +73,7 @@ class Site:
         self._ledger, self._signer, self._tell, self._events = ledger, signer, tell, events
         self._recorder = Recorder(lambda facts: receive(ledger, facts))
         self._pages = Pages()
+        self._left = PlainTextResponse("You are off the list.\n")
         # Generous: the proxies of large mail providers open links for very many people.
         self._visits = Throttle(rate=100, burst=1_000)
         self._misses = Throttle(rate=1, burst=30)
@@ -94,7 +95,8 @@ class Site:
             lifespan=self._lifespan,
         )
         app.router.redirect_slashes = False
-        return Gate(app, style_hash=self._pages.style_hash, prefix=prefix, log=log)
+        quick = OneClick(app, signer=self._signer, answer=self._one_click)
+        return Gate(quick, style_hash=self._pages.style_hash, prefix=prefix, log=log)
 
     async def leave(self, request: Request) -> Response:
         """The page of one list, and one click."""
@@ -140,10 +142,11 @@ class Site:
         wish = None
         if request.method == "POST":
             body = await read_body(request, FORM_BYTES)
-            if ONE_CLICK in body:
+            if MARK in body:
                 return await self._one_click(request, delivery)
             wish = wish_of(body)
-        if not self._visits.admits(_client(request), time.monotonic()):
+        leaves = wish is not None and wish.kind is Kind.UNSUBSCRIBED  # who says no is heard at once
+        if not leaves and not self._visits.admits(_client(request), time.monotonic()):
             return self._later(request, 429)
         choices = await self._grant(delivery, wish)
         if choices is None:
@@ -152,9 +155,11 @@ class Site:
 
     async def _one_click(self, request: Request, delivery: int) -> Response:
         """A mail program's own click: nobody reads the answer, and it is never throttled."""
-        if not await self._record(delivery, Wish(Kind.UNSUBSCRIBED)):
-            return await self._nothing(request)
-        return PlainTextResponse("You are off the list.\n")
+        try:
+            known = await self._record(delivery, Wish(Kind.UNSUBSCRIBED))
+        except LedgerError as error:
+            return await self._not_recorded(request, error)
+        return self._left if known else await self._nothing(request)
 
     async def _grant(self, delivery: int, wish: Wish | None) -> Choices | None:
         """Do what is asked for and return what is open now; None where the ledger knows no such thing."""
@@ -214,7 +219,7 @@ def wish_of(body: bytes) -> Wish:
 
 
 async def read_body(request: Request, most: int) -> bytes:
-    """The body, of at most so many bytes; raises HTTPException 413, or 408 where it does not come."""
+    """The body, of at most so many bytes; raises HTTPException 413, or 408 and 400 where it does not come."""
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > most:
         raise HTTPException(413)
@@ -227,6 +232,8 @@ async def read_body(request: Request, most: int) -> bytes:
                     raise HTTPException(413)
     except TimeoutError:
         raise HTTPException(408) from None
+    except ClientDisconnect:
+        raise HTTPException(400) from None
     return bytes(body)
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SHOWN = frozenset({"u", "p", "events", "health"})
-_ONE_YEAR = 31_536_000
+_TLS_ALWAYS = (b"strict-transport-security", b"max-age=31536000")  # a year
 
 
 class Gate:
@@ -31,18 +30,21 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path = scope["path"].removeprefix(self._prefix) if self._is_inside(scope["path"]) else scope["path"]
+        path: str = scope["path"]
+        if self._is_inside(path):
+            path = path.removeprefix(self._prefix)
+            scope = {**scope, "path": path}
         started, status = time.perf_counter(), 500
 
         async def send_on(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._complete(message, scope["scheme"] == "https")
+                message = self._complete(message, over_tls=scope["scheme"] == "https")
             await send(message)
 
         try:
-            await self._app({**scope, "path": path}, receive, send_on)
+            await self._app(scope, receive, send_on)
         finally:
             if self._log is not None:
                 took = (time.perf_counter() - started) * 1000
@@ -51,25 +53,27 @@ class Gate:
     def _is_inside(self, path: str) -> bool:
         return bool(self._prefix) and path.startswith(f"{self._prefix}/")
 
-    def _complete(self, message: Message, over_tls: bool) -> None:
-        headers = MutableHeaders(scope=message)
-        for name, value in self._headers:
-            headers.setdefault(name, value)
+    def _complete(self, message: Message, *, over_tls: bool) -> Message:
+        """The start of an answer with the headers it lacks; one answer may serve many requests."""
+        own = message["headers"]
+        named = {name for name, _ in own}
+        headers = [*own, *(header for header in self._headers if header[0] not in named)]
         if over_tls:
-            headers["strict-transport-security"] = f"max-age={_ONE_YEAR}"
+            headers.append(_TLS_ALWAYS)
+        return {**message, "headers": headers}
 
 
-def _headers(style_hash: str) -> tuple[tuple[str, str], ...]:
+def _headers(style_hash: str) -> tuple[tuple[bytes, bytes], ...]:
     policy = (
         f"default-src 'none'; style-src {style_hash}; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     )
     return (
-        ("content-security-policy", policy),
-        ("referrer-policy", "no-referrer"),
-        ("x-content-type-options", "nosniff"),
-        ("x-robots-tag", "noindex, nofollow"),
-        ("cache-control", "no-store"),
+        (b"content-security-policy", policy.encode()),
+        (b"referrer-policy", b"no-referrer"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-robots-tag", b"noindex, nofollow"),
+        (b"cache-control", b"no-store"),
     )
 
 
