@@ -135,8 +135,10 @@ def mailrunner(mailing: Mailing, *words: str) -> Iterator[subprocess.Popen[bytes
     """A command in a process of its own, stopped at the end."""
     given = [sys.executable, "-m", "mailrunner", *words, "--project", str(mailing.folder)]
     with subprocess.Popen(given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        yield process
-        process.terminate()
+        try:
+            yield process
+        finally:
+            process.terminate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +175,24 @@ def request(token: str) -> bytes:
     ) % token.encode()
 
 
-def await_health(port: int) -> None:
+def await_health(port: int, server: subprocess.Popen[bytes]) -> None:
     """Wait until the server answers; it listens a little earlier."""
-    while True:
+    while server.poll() is None:
         try:
             urlopen(f"http://127.0.0.1:{port}/health")
         except OSError:
             time.sleep(0.05)
         else:
             return
+    raise SystemExit(f"`mailrunner serve` ended with {server.returncode}")
+
+
+def await_messages(mailing: Mailing, campaign: subprocess.Popen[bytes]) -> None:
+    """Wait until the campaign is under way."""
+    while sent(mailing) < 100:
+        if campaign.poll() is not None:
+            raise SystemExit(f"`mailrunner run` ended with {campaign.returncode}")
+        time.sleep(0.2)
 
 
 def sent(mailing: Mailing) -> int:
@@ -208,11 +219,11 @@ def measure(name: str, rate: int, seconds: int) -> str:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, smtp_sink() as sink:
         mailing, links = prepare(Path(folder), sink, rate * seconds, pace or "")
         file, port = Path(folder) / "data" / "mailrunner.db", free_port()
-        campaign = contextlib.nullcontext() if pace is None else mailrunner(mailing, "run", "summer", "--yes")
-        with mailrunner(mailing, "serve", "--port", str(port)) as server, campaign:
-            await_health(port)
-            while pace is not None and sent(mailing) < 100:
-                time.sleep(0.2)
+        with contextlib.ExitStack() as running:
+            server = running.enter_context(mailrunner(mailing, "serve", "--port", str(port)))
+            await_health(port, server)
+            if pace is not None:
+                await_messages(mailing, running.enter_context(mailrunner(mailing, "run", "summer", "--yes")))
             before, used, own = sent(mailing), cpu(server), time.process_time()
             started = time.perf_counter() + 0.2
             crowd = Crowd(

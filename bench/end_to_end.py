@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import venv
 from pathlib import Path
 
@@ -72,6 +73,32 @@ def marginal(port: int, number: int, connections: int) -> tuple[float, float, ma
     return more / (large.wall - small.wall), (large.cpu - small.cpu) / more * 1e6, large
 
 
+def two_processes(port: int, number: int, connections: int) -> float:
+    """Messages a second where the same command is typed in two terminals, half the connections each."""
+    walls = []
+    for people in (_SMALL, number):
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            home = Path(folder)
+            newsletter.write_project(home, port=port, people=people, connections=connections // 2)
+            words = [
+                sys.executable,
+                "-m",
+                "mailrunner",
+                "run",
+                "spring",
+                "--yes",
+                "--quiet",
+                "--project",
+                folder,
+            ]
+            machine.run([*words, "--limit", "1"], codes=(75,))  # the list is read by the first
+            started = time.perf_counter()
+            both = [subprocess.Popen(words, stderr=subprocess.DEVNULL) for _ in range(2)]
+            assert all(process.wait() in (0, 75) for process in both)
+            walls.append(time.perf_counter() - started)
+    return (number - _SMALL) / (walls[1] - walls[0])
+
+
 def peers() -> Path:
     """An environment of their own for the other programs."""
     python = _PEERS / "bin" / "python"
@@ -114,20 +141,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     wanted = parser.parse_args()
     python = peers()
-    sources, runs, merges, scripts = [], [], [], []
+    sources, runs, pairs, merges, scripts = [], [], [], [], []
     with smtp_sink() as port:
         for _ in range(wanted.rounds):
             sources.append(smtp_source(port, wanted.people))
             runs.append(marginal(port, wanted.people, wanted.connections))
+            pairs.append(two_processes(port, wanted.people, wanted.connections))
             merges.append(mailmerge(port, 1_500, python))
             scripts.append(usual_script(port, 300, python))
-    _tell(wanted, sources, runs, merges, scripts)
+    _tell(wanted, sources, runs, pairs, merges, scripts)
 
 
 def _tell(
     wanted: argparse.Namespace,
     sources: list[float],
     runs: list[tuple[float, float, machine.Use]],
+    pairs: list[float],
     merges: list[float],
     scripts: list[float],
 ) -> None:
@@ -139,6 +168,7 @@ def _tell(
     print(machine.name())
     print("| what | messages/s | mailrunner against it |\n|---|---|---|")
     print(f"| mailrunner | {machine.spread(ours)} | |")
+    print(f"| mailrunner, two processes | {machine.spread(pairs)} | |")
     for title, rates in (
         ("smtp-source -d -s 16", sources),
         ("mailmerge", merges),
