@@ -149,16 +149,19 @@ def main() -> None:
             pairs.append(two_processes(port, wanted.people, wanted.connections))
             merges.append(mailmerge(port, 1_500, python))
             scripts.append(usual_script(port, 300, python))
-    _tell(wanted, sources, runs, pairs, merges, scripts)
+    others = {
+        "mailrunner, two processes": pairs,
+        "smtp-source -d -s 16": sources,
+        "mailmerge": merges,
+        "the usual script": scripts,
+    }
+    _tell(wanted, runs, others)
 
 
 def _tell(
     wanted: argparse.Namespace,
-    sources: list[float],
     runs: list[tuple[float, float, machine.Use]],
-    pairs: list[float],
-    merges: list[float],
-    scripts: list[float],
+    others: dict[str, list[float]],
 ) -> None:
     ours = [rate for rate, _, _ in runs]
     middle = statistics.median(ours)
@@ -168,12 +171,7 @@ def _tell(
     print(machine.name())
     print("| what | messages/s | mailrunner against it |\n|---|---|---|")
     print(f"| mailrunner | {machine.spread(ours)} | |")
-    print(f"| mailrunner, two processes | {machine.spread(pairs)} | |")
-    for title, rates in (
-        ("smtp-source -d -s 16", sources),
-        ("mailmerge", merges),
-        ("the usual script", scripts),
-    ):
+    for title, rates in others.items():
         print(f"| {title} | {machine.spread(rates)} | {middle / statistics.median(rates):.2f} |")
     print(f"CPU of one message more: {machine.spread([cpu for _, cpu, _ in runs])} µs")
     walls = [wanted.people / use.wall for _, _, use in runs]
