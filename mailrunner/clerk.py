@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from random import Random
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential
@@ -65,7 +66,8 @@ class Clerk:
         token: int = 0,
     ) -> Done:
         """One transaction at the ledger (see `store.exchange`)."""
-        answers = [Answer(delivery, self._settle(delivery, outcome)) for delivery, outcome in settled]
+        now = self._clock.now()
+        answers = [Answer(delivery, self._settle(delivery, outcome, now)) for delivery, outcome in settled]
         batch = Batch(
             answers=answers, unrenderable=unrenderable, starting=starting, wanted=wanted, token=token
         )
@@ -111,19 +113,22 @@ class Clerk:
             self._log.waiting(self._campaign_id, hold.why, hold.until)
         self.tally.waiting = hold
 
-    def _settle(self, delivery: Delivery, outcome: Outcome) -> Settlement:
+    def _settle(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Settlement:
         return settle(
             outcome,
             attempts=delivery.attempts + 1,
             waited=delivery.waited,
             patience=self._patience,
-            now=self._clock.now(),
+            now=now,
             random=self._random,
         )
 
     def _exchange(self, batch: Batch) -> Done:
-        if not batch.answers:
+        try:
             return self._ledger.deliveries.exchange(self._terms, batch)
+        except LedgerError as error:
+            if not (batch.answers and error.passing):
+                raise
         # The server has answered: a ledger that is locked or full for a moment must not turn an
         # answer into a doubt.
         return Retrying(

@@ -96,7 +96,7 @@ class Runner:
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(min(_MOST_OPENING, len(couriers)), thread_name_prefix="opening")
         self._stock: deque[Delivery] = deque()  # claimed and not begun
-        self._watch: Watch[Courier] = Watch()
+        self._watch: Watch[Courier] = Watch(every=SLICE)
         self._given: dict[Courier, None] = {}  # who was given messages that are not written yet
         self._visit_takes = 0.0  # seconds
         self._tickets = orders.limit  # messages that may still be sent

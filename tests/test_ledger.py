@@ -16,7 +16,7 @@ from mailrunner.hold import Hold, Why
 from mailrunner.outcome import Kind, Outcome, Scope
 from mailrunner.quota import Limit
 from mailrunner.settlement import Settlement
-from mailrunner.store import CampaignRecord, Delivery, Go, Ledger, Phase, PlainLine, Run, Terms
+from mailrunner.store import Answer, Batch, CampaignRecord, Delivery, Go, Ledger, Phase, PlainLine, Run, Terms
 from mailrunner.suppression import Reason
 from tests.clocks import TurnedClock
 
@@ -139,6 +139,41 @@ def test_a_claim_reserves_its_slots_and_a_release_gives_them_back(ledger: Ledger
     assert hold(ledger, at).why is Why.QUOTA
     assert ledger.deliveries.release(held) == 4
     assert len(claim(ledger, at, token=2)) == 4
+
+
+def test_claims_go_on_where_the_last_one_ended_and_then_find_those_who_came_back(ledger: Ledger) -> None:
+    at = terms(load(ledger, [f"{n}@example.org" for n in range(6)]))
+    first, second = claim(ledger, at, token=1, most=2), claim(ledger, at, token=2, most=2)
+    assert ledger.deliveries.release(first) == 2
+    third = claim(ledger, at, token=3)
+    assert [one.key[0] for one in (*second, *third)] == ["2", "3", "4", "5"]
+    assert [one.id for one in claim(ledger, at, token=4)] == [one.id for one in first]
+    assert hold(ledger, at).why is Why.OTHERS
+
+
+def test_who_is_passed_over_for_want_of_slots_is_found_by_the_next_claim(
+    ledger: Ledger, clock: TurnedClock
+) -> None:
+    at = terms(load(ledger, [f"{n}@example.org" for n in range(6)]), "2/24h")
+    keys = []
+    for token in (1, 2, 3):
+        held = claim(ledger, at, token=token, most=5)
+        keys += [one.key[0] for one in held]
+        for one in held:
+            send(ledger, at, one)
+        clock.turn(timedelta(hours=25))
+    assert keys == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_more_are_claimed_begun_and_recorded_at_once_than_a_statement_takes(ledger: Ledger) -> None:
+    campaign = load(ledger, [f"{n}@example.org" for n in range(2_500)])
+    at = terms(campaign)
+    held = claim(ledger, at, token=1, most=2_500)
+    assert len({one.id for one in held}) == 2_500
+    assert set(ledger.deliveries.exchange(at, Batch(starting=held)).goes) == {Go.GO}
+    done = ledger.deliveries.exchange(at, Batch(answers=[Answer(one, SENT) for one in held]))
+    assert done.recorded == [True] * 2_500
+    assert ledger.deliveries.counts(campaign.no) == Counts(sent=2_500)
 
 
 def test_two_campaigns_share_the_cap_of_one_account(ledger: Ledger) -> None:

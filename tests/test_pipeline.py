@@ -16,6 +16,7 @@ from mailrunner.transports.judge import Judge
 from mailrunner.transports.manners import Manners
 from mailrunner.transports.pipeline import Pipeline
 from mailrunner.transports.reply_reader import ReplyBuffer
+from mailrunner.transports.transaction import stuffed
 from tests.clocks import TurnedClock
 from tests.smtp_client import Letter, numbered
 
@@ -125,6 +126,19 @@ def test_dots_are_doubled_for_data_and_left_alone_in_a_chunk() -> None:
         written(machine)
         told(machine, "250 ok", "250 ok", *([] if able.chunking else ["354 go"]))
         assert written(machine).endswith(expected)
+
+
+@dataclass(frozen=True, slots=True)
+class Searched(Letter):
+    """Its maker knows whether some line of it begins with a dot."""
+
+    has_leading_dots: bool = True
+
+
+@given(st.lists(st.sampled_from([b".", b"a", b"\r\n", b"\n"])).map(b"".join))
+def test_a_message_that_is_known_to_have_no_leading_dots_goes_as_if_it_were_searched(data: bytes) -> None:
+    known = Searched(data=data, has_leading_dots=b"\n." in b"\n" + data)
+    assert b"".join(stuffed(known)) == b"".join(stuffed(Letter(data=data)))
 
 
 # -- Which byte makes the doubt

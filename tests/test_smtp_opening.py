@@ -13,6 +13,7 @@ import pytest
 from mailrunner.errors import UserError
 from mailrunner.outcome import Kind, Scope, Stage
 from mailrunner.transports import login, network, tls
+from mailrunner.transports.manners import Manners
 from tests.smtp_client import SOON, Clients, Letter, nothing_charged
 from tests.smtp_dialogue import Dialogue
 from tests.smtp_script import Answer, Do
@@ -175,6 +176,14 @@ def test_nothing_older_than_tls_1_2_is_spoken() -> None:
 def test_an_authority_file_is_trusted_instead_of_the_systems() -> None:
     with SmtpServer(tls="implicit") as server:
         assert len(tls.trusting(server.ca_file).get_ca_certs()) == 1
+
+
+def test_connections_of_one_run_read_the_authorities_once(client: Clients) -> None:
+    manners = Manners()
+    with SmtpServer(tls="implicit") as server:
+        one, other = client(server, manners=manners), client(server, manners=manners)
+        assert one._context is other._context is manners.trust is not None
+        assert {one.send(Letter()).kind, other.send(Letter()).kind} == {Kind.SENT}
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a certificate"])

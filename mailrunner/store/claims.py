@@ -45,6 +45,10 @@ class Terms:
     setup_digest: str = ""
 
 
+Place = tuple[int, int]  # in the order of turns: the instant before which it is not sent, and the id
+FRONT: Place = (0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One claimed delivery with its row's data."""
@@ -68,9 +72,9 @@ _STANDING = """
     FROM campaigns c JOIN accounts a ON a.no = ? WHERE c.no = ?
 """
 _NEXT = """
-    SELECT d.id, d.row, d.key, r.address, r.data, d.attempts, d.waited
+    SELECT d.not_before, d.id, d.row, d.key, r.address, r.data, d.attempts, d.waited
     FROM deliveries d JOIN recipients r ON r.id = d.id
-    WHERE d.campaign_no = ? AND d.state = 'queued' AND d.not_before <= ?
+    WHERE d.campaign_no = ? AND d.state = 'queued' AND d.not_before <= ? AND (d.not_before, d.id) > (?, ?)
     ORDER BY d.not_before, d.id LIMIT ?
 """
 _TAKE = """
@@ -117,27 +121,44 @@ def room_left(connection: Connection, terms: Terms, now: datetime) -> tuple[int 
 
 
 def take(
-    connection: Connection, terms: Terms, found: Sequence[Delivery], number: int, now: datetime
-) -> list[Delivery] | Hold:
-    """Claim the first `number` of those whose turn it is, passing over those who said no."""
-    if not found:
-        return waiting(connection, terms, now) or Hold(Why.DONE)
-    out = said_no(connection, terms, [(one.id, one.key) for one in found])
-    taken = [delivery for delivery in found if delivery.id not in out][:number] if out else found[:number]
-    if out:
-        passed = found if len(taken) < number else found[: found.index(taken[-1])]
-        mark_suppressed(connection, {one.id: out[one.id] for one in passed if one.id in out}, now)
+    connection: Connection, terms: Terms, found: Mapping[Place, Delivery], number: int, now: datetime
+) -> tuple[list[Delivery], Place]:
+    """Claim the first `number` of those whose turn it is; also say how far in the order that went.
+
+    Those who said no are passed over.
+    """
+    out = said_no(connection, terms, [(one.id, one.key) for one in found.values()])
+    taken: list[Delivery] = []
+    passed, reached = {}, FRONT
+    for place, delivery in found.items():
+        reached = place
+        if delivery.id in out:
+            passed[delivery.id] = out[delivery.id]
+        else:
+            taken.append(delivery)
+            if len(taken) == number:
+                break
+    mark_suppressed(connection, passed, now)
     if taken:
         ids = [delivery.id for delivery in taken]
         plain.change(connection, _TAKE, (taken[0].token, terms.account_no), ids)
-    return list(taken)
+    return taken, reached
 
 
-def turn(connection: Connection, terms: Terms, token: int, now: datetime, most: int) -> list[Delivery]:
-    """The next `most` whose turn it is, the longest waiting first, as `token` will have them."""
-    found = plain.rows(connection, _NEXT, (terms.campaign_no, to_micros(now), most))
-    return [
-        Delivery(
+def turn(
+    connection: Connection, terms: Terms, token: int, now: datetime, *, most: int, after: Place
+) -> dict[Place, Delivery]:
+    """The next `most` behind `after` whose turn it is, the longest waiting first, as `token` will have them.
+
+    Where nobody is behind it, all are looked at: somebody may have come back to an earlier place.
+    PostgreSQL keeps what a long transaction of somebody else may still want to see, so that from the
+    front every claim would pass all those that were claimed since that began.
+    """
+    found = plain.rows(connection, _NEXT, (terms.campaign_no, to_micros(now), *after, most))
+    if not found and after != FRONT:
+        return turn(connection, terms, token, now, most=most, after=FRONT)
+    return {
+        (not_before, number): Delivery(
             id=number,
             token=token,
             row=row,
@@ -147,8 +168,8 @@ def turn(connection: Connection, terms: Terms, token: int, now: datetime, most: 
             attempts=attempts,
             waited=timedelta(microseconds=waited),
         )
-        for number, row, key, address, data, attempts, waited in found
-    ]
+        for not_before, number, row, key, address, data, attempts, waited in found
+    }
 
 
 def waiting(connection: Connection, terms: Terms, now: datetime) -> Hold | None:

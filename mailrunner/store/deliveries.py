@@ -13,7 +13,7 @@ from mailrunner.delivery import Counts, State
 from mailrunner.hold import Hold
 from mailrunner.settlement import Settlement
 from mailrunner.store.campaigns import counts
-from mailrunner.store.claims import Delivery, Terms
+from mailrunner.store.claims import FRONT, Delivery, Place, Terms
 from mailrunner.store.database import Database
 from mailrunner.store.exchange import Answer, Batch, Done, Go, exchange, put_back
 from mailrunner.store.queueing import after_queueing
@@ -27,12 +27,16 @@ class Deliveries:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._reached: dict[int, Place] = {}  # by campaign; lost with the process, it costs one look
 
     def exchange(self, terms: Terms, batch: Batch) -> Done:
         """Record, begin and claim what `batch` asks for, in one transaction (see `exchange`)."""
         with self._database.write() as connection:
             self._database.hold_account(connection, terms.account_no)
-            return exchange(connection, terms, batch, self._database.now(connection))
+            reached = self._reached.get(terms.campaign_no, FRONT)
+            done = exchange(connection, terms, batch, self._database.now(connection), reached)
+        self._reached[terms.campaign_no] = done.reached
+        return done
 
     def claim(self, terms: Terms, *, token: int, most: int) -> list[Delivery] | Hold:
         """Reserve up to `most` deliveries and their quota slots, or say why there are none."""

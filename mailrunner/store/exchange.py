@@ -34,8 +34,10 @@ from mailrunner.store import plain
 from mailrunner.store.accounts import pause_account, stop_account
 from mailrunner.store.campaigns import stop_campaign
 from mailrunner.store.claims import (
+    FRONT,
     LOOK_FURTHER,
     Delivery,
+    Place,
     Terms,
     logs_of,
     mark_suppressed,
@@ -87,7 +89,8 @@ class Done:
 
     `recorded` and `failed` are False for a claim that was lost.  `found` is None where nothing was
     wanted, and may be empty: those who were looked at had said no, ask again.  `stopped` is why the
-    campaign was stopped by these answers, or "".
+    campaign was stopped by these answers, or "".  `reached` is where the next claim need not look
+    before (see `turn`).
     """
 
     recorded: list[bool] = field(default_factory=list)
@@ -95,11 +98,17 @@ class Done:
     goes: list[Go] = field(default_factory=list)
     found: list[Delivery] | Hold | None = None
     stopped: str = ""
+    reached: Place = FRONT
 
 
-def exchange(connection: Connection, terms: Terms, batch: Batch, now: datetime) -> Done:
-    """Do all of `batch` inside the caller's transaction, which holds the account."""
-    done = Done()
+def exchange(
+    connection: Connection, terms: Terms, batch: Batch, now: datetime, reached: Place = FRONT
+) -> Done:
+    """Do all of `batch` inside the caller's transaction, which holds the account.
+
+    `reached` is how far the claims before this one went in the order of turns.
+    """
+    done = Done(reached=reached)
     if batch.answers:
         done.recorded, done.stopped = _record(connection, terms, batch.answers, now)
     if batch.unrenderable:
@@ -109,7 +118,9 @@ def exchange(connection: Connection, terms: Terms, batch: Batch, now: datetime) 
     if batch.starting or batch.wanted:
         hold = obstacle(connection, terms, now)
         done.goes = _begin(connection, terms, batch.starting, now, hold)
-        done.found = _claim(connection, terms, batch, now, hold) if batch.wanted else None
+        if batch.wanted:
+            check_open(connection, batch.token)
+            done.found = hold or _claim(connection, terms, batch, now, done)
     return done
 
 
@@ -308,18 +319,17 @@ def _change(connection: Connection, statement: str, held: Sequence[Delivery], *v
 
 
 def _claim(
-    connection: Connection, terms: Terms, batch: Batch, now: datetime, hold: Hold | None
+    connection: Connection, terms: Terms, batch: Batch, now: datetime, done: Done
 ) -> list[Delivery] | Hold:
-    check_open(connection, batch.token)
-    if hold:
-        return hold
     left, next_slot_at = room_left(connection, terms, now)
     if left is not None and left <= 0:
         return waiting(connection, terms, now) or Hold(Why.QUOTA, next_slot_at)
     number = batch.wanted if left is None else min(batch.wanted, left)
-    found: list[Delivery] | Hold = []
     for look in (max(number, batch.wanted), LOOK_FURTHER):  # those whose turn it was may all have said no
-        found = take(connection, terms, turn(connection, terms, batch.token, now, look), number, now)
-        if found or isinstance(found, Hold):
+        found = turn(connection, terms, batch.token, now, most=look, after=done.reached)
+        if not found:
+            return waiting(connection, terms, now) or Hold(Why.DONE)
+        taken, done.reached = take(connection, terms, found, number, now)
+        if taken:
             break
-    return found
+    return taken

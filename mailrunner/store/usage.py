@@ -33,11 +33,12 @@ _DROP_FUTURE = "DELETE FROM usage WHERE scope = ? AND series = ? AND stamp >= ? 
 _DROP_OLD = "DELETE FROM usage WHERE scope = ? AND series = ? AND total < ?"
 # The words of the small index of what is in flight: SQLite uses it only where a statement repeats them.
 _HELD = {
-    "account": "SELECT count(*) FROM deliveries WHERE state IN ('claimed', 'sending') AND account_no = ?",
-    "campaign": "SELECT count(*) FROM deliveries WHERE state IN ('claimed', 'sending') AND campaign_no = ? "
+    "account": "SELECT count(*), sum(CASE state WHEN 'claimed' THEN 1 ELSE 0 END) FROM deliveries "
+    "WHERE state IN ('claimed', 'sending') AND account_no = ?",
+    "campaign": "SELECT count(*), sum(CASE state WHEN 'claimed' THEN 1 ELSE 0 END) FROM deliveries "
+    "WHERE state IN ('claimed', 'sending') AND campaign_no = ? "
     "AND account_no IS NOT NULL",
 }
-_NOT_STARTED = " AND state = 'claimed'"
 
 
 def account_scope(account_no: int) -> str:
@@ -53,6 +54,7 @@ class UsageLog:
 
     def __init__(self, connection: Connection, scope: str) -> None:
         self._connection, self._scope = connection, scope
+        self._held: dict[Series, int] | None = None  # asked once: limits of one claim ask again and again
 
     def used(self, series: Series, horizon: datetime) -> int:
         return self._last(series)[0] - self._total_at(series, horizon)
@@ -63,10 +65,11 @@ class UsageLog:
 
     def held(self, series: Series) -> int:
         """Claimed and not yet started; for answers also what is on the wire."""
-        kind, no = self._scope.split(":")
-        statement = _HELD[kind] + (_NOT_STARTED if series is Series.STARTS else "")
-        number: int = plain.row(self._connection, statement, (int(no),))[0]
-        return number
+        if self._held is None:
+            kind, no = self._scope.split(":")
+            number, claimed = plain.row(self._connection, _HELD[kind], (int(no),))
+            self._held = {Series.STARTS: claimed or 0, Series.ANSWERS: number}
+        return self._held[series]
 
     def history(self, series: Series, horizon: datetime) -> list[tuple[datetime, int]]:
         """Stamps after `horizon` with the number of slots used at each, for the forecast."""

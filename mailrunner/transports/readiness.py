@@ -20,19 +20,18 @@ class Waiting(Protocol):
     def deadline(self) -> float | None: ...
 
 
-_LOOK_AT_ALL = 0.1  # seconds
-
 W = TypeVar("W", bound=Waiting)
 
 
 class Watch(Generic[W]):
     """Waits for the same connections again and again; tells which of them may go on.
 
-    Each is to be `note`d again whenever it was used, as that may have opened or closed it, or left
-    something to be written.
+    That is all of them after `every` so many seconds, as a deadline may have come.  Each is to be
+    `note`d again whenever it was used: that may have opened or closed it, or left something to write.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, every: float) -> None:
+        self._every = every
         self._reading: dict[int, W] = {}  # by file number
         self._writing: set[int] = set()
         self._numbers: dict[W, int] = {}
@@ -49,10 +48,10 @@ class Watch(Generic[W]):
             (self._writing.add if one.wants_write else self._writing.discard)(number)
 
     def ready(self) -> list[W]:
-        """Those that may go on, without waiting; every tenth of a second all, as a deadline may have come."""
+        """Those that may go on, without waiting."""
         now = time.monotonic()
         if now >= self._all_at:
-            self._all_at = now + _LOOK_AT_ALL
+            self._all_at = now + self._every
             return list(self._numbers)
         return [self._reading[number] for number in self._ask(0.0)]
 
