@@ -211,9 +211,7 @@ class Dispatch:
         self._log.run_begun(self._id, run.no, counts.total, counts.queued)
         hold = runner.run(self._ears.watch)
         self._ledger.returns.catch_up()  # a bounce may have been quicker than the server's own answer
-        result = replace(
-            self._ended(record, hold, runner.tally.sent), inlining=self._job.renderer.inlining
-        )
+        result = replace(self._ended(record, hold, runner.tally.sent), inlining=self._job.renderer.inlining)
         self._log.inlined(self._id, result.inlining)
         self._log.run_ended(self._id, result.sent_now, result.hold.why, result.hold.until)
         return result

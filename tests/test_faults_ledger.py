@@ -174,7 +174,7 @@ def test_a_ledger_moved_away_while_running_is_74_until_it_is_put_back(tmp_path: 
         assert said(tmp_path, "run", "spring")[0] == 1
         found = counts_of(mailing)
         assert found["in_doubt"] in (1, 2) and found["sent"] == 6 - found["in_doubt"]
-        assert len(mailing.copies()) == 6
+        assert len(mailing.copies()) in (5, 6)  # of what rode behind, the envelope alone was on the wire
         assert_nobody_twice(mailing)
 
 

@@ -229,7 +229,8 @@ def test_what_a_killed_run_had_on_the_wire_can_be_asked_for_before_the_next_run(
         box.append("Gesendet", *bytes_of(server.accepted))
         # The answer to the message before may have been read, and its recording cut short.
         assert f'{DOUBTFUL}\tsent\tfound in "Gesendet"' in ask(made).stdout.splitlines()
-        assert counts(made) == Counts(sent=3, queued=2)
+        left = counts(made)
+        assert (left.sent, left.queued + left.in_doubt) == (3, 2)  # one may have ridden behind
 
 
 def test_absence_proves_nothing_while_the_sending_process_is_only_suspended(
