@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -92,6 +92,25 @@ class EventLog:
         """How a run's messages got their CSS: from plans, by memoised premailer, by premailer itself."""
         if tally.messages:
             self._write("inlined", campaign=campaign, **{**asdict(tally), "reasons": dict(tally.reasons)})
+
+    def serving(self, address: str) -> None:
+        """`serve` listens."""
+        self._write("serving", address=address)
+
+    def taken_in(self, effects: Mapping[str, int], milliseconds: float) -> None:
+        """A group of clicks or reports is recorded: how many had which effect, how long it took."""
+        self._write("taken_in", effects=dict(effects), milliseconds=round(milliseconds, 1))
+
+    def not_taken_in(self, number: int, reason: str) -> None:
+        """So many clicks or reports could not be recorded; who brought them was told so."""
+        self._write("not_taken_in", number=number, reason=reason)
+
+    def requests(self, answers: Mapping[str, int]) -> None:
+        """How many requests were answered how since the last such event: "POST /u/… 200" and a number."""
+        self._write("requests", answers=dict(answers))
+
+    def serving_ended(self) -> None:
+        self._write("serving_ended")
 
     def notice(self, campaign: str, sentence: str) -> None:
         self._write("notice", campaign=campaign, sentence=sentence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from secrets import randbits, token_bytes
+from secrets import randbits
 
 from mailrunner.address import normalise
 from mailrunner.clock import Clock
@@ -17,19 +17,24 @@ from mailrunner.outcome import Kind, Outcome, Scope
 from mailrunner.recipients import Entry
 from mailrunner.render import Message
 from mailrunner.store import Ledger, Run
+from mailrunner.store.schema import CAMPAIGN_SHIFT
 
 
 class Trial:
-    """Sends tests of one job.  Ids and tokens are random, so that their links change nothing."""
+    """Sends tests of one job.
+
+    Their numbers are random and of no campaign: the links are genuine and say that this was a test.
+    """
 
     def __init__(self, job: Job, ledger: Ledger, *, clock: Clock, row: str | None) -> None:
         """`row` is the address of the row to show; without it, the first that can be mailed."""
         self._job, self._ledger, self._clock = job, ledger, clock
         self._entry = self._chosen(row)
         secret = job.project.unsubscribe.secret
-        self._setup = job.setup_digest(ledger.link_secrets(secret.get_secret_value() if secret else None)[-1])
+        secrets = ledger.link_secrets(secret.get_secret_value() if secret else None)
+        self._setup = job.setup_digest(secrets[-1])
         self._letters = Letters(
-            job, columns=job.people.columns, signer=Signer((token_bytes(),)), domain=job.message_domain
+            job, columns=job.people.columns, signer=Signer(secrets), domain=job.message_domain
         )
 
     @property
@@ -71,7 +76,9 @@ class Trial:
     def _message(self, address: str) -> Message:
         entry = self._entry
         try:
-            letter = self._letters.letter(randbits(62), entry.address, entry.values, TEST_MARK)
+            # Below 2**CAMPAIGN_SHIFT is campaign 0, that of tests.
+            number = randbits(CAMPAIGN_SHIFT)
+            letter = self._letters.letter(number, entry.address, entry.values, TEST_MARK)
             message = self._job.renderer.render(letter, self._clock.now())
         except RowError as error:
             raise UserError(

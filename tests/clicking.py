@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from mailrunner.clock import nap
+from mailrunner.clock import SystemClock, nap
 from mailrunner.job import UNSUBSCRIBE
 from mailrunner.links import Signer
+from mailrunner.log import EventLog
 from mailrunner.store import CampaignRecord, Ledger, Phase, PlainLine
 from mailrunner.web import server
 from mailrunner.web.app import Site
+from mailrunner.web.register import Register
 from tests.test_ledger import values
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"
@@ -66,8 +68,10 @@ class Served:
         self.said: list[str] = []
         self.log: list[str] = []
         self._listener = server.listen("127.0.0.1", 0)
-        site = Site(ledger, self.signer, tell=self.said.append, **parts)
-        self._server = server.made(site.application(prefix=prefix, log=self.log.append), trusted=trusted)
+        events = EventLog(None, clock=SystemClock())
+        site = Site(ledger, self.signer, tell=self.said.append, log=events, **parts)
+        register = Register(events, line=self.log.append)
+        self._server = server.made(site.application(register, prefix=prefix), trusted=trusted)
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
 
     @property

@@ -14,10 +14,12 @@ from sqlalchemy import select, update
 from mailrunner.delivery import State
 from mailrunner.inbound.events import Events
 from mailrunner.links import Signer
+from mailrunner.log import EventLog
 from mailrunner.store import Ledger
 from mailrunner.store.schema import deliveries, returns
 from mailrunner.web import server
 from mailrunner.web.app import Site
+from mailrunner.web.register import Register
 from tests.clocks import TurnedClock
 from tests.provider_events import NOW, Poster
 from tests.test_suppress import begin_campaign
@@ -69,10 +71,10 @@ class Posting:
 
 
 @contextmanager
-def serving(site: Site) -> Iterator[int]:
+def serving(site: Site, log: EventLog) -> Iterator[int]:
     """The port on which `site` answers."""
     listener = server.listen("127.0.0.1", 0)
-    running = server.made(site.application())
+    running = server.made(site.application(Register(log)))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
@@ -95,7 +97,8 @@ def posting(tmp_path: Path) -> Iterator[Posting]:
         events = Events(
             poster.settings, signer=signer, tell=told.append, fetch=lambda _: poster.certificate()
         )
-        with serving(Site(ledger, signer, tell=told.append, events=events)) as port:
+        log = EventLog(None, clock=TurnedClock(NOW))
+        with serving(Site(ledger, signer, tell=told.append, log=log, events=events), log) as port:
             yield Posting(tmp_path, port, ledger, poster, told)
 
 

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.responses import Response
 
+from mailrunner.clock import SystemClock
 from mailrunner.errors import LedgerError
 from mailrunner.inbound import Effect, Fact, Kind
+from mailrunner.job import UNSUBSCRIBE
+from mailrunner.links import Signer
+from mailrunner.log import EventLog
+from mailrunner.web.one_click import OneClick
 from mailrunner.web.recorder import GROUP, Recorder
+from mailrunner.web.register import Register
 from mailrunner.web.throttle import Throttle, client_key
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
 
 
 def click(delivery: int) -> Fact:
@@ -98,6 +112,79 @@ def test_closing_finishes_what_waits() -> None:
         return paper.groups
 
     assert asyncio.run(scene()) == [[7]]
+
+
+# --- the short way of a click
+
+SIGNER = Signer((b"secret",))
+
+
+async def ask(path: str, *bodies: dict[str, Any] | None) -> list[str]:
+    """Post a body in these parts, None for one that does not come in time; who was asked, what was read."""
+    seen: list[str] = []
+    parts = list(bodies)
+
+    async def receive() -> MutableMapping[str, Any]:
+        part = parts.pop(0)
+        if part is None:
+            await asyncio.Event().wait()
+        assert part is not None
+        return {"type": "http.request", **part}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        """Nobody reads the answer."""
+
+    async def usual(scope: Scope, receive: Receive, send: Send) -> None:
+        read = [(await receive())["body"].decode() for _ in range(sum(part is not None for part in bodies))]
+        seen.append("usual: " + "".join(read))
+
+    async def answer(request: Request, delivery: int) -> Response:
+        seen.append(f"short: {delivery}")
+        return Response()
+
+    site = OneClick(usual, signer=SIGNER, answer=answer)
+    await site({"type": "http", "method": "POST", "path": path, "headers": []}, receive, send)
+    return seen
+
+
+WHOLE = {"body": b"List-Unsubscribe=One-Click"}
+LINK = f"/u/{SIGNER.token(UNSUBSCRIBE, 7)}"
+
+
+@pytest.mark.parametrize(
+    ("path", "bodies", "seen"),
+    [
+        (LINK, [WHOLE], "short: 7"),
+        (LINK, [{"body": b"leave="}], "usual: leave="),
+        (LINK, [{"body": b"One-", "more_body": True}, {"body": b"Click"}], "usual: One-Click"),
+        (LINK, [None, WHOLE], "usual: List-Unsubscribe=One-Click"),
+        ("/u/forged", [WHOLE], "usual: List-Unsubscribe=One-Click"),
+        (f"/p/{SIGNER.token(UNSUBSCRIBE, 7)}", [WHOLE], "usual: List-Unsubscribe=One-Click"),
+    ],
+    ids=["a click", "a form", "in pieces", "late", "forged", "another page"],
+)
+def test_only_a_whole_click_on_a_genuine_link_goes_the_short_way(
+    path: str, bodies: list[dict[str, Any] | None], seen: str
+) -> None:
+    assert asyncio.run(ask(path, *bodies)) == [seen]
+
+
+# --- what an operator is told
+
+
+def test_requests_are_summed_up_once_a_minute_and_at_the_end(tmp_path: Path) -> None:
+    moment, lines = [0.0], list[str]()
+    file = tmp_path / "events.jsonl"
+    with EventLog(file, clock=SystemClock()) as log:
+        register = Register(log, line=lines.append, now=lambda: moment[0])
+        for at, status in ((1, 200), (59, 200), (59.5, 429), (60, 200), (61, 404)):
+            moment[0] = at
+            register.answered("POST /u/…", status, 0.012)
+        register.close()
+        register.close()
+    sums = [json.loads(line)["answers"] for line in file.read_text("utf-8").splitlines()]
+    assert sums == [{"POST /u/… 200": 3, "POST /u/… 429": 1}, {"POST /u/… 404": 1}]
+    assert lines[0] == "POST /u/… 200 12 ms" and len(lines) == 5
 
 
 # --- buckets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -14,17 +15,22 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.policy import SMTP
 from http.client import HTTPException
 from pathlib import Path
 
 import pytest
 
+from mailrunner.campaign import load
 from mailrunner.clock import SystemClock
 from mailrunner.delivery import Counts
 from mailrunner.dispatch import Ears
-from mailrunner.job import UNSUBSCRIBE
+from mailrunner.job import UNSUBSCRIBE, Job
 from mailrunner.links import Signer
+from mailrunner.outcome import Kind as Outcome
 from mailrunner.store import Ledger
+from mailrunner.trial import Trial
 from tests.clicking import ONE_CLICK, Served, ask, deliveries, mailed
 from tests.mailing import Mailing, people
 from tests.projects import Project, process
@@ -146,10 +152,47 @@ def test_a_ledger_that_is_replaced_is_noticed_and_no_click_is_answered_200(
         assert (click.status, click.headers["retry-after"]) == (503, "120")
         assert "try again" in click.text
         assert ask(server.port, "GET", "/health").status == 503
+        assert ask(server.port, "GET", f"/u/{token}").status == 503  # nor is shown what stood in the other
         file.write_bytes(b"")
         assert ask(server.port, "POST", f"/u/{token}", ONE_CLICK).status == 503
         _, said = server.end(signal.SIGTERM)
         assert "is no longer the file that was opened" in said and token not in said
+
+
+def test_the_event_log_has_groups_and_sums_and_nothing_of_anybody(project: Project, ledger: Ledger) -> None:
+    (ana,) = deliveries(ledger, mailed(ledger, ["ana@example.org"]))
+    token = Signer(ledger.link_secrets(None)).token(UNSUBSCRIBE, ana)
+    with serving(project, "--log-json", "events.jsonl") as server:
+        for _ in range(2):
+            assert ask(server.port, "POST", f"/u/{token}", ONE_CLICK).status == 200
+        assert ask(server.port, "GET", "/u/forged").status == 404
+        assert server.end(signal.SIGTERM)[0] == 0
+    text = (project.folder / "events.jsonl").read_text("utf-8")
+    events = [json.loads(line) for line in text.splitlines()]
+    assert [event["event"] for event in events] == [
+        *("serving", "taken_in", "taken_in", "requests", "serving_ended"),
+    ]
+    assert [event["effects"] for event in events[1:3]] == [{"recorded": 1}, {"repeated": 1}]
+    assert events[3]["answers"] == {"POST /u/… 200": 2, "GET /u/… 404": 1}
+    assert token not in text and "ana@" not in text
+
+
+def test_the_link_of_a_test_message_says_so_and_takes_nobody_off(tmp_path: Path) -> None:
+    base = '[unsubscribe]\nbase_url = "http://127.0.0.1"'
+    with SmtpServer() as smtp:
+        mailing = Mailing(tmp_path, smtp).write(csv=people(1), project=base)
+        job = Job.prepare(*load(tmp_path, "spring", {}))
+        with mailing.ledger() as ledger, Served(ledger) as site:
+            for _ in range(2):
+                trial = Trial(job, ledger, clock=mailing.clock, row=None)
+                assert trial.send("ana@example.net").kind is Outcome.SENT
+            first, second = (message_from_bytes(message.data, policy=SMTP) for message in smtp.accepted)
+            assert first["Message-ID"] != second["Message-ID"]
+            path = re.findall(r"<http://127.0.0.1(/u/\w+)>", first["List-Unsubscribe"])[0]
+            page = site.get(path)
+            assert page.status == 200 and "This was a test message" in page.text
+            assert site.post(path, ONE_CLICK).status == 200
+            assert ledger.suppressions.count() == 0
 
 
 def test_a_click_stops_the_message_of_a_campaign_that_runs(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from mailrunner.errors import Problem, UserError
 if TYPE_CHECKING:
     from mailrunner.inbound.events import Events
     from mailrunner.links import Signer
+    from mailrunner.log import EventLog
     from mailrunner.store import Ledger
     from mailrunner.web.app import Site
 
@@ -52,26 +53,31 @@ def serve(
     _check_extra()
     _check_trusted(forwarded_allow)
     from mailrunner.web import server
+    from mailrunner.web.register import Register
 
     is_open = unix is None and host not in _LOOPBACK and not forwarded_allow
     listener = server.listen_unix(unix) if unix else server.listen(host, port)
-    with closing(listener), session.open_ledger() as ledger:
-        _say_where(session, server.address_of(listener), is_open=is_open)
+    with closing(listener), session.open_ledger() as ledger, session.event_log() as log:
         prefix = _published_path(session) if root_path is None else root_path
-        application = _site(session, ledger).application(prefix=prefix, log=None if session.quiet else _log)
+        register = Register(log, line=None if session.quiet else _log)
+        application = _site(session, ledger, log).application(register, prefix=prefix)
+        _say_where(session, server.address_of(listener), is_open=is_open)
+        log.serving(server.address_of(listener))
         server.run(application, listener, trusted=forwarded_allow)
+        register.close()
+        log.serving_ended()
     if unix:
         unix.unlink(missing_ok=True)
     session.say("Stopped; every click that was answered is recorded.")
 
 
-def _site(session: Session, ledger: Ledger) -> Site:
+def _site(session: Session, ledger: Ledger, log: EventLog) -> Site:
     from mailrunner.links import Signer
     from mailrunner.web.app import Site
 
     secret = session.project.unsubscribe.secret
     signer = Signer(ledger.link_secrets(secret.get_secret_value() if secret else None))
-    return Site(ledger, signer, tell=complain, events=_events(session, signer))
+    return Site(ledger, signer, tell=complain, log=log, events=_events(session, signer))
 
 
 def _events(session: Session, signer: Signer) -> Events | None:

@@ -36,9 +36,10 @@ class Turn:
     def __init__(self, path: Path | None, *, patience: float = PATIENCE) -> None:
         self._patience = patience
         self._locks: list[int] = []
-        with suppress(OSError):
-            for name in _FILES if fcntl and path else ():
-                self._locks.append(_opened(path, name))
+        if path is not None and fcntl:
+            with suppress(OSError):
+                for name in _FILES:
+                    self._locks.append(_opened(path, name))
 
     @contextmanager
     def hold(self) -> Iterator[None]:

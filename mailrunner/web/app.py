@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -40,11 +41,13 @@ from mailrunner.web.languages import preferred
 from mailrunner.web.one_click import MARK, OneClick
 from mailrunner.web.pages import BACK, LEAVE, Pages
 from mailrunner.web.recorder import Recorder
+from mailrunner.web.register import Register
 from mailrunner.web.throttle import Throttle, client_key
 
 if TYPE_CHECKING:
     from mailrunner.inbound.events import Events
     from mailrunner.links import Signer
+    from mailrunner.log import EventLog
     from mailrunner.store import Ledger
 
 FORM_BYTES = 8_192
@@ -64,22 +67,30 @@ class Wish:
 class Site:
     """The public pages of one ledger.
 
-    `tell` is where an operator reads what went wrong; `events` reads what providers post, if they may.
+    `tell` is where an operator reads what went wrong, `log` where a program does; `events` reads what
+    providers post, if they may.
     """
 
     def __init__(
-        self, ledger: Ledger, signer: Signer, *, tell: Callable[[str], None], events: Events | None = None
+        self,
+        ledger: Ledger,
+        signer: Signer,
+        *,
+        tell: Callable[[str], None],
+        log: EventLog,
+        events: Events | None = None,
     ) -> None:
-        self._ledger, self._signer, self._tell, self._events = ledger, signer, tell, events
-        self._recorder = Recorder(lambda facts: receive(ledger, facts))
+        self._ledger, self._signer, self._events = ledger, signer, events
+        self._tell, self._log = tell, log
+        self._recorder = Recorder(self._receive)
         self._pages = Pages()
         self._left = PlainTextResponse("You are off the list.\n")
         # Generous: the proxies of large mail providers open links for very many people.
         self._visits = Throttle(rate=100, burst=1_000)
         self._misses = Throttle(rate=1, burst=30)
 
-    def application(self, *, prefix: str = "", log: Callable[[str], None] | None = None) -> ASGIApp:
-        """The ASGI application; `prefix` is the path it is published under, `log` takes the access log."""
+    def application(self, register: Register, *, prefix: str = "") -> ASGIApp:
+        """The ASGI application; `register` notes every answer, `prefix` is the path it is published under."""
         app = Starlette(
             routes=[
                 Route("/u/{token}", self.leave, methods=["GET", "POST"]),
@@ -96,7 +107,7 @@ class Site:
         )
         app.router.redirect_slashes = False
         quick = OneClick(app, signer=self._signer, answer=self._one_click)
-        return Gate(quick, style_hash=self._pages.style_hash, prefix=prefix, log=log)
+        return Gate(quick, register=register, style_hash=self._pages.style_hash, prefix=prefix)
 
     async def leave(self, request: Request) -> Response:
         """The page of one list, and one click."""
@@ -133,6 +144,19 @@ class Site:
     def _write_nothing(self) -> None:
         with self._ledger.database.write():
             pass  # it finds a ledger that is locked, read-only, away, or was replaced
+
+    def _receive(self, facts: Sequence[Fact]) -> list[Effect]:
+        """Make a group durable and log it; a log that cannot be written does not undo what is recorded."""
+        started = time.perf_counter()
+        try:
+            effects = receive(self._ledger, facts)
+        except LedgerError as error:
+            with suppress(OSError):
+                self._log.not_taken_in(len(facts), str(error))
+            raise
+        with suppress(OSError):
+            self._log.taken_in(Counter(effects), (time.perf_counter() - started) * 1000)
+        return effects
 
     async def _answer(self, request: Request, show: Show) -> Response:
         token = request.path_params["token"]

@@ -1,29 +1,26 @@
-"""What holds for every request alike: the headers of every answer, and one line in the access log.
-
-The log knows no token, no address and nobody's IP: the kind of page, the answer, the time it took.
-"""
+"""What holds for every request alike: the headers of every answer, and a note of it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mailrunner.web.register import Register
 
 _SHOWN = frozenset({"u", "p", "events", "health"})
 _TLS_ALWAYS = (b"strict-transport-security", b"max-age=31536000")  # a year
 
 
 class Gate:
-    """The application with its headers and its log; `prefix` is the path under which it is published.
+    """The application with its headers; `register` notes every answer.
 
-    A proxy may hand `prefix` on or take it off: both reach the same pages.
+    `prefix` is the path under which it is published.  A proxy may hand it on or take it off: both reach
+    the same pages.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, style_hash: str, prefix: str = "", log: Callable[[str], None] | None = None
-    ) -> None:
-        self._app, self._prefix, self._log = app, prefix.rstrip("/"), log
+    def __init__(self, app: ASGIApp, *, register: Register, style_hash: str, prefix: str = "") -> None:
+        self._app, self._register, self._prefix = app, register, prefix.rstrip("/")
         self._headers = _headers(style_hash)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,9 +43,8 @@ class Gate:
         try:
             await self._app(scope, receive, send_on)
         finally:
-            if self._log is not None:
-                took = (time.perf_counter() - started) * 1000
-                self._log(f"{scope['method']} {_template(path)} {status} {took:.0f} ms")
+            request = f"{scope['method']} {_template(path)}"
+            self._register.answered(request, status, time.perf_counter() - started)
 
     def _is_inside(self, path: str) -> bool:
         return bool(self._prefix) and path.startswith(f"{self._prefix}/")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MARK = b"One-Click"
 _PATH = "/u/"
-_AT_ONCE = 1.0  # seconds; a body that takes longer is waited for on the usual way
+_AT_ONCE = 0.5  # seconds; a body that takes longer is waited for on the usual way
 Answer = Callable[[Request, int], Awaitable[Response]]
 
 
