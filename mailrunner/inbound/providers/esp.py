@@ -122,7 +122,7 @@ def _status(told: Mapping[str, Any]) -> str:
 @cache
 def _view(provider: str) -> Any:
     """anymail's reader of one provider; what it checks of a request is checked elsewhere (`proofs`)."""
-    from django.conf import settings  # type: ignore[import-untyped]
+    from django.conf import settings
 
     if not settings.configured:
         settings.configure(ANYMAIL={})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import django  # type: ignore[import-not-found]
-from django.core.mail import send_mail  # type: ignore[import-not-found]
-from django.core.management import call_command  # type: ignore[import-not-found]
+import django
+from django.core.mail import send_mail
+from django.core.management import call_command
 
 if __name__ == "__main__":
     django.setup()
