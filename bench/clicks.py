@@ -34,7 +34,7 @@ from mailrunner.job import UNSUBSCRIBE
 from mailrunner.links import Signer
 from tests.mailing import Mailing, people
 
-CONNECTIONS = 64
+CONNECTIONS = 128  # as many as a busy proxy keeps open
 SAMPLE = 200
 # What runs beside the clicks: nothing, a campaign at the pace of a large relay, one as fast as it can.
 CAMPAIGNS = {"alone": None, "paced": "per_second = 200", "unlimited": ""}

@@ -16,7 +16,7 @@ import time
 from bench import end_to_end
 from bench.sink import smtp_sink
 
-BOUND = 6.0
+BOUND = 10.0
 _PEOPLE = 8_000
 _ROUNDS = 3
 
