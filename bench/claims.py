@@ -23,27 +23,16 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import event, text
 
-from mailrunner.breaker import Mark
 from mailrunner.clock import SystemClock
-from mailrunner.delivery import State
-from mailrunner.outcome import Kind, Outcome, Scope
-from mailrunner.quota import Limit, Series
-from mailrunner.settlement import Settlement
-from mailrunner.store import (
-    Answer,
-    Batch,
-    CampaignRecord,
-    Delivery,
-    Go,
-    Ledger,
-    Phase,
-    PlainLine,
-    Run,
-    Terms,
-)
+from mailrunner.model.circuit_breaker import Mark
+from mailrunner.model.delivery import State
+from mailrunner.model.outcome import Kind, Outcome, Scope
+from mailrunner.model.outcome_policy import Settlement
+from mailrunner.model.quota import Limit, Series
+from mailrunner.store import Answer, Batch, CampaignRecord, Delivery, Go, Ledger, Phase, PlainLine, Run, Terms
 from mailrunner.store.database import insert_many
+from mailrunner.store.quota_usage import account_scope
 from mailrunner.store.schema import to_micros, usage
-from mailrunner.store.usage import account_scope
 
 EXCHANGES, GROUP, CHUNK, SLOTS = 360, 64, 20_000, 100_000
 SENT = Settlement(outcome=Outcome(Kind.SENT, Scope.RECIPIENT, ""), state=State.SENT, mark=Mark.SENT)

@@ -30,9 +30,9 @@ from urllib.request import urlopen
 from bench import machine
 from bench.sink import free_port, smtp_sink
 from mailrunner.clock import SystemClock
-from mailrunner.job import UNSUBSCRIBE
-from mailrunner.links import Signer
-from tests.mailing import Mailing, people
+from mailrunner.model.tokens import Signer
+from mailrunner.sending.prepared_campaign import UNSUBSCRIBE
+from tests.support.campaigns import Mailing, people
 
 CONNECTIONS = 128  # as many as a busy proxy keeps open
 SAMPLE = 200

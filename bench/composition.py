@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mailrunner.links import Signer, message_id
-from mailrunner.render import Letter, Renderer
+from mailrunner.model.tokens import Signer, message_id
+from mailrunner.rendering import Letter, Renderer
 
 ROUNDS = 15
 NOW = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)

@@ -24,9 +24,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from mailrunner.outcome import Kind
-from mailrunner.transports.manners import Manners
-from mailrunner.transports.smtp import SmtpTransport
+from mailrunner.model.outcome import Kind
+from mailrunner.transports.smtp.client import SmtpTransport
+from mailrunner.transports.smtp.server_capabilities import Manners
 
 _LINE = b'<p style=3D"color:#333">Hello there, this is the news of the month. Read on.</p>'[:76] + b"\r\n"
 _HEAD = b"Message-ID: <1@example.org>\r\nSubject: The news\r\nContent-Type: text/html\r\n\r\n"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from mailrunner.store import Ledger
-from tests.clocks import TurnedClock
-from tests.imap_server import ImapServer, Mailbox
+from tests.support.clocks import TurnedClock
+from tests.support.imap_server import ImapServer, Mailbox
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mailrunner import __version__
-from mailrunner.cli.session import LogOption, ProjectOption, QuietOption
+from mailrunner.cli.context import LogOption, ProjectOption, QuietOption
 
 app = typer.Typer(
     name="mailrunner",

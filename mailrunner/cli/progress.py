@@ -10,12 +10,12 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mailrunner.clerk import Tally
-from mailrunner.cli.answers import local
+from mailrunner.cli.output import local
 from mailrunner.clock import Clock
-from mailrunner.delivery import Counts
-from mailrunner.forecast import Forecast
-from mailrunner.hold import Hold, sentence_of
+from mailrunner.model.delivery import Counts
+from mailrunner.model.forecast import Forecast
+from mailrunner.model.wait_reason import Hold, sentence_of
+from mailrunner.sending.recorder import Tally
 
 _EVERY = timedelta(seconds=10)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mailrunner.inbound.fact import Effect, Fact, Kind
+from mailrunner.model.inbound_event import Effect, Fact, Kind
 
 if TYPE_CHECKING:
     from mailrunner.store import Ledger

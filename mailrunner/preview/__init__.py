@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.job import Job, Letters
-from mailrunner.links import Signer
+from mailrunner.model.tokens import Signer
 from mailrunner.preview.proof import Proof
 from mailrunner.preview.sample import Sample, Specimen
 from mailrunner.recipients import Entry
-from mailrunner.render import Message
+from mailrunner.rendering import Message
+from mailrunner.sending.prepared_campaign import Job, Letters
 
 INDEX = "index.html"
 _MADE = ".mailrunner-preview"  # names the files that a preview made, so that the next one removes no other

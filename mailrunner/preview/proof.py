@@ -15,9 +15,9 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from mailrunner.address import suggestion
-from mailrunner.lint import remarks
-from mailrunner.render import Message
+from mailrunner.model.address import suggestion
+from mailrunner.rendering import Message
+from mailrunner.rendering.lint import remarks
 
 _CID = re.compile(r"""cid:([^"'\s<>)&]+)""", re.IGNORECASE)
 _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}")

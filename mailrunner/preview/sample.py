@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from mailrunner.address import BLANKS, normalise
 from mailrunner.errors import Problem, UserError
+from mailrunner.model.address import BLANKS, normalise
 from mailrunner.recipients import Entry, RecipientList, first_wins
 
 FIRST = 3

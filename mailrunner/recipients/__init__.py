@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, Protocol
 
 from jinja2 import StrictUndefined
 
-from mailrunner.address import BLANKS, normalise
 from mailrunner.errors import Problem, RowError, UserError
+from mailrunner.model.address import BLANKS, normalise
 from mailrunner.recipients.cell import convert, text_of
-from mailrunner.recipients.condition import Condition
+from mailrunner.recipients.filter import Condition
 from mailrunner.recipients.sources import CHUNK, Source
 
 

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from mailrunner.config.toml_file import is_file
 from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.cell import text_of
-from mailrunner.recipients.delimited import DelimitedText
-from mailrunner.recipients.query import Query
+from mailrunner.recipients.csv_file import DelimitedText
+from mailrunner.recipients.sql import Query
 
 if TYPE_CHECKING:
     import pandas
@@ -196,7 +196,7 @@ class HeadedFile(FileSource):
 
 
 class CsvFile(HeadedFile):
-    """Delimited text; see `mailrunner.recipients.delimited`."""
+    """Delimited text; see `mailrunner.recipients.csv_file`."""
 
     def __init__(self, path: Path, label: str, encoding: str | None, delimiter: str | None) -> None:
         super().__init__(path, label)

@@ -14,9 +14,9 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from mailrunner.outcome import Action, Kind, Outcome, Reply, Scope, Stage
+from mailrunner.model.outcome import Action, Kind, Outcome, Reply, Scope, Stage
+from mailrunner.model.retry import LONGEST_NAMED, named_time, named_wait
 from mailrunner.replies.rules import Verdict, judge
-from mailrunner.retry import LONGEST_NAMED, named_time, named_wait
 
 __all__ = ["Verdict", "classify", "outcome", "parse", "provider_id"]
 

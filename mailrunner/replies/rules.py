@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mailrunner.outcome import Action, Scope, Stage
+from mailrunner.model.outcome import Action, Scope, Stage
 from mailrunner.replies.texts import LATE, TEXTS
 
 _SCOPES = {

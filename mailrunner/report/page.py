@@ -8,10 +8,10 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any, NamedTuple, TextIO
 
-from mailrunner.delivery import Counts, State
-from mailrunner.inbound.fact import Kind
+from mailrunner.model.delivery import Counts, State
+from mailrunner.model.inbound_event import Kind
 from mailrunner.store import CampaignRecord
-from mailrunner.store.reports import Reading, ReportRow
+from mailrunner.store.report_rows import Reading, ReportRow
 from mailrunner.store.snapshot import LEFT_LIST
 
 MOST_ROWS = 2_000  # a table; more would be neither read nor printed, and the other formats have them

@@ -24,20 +24,20 @@ from sqlalchemy.engine import make_url
 from mailrunner.clock import Clock
 from mailrunner.errors import LedgerError, MailrunnerError
 from mailrunner.store.accounts import AccountRecord, Accounts
+from mailrunner.store.batch import Answer, Batch, Done, Go
 from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase, Twin
 from mailrunner.store.claims import Delivery, Terms
 from mailrunner.store.database import Database, open_database
-from mailrunner.store.decisions import Decisions
 from mailrunner.store.deliveries import Deliveries
-from mailrunner.store.exchange import Answer, Batch, Done, Go
-from mailrunner.store.place import doubtful_place
-from mailrunner.store.reports import Reports
-from mailrunner.store.returns import Returns
+from mailrunner.store.inbound_events import Returns
+from mailrunner.store.location_check import doubtful_place
+from mailrunner.store.manual_actions import Decisions
+from mailrunner.store.report_rows import Reports
+from mailrunner.store.rollback_guard import Mark, Witness
 from mailrunner.store.runs import Run
 from mailrunner.store.schema import ledger, secrets
 from mailrunner.store.snapshot import Drift, Line, PlainLine, Snapshots
 from mailrunner.store.suppressions import Suppressions
-from mailrunner.store.witness import Mark, Witness
 
 __all__ = [
     "AccountRecord",

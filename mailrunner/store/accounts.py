@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from mailrunner.delivery import State
-from mailrunner.hold import Hold, Why
-from mailrunner.quota import Limit, Room, Series, room, tightest
+from mailrunner.model.delivery import State
+from mailrunner.model.quota import Limit, Room, Series, room, tightest
+from mailrunner.model.wait_reason import Hold, Why
 from mailrunner.store.database import Database
+from mailrunner.store.quota_usage import UsageLog, account_scope
 from mailrunner.store.schema import TESTS, accounts, deliveries
-from mailrunner.store.usage import UsageLog, account_scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select, update
 
-from mailrunner.delivery import IN_FLIGHT, State
-from mailrunner.hold import Hold, Why
-from mailrunner.quota import Limit, room, tightest
-from mailrunner.store import plain
+from mailrunner.model.delivery import IN_FLIGHT, State
+from mailrunner.model.quota import Limit, room, tightest
+from mailrunner.model.suppression import governing
+from mailrunner.model.wait_reason import Hold, Why
+from mailrunner.store import raw_sql
+from mailrunner.store.quota_usage import UsageLog, account_scope, campaign_scope
 from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries, from_micros, to_micros
 from mailrunner.store.suppressions import entries_of
-from mailrunner.store.usage import UsageLog, account_scope, campaign_scope
-from mailrunner.suppression import governing
 
 LOOK_FURTHER = 500  # people who said no, passed over in one transaction
 
@@ -85,7 +85,7 @@ _TAKE = """
 
 def obstacle(connection: Connection, terms: Terms, now: datetime) -> Hold | None:
     """What a person or an answer has put in the way since the run began."""
-    standing = plain.row(connection, _STANDING, (terms.account_no, terms.campaign_no))
+    standing = raw_sql.row(connection, _STANDING, (terms.account_no, terms.campaign_no))
     phase, reason, content_digest, paused_until, pause_reason, stop_reason = standing
     if phase in _PHASE_HOLDS:
         return Hold(_PHASE_HOLDS[phase], None, reason)
@@ -141,7 +141,7 @@ def take(
     mark_suppressed(connection, passed, now)
     if taken:
         ids = [delivery.id for delivery in taken]
-        plain.change(connection, _TAKE, (taken[0].token, terms.account_no), ids)
+        raw_sql.change(connection, _TAKE, (taken[0].token, terms.account_no), ids)
     return taken, reached
 
 
@@ -154,7 +154,7 @@ def turn(
     PostgreSQL keeps what a long transaction of somebody else may still want to see, so that from the
     front every claim would pass all those that were claimed since that began.
     """
-    found = plain.rows(connection, _NEXT, (terms.campaign_no, to_micros(now), *after, most))
+    found = raw_sql.rows(connection, _NEXT, (terms.campaign_no, to_micros(now), *after, most))
     if not found and after != FRONT:
         return turn(connection, terms, token, now, most=most, after=FRONT)
     return {

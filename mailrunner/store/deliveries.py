@@ -9,17 +9,17 @@ from collections.abc import Sequence
 
 from sqlalchemy import exists, select, update
 
-from mailrunner.delivery import Counts, State
-from mailrunner.hold import Hold
-from mailrunner.settlement import Settlement
+from mailrunner.model.delivery import Counts, State
+from mailrunner.model.outcome_policy import Settlement
+from mailrunner.model.wait_reason import Hold
+from mailrunner.store.batch import Answer, Batch, Done, Go, exchange, put_back
 from mailrunner.store.campaigns import counts
 from mailrunner.store.claims import FRONT, Delivery, Place, Terms
 from mailrunner.store.database import Database
-from mailrunner.store.exchange import Answer, Batch, Done, Go, exchange, put_back
-from mailrunner.store.queueing import after_queueing
+from mailrunner.store.recovery import end_if_gone
+from mailrunner.store.requeue import after_queueing
 from mailrunner.store.runs import is_alive, open_runs
 from mailrunner.store.schema import deliveries, recipients
-from mailrunner.store.takeover import end_if_gone
 
 
 class Deliveries:

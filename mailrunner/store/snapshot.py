@@ -16,11 +16,11 @@ from typing import Any, NamedTuple, Protocol
 from pydantic_core import to_json
 from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 
-from mailrunner.delivery import State
 from mailrunner.errors import LedgerError
+from mailrunner.model.delivery import State
 from mailrunner.store.campaigns import CampaignRecord, Phase, record
 from mailrunner.store.database import Database, insert_many
-from mailrunner.store.queueing import after_queueing
+from mailrunner.store.requeue import after_queueing
 from mailrunner.store.schema import (
     CAMPAIGN_SHIFT,
     campaigns,

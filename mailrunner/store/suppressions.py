@@ -30,17 +30,21 @@ from sqlalchemy import (
     update,
 )
 
-from mailrunner.delivery import State
 from mailrunner.errors import Problem
-from mailrunner.store import plain
-from mailrunner.store.database import Database, insert_many
-from mailrunner.store.forgetting import (
-    Forgotten,
-    empty_log,
-    forget,
-    overwrite_deleted,
-    pseudonyms_of,
+from mailrunner.model.delivery import State
+from mailrunner.model.suppression import (
+    ALL_LISTS,
+    Change,
+    Entry,
+    Event,
+    Pseudonyms,
+    Reason,
+    governing,
+    is_domain,
 )
+from mailrunner.store import raw_sql
+from mailrunner.store.database import Database, insert_many
+from mailrunner.store.erasure import Forgotten, empty_log, forget, overwrite_deleted, pseudonyms_of
 from mailrunner.store.schema import (
     BEYOND_KEYS,
     campaigns,
@@ -52,7 +56,6 @@ from mailrunner.store.schema import (
     suppressions,
     to_micros,
 )
-from mailrunner.suppression import ALL_LISTS, Change, Entry, Event, Pseudonyms, Reason, governing, is_domain
 
 _CHUNK = 5_000
 _COLUMNS = (
@@ -294,7 +297,7 @@ def entries_of(connection: Connection, keys: Iterable[str]) -> dict[str, list[En
         for key in chunk:
             for name in names_of(key):
                 asked[name].append(key)
-        for name, list_key, reason, source, created_at, import_no in plain.rows(
+        for name, list_key, reason, source, created_at, import_no in raw_sql.rows(
             connection, _OF_NAMES, among=list(asked)
         ):
             entry = Entry(name, list_key, Reason(reason), source, from_micros(created_at), import_no)
@@ -408,7 +411,7 @@ _BEYOND = f"SELECT no FROM suppressions WHERE {BEYOND_KEYS} LIMIT 1"  # noqa: S6
 
 def _reaches_beyond_keys(connection: Connection) -> bool:
     """Whether a domain or a forgotten person is on the table, for whom no key is found."""
-    return plain.row(connection, _BEYOND) is not None
+    return raw_sql.row(connection, _BEYOND) is not None
 
 
 def _emptied(name: str, before: int, now: int) -> Problem:

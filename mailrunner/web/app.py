@@ -31,23 +31,23 @@ from starlette.types import ASGIApp
 
 from mailrunner.errors import LedgerError
 from mailrunner.inbound import Effect, Fact, Kind, receive
-from mailrunner.inbound.fact import ALL
-from mailrunner.inbound.proofs import EventError
-from mailrunner.job import UNSUBSCRIBE
-from mailrunner.store.returns import is_test
-from mailrunner.web.choices import Choices, choices_of, choices_of_a_test
-from mailrunner.web.gate import Gate
-from mailrunner.web.languages import preferred
+from mailrunner.inbound.webhook_auth import EventError
+from mailrunner.model.inbound_event import ALL
+from mailrunner.sending.prepared_campaign import UNSUBSCRIBE
+from mailrunner.store.inbound_events import is_test
+from mailrunner.web.access_log import Register
+from mailrunner.web.batch_writer import Recorder
+from mailrunner.web.middleware import Gate
 from mailrunner.web.one_click import MARK, OneClick
 from mailrunner.web.pages import BACK, LEAVE, Pages
-from mailrunner.web.recorder import Recorder
-from mailrunner.web.register import Register
-from mailrunner.web.throttle import Throttle, client_key
+from mailrunner.web.preferences import Choices, choices_of, choices_of_a_test
+from mailrunner.web.rate_limit import Throttle, client_key
+from mailrunner.web.translations import preferred
 
 if TYPE_CHECKING:
-    from mailrunner.inbound.events import Events
-    from mailrunner.links import Signer
-    from mailrunner.log import EventLog
+    from mailrunner.event_log import EventLog
+    from mailrunner.inbound.webhooks import Events
+    from mailrunner.model.tokens import Signer
     from mailrunner.store import Ledger
 
 FORM_BYTES = 8_192

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mailrunner.links import UNSUBSCRIBE
+from mailrunner.model.tokens import UNSUBSCRIBE
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from mailrunner.links import Signer
+    from mailrunner.model.tokens import Signer
 
 MARK = b"One-Click"
 _PATH = "/u/"

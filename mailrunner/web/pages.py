@@ -12,9 +12,9 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from mailrunner.inbound import Kind
-from mailrunner.inbound.fact import ALL
-from mailrunner.web.choices import Choice, Choices, Standing
-from mailrunner.web.languages import phrases
+from mailrunner.model.inbound_event import ALL
+from mailrunner.web.preferences import Choice, Choices, Standing
+from mailrunner.web.translations import phrases
 
 LEAVE, BACK = "leave", "back"  # the names of the buttons; the value is the list, "" for the link's own
 Words = Mapping[str, str]

@@ -15,8 +15,8 @@ from tests.crash.lives import COMMAND, CONTAINED, Command, can_contain, kill
 from tests.crash.moments import ANY_TIME, MOMENTS, Moment
 from tests.crash.table import table
 from tests.crash.trial import Plan, attempt
-from tests.mailing import Mailing, people
-from tests.smtp_server import Rule, SmtpServer, delay
+from tests.support.campaigns import Mailing, people
+from tests.support.smtp_server import Rule, SmtpServer, delay
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a signal of Unix")
 contained = pytest.mark.skipif(not can_contain(), reason="this user may not make process namespaces")

@@ -13,8 +13,8 @@ from tests.crash.faults import Faults
 from tests.crash.lives import KILLED, Command, Fork, Running, kill
 from tests.crash.moments import Moment, Snare
 from tests.crash.worker import Life
-from tests.mailing import Mailing, people
-from tests.smtp_server import EXTENSIONS, SmtpServer
+from tests.support.campaigns import Mailing, people
+from tests.support.smtp_server import EXTENSIONS, SmtpServer
 
 _LIVES = 25  # more than any trial needs; one that takes more would never end
 _PATIENCE = 60.0  # seconds for one life

@@ -16,13 +16,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from mailrunner import runner
 from mailrunner.campaign import load
-from mailrunner.dispatch import Dispatch, Ears, Wishes
-from mailrunner.job import Job
-from mailrunner.log import EventLog
+from mailrunner.event_log import EventLog
+from mailrunner.sending import loop
+from mailrunner.sending.prepared_campaign import Job
+from mailrunner.sending.run import Dispatch, Ears, Wishes
 from mailrunner.store import Ledger
-from tests.clocks import START, TurnedClock
+from tests.support.clocks import START, TurnedClock
 
 BETWEEN_LIVES = timedelta(hours=6)  # longer than any wait between two tries
 
@@ -43,7 +43,7 @@ class Life:
 
 def live(life: Life) -> None:
     """Run the campaign until nothing more can be sent now, or until the step at which it dies."""
-    runner.BATCH = life.batch  # of this process alone
+    loop.BATCH = life.batch  # of this process alone
     clock = TurnedClock(START + life.number * BETWEEN_LIVES)
     job = Job.prepare(*load(life.folder, "spring", {}))
     url = job.project.database_url

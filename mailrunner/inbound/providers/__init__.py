@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailrunner.inbound.fact import Kind
+from mailrunner.model.inbound_event import Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

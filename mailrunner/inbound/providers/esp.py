@@ -13,8 +13,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from mailrunner.inbound.fact import Kind
 from mailrunner.inbound.providers import Said
+from mailrunner.model.inbound_event import Kind
 
 _VIEWS = {
     "mailgun": "MailgunTrackingWebhookView",

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from mailrunner.inbound.fact import Kind
 from mailrunner.inbound.providers import Said
+from mailrunner.model.inbound_event import Kind
 
 _OWN_HEADERS = ("x-mailrunner-delivery", "message-id")
 _NO_COMPLAINTS = ("not-spam", "auth-failure")

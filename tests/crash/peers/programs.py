@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.crash.lives import COMMAND
-from tests.mailing import Mailing, people
-from tests.smtp_server import SmtpServer
+from tests.support.campaigns import Mailing, people
+from tests.support.smtp_server import SmtpServer
 
 _SETTINGS = """
 SECRET_KEY = "for a test"
