@@ -19,7 +19,7 @@ from random import Random
 from typing import Any
 
 from bench.machine import name as machine
-from mailrunner.rendering.inlining.cached import MemoInliner
+from mailrunner.rendering.inlining.cached import CachedInliner
 from mailrunner.rendering.inlining.premailer import PremailerInliner
 from mailrunner.rendering.inlining.shape_cache import ShapeInliner
 from tests.data.shape_corpus.rows import PLAIN, row, template
@@ -42,7 +42,7 @@ def measure(which: str, messages: int) -> dict[str, Any]:
     compiled, random = template(which), Random(1)  # noqa: S311
     rows = [row(random, PLAIN) for _ in range(messages)]
     premailer, inliner = PremailerInliner(), ShapeInliner()
-    memo = MemoInliner(premailer)
+    memo = CachedInliner(premailer)
     premailer.inline("<p>the imports are not this template's</p>")
     start = time.perf_counter()
     for context in rows:

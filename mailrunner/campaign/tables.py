@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from mailrunner.config import ListName, url_secrets
 from mailrunner.config.toml_file import Table, text_as
-from mailrunner.model.mailbox_address import Mailbox, refuse_control_characters
+from mailrunner.model.mailbox_address import MailboxAddress, refuse_control_characters
 from mailrunner.model.quota import Limit
 from mailrunner.model.schedule import ALWAYS, Schedule, duration
 
@@ -41,7 +41,7 @@ def campaign_id(text: str) -> str:
 
 
 def _sender(text: str) -> str:
-    Mailbox.parse(text)
+    MailboxAddress.parse(text)
     return text.strip()
 
 

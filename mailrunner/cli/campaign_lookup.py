@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mailrunner.campaign import find_campaign
-from mailrunner.cli.context import Session
+from mailrunner.cli.context import CommandContext
 from mailrunner.config.toml_file import did_you_mean, read
 from mailrunner.errors import Problem, UserError
 from mailrunner.store import CampaignRecord, Ledger
 
 
-def campaign_record(session: Session, ledger: Ledger, name: str) -> CampaignRecord | None:
+def campaign_record(session: CommandContext, ledger: Ledger, name: str) -> CampaignRecord | None:
     """What the ledger knows of the campaign `name`; None where its file is there but no run ever began.
 
     Raises UserError where neither the ledger nor a file knows it.
@@ -20,7 +20,7 @@ def campaign_record(session: Session, ledger: Ledger, name: str) -> CampaignReco
     return ledger.campaigns.find(campaign_id(session, ledger, name))
 
 
-def campaign_id(session: Session, ledger: Ledger, name: str) -> str:
+def campaign_id(session: CommandContext, ledger: Ledger, name: str) -> str:
     """The id of the campaign `name`: by id in the ledger first, else by file; UserError if unknown."""
     records = ledger.campaigns.all()
     if any(record.id == name for record in records):
@@ -35,13 +35,15 @@ def campaign_id(session: Session, ledger: Ledger, name: str) -> str:
     return _stated_id(path) or _begun_from(session, [path], records) or path.stem
 
 
-def _places(session: Session, name: str) -> list[Path]:
+def _places(session: CommandContext, name: str) -> list[Path]:
     """Where a campaign's file of that name was, if it was one."""
     file = name if name.endswith(".toml") else f"{name}.toml"
     return [place / file for place in (Path.cwd(), session.folder, session.project.campaigns_dir)]
 
 
-def _begun_from(session: Session, places: Sequence[Path], records: Sequence[CampaignRecord]) -> str | None:
+def _begun_from(
+    session: CommandContext, places: Sequence[Path], records: Sequence[CampaignRecord]
+) -> str | None:
     """The id of the newest campaign that was begun from one of these files."""
     files = {place.resolve() for place in places}
     begun = (r.id for r in reversed(records) if (session.folder / r.file).resolve() in files)
@@ -57,7 +59,9 @@ def _stated_id(path: Path) -> str | None:
     return stated if isinstance(stated, str) else None
 
 
-def _unknown(session: Session, name: str, records: Sequence[CampaignRecord], error: UserError) -> UserError:
+def _unknown(
+    session: CommandContext, name: str, records: Sequence[CampaignRecord], error: UserError
+) -> UserError:
     """The error for a name that nothing has, with the ids that there are."""
     files = session.project.campaigns_dir.glob("*.toml")
     known = {record.id for record in records} | {_stated_id(file) or file.stem for file in files}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailrunner.cli import app
-from mailrunner.cli.context import Session, command, complain
+from mailrunner.cli.context import CommandContext, command, complain
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import CampaignArgument, JsonOption
 from mailrunner.errors import Problem, UserError
@@ -16,21 +16,21 @@ from mailrunner.errors import Problem, UserError
 if TYPE_CHECKING:
     from mailrunner.model.forecast import Forecast
     from mailrunner.model.outcome import Outcome
-    from mailrunner.sending.preflight import Inspection
-    from mailrunner.sending.prepared_campaign import Job
+    from mailrunner.sending.preflight import PreflightResult
+    from mailrunner.sending.prepared_campaign import PreparedCampaign
     from mailrunner.store import Ledger
 
 
 @command(app, "check")
-def check(session: Session, campaign: CampaignArgument, as_json: JsonOption = False) -> Exit:
+def check(session: CommandContext, campaign: CampaignArgument, as_json: JsonOption = False) -> Exit:
     """Render every message and say everything that can be known before the first one goes."""
     return inspect_campaign(session, campaign, as_json=as_json, dry_run=False)
 
 
-def inspect_campaign(session: Session, name: str, *, as_json: bool, dry_run: bool) -> Exit:
+def inspect_campaign(session: CommandContext, name: str, *, as_json: bool, dry_run: bool) -> Exit:
     """`check` and `run --dry-run`: they change nothing and differ in their first line only."""
     from mailrunner.model.forecast import forecast
-    from mailrunner.sending.preflight import Inspector
+    from mailrunner.sending.preflight import Preflight
     from mailrunner.sending.run import pace_of
 
     job = session.job(name)
@@ -42,7 +42,7 @@ def inspect_campaign(session: Session, name: str, *, as_json: bool, dry_run: boo
                 told[0] = rows
                 session.say(f"  {rows:,} rows rendered")
 
-        found = Inspector(job, ledger, session.clock.now(), progress).inspect()
+        found = Preflight(job, ledger, session.clock.now(), progress).inspect()
         plan = forecast(found.to_send, pace_of(job.campaign, job.account, ledger), ledger.now())
         _refuse_oauth(job)
         if as_json:
@@ -54,7 +54,7 @@ def inspect_campaign(session: Session, name: str, *, as_json: bool, dry_run: boo
 
 @command(app, "send-test")
 def send_test(
-    session: Session,
+    session: CommandContext,
     campaign: CampaignArgument,
     to: Annotated[list[str], typer.Option("--to", help="Who gets the test; may be repeated.")],
     row: Annotated[
@@ -63,8 +63,8 @@ def send_test(
 ) -> Exit:
     """Send one row's message, marked [TEST], to yourself.  It is not recorded as sent."""
     from mailrunner.model.address import normalise
-    from mailrunner.model.outcome import Kind
-    from mailrunner.sending.test_send import Trial
+    from mailrunner.model.outcome import OutcomeKind
+    from mailrunner.sending.test_send import TestSend
 
     addresses = []
     for text in to:
@@ -77,10 +77,10 @@ def send_test(
     job = session.job(campaign)
     code = Exit.DONE
     with session.open_ledger() as ledger:
-        trial = Trial(job, ledger, clock=session.clock, row=row)
+        trial = TestSend(job, ledger, clock=session.clock, row=row)
         for address in addresses:
             outcome = trial.send(address)
-            if outcome.kind is Kind.SENT:
+            if outcome.kind is OutcomeKind.SENT:
                 session.result(f"sent to {address} as {trial.shown}: {outcome.reply}")
             else:
                 complain(f"{address}: {outcome.reason}", "nothing was recorded as sent")
@@ -99,7 +99,7 @@ def _failure(outcome: Outcome) -> Exit:
     return codes.get(outcome.scope, Exit.LATER)
 
 
-def _refuse_oauth(job: Job) -> None:
+def _refuse_oauth(job: PreparedCampaign) -> None:
     if job.account.preset.login == "oauth":
         raise UserError(
             Problem(
@@ -111,7 +111,9 @@ def _refuse_oauth(job: Job) -> None:
         )
 
 
-def _print(session: Session, job: Job, found: Inspection, plan: Forecast, *, dry_run: bool) -> None:
+def _print(
+    session: CommandContext, job: PreparedCampaign, found: PreflightResult, plan: Forecast, *, dry_run: bool
+) -> None:
     head = "would do this now; nothing was sent" if dry_run else "checked; nothing was sent"
     lines = [
         f"{job.campaign.id}: {head}",
@@ -134,7 +136,7 @@ def _print(session: Session, job: Job, found: Inspection, plan: Forecast, *, dry
     session.result("\n".join(lines))
 
 
-def _calendar(found: Inspection, plan: Forecast) -> Iterator[str]:
+def _calendar(found: PreflightResult, plan: Forecast) -> Iterator[str]:
     """Sizes, and how many go on which day."""
     from mailrunner.cli.output import local
 
@@ -146,7 +148,7 @@ def _calendar(found: Inspection, plan: Forecast) -> Iterator[str]:
     yield f"  done about {local(plan.finish_at)}"
 
 
-def _rows(found: Inspection) -> Iterator[str]:
+def _rows(found: PreflightResult) -> Iterator[str]:
     """The rows that would fail, and those that are left out, each with its reason."""
     for row, address, reason in found.failures:
         yield f"  ✗ row {row} ({address or 'no address'}): {reason}"
@@ -156,18 +158,18 @@ def _rows(found: Inspection) -> Iterator[str]:
         yield f"  – row {row} ({address or 'no address'}) left out: {reason}"
 
 
-def _limits(job: Job) -> str:
+def _limits(job: PreparedCampaign) -> str:
     return ", ".join(map(str, job.account.limits)) or "none"
 
 
-def _remarks(found: Inspection) -> list[str]:
+def _remarks(found: PreflightResult) -> list[str]:
     return found.warnings + [
         f"{f.kind}{': ' + f.detail if f.detail else ''} ({f.number:,} messages, first row {f.row})"
         for f in found.findings.values()
     ]
 
 
-def _object(job: Job, ledger: Ledger, found: Inspection, plan: Forecast) -> dict[str, Any]:
+def _object(job: PreparedCampaign, ledger: Ledger, found: PreflightResult, plan: Forecast) -> dict[str, Any]:
     """The same as one JSON object, in the shape of `run --json`."""
     from mailrunner.cli.output import campaign_object
     from mailrunner.model.delivery import Counts

@@ -27,7 +27,7 @@ from mailrunner.errors import LedgerError, Problem, UserError
 if TYPE_CHECKING:
     from mailrunner.config import Project
     from mailrunner.event_log import EventLog
-    from mailrunner.sending.prepared_campaign import Job
+    from mailrunner.sending.prepared_campaign import PreparedCampaign
     from mailrunner.store import Ledger
 
 ProjectOption = Annotated[
@@ -45,7 +45,7 @@ _TAMED = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code)
 
 
 @dataclass
-class Session:
+class CommandContext:
     """One command's surroundings, handed to it as its first argument."""
 
     project_dir: Path | None = None
@@ -67,13 +67,13 @@ class Session:
 
         return load_project(self.folder, os.environ)
 
-    def job(self, name: str, *, strict_inlining: bool = False) -> Job:
+    def job(self, name: str, *, strict_inlining: bool = False) -> PreparedCampaign:
         """A campaign's files, all that is wrong in them told at once, before the ledger is touched."""
         from mailrunner.campaign import load
-        from mailrunner.sending.prepared_campaign import Job
+        from mailrunner.sending.prepared_campaign import PreparedCampaign
 
         self.project, campaign, account = load(self.folder, name, os.environ)
-        return Job.prepare(self.project, campaign, account, strict_inlining=strict_inlining)
+        return PreparedCampaign.prepare(self.project, campaign, account, strict_inlining=strict_inlining)
 
     @cached_property
     def words(self) -> Console:
@@ -131,7 +131,7 @@ def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callab
         def entry(ctx: typer.Context, **given: Any) -> None:
             before: dict[str, Any] = ctx.find_root().obj or {}  # options before the command's name
             own = {name: given.pop(name) or before.get(name) for name in ("project", "quiet", "log_json")}
-            session = Session(own["project"], bool(own["quiet"]), own["log_json"])
+            session = CommandContext(own["project"], bool(own["quiet"]), own["log_json"])
             raise typer.Exit(int(_run(session, function, given)))
 
         everywhere = [
@@ -152,7 +152,7 @@ def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _run(session: Session, function: Callable[..., Exit | None], given: dict[str, Any]) -> Exit:
+def _run(session: CommandContext, function: Callable[..., Exit | None], given: dict[str, Any]) -> Exit:
     """Run a command and turn what a person can mend into sentences."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -190,7 +190,7 @@ def complain(sentence: str, hint: str = "") -> None:
         sys.stderr.write(f"  → {hint}\n")
 
 
-def show_problems(session: Session, problems: tuple[Problem, ...]) -> None:
+def show_problems(session: CommandContext, problems: tuple[Problem, ...]) -> None:
     """Say all that is wrong, the place first and the next step below."""
     for problem in problems:
         place = ": ".join(part for part in (problem.file, problem.key) if part)
@@ -198,7 +198,7 @@ def show_problems(session: Session, problems: tuple[Problem, ...]) -> None:
 
 
 def _answer_in_json(
-    session: Session, command: str, given: dict[str, Any], problems: tuple[Problem, ...]
+    session: CommandContext, command: str, given: dict[str, Any], problems: tuple[Problem, ...]
 ) -> None:
     """The one JSON object of a command that could not do what it was asked."""
     if given.get("as_json"):

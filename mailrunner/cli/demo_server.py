@@ -16,7 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from mailrunner.config.project_template import Sender, hidden_files, project_files, write, write_schemas
+from mailrunner.config.project_template import (
+    ProjectSender,
+    hidden_files,
+    project_files,
+    write,
+    write_schemas,
+)
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.address import normalise
 
@@ -99,10 +105,10 @@ def prepare(folder: Path, *, host: str, port: int) -> None:
 
 def example_sender(
     *, host: str = "127.0.0.1", port: int = 2525, limits: tuple[str, ...] = ("500/24h",)
-) -> Sender:
+) -> ProjectSender:
     """Who sends the example: nobody that exists (RFC 6761 §6.5), through a server on this machine."""
     address, name = "news@garden.example", "Linden Garden Club"
-    return Sender(provider="smtp", address=address, name=name, host=host, port=port, limits=limits)
+    return ProjectSender(provider="smtp", address=address, name=name, host=host, port=port, limits=limits)
 
 
 def mistakes(sent: list[str], got: Counter[str]) -> list[str]:

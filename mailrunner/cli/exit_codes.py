@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from mailrunner.model.wait_reason import Why
+from mailrunner.model.wait_reason import WaitReason
 
 
 class Exit(IntEnum):
@@ -33,17 +33,17 @@ _ORDER = (
 )
 
 _OF_WHY = {
-    Why.INTERRUPTED: Exit.INTERRUPTED,
-    Why.CREDENTIALS: Exit.CREDENTIALS,
-    Why.SETUP: Exit.SETUP,
-    Why.DRIFT: Exit.SETUP,
-    Why.STOPPED: Exit.STOPPED,
-    Why.DONE: Exit.DONE,
-    Why.CANCELLED: Exit.DONE,
+    WaitReason.INTERRUPTED: Exit.INTERRUPTED,
+    WaitReason.CREDENTIALS: Exit.CREDENTIALS,
+    WaitReason.SETUP: Exit.SETUP,
+    WaitReason.DRIFT: Exit.SETUP,
+    WaitReason.STOPPED: Exit.STOPPED,
+    WaitReason.DONE: Exit.DONE,
+    WaitReason.CANCELLED: Exit.DONE,
 }
 
 
-def of_hold(why: Why) -> Exit:
+def of_hold(why: WaitReason) -> Exit:
     """The exit code for what held a campaign back; all that passes by itself or by a person is 75."""
     return _OF_WHY.get(why, Exit.LATER)
 

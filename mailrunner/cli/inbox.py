@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailrunner.cli import app
-from mailrunner.cli.context import Session, command, show_problems
+from mailrunner.cli.context import CommandContext, command, show_problems
 from mailrunner.cli.exit_codes import Exit, first_of
 from mailrunner.cli.options import JsonOption
 from mailrunner.cli.output import problem_objects
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.inbound_event import Kind
+from mailrunner.model.inbound_event import EventKind
 
 if TYPE_CHECKING:
     from mailrunner.config.account import Account, Imap
-    from mailrunner.inbound.poll import Collection, Tally
-    from mailrunner.model.tokens import Signer
+    from mailrunner.inbound.poll import MailboxPoll, PollTally
+    from mailrunner.model.tokens import TokenSigner
     from mailrunner.store import Ledger
 
 _LONGEST_LOOK = timedelta(days=36_500)
@@ -29,21 +29,21 @@ TIMEOUT = 60.0  # seconds for each answer of an IMAP server
 
 # What each kind of fact does, in the words of the page on bounces.
 _DOES = {
-    Kind.BOUNCED: "refused for good: struck off all lists",
-    Kind.COMPLAINED: "reported as spam: struck off all lists",
-    Kind.UNSUBSCRIBED: "taken off the list they left",
-    Kind.LIMIT_REACHED: "the account's limit is reached: it is paused",
-    Kind.SOFT_BOUNCED: "refused this time: counted",
-    Kind.REFUSED: "refused for the sender's or the content's sake: failed, nobody struck off",
-    Kind.DELAYED: "still being tried: kept for the record",
-    Kind.DELIVERED: "arrived",
-    Kind.AUTO_REPLIED: "absence notices: kept for the record",
-    Kind.ASKED: "wait for your decision, unread in the inbox",
+    EventKind.BOUNCED: "refused for good: struck off all lists",
+    EventKind.COMPLAINED: "reported as spam: struck off all lists",
+    EventKind.UNSUBSCRIBED: "taken off the list they left",
+    EventKind.LIMIT_REACHED: "the account's limit is reached: it is paused",
+    EventKind.SOFT_BOUNCED: "refused this time: counted",
+    EventKind.REFUSED: "refused for the sender's or the content's sake: failed, nobody struck off",
+    EventKind.DELAYED: "still being tried: kept for the record",
+    EventKind.DELIVERED: "arrived",
+    EventKind.AUTO_REPLIED: "absence notices: kept for the record",
+    EventKind.ASKED: "wait for your decision, unread in the inbox",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class WatchedMailbox:
     """One mailbox, and the accounts whose mail comes back to it."""
 
     accounts: tuple[Account, ...]
@@ -62,7 +62,7 @@ class Post:
 
 @command(app, "inbox")
 def inbox(
-    session: Session,
+    session: CommandContext,
     account: Annotated[
         str | None, typer.Option("--account", metavar="NAME", help="This account's mailbox alone.")
     ] = None,
@@ -106,7 +106,9 @@ def inbox(
     return first_of([code, Exit.SETUP]) if unready else code
 
 
-def _once(session: Session, rounds: Sequence[tuple[Post, Collection]], *, as_json: bool) -> Exit:
+def _once(
+    session: CommandContext, rounds: Sequence[tuple[WatchedMailbox, MailboxPoll]], *, as_json: bool
+) -> Exit:
     codes, objects, waiting = [], [], False
     for post, collection in rounds:
         with _progress(session, post) as advance:
@@ -114,7 +116,7 @@ def _once(session: Session, rounds: Sequence[tuple[Post, Collection]], *, as_jso
         codes.append(code)
         objects.append(_object(post, tally, problems))
         show_problems(session, tuple(problems))
-        waiting = waiting or bool(tally.understood[Kind.ASKED])
+        waiting = waiting or bool(tally.understood[EventKind.ASKED])
         if not as_json:
             show(session, post, tally, looking=collection.looking)
     if as_json:
@@ -124,35 +126,37 @@ def _once(session: Session, rounds: Sequence[tuple[Post, Collection]], *, as_jso
     return first_of(codes)
 
 
-def _collect(post: Post, collection: Collection, advance: Any) -> tuple[Exit, Tally, list[Problem]]:
+def _collect(
+    post: WatchedMailbox, collection: MailboxPoll, advance: Any
+) -> tuple[Exit, PollTally, list[Problem]]:
     """Look through one mailbox; what keeps it from being read does not keep the others from it."""
     from dataclasses import replace
 
-    from mailrunner.inbound.imap import Mailbox
-    from mailrunner.inbound.poll import Tally
+    from mailrunner.inbound.imap import ImapMailbox
+    from mailrunner.inbound.poll import PollTally
     from mailrunner.reconciliation.sent_folder import LoginRefusedError, ServerAwayError
 
     where, owner = f"the mailbox of {post.names}", post.owner
     try:
-        with Mailbox.open(post.imap, ca_file=owner.ca_file, timeout=min(owner.timeout, TIMEOUT)) as box:
+        with ImapMailbox.open(post.imap, ca_file=owner.ca_file, timeout=min(owner.timeout, TIMEOUT)) as box:
             tally = replace(collection, progress=advance).once(box)
     except ServerAwayError as error:
         hint = "nothing is lost; type the same command later, or let cron do so"
-        return Exit.LATER, Tally(), [Problem(f"{where} cannot be read now: {error}", hint=hint)]
+        return Exit.LATER, PollTally(), [Problem(f"{where} cannot be read now: {error}", hint=hint)]
     except LoginRefusedError as error:
-        return Exit.CREDENTIALS, Tally(), [refused(post, error)]
+        return Exit.CREDENTIALS, PollTally(), [refused(post, error)]
     except UserError as error:
-        return Exit.SETUP, Tally(), list(error.problems)
+        return Exit.SETUP, PollTally(), list(error.problems)
     return Exit.DONE, tally, problems_of(tally)
 
 
-def refused(post: Post, error: Exception) -> Problem:
+def refused(post: WatchedMailbox, error: Exception) -> Problem:
     """What to say where a mailbox lets us not in."""
     hint = f"check user and password of {post.owner.name} and of its imap table. {post.owner.preset.note}"
     return Problem(str(error), hint=hint.strip())
 
 
-def problems_of(tally: Tally) -> list[Problem]:
+def problems_of(tally: PollTally) -> list[Problem]:
     """What could not be read, and what could not be filed."""
     found = [Problem(sentence) for sentence in tally.problems]
     if tally.stays:
@@ -161,7 +165,7 @@ def problems_of(tally: Tally) -> list[Problem]:
     return found
 
 
-def show(session: Session, post: Post, tally: Tally, *, looking: bool) -> None:
+def show(session: CommandContext, post: WatchedMailbox, tally: PollTally, *, looking: bool) -> None:
     """One mailbox as a small table: how many of each kind, and what that did."""
     what = "would be done" if looking else "done"
     mails = "1 mail" if tally.looked_at == 1 else f"{tally.looked_at:,} mails"
@@ -177,7 +181,7 @@ def show(session: Session, post: Post, tally: Tally, *, looking: bool) -> None:
         session.result(f"  {number:>7}  {kind:<13}  {does}")
 
 
-def _object(post: Post, tally: Tally, problems: Sequence[Problem]) -> dict[str, Any]:
+def _object(post: WatchedMailbox, tally: PollTally, problems: Sequence[Problem]) -> dict[str, Any]:
     return {
         "account": post.owner.name,
         "accounts": [account.name for account in post.accounts],
@@ -190,14 +194,14 @@ def _object(post: Post, tally: Tally, problems: Sequence[Problem]) -> dict[str, 
     }
 
 
-def _posts(session: Session, name: str | None) -> tuple[list[Post], list[Problem]]:
+def _posts(session: CommandContext, name: str | None) -> tuple[list[WatchedMailbox], list[Problem]]:
     """The mailboxes to read, each once, whatever the accounts that share it; UserError if there are none.
 
     With them what is wrong with other accounts, which was said and does not hold up these.
     """
     project = session.project
     names = [name] if name is not None else list(project.account_names)
-    sharing: dict[tuple[str, int, str], Post] = {}
+    sharing: dict[tuple[str, int, str], WatchedMailbox] = {}
     without: list[Account] = []
     problems: list[Problem] = []
     for one in names:
@@ -212,7 +216,7 @@ def _posts(session: Session, name: str | None) -> tuple[list[Post], list[Problem
             imap = account.imap
             key = (imap.host.casefold(), imap.port, imap.user.casefold())
             others = sharing[key].accounts if key in sharing else ()
-            sharing[key] = Post((*others, account), imap)
+            sharing[key] = WatchedMailbox((*others, account), imap)
     if not sharing:
         problems += [_no_mailbox(session, account) for account in without]
         raise UserError(*(problems or [_no_account(session)]))
@@ -220,7 +224,7 @@ def _posts(session: Session, name: str | None) -> tuple[list[Post], list[Problem
     return list(sharing.values()), problems
 
 
-def _no_mailbox(session: Session, account: Account) -> Problem:
+def _no_mailbox(session: CommandContext, account: Account) -> Problem:
     hint = 'write imap = { host = "imap.example.org" }, with user and password where they differ'
     if account.preset.family == "microsoft":
         hint = (
@@ -231,31 +235,37 @@ def _no_mailbox(session: Session, account: Account) -> Problem:
     return Problem("this account has no IMAP mailbox that could be read", file=file, key=key, hint=hint)
 
 
-def _no_account(session: Session) -> Problem:
+def _no_account(session: CommandContext) -> Problem:
     return Problem("there is no account", file=session.project.file.name, hint="add a table [accounts.NAME]")
 
 
 def _collection(
-    session: Session, ledger: Ledger, post: Post, since: timedelta, *, junk: bool, looking: bool
-) -> Collection:
-    from mailrunner.inbound.classify import PROVIDER_DOMAINS, Sorter
-    from mailrunner.inbound.poll import Collection
+    session: CommandContext,
+    ledger: Ledger,
+    post: WatchedMailbox,
+    since: timedelta,
+    *,
+    junk: bool,
+    looking: bool,
+) -> MailboxPoll:
+    from mailrunner.inbound.classify import PROVIDER_DOMAINS, MessageClassifier
+    from mailrunner.inbound.poll import MailboxPoll
 
     owner = post.owner
-    sorter = Sorter(
+    sorter = MessageClassifier(
         signer=_signer(session, ledger),
         identity=owner.identity,
         domains=PROVIDER_DOMAINS.get(owner.preset.family, ()),
         pause=owner.preset.quota_pause,
     )
-    return Collection(ledger=ledger, sorter=sorter, since=since, junk=junk, looking=looking)
+    return MailboxPoll(ledger=ledger, sorter=sorter, since=since, junk=junk, looking=looking)
 
 
-def _signer(session: Session, ledger: Ledger) -> Signer:
-    from mailrunner.model.tokens import Signer
+def _signer(session: CommandContext, ledger: Ledger) -> TokenSigner:
+    from mailrunner.model.tokens import TokenSigner
 
     secret = session.project.unsubscribe.secret
-    return Signer(ledger.link_secrets(secret.get_secret_value() if secret else None))
+    return TokenSigner(ledger.link_secrets(secret.get_secret_value() if secret else None))
 
 
 def _length(text: str) -> timedelta:
@@ -268,7 +278,7 @@ def _length(text: str) -> timedelta:
 
 
 @contextmanager
-def _progress(session: Session, post: Post) -> Iterator[Any]:
+def _progress(session: CommandContext, post: WatchedMailbox) -> Iterator[Any]:
     """A bar on a terminal, nothing elsewhere; the function takes how many of how many are done."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mailrunner.cli.context import Session
+from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.errors import Problem, UserError
 from mailrunner.event_log import rfc3339
 
 if TYPE_CHECKING:
-    from mailrunner.store.inbound_events import Request
+    from mailrunner.store.inbound_events import UnsubscribeRequest
 
 
 _DIGITS = 18  # as many as every database can count to
 
 
-def review(session: Session, unsubscribe: Iterable[str], ignore: Iterable[str], *, as_json: bool) -> Exit:
+def review(
+    session: CommandContext, unsubscribe: Iterable[str], ignore: Iterable[str], *, as_json: bool
+) -> Exit:
     """Decide the requests of these numbers; show those that wait where none is named."""
     off, let_be = _numbers("--unsubscribe", unsubscribe), _numbers("--ignore", ignore)
     if both := sorted(set(off) & set(let_be)):
@@ -35,8 +37,8 @@ def review(session: Session, unsubscribe: Iterable[str], ignore: Iterable[str], 
     return Exit.DONE
 
 
-def _decide(session: Session, off: Sequence[int], let_be: Sequence[int], *, as_json: bool) -> Exit:
-    from mailrunner.store.inbound_events import Decision
+def _decide(session: CommandContext, off: Sequence[int], let_be: Sequence[int], *, as_json: bool) -> Exit:
+    from mailrunner.store.inbound_events import ReviewDecision
 
     with session.open_ledger() as ledger:
         waiting = {request.no: request for request in ledger.returns.asked()}
@@ -45,7 +47,10 @@ def _decide(session: Session, off: Sequence[int], let_be: Sequence[int], *, as_j
             for number in (*off, *let_be)
             if number not in waiting
         )
-        wanted = {**dict.fromkeys(off, Decision.UNSUBSCRIBE), **dict.fromkeys(let_be, Decision.IGNORE)}
+        wanted = {
+            **dict.fromkeys(off, ReviewDecision.UNSUBSCRIBE),
+            **dict.fromkeys(let_be, ReviewDecision.IGNORE),
+        }
         decided = [
             (waiting[number], how) for number, how in wanted.items() if ledger.returns.settle(number, how)
         ]
@@ -53,12 +58,12 @@ def _decide(session: Session, off: Sequence[int], let_be: Sequence[int], *, as_j
         session.json({"requests": [_object(request) | {"decided": str(how)} for request, how in decided]})
         return Exit.DONE
     for request, how in decided:
-        done = f"off {_scope(request)}" if how is Decision.UNSUBSCRIBE else "ignored"
+        done = f"off {_scope(request)}" if how is ReviewDecision.UNSUBSCRIBE else "ignored"
         session.result(f"{request.no}\t{request.key}\t{done}")
     return Exit.DONE
 
 
-def _show(session: Session, requests: Sequence[Request]) -> None:
+def _show(session: CommandContext, requests: Sequence[UnsubscribeRequest]) -> None:
     if not requests:
         session.result("Nobody waits for a decision.")
         return
@@ -70,11 +75,11 @@ def _show(session: Session, requests: Sequence[Request]) -> None:
     session.say("To decide: mailrunner inbox --review --unsubscribe N,N… or --ignore N,N…")
 
 
-def _scope(request: Request) -> str:
+def _scope(request: UnsubscribeRequest) -> str:
     return f'the list "{request.list_name}"' if request.list_key else "all lists"
 
 
-def _object(request: Request) -> dict[str, Any]:
+def _object(request: UnsubscribeRequest) -> dict[str, Any]:
     return {
         "request": request.no,
         "address": request.key,

@@ -10,19 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mailrunner.cli.context import Session, complain, show_problems
+from mailrunner.cli.context import CommandContext, complain, show_problems
 from mailrunner.cli.exit_codes import Exit, first_of
-from mailrunner.cli.inbox import TIMEOUT, Post, problems_of, refused, show
+from mailrunner.cli.inbox import TIMEOUT, WatchedMailbox, problems_of, refused, show
 from mailrunner.errors import LedgerError, UserError
 
 if TYPE_CHECKING:
-    from mailrunner.inbound.poll import Collection, Tally
+    from mailrunner.inbound.poll import MailboxPoll, PollTally
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 600.0  # seconds before a connection is tried again
 _SLICE = 0.5
 
 
-def watch(session: Session, rounds: Sequence[tuple[Post, Collection]]) -> Exit:
+def watch(session: CommandContext, rounds: Sequence[tuple[WatchedMailbox, MailboxPoll]]) -> Exit:
     """Read the mailboxes until SIGTERM or Ctrl-C; end earlier where none can be read any more."""
     stop = threading.Event()
     watches = [_Watch(session, post, collection, stop) for post, collection in rounds]
@@ -44,9 +44,9 @@ def watch(session: Session, rounds: Sequence[tuple[Post, Collection]]) -> Exit:
 class _Watch:
     """One mailbox: read, wait, and connect again, later and later, where the server was away."""
 
-    session: Session
-    post: Post
-    collection: Collection
+    session: CommandContext
+    post: WatchedMailbox
+    collection: MailboxPoll
     stop: threading.Event
     code: Exit = Exit.DONE
     failure: Exception | None = None
@@ -81,13 +81,13 @@ class _Watch:
                 return
 
     def _connected(self) -> None:
-        from mailrunner.inbound.imap import Mailbox
+        from mailrunner.inbound.imap import ImapMailbox
 
         imap, owner = self.post.imap, self.post.owner
-        with Mailbox.open(imap, ca_file=owner.ca_file, timeout=min(owner.timeout, TIMEOUT)) as box:
+        with ImapMailbox.open(imap, ca_file=owner.ca_file, timeout=min(owner.timeout, TIMEOUT)) as box:
             self.collection.watch(box, self.stop, self._tell)
 
-    def _tell(self, tally: Tally) -> None:
+    def _tell(self, tally: PollTally) -> None:
         self._pause = _FIRST_PAUSE
         show_problems(self.session, tuple(problems_of(tally)))
         if tally.understood:

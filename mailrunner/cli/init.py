@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mailrunner.cli import app
-from mailrunner.cli.context import Session, command, complain
+from mailrunner.cli.context import CommandContext, command, complain
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from mailrunner.config import Project
-    from mailrunner.config.project_template import Sender
+    from mailrunner.config.project_template import ProjectSender
 
 _DEFAULT_PROVIDER = "gmail"
 
 
 @command(app, "init")
 def init(
-    session: Session,
+    session: CommandContext,
     directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="Here by default.")] = None,
     provider: Annotated[str | None, typer.Option(help="A preset: gmail, google-workspace, smtp, …")] = None,
     address: Annotated[str | None, typer.Option(help="The address you send from.")] = None,
@@ -53,7 +53,9 @@ def init(
     _say_next(session, folder, sender)
 
 
-def _sender(session: Session, provider: str | None, address: str | None, name: str | None) -> Sender:
+def _sender(
+    session: CommandContext, provider: str | None, address: str | None, name: str | None
+) -> ProjectSender:
     """Who sends: from the options, asked for on a terminal, else a placeholder."""
     from mailrunner.config.project_template import placeholder
     from mailrunner.model.mailbox_address import check_address
@@ -80,7 +82,7 @@ def _sender(session: Session, provider: str | None, address: str | None, name: s
 
 
 def _answer(
-    session: Session,
+    session: CommandContext,
     given: str | None,
     question: str,
     default: str,
@@ -133,7 +135,7 @@ def _server(text: str) -> str:
     return f"{host}:{port}"
 
 
-def _missing_lines(folder: Path, sender: Sender, kept: list[str]) -> list[str]:
+def _missing_lines(folder: Path, sender: ProjectSender, kept: list[str]) -> list[str]:
     """What a file that was there already lacks."""
     from mailrunner.config import project_template
 
@@ -154,7 +156,7 @@ def _begins_a_line(start: str, text: str) -> bool:
     return any(line.strip().startswith(start) for line in text.splitlines())
 
 
-def _say_next(session: Session, folder: Path, sender: Sender) -> None:
+def _say_next(session: CommandContext, folder: Path, sender: ProjectSender) -> None:
     from mailrunner.config.project_template import CAMPAIGN
 
     steps = [f"cd {shlex.quote(str(folder))}"] if folder.resolve() != Path.cwd() else []
@@ -173,7 +175,7 @@ def _say_next(session: Session, folder: Path, sender: Sender) -> None:
 
 @command(app, "new")
 def new(
-    session: Session,
+    session: CommandContext,
     campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The new campaign's id.")],
     source: Annotated[
         str | None, typer.Option("--from", metavar="CAMPAIGN", help="Begin with a copy of this one.")
@@ -213,7 +215,7 @@ def _usual_sender(project: Project) -> tuple[str, str]:
     return name, account.user if account and "@" in account.user else "you@example.org"
 
 
-def _refuse_known(session: Session, name: str, contents: dict[str, bytes]) -> None:
+def _refuse_known(session: CommandContext, name: str, contents: dict[str, bytes]) -> None:
     """A new campaign takes nobody's name: not a file's, not an id's, not one in the ledger."""
     from mailrunner.campaign.folder import ids
 
@@ -233,7 +235,7 @@ def _refuse_known(session: Session, name: str, contents: dict[str, bytes]) -> No
 
 @command(app, "demo")
 def demo(
-    session: Session,
+    session: CommandContext,
     directory: Annotated[Path | None, typer.Argument(metavar="DIR", help="./demo by default.")] = None,
 ) -> Exit:
     """Send the example newsletter to a server of our own, waiting at a low cap, and look at the result."""
@@ -263,7 +265,7 @@ def demo(
     return _show_result(session, folder, got)
 
 
-def _play(session: Session, folder: Path, *words: str) -> int:
+def _play(session: CommandContext, folder: Path, *words: str) -> int:
     """Run one command as a person would, in a process of its own."""
     session.say(f"\n$ mailrunner {shlex.join(words)}")
     where = ["--project", str(folder), *(["--quiet"] if session.quiet else [])]
@@ -271,7 +273,7 @@ def _play(session: Session, folder: Path, *words: str) -> int:
     return subprocess.run(given, check=False, stdout=sys.stderr).returncode  # noqa: S603 - our own commands
 
 
-def _show_result(session: Session, folder: Path, got: Counter[str]) -> Exit:
+def _show_result(session: CommandContext, folder: Path, got: Counter[str]) -> Exit:
     """Hold the report against what the server got, and say where to look."""
     from mailrunner.cli.demo_server import mistakes
 

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 from mailrunner.cli.exit_codes import Exit, of_hold
 from mailrunner.event_log import rfc3339
-from mailrunner.model.wait_reason import Hold, Why, sentence_of
+from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 
 if TYPE_CHECKING:
     from mailrunner.errors import Problem
     from mailrunner.model.delivery import Counts
     from mailrunner.model.quota import Room
-    from mailrunner.sending.run import Result
+    from mailrunner.sending.run import RunResult
 
 _STATES = {
-    Why.DONE: "finished",
-    Why.PAUSED: "paused",
-    Why.CANCELLED: "cancelled",
-    Why.STOPPED: "stopped",
-    Why.CREDENTIALS: "stopped",
-    Why.SETUP: "ready",
-    Why.DRIFT: "ready",
+    WaitReason.DONE: "finished",
+    WaitReason.PAUSED: "paused",
+    WaitReason.CANCELLED: "cancelled",
+    WaitReason.STOPPED: "stopped",
+    WaitReason.CREDENTIALS: "stopped",
+    WaitReason.SETUP: "ready",
+    WaitReason.DRIFT: "ready",
 }
 
 
-def exit_of(result: Result) -> Exit:
+def exit_of(result: RunResult) -> Exit:
     """The exit code of one campaign's run."""
     code = of_hold(result.hold.why)
     if code is Exit.DONE and (result.counts.failed or result.counts.in_doubt):
@@ -35,7 +35,7 @@ def exit_of(result: Result) -> Exit:
     return code
 
 
-def state_of(hold: Hold) -> str:
+def state_of(hold: Wait) -> str:
     """The word for `state`: what passes by itself is waiting."""
     return _STATES.get(hold.why, "waiting")
 
@@ -67,14 +67,14 @@ def campaign_object(
     }
 
 
-def result_object(result: Result) -> dict[str, Any]:
+def result_object(result: RunResult) -> dict[str, Any]:
     """The answer of `run --json`."""
     return campaign_object(
         result.campaign_id,
         state=state_of(result.hold),
         counts=result.counts,
         sent_now=result.sent_now,
-        reason=sentence_of(result.hold) if result.hold.why is not Why.DONE else "",
+        reason=sentence_of(result.hold) if result.hold.why is not WaitReason.DONE else "",
         resume_at=result.hold.until,
         finish_at=result.finish_at,
         notices=result.notices,
@@ -114,17 +114,17 @@ def local(moment: datetime | None) -> str:
     return moment.astimezone().strftime("%a %d %b %Y %H:%M")
 
 
-def next_step(hold: Hold, campaign_id: str) -> str:
+def next_step(hold: Wait, campaign_id: str) -> str:
     """What to type, or that nothing need be typed."""
     return {
-        Why.CREDENTIALS: "mend user and password in mailrunner.toml or .env, then: "
+        WaitReason.CREDENTIALS: "mend user and password in mailrunner.toml or .env, then: "
         f"mailrunner run {campaign_id} (with --again if nothing needed mending)",
-        Why.STOPPED: f"who failed, if anybody: mailrunner report {campaign_id} --failed; when it is mended, "
+        WaitReason.STOPPED: f"who failed, if anybody: mailrunner report {campaign_id} --failed; when it is mended, "
         f"or to go on all the same: mailrunner run {campaign_id} --again",
-        Why.PAUSED: f"to go on: mailrunner unpause {campaign_id}",
-        Why.CANCELLED: f"to take people up again: mailrunner requeue {campaign_id} --skipped",
-        Why.SETUP: "mend the account in mailrunner.toml, then run again",
-        Why.DRIFT: f"to go on: mailrunner run {campaign_id}",
-        Why.DONE: f"who got what: mailrunner report {campaign_id}",
-        Why.INTERRUPTED: f"to go on: mailrunner run {campaign_id}",
+        WaitReason.PAUSED: f"to go on: mailrunner unpause {campaign_id}",
+        WaitReason.CANCELLED: f"to take people up again: mailrunner requeue {campaign_id} --skipped",
+        WaitReason.SETUP: "mend the account in mailrunner.toml, then run again",
+        WaitReason.DRIFT: f"to go on: mailrunner run {campaign_id}",
+        WaitReason.DONE: f"who got what: mailrunner report {campaign_id}",
+        WaitReason.INTERRUPTED: f"to go on: mailrunner run {campaign_id}",
     }.get(hold.why, f"to go on: mailrunner run {campaign_id} (or mailrunner resume, by cron)")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mailrunner.cli import app
-from mailrunner.cli.context import Session, command
+from mailrunner.cli.context import CommandContext, command
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import CampaignArgument
 from mailrunner.errors import Problem, UserError
@@ -20,7 +20,7 @@ Addresses = Annotated[list[str] | None, typer.Argument(metavar="[ADDRESS]...", h
 
 
 @command(app, "pause")
-def pause(session: Session, campaign: CampaignArgument) -> None:
+def pause(session: CommandContext, campaign: CampaignArgument) -> None:
     """Send nothing more of a campaign until `unpause`; running processes obey before their next message."""
     from mailrunner.store import Phase
 
@@ -32,7 +32,7 @@ def pause(session: Session, campaign: CampaignArgument) -> None:
 
 
 @command(app, "unpause")
-def unpause(session: Session, campaign: CampaignArgument) -> None:
+def unpause(session: CommandContext, campaign: CampaignArgument) -> None:
     """Let a paused campaign go on with the next `run` or `resume`."""
     from mailrunner.store import Phase
 
@@ -45,7 +45,7 @@ def unpause(session: Session, campaign: CampaignArgument) -> None:
 
 @command(app, "cancel")
 def cancel(
-    session: Session,
+    session: CommandContext,
     campaign: CampaignArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> Exit:
@@ -68,7 +68,7 @@ def cancel(
 
 @command(app, "requeue")
 def requeue(
-    session: Session,
+    session: CommandContext,
     campaign: CampaignArgument,
     addresses: Addresses = None,
     failed: Annotated[bool, typer.Option("--failed", help="Those who were refused.")] = False,
@@ -104,7 +104,7 @@ def requeue(
 
 
 @command(app, "purge")
-def purge(session: Session, campaign: CampaignArgument) -> None:
+def purge(session: CommandContext, campaign: CampaignArgument) -> None:
     """Forget what a campaign's rows said; who got what stays known by key."""
     with session.open_ledger() as ledger:
         record = begun(session, ledger, campaign)
@@ -115,7 +115,7 @@ def purge(session: Session, campaign: CampaignArgument) -> None:
     session.result(f"The rows of {number:,} people were forgotten; keys and outcomes stay.")
 
 
-def begun(session: Session, ledger: Ledger, name: str) -> CampaignRecord:
+def begun(session: CommandContext, ledger: Ledger, name: str) -> CampaignRecord:
     """The campaign `name`, which a run has begun; raises UserError otherwise."""
     from mailrunner.cli.campaign_lookup import campaign_record
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mailrunner.cli import app
-from mailrunner.cli.context import Session, command
+from mailrunner.cli.context import CommandContext, command
 from mailrunner.cli.exit_codes import Exit
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="A campaign's file or id.")]
 
 
-class Format(StrEnum):
+class ReportFormat(StrEnum):
     """How a report is written."""
 
     CSV = "csv"
@@ -37,11 +37,11 @@ class Format(StrEnum):
 
 @command(app, "report")
 def report(
-    session: Session,
+    session: CommandContext,
     campaign: CampaignArgument,
     *,
     format_: Annotated[
-        Format | None, typer.Option("--format", help="csv, unless --out ends in another of them.")
+        ReportFormat | None, typer.Option("--format", help="csv, unless --out ends in another of them.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write it to this file instead of stdout.", metavar="FILE")
@@ -76,7 +76,7 @@ def report(
 
 @command(app, "preview")
 def preview(
-    session: Session,
+    session: CommandContext,
     campaign: CampaignArgument,
     *,
     count: Annotated[
@@ -101,9 +101,9 @@ def preview(
     from mailrunner.preview import Preview
     from mailrunner.preview.sample import choose
     from mailrunner.sending.list_import import empty_list
-    from mailrunner.sending.prepared_campaign import Job
+    from mailrunner.sending.prepared_campaign import PreparedCampaign
 
-    job = Job.prepare(*load(session.folder, campaign, os.environ))
+    job = PreparedCampaign.prepare(*load(session.folder, campaign, os.environ))
     sample = choose(job.people, first=count, addresses=to or ())
     if not sample.specimens:
         raise UserError(empty_list(job, sample.rows or 0))
@@ -117,17 +117,18 @@ def preview(
     return Exit.SOME_FAILED if made.unmade else Exit.DONE
 
 
-def _format(chosen: Format | None, out: Path | None, *, is_sublist: bool) -> Format:
+def _format(chosen: ReportFormat | None, out: Path | None, *, is_sublist: bool) -> ReportFormat:
     """The format that was asked for, by name or by the ending of the file's name."""
     if is_sublist:
-        if chosen not in (None, Format.CSV):
+        if chosen not in (None, ReportFormat.CSV):
             raise typer.BadParameter("--failed and --in-doubt are written as csv; leave --format out")
-        return Format.CSV
+        return ReportFormat.CSV
     by_name = next(
-        (form for form in Format if out is not None and out.suffix.lower() == f".{form}"), Format.CSV
+        (form for form in ReportFormat if out is not None and out.suffix.lower() == f".{form}"),
+        ReportFormat.CSV,
     )
     form = chosen or by_name
-    if form is Format.XLSX and out is None:
+    if form is ReportFormat.XLSX and out is None:
         raise typer.BadParameter("an Excel file is not written to stdout; add --out report.xlsx")
     return form
 
@@ -139,31 +140,37 @@ def _seen(record: CampaignRecord | None) -> CampaignRecord | None:
     return None if record is None or record.phase is Phase.LOADING else record
 
 
-def _columns(session: Session, ledger: Ledger, record: CampaignRecord | None) -> Columns:
-    from mailrunner.model.tokens import Signer
+def _columns(session: CommandContext, ledger: Ledger, record: CampaignRecord | None) -> Columns:
+    from mailrunner.model.tokens import TokenSigner
     from mailrunner.report.columns import Columns
 
     secret = session.project.unsubscribe.secret
     secrets = ledger.link_secrets(secret.get_secret_value() if secret else None)
-    return Columns(signer=Signer(secrets), domain=record.message_domain if record else "")
+    return Columns(signer=TokenSigner(secrets), domain=record.message_domain if record else "")
 
 
 def _write(
-    form: Format, out: Path | None, *, reading: Reading, columns: Columns, heading: Heading, now: datetime
+    form: ReportFormat,
+    out: Path | None,
+    *,
+    reading: Reading,
+    columns: Columns,
+    heading: Heading,
+    now: datetime,
 ) -> None:
     from mailrunner.report.files import write_csv, write_json, write_xlsx
     from mailrunner.report.output_file import bytes_to, text_to
     from mailrunner.report.page import write_page
 
     rows = map(columns.values, reading.rows())
-    if form is Format.XLSX and out is not None:
+    if form is ReportFormat.XLSX and out is not None:
         with bytes_to(out) as octets:
             write_xlsx(rows, octets)
         return
     with text_to(out) as stream:
-        if form is Format.HTML:
+        if form is ReportFormat.HTML:
             write_page(reading, stream, heading=heading, now=now)
-        elif form is Format.JSON:
+        elif form is ReportFormat.JSON:
             write_json(rows, stream, campaign=heading.campaign, counts=reading.counts())
         else:
             write_csv(rows, stream)

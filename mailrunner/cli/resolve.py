@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mailrunner.cli import app
-from mailrunner.cli.context import Session, command, complain
+from mailrunner.cli.context import CommandContext, command, complain
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import CampaignArgument
 from mailrunner.cli.pause import Addresses, begun, keys_of
 from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
-    from mailrunner.model.in_doubt import Verdict
-    from mailrunner.model.tokens import Signer
+    from mailrunner.model.in_doubt import Resolution
+    from mailrunner.model.tokens import TokenSigner
     from mailrunner.store import CampaignRecord, Ledger
-    from mailrunner.store.manual_actions import Doubt
+    from mailrunner.store.manual_actions import InDoubtDelivery
 
 _TIMEOUT = 60.0  # seconds: a mailbox is asked while a person waits
 
 
 @command(app, "resolve")
 def resolve(
-    session: Session,
+    session: CommandContext,
     campaign: CampaignArgument,
     addresses: Addresses = None,
     from_sent_folder: Annotated[
@@ -53,7 +53,7 @@ def resolve(
         return _show(session, ledger, record, doubts)
 
 
-def _chosen(ledger: Ledger, record: CampaignRecord, addresses: Collection[str]) -> list[Doubt]:
+def _chosen(ledger: Ledger, record: CampaignRecord, addresses: Collection[str]) -> list[InDoubtDelivery]:
     doubts = ledger.decisions.doubts(record.no)
     if not addresses:
         return doubts
@@ -63,7 +63,9 @@ def _chosen(ledger: Ledger, record: CampaignRecord, addresses: Collection[str]) 
     return [doubt for doubt in doubts if doubt.key in keys]
 
 
-def _show(session: Session, ledger: Ledger, record: CampaignRecord, doubts: Sequence[Doubt]) -> Exit:
+def _show(
+    session: CommandContext, ledger: Ledger, record: CampaignRecord, doubts: Sequence[InDoubtDelivery]
+) -> Exit:
     from mailrunner.event_log import rfc3339
     from mailrunner.model.tokens import message_id
 
@@ -81,7 +83,12 @@ def _show(session: Session, ledger: Ledger, record: CampaignRecord, doubts: Sequ
 
 
 def _decide(
-    session: Session, ledger: Ledger, record: CampaignRecord, doubts: Sequence[Doubt], *, sent: bool
+    session: CommandContext,
+    ledger: Ledger,
+    record: CampaignRecord,
+    doubts: Sequence[InDoubtDelivery],
+    *,
+    sent: bool,
 ) -> Exit:
     if sent:
         number = ledger.decisions.settle_as_sent(doubts, reason="settled by a person")
@@ -92,7 +99,9 @@ def _decide(
     return Exit.DONE
 
 
-def _ask(session: Session, ledger: Ledger, record: CampaignRecord, doubts: Sequence[Doubt]) -> Exit:
+def _ask(
+    session: CommandContext, ledger: Ledger, record: CampaignRecord, doubts: Sequence[InDoubtDelivery]
+) -> Exit:
     """Look for the doubtful messages, settle what is proved, say what is not and why."""
     from mailrunner.reconciliation.sent_folder import LoginRefusedError, ServerAwayError
 
@@ -110,9 +119,9 @@ def _ask(session: Session, ledger: Ledger, record: CampaignRecord, doubts: Seque
 
 
 def _verdicts(
-    session: Session, ledger: Ledger, record: CampaignRecord, doubts: Sequence[Doubt]
-) -> list[tuple[Doubt, Verdict]]:
-    from mailrunner.reconciliation.check import Inquiry
+    session: CommandContext, ledger: Ledger, record: CampaignRecord, doubts: Sequence[InDoubtDelivery]
+) -> list[tuple[InDoubtDelivery, Resolution]]:
+    from mailrunner.reconciliation.check import SentFolderCheck
     from mailrunner.reconciliation.sent_folder import SentFolder
 
     account = session.project.account(record.account_name)
@@ -120,7 +129,7 @@ def _verdicts(
         raise _without_imap(session, record)
     timeout = min(account.timeout, _TIMEOUT)
     with SentFolder.open(account.imap, ca_file=account.ca_file, timeout=timeout) as folder:
-        return Inquiry(
+        return SentFolderCheck(
             ledger=ledger,
             record=record,
             preset=account.preset,
@@ -129,33 +138,37 @@ def _verdicts(
         ).verdicts(doubts)
 
 
-def _settled(ledger: Ledger, record: CampaignRecord, doubt: Doubt, verdict: Verdict) -> Verdict:
+def _settled(
+    ledger: Ledger, record: CampaignRecord, doubt: InDoubtDelivery, verdict: Resolution
+) -> Resolution:
     """Record a verdict; return it, or one that says why it could not be carried out."""
-    from mailrunner.model.in_doubt import Finding, Verdict
+    from mailrunner.model.in_doubt import Lookup, Resolution
 
-    if verdict.finding is Finding.FOUND:
+    if verdict.finding is Lookup.FOUND:
         done = ledger.decisions.settle_as_sent([doubt], reason=verdict.why)
-    elif verdict.finding is Finding.ABSENT:
+    elif verdict.finding is Lookup.ABSENT:
         done = ledger.decisions.settle_as_not_sent(record.no, [doubt])
     else:
         return verdict
     if done:
         return verdict
     why = f"{verdict.why}; nothing was changed, as it was settled meanwhile or its row was purged"
-    return Verdict(finding=Finding.UNDECIDED, why=why)
+    return Resolution(finding=Lookup.UNDECIDED, why=why)
 
 
-def _tell(session: Session, record: CampaignRecord, verdicts: Sequence[tuple[Doubt, Verdict]]) -> Exit:
+def _tell(
+    session: CommandContext, record: CampaignRecord, verdicts: Sequence[tuple[InDoubtDelivery, Resolution]]
+) -> Exit:
     from mailrunner.event_log import rfc3339
-    from mailrunner.model.in_doubt import Finding
+    from mailrunner.model.in_doubt import Lookup
 
-    words = {Finding.FOUND: "sent", Finding.ABSENT: _unsent(record), Finding.UNDECIDED: "in doubt"}
+    words = {Lookup.FOUND: "sent", Lookup.ABSENT: _unsent(record), Lookup.UNDECIDED: "in doubt"}
     for doubt, verdict in verdicts:
         again = f"; look again after {rfc3339(verdict.look_again_at)}" if verdict.look_again_at else ""
         session.result(f"{doubt.address}\t{words[verdict.finding]}\t{verdict.why}{again}")
-    if any(verdict.finding is Finding.ABSENT for _, verdict in verdicts):
+    if any(verdict.finding is Lookup.ABSENT for _, verdict in verdicts):
         session.say(_next_step(record))
-    undecided = [verdict for _, verdict in verdicts if verdict.finding is Finding.UNDECIDED]
+    undecided = [verdict for _, verdict in verdicts if verdict.finding is Lookup.UNDECIDED]
     if not undecided:
         return Exit.DONE
     complain(
@@ -179,7 +192,7 @@ def _by_hand(record: CampaignRecord) -> str:
     return f"mailrunner resolve {record.id} --sent ADDRESS…, or --resend ADDRESS…"
 
 
-def _without_imap(session: Session, record: CampaignRecord) -> UserError:
+def _without_imap(session: CommandContext, record: CampaignRecord) -> UserError:
     return UserError(
         Problem(
             "this account has no IMAP mailbox whose Sent folder could be asked",
@@ -191,8 +204,8 @@ def _without_imap(session: Session, record: CampaignRecord) -> UserError:
     )
 
 
-def _signer(session: Session, ledger: Ledger) -> Signer:
-    from mailrunner.model.tokens import Signer
+def _signer(session: CommandContext, ledger: Ledger) -> TokenSigner:
+    from mailrunner.model.tokens import TokenSigner
 
     secret = session.project.unsubscribe.secret
-    return Signer(ledger.link_secrets(secret.get_secret_value() if secret else None))
+    return TokenSigner(ledger.link_secrets(secret.get_secret_value() if secret else None))

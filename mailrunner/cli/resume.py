@@ -7,25 +7,27 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from mailrunner.cli.context import Session, show_problems
+from mailrunner.cli.context import CommandContext, show_problems
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.output import campaign_object, exit_of
 from mailrunner.errors import UserError
-from mailrunner.sending.run import Result, Wishes
+from mailrunner.sending.run import RunOptions, RunResult
 from mailrunner.store import CampaignRecord, Ledger, Phase
 
 
-class Round:
+class ResumeRound:
     """What `resume` did: the results, the campaigns whose files are wrong, and all exit codes."""
 
-    def __init__(self, session: Session, ledger: Ledger, dispatch: Callable[[str, Wishes], Result]) -> None:
+    def __init__(
+        self, session: CommandContext, ledger: Ledger, dispatch: Callable[[str, RunOptions], RunResult]
+    ) -> None:
         self._session, self._ledger, self._dispatch = session, ledger, dispatch
-        self._last: dict[str, Result] = {}
+        self._last: dict[str, RunResult] = {}
         self._sent: dict[str, int] = {}
         self._errors: dict[str, dict[str, Any]] = {}
 
     @property
-    def results(self) -> list[Result]:
+    def results(self) -> list[RunResult]:
         """One for each campaign, with all that this command sent of it."""
         from dataclasses import replace
 
@@ -62,7 +64,7 @@ class Round:
 
     def _run(self, record: CampaignRecord) -> None:
         try:
-            result = self._dispatch(record.file, Wishes())
+            result = self._dispatch(record.file, RunOptions())
         except UserError as error:
             show_problems(self._session, error.problems)
             self._errors[record.id] = campaign_object(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailrunner.cli import app
-from mailrunner.cli.context import Session, command, complain
+from mailrunner.cli.context import CommandContext, command, complain
 from mailrunner.cli.exit_codes import Exit, first_of
 from mailrunner.cli.options import CampaignArgument, JsonOption, WaitOption
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from mailrunner.model.delivery import Counts
     from mailrunner.model.forecast import Forecast
     from mailrunner.rendering import InliningTally
-    from mailrunner.sending.loop import Runner
-    from mailrunner.sending.prepared_campaign import Job
-    from mailrunner.sending.run import Plan, Result, Wishes
+    from mailrunner.sending.loop import SendLoop
+    from mailrunner.sending.prepared_campaign import PreparedCampaign
+    from mailrunner.sending.run import RunOptions, RunResult, SendPlan
     from mailrunner.store import Ledger
 
 
 @command(app, "run")
 def run(
-    session: Session,
+    session: CommandContext,
     campaign: CampaignArgument,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Render everything, send nothing.")] = False,
     wait: WaitOption = False,
@@ -53,15 +53,15 @@ def run(
 ) -> Exit:
     """Send a campaign, or go on with it: the same command is start, resume and "am I done?"."""
     from mailrunner.cli.output import exit_of, result_object
-    from mailrunner.sending.list_import import Consent
-    from mailrunner.sending.run import Wishes
+    from mailrunner.sending.list_import import Confirmations
+    from mailrunner.sending.run import RunOptions
 
     if dry_run:
         from mailrunner.cli.check import inspect_campaign
 
         return inspect_campaign(session, campaign, as_json=as_json, dry_run=True)
-    wishes = Wishes(
-        consent=Consent(refresh=refresh, accept_changes=accept_changes, again=again),
+    wishes = RunOptions(
+        consent=Confirmations(refresh=refresh, accept_changes=accept_changes, again=again),
         limit=limit,
         wait=wait,
         by_hand=session.is_interactive,
@@ -77,14 +77,14 @@ def run(
 
 
 @command(app, "resume")
-def resume(session: Session, wait: WaitOption = False, as_json: JsonOption = False) -> Exit:
+def resume(session: CommandContext, wait: WaitOption = False, as_json: JsonOption = False) -> Exit:
     """Go on with every campaign that was begun; made for cron.  Never starts a new one."""
     from mailrunner.cli.output import result_object
-    from mailrunner.cli.resume import Round
+    from mailrunner.cli.resume import ResumeRound
     from mailrunner.cli.status import account_objects
 
     with session.open_ledger() as ledger, session.event_log() as log:
-        rounds = Round(
+        rounds = ResumeRound(
             session,
             ledger,
             lambda name, wishes: _dispatch(session, session.job(name), ledger, log, wishes),
@@ -104,12 +104,18 @@ def resume(session: Session, wait: WaitOption = False, as_json: JsonOption = Fal
 
 
 def _dispatch(
-    session: Session, job: Job, ledger: Ledger, log: EventLog, wishes: Wishes, *, asks: bool = False
-) -> Result:
+    session: CommandContext,
+    job: PreparedCampaign,
+    ledger: Ledger,
+    log: EventLog,
+    wishes: RunOptions,
+    *,
+    asks: bool = False,
+) -> RunResult:
     """Run one campaign with a progress show and with signals that end it in order."""
     from mailrunner.cli.progress import ProgressShow
     from mailrunner.model.quota import tightest
-    from mailrunner.sending.run import Dispatch, Ears
+    from mailrunner.sending.run import Callbacks, CampaignRun
 
     account = job.account
 
@@ -124,11 +130,11 @@ def _dispatch(
         _Signals() as signals,
     ):
 
-        def started(runner: Runner, counts: Counts, suppressed: int, forecast: Forecast) -> None:
+        def started(runner: SendLoop, counts: Counts, suppressed: int, forecast: Forecast) -> None:
             signals.finish_by(runner.stop)
             show.start(job.campaign.id, counts, suppressed, forecast)
 
-        def confirm(plan: Plan) -> bool:
+        def confirm(plan: SendPlan) -> bool:
             with signals.at_once():
                 return not (asks and session.is_interactive) or _confirmed(session, plan)
 
@@ -136,13 +142,13 @@ def _dispatch(
             signals.check()
             _loading(session, job.source.label, rows)
 
-        ears = Ears(
+        ears = Callbacks(
             confirm=confirm,
             loading=loading,
             started=started,
             watch=show.watch,
         )
-        result = Dispatch(
+        result = CampaignRun(
             job,
             ledger=ledger,
             clock=session.clock,
@@ -219,12 +225,12 @@ def _raise(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _loading(session: Session, label: str, rows: int) -> None:
+def _loading(session: CommandContext, label: str, rows: int) -> None:
     if rows % 100_000 == 0:
         session.say(f"  {rows:,} rows of {label} read")
 
 
-def _confirmed(session: Session, plan: Plan) -> bool:
+def _confirmed(session: CommandContext, plan: SendPlan) -> bool:
     from mailrunner.cli.output import local
 
     counts, record = plan.counts, plan.record
@@ -262,10 +268,10 @@ def _inlining(tally: InliningTally) -> str:
     return words
 
 
-def _summary(session: Session, result: Result) -> None:
+def _summary(session: CommandContext, result: RunResult) -> None:
     """How it ended, and what to type next."""
     from mailrunner.cli.output import local, next_step
-    from mailrunner.model.wait_reason import Why, sentence_of
+    from mailrunner.model.wait_reason import WaitReason, sentence_of
 
     counts, hold = result.counts, result.hold
     if words := _inlining(result.inlining):
@@ -284,10 +290,13 @@ def _summary(session: Session, result: Result) -> None:
             if number
         )
     )
-    if hold.why is not Why.DONE:
+    if hold.why is not WaitReason.DONE:
         until = f"; goes on {local(hold.until)}" if hold.until else ""
         speak = (
-            session.say if hold.why not in (Why.CREDENTIALS, Why.SETUP, Why.STOPPED, Why.SERVER) else complain
+            session.say
+            if hold.why
+            not in (WaitReason.CREDENTIALS, WaitReason.SETUP, WaitReason.STOPPED, WaitReason.SERVER)
+            else complain
         )
         speak(f"{sentence_of(hold)}{until}")
         if counts.open:

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 import typer
 
 from mailrunner.cli import app
-from mailrunner.cli.context import Session, command, complain
+from mailrunner.cli.context import CommandContext, command, complain
 from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from mailrunner.event_log import EventLog
-    from mailrunner.inbound.webhooks import Events
-    from mailrunner.model.tokens import Signer
+    from mailrunner.inbound.webhooks import WebhookParser
+    from mailrunner.model.tokens import TokenSigner
     from mailrunner.store import Ledger
     from mailrunner.web.app import Site
 
@@ -28,7 +28,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @command(app, "serve")
 def serve(
-    session: Session,
+    session: CommandContext,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0 takes a free one.")] = 8025,
     unix: Annotated[
@@ -53,13 +53,13 @@ def serve(
     _check_extra()
     _check_trusted(forwarded_allow)
     from mailrunner.web import server
-    from mailrunner.web.access_log import Register
+    from mailrunner.web.access_log import AccessLog
 
     is_open = unix is None and host not in _LOOPBACK and not forwarded_allow
     listener = server.listen_unix(unix) if unix else server.listen(host, port)
     with closing(listener), session.open_ledger() as ledger, session.event_log() as log:
         prefix = _published_path(session) if root_path is None else root_path
-        register = Register(log, line=None if session.quiet else _log)
+        register = AccessLog(log, line=None if session.quiet else _log)
         application = _site(session, ledger, log).application(register, prefix=prefix)
         _say_where(session, server.address_of(listener), is_open=is_open)
         log.serving(server.address_of(listener))
@@ -71,27 +71,27 @@ def serve(
     session.say("Stopped; every click that was answered is recorded.")
 
 
-def _site(session: Session, ledger: Ledger, log: EventLog) -> Site:
-    from mailrunner.model.tokens import Signer
+def _site(session: CommandContext, ledger: Ledger, log: EventLog) -> Site:
+    from mailrunner.model.tokens import TokenSigner
     from mailrunner.web.app import Site
 
     secret = session.project.unsubscribe.secret
-    signer = Signer(ledger.link_secrets(secret.get_secret_value() if secret else None))
+    signer = TokenSigner(ledger.link_secrets(secret.get_secret_value() if secret else None))
     return Site(ledger, signer, tell=complain, log=log, events=_events(session, signer))
 
 
-def _events(session: Session, signer: Signer) -> Events | None:
+def _events(session: CommandContext, signer: TokenSigner) -> WebhookParser | None:
     """What reads provider events, where mailrunner.toml names a provider."""
     settings = session.project.event_settings()
     if not settings:
         return None
-    from mailrunner.inbound.webhooks import Events, check_installed
+    from mailrunner.inbound.webhooks import WebhookParser, check_installed
 
     check_installed()
-    return Events(settings, signer=signer, tell=complain)
+    return WebhookParser(settings, signer=signer, tell=complain)
 
 
-def _say_where(session: Session, address: str, *, is_open: bool) -> None:
+def _say_where(session: CommandContext, address: str, *, is_open: bool) -> None:
     """Where it listens, and what keeps people's clicks from arriving there."""
     base_url = session.project.unsubscribe.base_url
     session.say(f"Listening on {address}")
@@ -111,7 +111,7 @@ def _say_where(session: Session, address: str, *, is_open: bool) -> None:
         )
 
 
-def _published_path(session: Session) -> str:
+def _published_path(session: CommandContext) -> str:
     return urlsplit(session.project.unsubscribe.base_url or "").path
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailrunner.cli import app
-from mailrunner.cli.context import Session, command
+from mailrunner.cli.context import CommandContext, command
 from mailrunner.cli.options import JsonOption
 from mailrunner.cli.output import account_object, campaign_object, local, problem_objects
 from mailrunner.errors import MailrunnerError, Problem, UserError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @command(app, "status")
 def status(
-    session: Session,
+    session: CommandContext,
     campaign: Annotated[
         str | None, typer.Argument(metavar="[CAMPAIGN]", help="A campaign's file or id; all without one.")
     ] = None,
@@ -42,7 +42,7 @@ def status(
 
 
 @command(app, "quota")
-def quota(session: Session, as_json: JsonOption = False) -> None:
+def quota(session: CommandContext, as_json: JsonOption = False) -> None:
     """Say what each account's limits leave, and when the next slot comes back."""
     with session.look_at_ledger() as ledger:
         accounts = account_objects(session, ledger)
@@ -52,7 +52,7 @@ def quota(session: Session, as_json: JsonOption = False) -> None:
         _print_accounts(session, accounts)
 
 
-def account_objects(session: Session, ledger: Ledger) -> list[dict[str, Any]]:
+def account_objects(session: CommandContext, ledger: Ledger) -> list[dict[str, Any]]:
     """Every account of mailrunner.toml that can be read, as JSON shows it."""
     found = []
     for name in session.project.account_names:
@@ -77,7 +77,7 @@ _PARTS = {"inbox": ("mailboxes",), "show": ("entries",), "history": ("history",)
 
 
 def failed_answer(
-    session: Session, command: str, given: Mapping[str, Any], problems: Sequence[Problem]
+    session: CommandContext, command: str, given: Mapping[str, Any], problems: Sequence[Problem]
 ) -> dict[str, Any]:
     """The JSON answer of a command that failed, in the shape of its success, as far as it can be told."""
     name = given.get("campaign")
@@ -92,7 +92,7 @@ def failed_answer(
     return known | {"reason": problems[0].message, "problems": problem_objects(problems)}
 
 
-def _campaigns(session: Session, ledger: Ledger, name: str | None) -> list[dict[str, Any]]:
+def _campaigns(session: CommandContext, ledger: Ledger, name: str | None) -> list[dict[str, Any]]:
     from mailrunner.cli.campaign_lookup import campaign_id, campaign_record
 
     if name is None:
@@ -103,7 +103,7 @@ def _campaigns(session: Session, ledger: Ledger, name: str | None) -> list[dict[
     return [_object(session, ledger, record)]
 
 
-def _object(session: Session, ledger: Ledger, record: CampaignRecord) -> dict[str, Any]:
+def _object(session: CommandContext, ledger: Ledger, record: CampaignRecord) -> dict[str, Any]:
     from mailrunner.store import Phase
 
     counts = ledger.deliveries.counts(record.no)
@@ -119,7 +119,7 @@ def _object(session: Session, ledger: Ledger, record: CampaignRecord) -> dict[st
     )
 
 
-def _state(session: Session, ledger: Ledger, record: CampaignRecord) -> str:
+def _state(session: CommandContext, ledger: Ledger, record: CampaignRecord) -> str:
     """The contract's word for a phase: a begun campaign is running where a run of it lives."""
     from mailrunner.store import Phase
 
@@ -132,7 +132,7 @@ def _state(session: Session, ledger: Ledger, record: CampaignRecord) -> str:
     return "stopped" if known and known.stop_reason else "waiting"
 
 
-def _finish(session: Session, ledger: Ledger, record: CampaignRecord, number: int) -> Any:
+def _finish(session: CommandContext, ledger: Ledger, record: CampaignRecord, number: int) -> Any:
     """The forecast, from the campaign's file where it can be read."""
     from mailrunner.campaign import load
     from mailrunner.model.forecast import forecast
@@ -147,7 +147,7 @@ def _finish(session: Session, ledger: Ledger, record: CampaignRecord, number: in
     return forecast(number, pace_of(campaign, account, ledger), ledger.now()).finish_at
 
 
-def _print_campaign(session: Session, found: dict[str, Any]) -> None:
+def _print_campaign(session: CommandContext, found: dict[str, Any]) -> None:
     counts, total = found["counts"], found["total"]
     numbers = ", ".join(
         f"{counts[name]:,} {name.replace('_', ' ')}"
@@ -166,7 +166,7 @@ def _print_campaign(session: Session, found: dict[str, Any]) -> None:
         session.result(f"  ended {_shown(found['finish_at'])}")
 
 
-def _print_accounts(session: Session, accounts: Iterable[dict[str, Any]]) -> None:
+def _print_accounts(session: CommandContext, accounts: Iterable[dict[str, Any]]) -> None:
     for account in accounts:
         paused = f", paused until {_shown(account['paused_until'])}" if account["paused_until"] else ""
         reason = f": {account['reason']}" if account["reason"] else ""

@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailrunner.cli import app
-from mailrunner.cli.context import Session, command
+from mailrunner.cli.context import CommandContext, command
 from mailrunner.errors import Problem, UserError
 from mailrunner.event_log import rfc3339
-from mailrunner.model.suppression import ALL_LISTS, Entry, Reason, is_domain, is_pseudonym, list_key
+from mailrunner.model.suppression import (
+    ALL_LISTS,
+    SuppressionEntry,
+    SuppressionReason,
+    is_domain,
+    is_pseudonym,
+    list_key,
+)
 
 if TYPE_CHECKING:
-    from mailrunner.model.suppression import Event
+    from mailrunner.model.suppression import SuppressionChange
     from mailrunner.store import Ledger
-    from mailrunner.store.erasure import Forgotten
+    from mailrunner.store.erasure import Erased
     from mailrunner.store.suppressions import Import
 
 suppress_app = typer.Typer(
@@ -35,10 +42,10 @@ ListOption = Annotated[
 
 @command(suppress_app, "add")
 def add(
-    session: Session,
+    session: CommandContext,
     addresses: Addresses,
     list_name: ListOption = None,
-    reason: Annotated[Reason, typer.Option(help="Why.")] = Reason.MANUAL,
+    reason: Annotated[SuppressionReason, typer.Option(help="Why.")] = SuppressionReason.MANUAL,
 ) -> None:
     """Send these people nothing more, of one list or of all."""
     scope = scope_of(list_name)
@@ -56,7 +63,7 @@ def add(
 
 @command(suppress_app, "remove")
 def remove(
-    session: Session,
+    session: CommandContext,
     addresses: Annotated[list[str] | None, typer.Argument(metavar="ADDRESS…")] = None,
     *,
     list_name: Annotated[
@@ -87,7 +94,7 @@ def remove(
     _let_in(session, addresses, scope_of(list_name), (consent or "").strip())
 
 
-def _let_in(session: Session, addresses: list[str], scope: str, why: str) -> None:
+def _let_in(session: CommandContext, addresses: list[str], scope: str, why: str) -> None:
     with session.open_ledger() as ledger:
         for key in _keys(ledger, addresses):
             removed = ledger.suppressions.remove([key], list_key=scope, why=why)
@@ -97,7 +104,7 @@ def _let_in(session: Session, addresses: list[str], scope: str, why: str) -> Non
                 session.result(f"{key}: still {entry} ({entry.source})")
 
 
-def _undo(session: Session, number: int) -> None:
+def _undo(session: CommandContext, number: int) -> None:
     with session.open_ledger() as ledger:
         removed = ledger.suppressions.remove_import(number)
     if removed is None:
@@ -109,7 +116,7 @@ def _undo(session: Session, number: int) -> None:
 
 @command(suppress_app, "list")
 def show(
-    session: Session,
+    session: CommandContext,
     address: Annotated[str | None, typer.Argument(metavar="ADDRESS")] = None,
     imports: Annotated[bool, typer.Option("--imports", help="The files that were imported instead.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
@@ -125,7 +132,11 @@ def show(
 
 
 def _show_all(
-    session: Session, name: str, things: Iterable[Any], as_json: bool, cells: Callable[[Any], dict[str, Any]]
+    session: CommandContext,
+    name: str,
+    things: Iterable[Any],
+    as_json: bool,
+    cells: Callable[[Any], dict[str, Any]],
 ) -> None:
     """Print as they come: a table of a million entries is never held whole."""
     objects = map(cells, things)
@@ -148,7 +159,7 @@ def _one_line(cells: dict[str, Any]) -> str:
     return "\t".join(" ".join(str(cell).split()) for cell in shown.values() if cell is not None) + "\n"
 
 
-def entry_cells(entry: Entry) -> dict[str, Any]:
+def entry_cells(entry: SuppressionEntry) -> dict[str, Any]:
     return {
         "address": entry.key,
         "list": entry.list_key or None,
@@ -172,7 +183,7 @@ def _import_cells(one: Import) -> dict[str, Any]:
 
 @command(suppress_app, "history")
 def history(
-    session: Session,
+    session: CommandContext,
     address: Annotated[str, typer.Argument(metavar="ADDRESS")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
@@ -182,7 +193,7 @@ def history(
         _show_all(session, "history", ledger.suppressions.history(key), as_json, _event_cells)
 
 
-def _event_cells(event: Event) -> dict[str, Any]:
+def _event_cells(event: SuppressionChange) -> dict[str, Any]:
     return {
         "at": rfc3339(event.at),
         "change": str(event.change),
@@ -196,7 +207,7 @@ def _event_cells(event: Event) -> dict[str, Any]:
 
 @command(suppress_app, "forget")
 def forget(
-    session: Session,
+    session: CommandContext,
     addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS…")],
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -225,14 +236,14 @@ def _people(ledger: Ledger, addresses: list[str]) -> list[str]:
     return keys
 
 
-def _is_sure(session: Session, keys: list[str]) -> bool:
+def _is_sure(session: CommandContext, keys: list[str]) -> bool:
     """A person is asked; without one, --yes says that it is meant."""
     if not session.is_interactive:
         raise UserError(Problem("what is forgotten does not come back", hint="if that is meant, say --yes"))
     return typer.confirm(f"Forget {', '.join(keys)} for ever?", err=True)
 
 
-def _told(done: Forgotten) -> str:
+def _told(done: Erased) -> str:
     if not done.was_known:
         return "is not in this ledger; nothing was changed"
     parts = {
@@ -248,7 +259,7 @@ def _told(done: Forgotten) -> str:
 
 @command(suppress_app, "confirm-empty")
 def confirm_empty(
-    session: Session,
+    session: CommandContext,
     list_name: Annotated[
         str | None, typer.Option("--list", metavar="NAME", help="This list alone; any list by default.")
     ] = None,
@@ -295,7 +306,7 @@ def _spoken(scope: str) -> str:
     return f'list "{scope}"' if scope else "all lists"
 
 
-def mention_unknown_list(session: Session, ledger: Ledger, list_name: str | None) -> None:
+def mention_unknown_list(session: CommandContext, ledger: Ledger, list_name: str | None) -> None:
     """A slip of the keys in a list's name would keep nobody from anything."""
     from mailrunner.campaign.folder import list_names
     from mailrunner.config.toml_file import did_you_mean

@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from mailrunner.cli.context import Session, command
+from mailrunner.cli.context import CommandContext, command
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.suppress import ListOption, entry_cells, mention_unknown_list, scope_of, suppress_app
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.suppression import Entry, Format, Reason
+from mailrunner.model.suppression import ImportFormat, SuppressionEntry, SuppressionReason
 
 if TYPE_CHECKING:
     from mailrunner.store import Ledger
-    from mailrunner.suppression.import_file import Group, SuppressionFile, Survey
+    from mailrunner.suppression.import_file import Group, ImportSummary, SuppressionFile
 
 
 @command(suppress_app, "import")
 def bring_in(
-    session: Session,
+    session: CommandContext,
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="CSV, Excel, JSON of SES, or one address a line.")
     ],
     *,
     list_name: ListOption = None,
-    reason: Annotated[Reason | None, typer.Option(help="Why; `import` by default.")] = None,
+    reason: Annotated[SuppressionReason | None, typer.Option(help="Why; `import` by default.")] = None,
     column: Annotated[str | None, typer.Option(help="The column with the addresses.")] = None,
     wanted: Annotated[
-        Format | None,
+        ImportFormat | None,
         typer.Option("--as", help="What exported the file; by default its columns tell."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -58,7 +58,7 @@ def bring_in(
             session.say("Nothing was imported.")
             return Exit.DONE
         number = ledger.suppressions.begin_import(
-            file=file.name, list_key=scope_of(list_name), reason=reason or Reason.IMPORT
+            file=file.name, list_key=scope_of(list_name), reason=reason or SuppressionReason.IMPORT
         )
         # Told before the first row, for whoever stops it half-way.
         session.say(f"Import {number}; undo it with: mailrunner suppress remove --import {number}")
@@ -69,7 +69,7 @@ def bring_in(
     return None
 
 
-def _survey(session: Session, ledger: Ledger, source: SuppressionFile) -> Survey:
+def _survey(session: CommandContext, ledger: Ledger, source: SuppressionFile) -> ImportSummary:
     with _progress(session, "Looking through the file") as advance:
 
         def on_lists(keys: Collection[str]) -> Collection[str]:
@@ -79,7 +79,7 @@ def _survey(session: Session, ledger: Ledger, source: SuppressionFile) -> Survey
         return source.survey(on_lists)
 
 
-def _say_survey(session: Session, file: Path, survey: Survey) -> None:
+def _say_survey(session: CommandContext, file: Path, survey: ImportSummary) -> None:
     session.say(f"{file}: {survey.valid:,} addresses, {survey.listed:,} of them on lists that are mailed now")
     if survey.living:
         session.say(f"  {survey.living:,} may be mailed, as the file says, and are left out")
@@ -89,7 +89,7 @@ def _say_survey(session: Session, file: Path, survey: Survey) -> None:
             session.say(f"    {example}")
 
 
-def _agreed(session: Session, file: Path, survey: Survey) -> bool:
+def _agreed(session: CommandContext, file: Path, survey: ImportSummary) -> bool:
     """Whether a person agrees; without one, what looks like a list of subscribers is refused."""
     from mailrunner.campaign.folder import recipient_files
 
@@ -122,7 +122,7 @@ def _import(
 
 @command(suppress_app, "export")
 def take_out(
-    session: Session,
+    session: CommandContext,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Not on stdout, but here.")
     ] = None,
@@ -140,7 +140,7 @@ def take_out(
     session.say(f"{out}: {number:,} entries")
 
 
-def _write_entries(entries: Iterable[Entry], stream: TextIO, line_end: str) -> int:
+def _write_entries(entries: Iterable[SuppressionEntry], stream: TextIO, line_end: str) -> int:
     from mailrunner.suppression.import_file import EXPORT_COLUMNS
 
     writer = csv.writer(stream, lineterminator=line_end)
@@ -149,7 +149,9 @@ def _write_entries(entries: Iterable[Entry], stream: TextIO, line_end: str) -> i
 
 
 @contextmanager
-def _progress(session: Session, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+def _progress(
+    session: CommandContext, what: str, total: int | None = None
+) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, nothing elsewhere; the function takes how many more are done."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

@@ -29,7 +29,7 @@ _NEEDS_QUOTES = re.compile(r"[^\w\s!#$%&\'*+/=?^`{|}~-]")  # RFC 5322 §3.2.3, a
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
+class ProjectSender:
     """Who sends.  `host` and `port` are for providers that know none; `limits` as in mailrunner.toml."""
 
     provider: str
@@ -85,11 +85,11 @@ class Sender:
         yield f'password = "${{{variable}_{kind}}}"'
 
 
-def placeholder(provider: str) -> Sender:
+def placeholder(provider: str) -> ProjectSender:
     """A sender to be edited later, with which the project can be checked at once."""
     domain = "gmail.com" if provider == "gmail" else "example.org"
     needs_host = not preset(provider).host
-    return Sender(
+    return ProjectSender(
         provider=provider,
         address=f"you@{domain}",
         name="Your Name",
@@ -98,7 +98,7 @@ def placeholder(provider: str) -> Sender:
     )
 
 
-def project_files(sender: Sender) -> dict[str, bytes]:
+def project_files(sender: ProjectSender) -> dict[str, bytes]:
     """Every file of a new project but the hidden ones, by its path."""
     marks = {
         "<<account table>>": "\n".join(sender.account_lines()),
@@ -111,7 +111,7 @@ def project_files(sender: Sender) -> dict[str, bytes]:
     }
 
 
-def hidden_files(sender: Sender) -> dict[str, bytes]:
+def hidden_files(sender: ProjectSender) -> dict[str, bytes]:
     """.env with a placeholder for each secret, and .gitignore, which keeps it out of version control."""
     secrets = ["# Secrets of this project: never in version control, for your eyes only."]
     if note := preset(sender.provider).note:

@@ -21,10 +21,10 @@ from datetime import timedelta
 from typing import Any
 
 from mailrunner.inbound import dsn, phrases
-from mailrunner.inbound.dsn import Report
-from mailrunner.inbound.message import Mail, UnreadableError
-from mailrunner.model.inbound_event import Fact, Kind
-from mailrunner.model.tokens import BOUNCE, MESSAGE, UNSUBSCRIBE, Signer
+from mailrunner.inbound.dsn import BounceReport
+from mailrunner.inbound.message import InboundMessage, UnreadableError
+from mailrunner.model.inbound_event import EventKind, InboundEvent
+from mailrunner.model.tokens import BOUNCE, MESSAGE, UNSUBSCRIBE, TokenSigner
 
 SOURCE = "inbox"
 # From where a provider's own notices come, by its family of servers; the mailbox's server must vouch for it.
@@ -47,14 +47,14 @@ _EXCERPT = 300  # characters of somebody's own words that are kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sorter:
+class MessageClassifier:
     """Knows our tokens, and whose mailbox this is.
 
     `identity` is the account's, `domains` are those from which its provider writes, `pause` is how
     long the account sends nothing after a notice that its cap is reached.
     """
 
-    signer: Signer
+    signer: TokenSigner
     identity: str
     domains: tuple[str, ...] = ()
     pause: timedelta = timedelta(hours=24)
@@ -72,7 +72,7 @@ class Sorter:
             or self._tie(mail) is not None
         )
 
-    def understand(self, raw: bytes) -> Fact | None:
+    def understand(self, raw: bytes) -> InboundEvent | None:
         """What the mail says; None where that concerns none of our messages, or nobody can tell.
 
         Raises UnreadableError.
@@ -86,10 +86,10 @@ class Sorter:
             # Parsers meet everything that was ever sent; one mail must not keep the others from being read.
             raise UnreadableError(f"it is malformed ({type(error).__name__})") from error
 
-    def _fact(self, mail: Mail) -> Fact | None:
+    def _fact(self, mail: InboundMessage) -> InboundEvent | None:
         number = self._requested(mail)
         if number is not None:
-            return _fact_of(mail, kind=Kind.UNSUBSCRIBED, delivery=number)
+            return _fact_of(mail, kind=EventKind.UNSUBSCRIBED, delivery=number)
         if _is_report(mail):
             return self._reported(mail)
         if _is_automatic(mail):
@@ -97,24 +97,24 @@ class Sorter:
             return None if number is None else _auto_reply(mail, number)
         return self._asked(mail)
 
-    def _reported(self, mail: Mail) -> Fact | None:
+    def _reported(self, mail: InboundMessage) -> InboundEvent | None:
         said = dsn.feedback(mail) or dsn.delivery_status(mail)
         if said is None and not dsn.is_structured(mail):
             said = dsn.odd_bounce(mail) or dsn.notice(mail)
         if said is None:
             return self._answer_by_program(mail)
         number = self._tie(mail)
-        if said.kind is Kind.LIMIT_REACHED:
+        if said.kind is EventKind.LIMIT_REACHED:
             return self._limit(mail, said, number)
         if number is None:
             return _doubtful(mail, said)
         return _fact_of(mail, said, kind=said.kind, delivery=number)
 
-    def _answer_by_program(self, mail: Mail) -> Fact | None:
+    def _answer_by_program(self, mail: InboundMessage) -> InboundEvent | None:
         number = self._tie(mail) if _is_automatic(mail) else None
         return None if number is None or dsn.is_delivery_status(mail) else _auto_reply(mail, number)
 
-    def _limit(self, mail: Mail, said: Report, number: int | None) -> Fact | None:
+    def _limit(self, mail: InboundMessage, said: BounceReport, number: int | None) -> InboundEvent | None:
         """A notice stops the account for a day, so a stranger's word is not enough for it.
 
         Whoever got a message of ours has its token, and could write a notice about it: where it is known
@@ -124,7 +124,7 @@ class Sorter:
             return None
         return _fact_of(mail, said, kind=said.kind, delivery=number, identity=self.identity, pause=self.pause)
 
-    def _asked(self, mail: Mail) -> Fact | None:
+    def _asked(self, mail: InboundMessage) -> InboundEvent | None:
         """Somebody's own words: a proposal for a person, never more."""
         if mail.field("List-Id"):
             return None
@@ -134,9 +134,9 @@ class Sorter:
         if not mail.sender or not asks(subject, words):
             return None
         excerpt = " ".join((words or subject).split())[:_EXCERPT]
-        return _fact_of(mail, kind=Kind.ASKED, delivery=number, address=mail.sender, detail=excerpt)
+        return _fact_of(mail, kind=EventKind.ASKED, delivery=number, address=mail.sender, detail=excerpt)
 
-    def _requested(self, mail: Mail) -> int | None:
+    def _requested(self, mail: InboundMessage) -> int | None:
         """The delivery whose unsubscribe token the mail was sent to give back."""
         subject = re.sub(r"^(?:\s*\w{1,6}(?:\[\d+\])?\s*[:：])+", "", mail.field("Subject"))
         candidates = [found[1] for field in mail.addresses(*_RECIPIENT_FIELDS) for found in _tagged(field)]
@@ -147,7 +147,7 @@ class Sorter:
             candidates += _LEAVE_LINE.findall(_all_text(mail))
         return self._number(UNSUBSCRIBE, candidates)
 
-    def _tie(self, mail: Mail) -> int | None:
+    def _tie(self, mail: InboundMessage) -> int | None:
         """The delivery that the mail is about, told by a token of ours."""
         to = [found[1] for address in mail.addresses(*_RECIPIENT_FIELDS) for found in _tagged(address)]
         number = self._number(BOUNCE, to)
@@ -155,7 +155,7 @@ class Sorter:
             return number
         returned = dsn.returned_fields(mail) if _is_report(mail) else None
         if returned is not None:
-            own = Mail(returned)
+            own = InboundMessage(returned)
             return _first_of(
                 self._number(MESSAGE, _tokens(own.field("X-Mailrunner-Delivery"))),
                 self._number(MESSAGE, _tokens(own.field("Message-ID"))),
@@ -167,7 +167,7 @@ class Sorter:
         found = (self.signer.number(purpose, token) for token in list(tokens)[:20])
         return next((number for number in found if number is not None), None)
 
-    def _is_from_provider(self, mail: Mail) -> bool:
+    def _is_from_provider(self, mail: InboundMessage) -> bool:
         """Whether the receiving server itself vouches (RFC 8601) that the account's provider wrote this."""
         domain = mail.sender.rpartition("@")[2].casefold()
         vouched = mail.field("Authentication-Results").casefold()  # the topmost, by the mailbox's own server
@@ -177,16 +177,16 @@ class Sorter:
         return domain in self.domains and len(about) == 1 and re.fullmatch(passed, about[0]) is not None
 
 
-def _read(raw: bytes) -> Mail:
+def _read(raw: bytes) -> InboundMessage:
     try:
-        return Mail.read(raw)
+        return InboundMessage.read(raw)
     except UnreadableError:
         raise
     except Exception as error:  # see Sorter.understand
         raise UnreadableError(f"it is malformed ({type(error).__name__})") from error
 
 
-def _is_report(mail: Mail) -> bool:
+def _is_report(mail: InboundMessage) -> bool:
     kind = mail.message.get_content_type()
     return (
         kind == "multipart/report"
@@ -195,7 +195,7 @@ def _is_report(mail: Mail) -> bool:
     )
 
 
-def _is_automatic(mail: Mail) -> bool:
+def _is_automatic(mail: InboundMessage) -> bool:
     """Whether a program answered (RFC 3834), or says so in one of the older ways."""
     automatic = mail.field("Auto-Submitted").casefold().partition(";")[0].strip()
     marks = ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Autogenerated")
@@ -211,28 +211,30 @@ def _by_subject(subject: str, _words: str) -> bool:
     return phrases.asks_by_subject(subject)
 
 
-def _doubtful(mail: Mail, said: Report) -> Fact | None:
+def _doubtful(mail: InboundMessage, said: BounceReport) -> InboundEvent | None:
     """A report that names nothing but an address could be anybody's: a grave one is put before a person."""
-    if said.kind not in (Kind.BOUNCED, Kind.COMPLAINED, Kind.UNSUBSCRIBED) or not said.address:
+    if said.kind not in (EventKind.BOUNCED, EventKind.COMPLAINED, EventKind.UNSUBSCRIBED) or not said.address:
         return None
     words = f"{mail.sender or 'a mail server'} reports: {said.kind} ({said.words})"[:_EXCERPT]
-    return _fact_of(mail, kind=Kind.ASKED, address=said.address, detail=words)
+    return _fact_of(mail, kind=EventKind.ASKED, address=said.address, detail=words)
 
 
-def _auto_reply(mail: Mail, number: int) -> Fact:
+def _auto_reply(mail: InboundMessage, number: int) -> InboundEvent:
     return _fact_of(
         mail,
-        kind=Kind.AUTO_REPLIED,
+        kind=EventKind.AUTO_REPLIED,
         delivery=number,
         address=mail.sender,
         detail=mail.field("Subject")[:_EXCERPT],
     )
 
 
-def _fact_of(mail: Mail, said: Report | None = None, *, kind: Kind, **known: Any) -> Fact:
+def _fact_of(
+    mail: InboundMessage, said: BounceReport | None = None, *, kind: EventKind, **known: Any
+) -> InboundEvent:
     """A fact with what the report said; what is `known` otherwise beats it."""
-    told = said or Report(kind=kind)
-    fact = Fact(
+    told = said or BounceReport(kind=kind)
+    fact = InboundEvent(
         kind=kind,
         source=SOURCE,
         address=told.address,
@@ -245,7 +247,7 @@ def _fact_of(mail: Mail, said: Report | None = None, *, kind: Kind, **known: Any
     return replace(fact, fingerprint=_fingerprint(mail, fact))
 
 
-def _fingerprint(mail: Mail, fact: Fact) -> str:
+def _fingerprint(mail: InboundMessage, fact: InboundEvent) -> str:
     """Equal for the same mail, also in another mailbox: its Message-ID and what it says of whom.
 
     There are servers that give all their reports one Message-ID, and some that give none.
@@ -265,7 +267,7 @@ def _tagged(address: str) -> Iterable[re.Match[str]]:
     return _TOKEN.finditer(address.rpartition("@")[0])
 
 
-def _all_text(mail: Mail) -> str:
+def _all_text(mail: InboundMessage) -> str:
     """The text, with the subject of a mail that was forwarded as an attachment."""
     forwarded = [str(part.get("Subject", "")) for part in mail.parts()[1:]]
     return "\n".join([mail.text, *forwarded])

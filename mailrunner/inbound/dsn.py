@@ -17,9 +17,9 @@ from email.message import Message
 from email.parser import Parser
 from email.policy import compat32
 
-from mailrunner.inbound.message import Mail, addresses_in, text_of
+from mailrunner.inbound.message import InboundMessage, addresses_in, text_of
 from mailrunner.inbound.phrases import says_spent
-from mailrunner.model.inbound_event import Kind
+from mailrunner.model.inbound_event import EventKind
 from mailrunner.model.outcome import Action, Stage
 from mailrunner.replies import classify, parse
 
@@ -39,51 +39,51 @@ _DAEMON = re.compile(
 _CODE = re.compile(r"(?<![\d.])([45]\d\d)(?=[ \-#](?:[^\d]|[45]\.\d))")
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.\d])")
 _ACTIONS = {
-    "delayed": Kind.DELAYED,
-    "delivered": Kind.DELIVERED,
-    "relayed": Kind.DELIVERED,  # passed on to where nothing more is reported: it was accepted all the same
-    "expanded": Kind.DELIVERED,
+    "delayed": EventKind.DELAYED,
+    "delivered": EventKind.DELIVERED,
+    "relayed": EventKind.DELIVERED,  # passed on to where nothing more is reported: it was accepted all the same
+    "expanded": EventKind.DELIVERED,
 }
 _FEEDBACK = {
-    "abuse": Kind.COMPLAINED,
-    "fraud": Kind.COMPLAINED,
-    "opt-out": Kind.UNSUBSCRIBED,
-    "opt-out-list": Kind.UNSUBSCRIBED,
+    "abuse": EventKind.COMPLAINED,
+    "fraud": EventKind.COMPLAINED,
+    "opt-out": EventKind.UNSUBSCRIBED,
+    "opt-out-list": EventKind.UNSUBSCRIBED,
 }
 # Whoever refuses the sender or the content says nothing of the mailbox.  As a soft bounce it would count, and
 # a week of a broken DKIM signature would strike everybody at that provider off.
 _KINDS = {
-    Action.SUPPRESS: Kind.BOUNCED,
-    Action.STOP: Kind.REFUSED,
-    Action.AUTH: Kind.REFUSED,
-    Action.QUOTA: Kind.REFUSED,
+    Action.SUPPRESS: EventKind.BOUNCED,
+    Action.STOP: EventKind.REFUSED,
+    Action.AUTH: EventKind.REFUSED,
+    Action.QUOTA: EventKind.REFUSED,
 }
 # The mildest first: where a list or a forwarder reports several addresses, one that got it is enough.
 _MILDEST = (
-    *(Kind.DELIVERED, Kind.DELAYED, Kind.LIMIT_REACHED),
-    *(Kind.REFUSED, Kind.SOFT_BOUNCED, Kind.BOUNCED),
+    *(EventKind.DELIVERED, EventKind.DELAYED, EventKind.LIMIT_REACHED),
+    *(EventKind.REFUSED, EventKind.SOFT_BOUNCED, EventKind.BOUNCED),
 )
 _LONGEST = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class BounceReport:
     """What is said of one message: `address` as the reporter wrote it, the remote server's code and words."""
 
-    kind: Kind
+    kind: EventKind
     address: str = ""
     code: int | None = None
     enhanced_code: str = ""
     words: str = ""
 
 
-def is_from_daemon(mail: Mail) -> bool:
+def is_from_daemon(mail: InboundMessage) -> bool:
     """Whether a mail server wrote this by itself, to go by its From or by what only servers set."""
     sender = mail.sender or mail.field("From") + "@"
     return bool(_DAEMON.match(sender) or mail.field("X-Failed-Recipients"))
 
 
-def feedback(mail: Mail) -> Report | None:
+def feedback(mail: InboundMessage) -> BounceReport | None:
     """Read a feedback report; None for any other mail and for kinds that mean no complaint."""
     for part in mail.parts("message/feedback-report"):
         fields = _first(part)
@@ -93,22 +93,22 @@ def feedback(mail: Mail) -> Report | None:
         named = addresses_in(str(fields.get("Original-Rcpt-To", "")))
         if kind is not None:
             words = str(fields.get("User-Agent", ""))[:100]
-            return Report(kind=kind, address=next(iter(named), ""), words=" ".join(words.split()))
+            return BounceReport(kind=kind, address=next(iter(named), ""), words=" ".join(words.split()))
     return None
 
 
-def delivery_status(mail: Mail) -> Report | None:
+def delivery_status(mail: InboundMessage) -> BounceReport | None:
     """Read a delivery status notification; None for any other mail."""
     blocks = [block for part in mail.parts(*_STATUS_TYPES) for block in _blocks(part)]
     return mildest(report for block in blocks if (report := _of_recipient(block)))
 
 
-def is_delivery_status(mail: Mail) -> bool:
+def is_delivery_status(mail: InboundMessage) -> bool:
     """Whether the mail is such a notification, also one that cannot be understood."""
     return bool(mail.parts(*_STATUS_TYPES))
 
 
-def is_structured(mail: Mail) -> bool:
+def is_structured(mail: InboundMessage) -> bool:
     """Whether the mail says by its structure what it is: nothing else may then be read into its words.
 
     A receipt (RFC 8098) is one, but for servers that refuse in that form ("automatically rejected").
@@ -117,7 +117,7 @@ def is_structured(mail: Mail) -> bool:
     return bool(is_delivery_status(mail) or mail.parts("message/feedback-report") or receipt)
 
 
-def odd_bounce(mail: Mail) -> Report | None:
+def odd_bounce(mail: InboundMessage) -> BounceReport | None:
     """Read a bounce that follows no standard; ask only of what a mail server wrote by itself.
 
     flufl.bounce finds the address; what is said of it is judged here, as a full mailbox is no dead one.
@@ -130,17 +130,17 @@ def odd_bounce(mail: Mail) -> Report | None:
         return None
     words = _intro(mail)
     if passing and not lasting:
-        return Report(kind=Kind.DELAYED, address=address, words=words)
+        return BounceReport(kind=EventKind.DELAYED, address=address, words=words)
     return _judged(address, words, status="5.0.0", own=True)
 
 
-def notice(mail: Mail) -> Report | None:
+def notice(mail: InboundMessage) -> BounceReport | None:
     """Read a server's notice that the account may send no more for now."""
     words = f"{mail.field('Subject')} {_intro(mail)}"
-    return Report(kind=Kind.LIMIT_REACHED, words=words[:_LONGEST]) if says_spent(words) else None
+    return BounceReport(kind=EventKind.LIMIT_REACHED, words=words[:_LONGEST]) if says_spent(words) else None
 
 
-def returned_fields(mail: Mail) -> Message | None:
+def returned_fields(mail: InboundMessage) -> Message | None:
     """The header of the message that came back; None where it was not enclosed.
 
     Older servers put it below their own text, where the first Message-ID line is its own.
@@ -155,7 +155,7 @@ def returned_fields(mail: Mail) -> Message | None:
 _OWN_LINES = re.compile(r"^[> \t]*(?:Message-ID|X-Mailrunner-Delivery):[^\n]{1,300}$", re.MULTILINE | re.I)
 
 
-def mildest(reports: Iterable[Report]) -> Report | None:
+def mildest(reports: Iterable[BounceReport]) -> BounceReport | None:
     """The report that is the least grave, as somebody got the message, or may still get it."""
     return min(reports, key=lambda report: _MILDEST.index(report.kind), default=None)
 
@@ -171,7 +171,7 @@ def _blocks(part: Message) -> list[Message]:
     return [block for block in inner if isinstance(block, Message)] if isinstance(inner, list) else []
 
 
-def _of_recipient(block: Message) -> Report | None:
+def _of_recipient(block: Message) -> BounceReport | None:
     """One recipient's fields (RFC 3464 §2.3); None for those of the message as a whole."""
     action = _value(block, "Action").casefold().split(" ")[0]
     named = addresses_in(_value(block, "Original-Recipient")) or addresses_in(
@@ -181,7 +181,7 @@ def _of_recipient(block: Message) -> Report | None:
     words = re.sub(r"^[\w-]+\s*;\s*", "", _value(block, "Diagnostic-Code"))
     if action in _ACTIONS:
         enhanced = _ENHANCED.search(status)
-        return Report(
+        return BounceReport(
             kind=_ACTIONS[action],
             address=address,
             enhanced_code=enhanced[1] if enhanced else "",
@@ -192,7 +192,7 @@ def _of_recipient(block: Message) -> Report | None:
     return _judged(address, words, status=status, own=not _value(block, "Remote-MTA"))
 
 
-def _judged(address: str, words: str, *, status: str, own: bool) -> Report:
+def _judged(address: str, words: str, *, status: str, own: bool) -> BounceReport:
     """What a refusal means; `own` says that the account's own server speaks, not a remote one."""
     stated = _ENHANCED.search(status)
     named = _CODE.search(words)
@@ -203,8 +203,8 @@ def _judged(address: str, words: str, *, status: str, own: bool) -> Report:
     enhanced = reply.enhanced or _first_code(spoken) or (stated[1] if stated else "")
     verdict = classify(Stage.RCPT, code, enhanced, reply.text)
     spent = own and (verdict.action is Action.QUOTA or says_spent(words))
-    return Report(
-        kind=Kind.LIMIT_REACHED if spent else _KINDS.get(verdict.action, Kind.SOFT_BOUNCED),
+    return BounceReport(
+        kind=EventKind.LIMIT_REACHED if spent else _KINDS.get(verdict.action, EventKind.SOFT_BOUNCED),
         address=address,
         code=code if named else None,
         enhanced_code=enhanced,
@@ -217,7 +217,7 @@ def _first_code(text: str) -> str:
     return found[1] if found else ""
 
 
-def _intro(mail: Mail) -> str:
+def _intro(mail: InboundMessage) -> str:
     """A server's own words, before the message that it returns."""
     text = re.split(
         r"^(?:-{2,}.*|Return-Path:.*|Received:.*|Message-ID:.*)$",

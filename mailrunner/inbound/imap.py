@@ -46,7 +46,7 @@ _PASSING = re.compile(r"\[(UNAVAILABLE|LIMIT|INUSE|SERVERBUG|OVERQUOTA)\b|too ma
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class Mailbox:
+class ImapMailbox:
     """A logged-in connection; one folder is entered at a time.
 
     Every method raises ServerAwayError where the server fails or the line is cut.

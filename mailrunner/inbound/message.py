@@ -45,13 +45,13 @@ class UnreadableError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class InboundMessage:
     """One mail, parsed as far as it can be."""
 
     message: Message
 
     @classmethod
-    def read(cls, raw: bytes) -> Mail:
+    def read(cls, raw: bytes) -> InboundMessage:
         """Parse the first `LONGEST` octets; raise UnreadableError for what is built to exhaust a reader."""
         raw = raw[:LONGEST]
         if raw.lower().count(b"boundary=") > _MOST_BOUNDARIES:

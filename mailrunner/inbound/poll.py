@@ -15,10 +15,10 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from mailrunner.inbound import receive
-from mailrunner.inbound.classify import Sorter
-from mailrunner.inbound.imap import Mailbox
-from mailrunner.inbound.message import Mail, UnreadableError
-from mailrunner.model.inbound_event import Effect, Fact, Kind
+from mailrunner.inbound.classify import MessageClassifier
+from mailrunner.inbound.imap import ImapMailbox
+from mailrunner.inbound.message import InboundMessage, UnreadableError
+from mailrunner.model.inbound_event import EventKind, InboundEvent, IngestResult
 
 if TYPE_CHECKING:
     from mailrunner.store import Ledger
@@ -27,7 +27,7 @@ _AT_ONCE = 100  # mails whose facts become durable together
 
 
 @dataclass(slots=True)
-class Tally:
+class PollTally:
     """What one look found.
 
     `understood` counts what was new, by kind; `repeated` what the ledger knew already; `tests` what was
@@ -35,7 +35,7 @@ class Tally:
     """
 
     looked_at: int = 0
-    understood: Counter[Kind] = field(default_factory=Counter)
+    understood: Counter[EventKind] = field(default_factory=Counter)
     repeated: int = 0
     tests: int = 0
     stays: bool = False  # the server cannot move: what was understood is marked as seen and lies in INBOX
@@ -46,41 +46,41 @@ class Tally:
         """How many were nobody's business and were left alone."""
         return self.looked_at - self.understood.total() - self.repeated - self.tests
 
-    def count(self, kind: Kind, effect: Effect) -> None:
+    def count(self, kind: EventKind, effect: IngestResult) -> None:
         """Take note of what one mail did."""
-        if effect is Effect.RECORDED:
+        if effect is IngestResult.RECORDED:
             self.understood[kind] += 1
-        elif effect is Effect.REPEATED:
+        elif effect is IngestResult.REPEATED:
             self.repeated += 1
-        elif effect is Effect.TEST:
+        elif effect is IngestResult.TEST:
             self.tests += 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collection:
+class MailboxPoll:
     """How a mailbox is looked through; with `looking` nothing is recorded or filed."""
 
     ledger: Ledger
-    sorter: Sorter
+    sorter: MessageClassifier
     since: timedelta
     junk: bool = False
     looking: bool = False
     progress: Callable[[int, int], None] = lambda done, total: None
 
-    def once(self, box: Mailbox) -> Tally:
+    def once(self, box: ImapMailbox) -> PollTally:
         """Look through the mailbox's folders; raises ServerAwayError and LedgerError."""
         return self._round(box, {})
 
-    def watch(self, box: Mailbox, stop: threading.Event, tell: Callable[[Tally], None]) -> None:
+    def watch(self, box: ImapMailbox, stop: threading.Event, tell: Callable[[PollTally], None]) -> None:
         """Look through the mailbox, then at what arrives, until `stop` is set; `tell` hears of each look."""
         seen: dict[str, int] = {}
         while not stop.is_set():
             tell(self._round(box, seen))
             box.wait(stop)
 
-    def _round(self, box: Mailbox, seen: dict[str, int]) -> Tally:
+    def _round(self, box: ImapMailbox, seen: dict[str, int]) -> PollTally:
         """Look at what is newer than `seen` says of each folder; INBOX is the last and stays entered."""
-        tally = Tally()
+        tally = PollTally()
         for folder in box.folders(junk=self.junk):
             era = box.enter(folder, looking=self.looking)
             numbers = box.numbers(self._first_day(), after=seen.get(era, 0))
@@ -92,7 +92,7 @@ class Collection:
         # One day more, as servers count days in their own time zone.
         return (self.ledger.now() - self.since).date() - timedelta(days=1)
 
-    def _look(self, box: Mailbox, numbers: Sequence[int], tally: Tally) -> None:
+    def _look(self, box: ImapMailbox, numbers: Sequence[int], tally: PollTally) -> None:
         for start in range(0, len(numbers), _AT_ONCE):
             chunk = numbers[start : start + _AT_ONCE]
             found = dict(self._facts(box, chunk, tally))
@@ -102,7 +102,9 @@ class Collection:
                 tally.understood.update(fact.kind for fact in found.values())
             self.progress(min(start + _AT_ONCE, len(numbers)), len(numbers))
 
-    def _facts(self, box: Mailbox, numbers: Sequence[int], tally: Tally) -> Iterator[tuple[int, Fact]]:
+    def _facts(
+        self, box: ImapMailbox, numbers: Sequence[int], tally: PollTally
+    ) -> Iterator[tuple[int, InboundEvent]]:
         for number, header in box.headers(numbers):
             tally.looked_at += 1
             try:
@@ -115,9 +117,9 @@ class Collection:
             if fact is not None and self._is_known(fact):
                 yield number, fact
 
-    def _is_known(self, fact: Fact) -> bool:
+    def _is_known(self, fact: InboundEvent) -> bool:
         """Whether we wrote to whom it is about: what strangers ask or report is for people to read."""
-        if fact.delivery is not None or fact.kind is not Kind.ASKED:
+        if fact.delivery is not None or fact.kind is not EventKind.ASKED:
             return True
         from mailrunner.model.address import normalise
 
@@ -127,13 +129,13 @@ class Collection:
             return False
         return bool(self.ledger.suppressions.on_current_lists([key]))
 
-    def _record(self, box: Mailbox, found: dict[int, Fact], tally: Tally) -> None:
+    def _record(self, box: ImapMailbox, found: dict[int, InboundEvent], tally: PollTally) -> None:
         filed = []
         effects = receive(self.ledger, list(found.values()))
         for (number, fact), effect in zip(found.items(), effects, strict=True):
             tally.count(fact.kind, effect)
             # What a person decides about stays where that person reads; so does what names nobody we know.
-            if fact.kind is not Kind.ASKED and effect is not Effect.UNKNOWN:
+            if fact.kind is not EventKind.ASKED and effect is not IngestResult.UNKNOWN:
                 filed.append(number)
         if not box.file(filed):
             tally.stays = True
@@ -142,7 +144,7 @@ class Collection:
 def _described(header: bytes) -> str:
     """A mail for people: its date and sender, as far as they can be read."""
     try:
-        mail = Mail.read(header)
+        mail = InboundMessage.read(header)
         subject, written = mail.field("Subject")[:60], mail.field("Date")[:31]
         return f'the mail "{subject}" from {mail.sender or "nobody"} ({written})'
     except Exception:  # it is told of because it cannot be read

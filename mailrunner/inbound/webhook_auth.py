@@ -46,35 +46,35 @@ _CERTIFICATE = re.compile(
 Fetch = Callable[[str], bytes]
 
 
-class EventError(Exception):
+class WebhookError(Exception):
     """These events are not taken; `status` is what the provider is answered (RFC 9110 §15)."""
 
     status = 400
 
 
-class MalformedError(EventError):
+class MalformedError(WebhookError):
     """This is not what the provider sends."""
 
 
-class UnsignedError(EventError):
+class UnsignedError(WebhookError):
     """It does not prove where it comes from."""
 
     status = 403
 
 
-class LoginWantedError(UnsignedError):
+class LoginRequiredError(UnsignedError):
     """It names no user and password; some providers do so only once they were asked to."""
 
     status = 401
 
 
-class UnknownProviderError(EventError):
+class UnknownProviderError(WebhookError):
     """There is no such provider, or mailrunner.toml does not name it."""
 
     status = 404
 
 
-class NotNowError(EventError):
+class NotNowError(WebhookError):
     """It cannot be checked just now; the provider should try again."""
 
     status = 503
@@ -86,7 +86,7 @@ def check_login(settings: EventSettings, headers: Mapping[str, str]) -> None:
         return
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.casefold() != "basic":
-        raise LoginWantedError("it names no user and password")
+        raise LoginRequiredError("it names no user and password")
     wanted = base64.b64encode(settings.login.get_secret_value().encode())
     if not hmac.compare_digest(given.strip().encode(), wanted):
         raise UnsignedError("its user and password are not those of mailrunner.toml")

@@ -20,34 +20,34 @@ from typing import Any
 
 from mailrunner.config.events import EventSettings
 from mailrunner.errors import Problem, UserError
-from mailrunner.inbound.providers import Said, esp, ses
+from mailrunner.inbound.providers import ProviderReport, esp, ses
 from mailrunner.inbound.webhook_auth import (
-    EventError,
     Fetch,
-    LoginWantedError,
+    LoginRequiredError,
     MalformedError,
     NotNowError,
     Sns,
     UnknownProviderError,
     UnsignedError,
+    WebhookError,
     check_login,
     check_mailgun,
     check_sendgrid,
     fetch_certificate,
 )
-from mailrunner.model.inbound_event import Fact, Kind
+from mailrunner.model.inbound_event import EventKind, InboundEvent
 from mailrunner.model.outcome import Action, Stage
-from mailrunner.model.tokens import MESSAGE, Signer
+from mailrunner.model.tokens import MESSAGE, TokenSigner
 from mailrunner.replies import classify, parse
 
 __all__ = [
-    "EventError",
-    "Events",
-    "LoginWantedError",
+    "LoginRequiredError",
     "MalformedError",
     "NotNowError",
     "UnknownProviderError",
     "UnsignedError",
+    "WebhookError",
+    "WebhookParser",
     "check_installed",
 ]
 
@@ -56,7 +56,7 @@ _CODE = re.compile(r"(?<![\d.])([45]\d\d)(?=[ -])")
 _LONGEST = 1_000  # characters of a server's words that are kept
 
 
-class Events:
+class WebhookParser:
     """Reads events of the providers that `settings` name.
 
     `tell` is where an operator reads what has to be done by hand; `fetch` gets a certificate of Amazon's
@@ -67,14 +67,16 @@ class Events:
         self,
         settings: Mapping[str, EventSettings],
         *,
-        signer: Signer,
+        signer: TokenSigner,
         tell: Callable[[str], None],
         fetch: Fetch = fetch_certificate,
     ) -> None:
         self._settings, self._signer, self._tell = settings, signer, tell
         self._sns = Sns(fetch)
 
-    def parse(self, provider: str, headers: Mapping[str, str], body: bytes, *, now: datetime) -> list[Fact]:
+    def parse(
+        self, provider: str, headers: Mapping[str, str], body: bytes, *, now: datetime
+    ) -> list[InboundEvent]:
         """The facts in one request, none where it is about nothing that matters here.
 
         Raises EventError where it does not come from that provider, or cannot be read.  It may fetch a
@@ -97,7 +99,9 @@ class Events:
             problem = f"this is not what {provider} posts ({type(error).__name__})"
             raise MalformedError(problem) from error
 
-    def _from_sns(self, settings: EventSettings, message: Mapping[str, Any], now: datetime) -> list[Said]:
+    def _from_sns(
+        self, settings: EventSettings, message: Mapping[str, Any], now: datetime
+    ) -> list[ProviderReport]:
         self._sns.check(settings, message, now)
         if message["Type"] == "Notification":
             return ses.read(message)
@@ -111,9 +115,9 @@ class Events:
             self._tell(f"SNS no longer posts events of {message['TopicArn']} here")
         return []
 
-    def _fact(self, provider: str, said: Said) -> Fact:
+    def _fact(self, provider: str, said: ProviderReport) -> InboundEvent:
         kind, code, enhanced, words = _judged(said)
-        return Fact(
+        return InboundEvent(
             kind=kind,
             source=provider,
             delivery=self._delivery(said.names),
@@ -138,29 +142,31 @@ def _plain(text: str) -> str:
 
 
 _FOR_GOOD = {
-    Action.SUPPRESS: Kind.BOUNCED,
-    Action.FAIL: Kind.BOUNCED,
-    Action.STOP: Kind.REFUSED,
-    Action.AUTH: Kind.REFUSED,
-    Action.QUOTA: Kind.REFUSED,
+    Action.SUPPRESS: EventKind.BOUNCED,
+    Action.FAIL: EventKind.BOUNCED,
+    Action.STOP: EventKind.REFUSED,
+    Action.AUTH: EventKind.REFUSED,
+    Action.QUOTA: EventKind.REFUSED,
 }
 
 
-def _judged(said: Said) -> tuple[Kind, int | None, str, str]:
+def _judged(said: ProviderReport) -> tuple[EventKind, int | None, str, str]:
     """The kind, code, enhanced code and words.
 
     A provider calls hard whatever it will not try again, also where the remote server refused the
     content, the sender or a full mailbox: that strikes nobody off.
     """
     found = _CODE.search(said.words)
-    if said.kind not in (Kind.BOUNCED, Kind.SOFT_BOUNCED):
+    if said.kind not in (EventKind.BOUNCED, EventKind.SOFT_BOUNCED):
         return said.kind, None, "", said.words
     code = int(found[1]) if found else 450 if said.status.startswith("4") else 550
     spoken = re.sub(rf"(?<!\d){code}[ -]", "\n", said.words[found.start() :]) if found else said.words
     reply = parse(Stage.RCPT, code, spoken)
     enhanced = reply.enhanced or said.status
     verdict = classify(Stage.RCPT, code, enhanced, reply.text)
-    kind = _FOR_GOOD.get(verdict.action, Kind.SOFT_BOUNCED) if said.kind is Kind.BOUNCED else said.kind
+    kind = (
+        _FOR_GOOD.get(verdict.action, EventKind.SOFT_BOUNCED) if said.kind is EventKind.BOUNCED else said.kind
+    )
     return kind, code if found else None, enhanced[:16], f"{verdict.says}: {reply.text}".rstrip(": ")
 
 

@@ -13,7 +13,7 @@ _ENOUGH = 20  # fewer answers than this say nothing about a list
 _VERDICTS = 3
 
 
-class Mark(StrEnum):
+class AnswerMark(StrEnum):
     """One answer, as one letter of the ledger's string."""
 
     SENT = "s"
@@ -34,15 +34,15 @@ def is_failing(recent: str, share: float | None) -> bool:
     last = recent[-_REMEMBERED:]
     if share is None or len(last) < _ENOUGH:
         return False
-    return last.count(Mark.FAILED) >= max(1, share * len(last))
+    return last.count(AnswerMark.FAILED) >= max(1, share * len(last))
 
 
 def is_content_refused(recent: str) -> bool:
     """Tell whether 3 of the last 20 answers were verdicts on the content."""
-    return recent[-_ENOUGH:].count(Mark.CONTENT) >= _VERDICTS
+    return recent[-_ENOUGH:].count(AnswerMark.CONTENT) >= _VERDICTS
 
 
-def verdict(recent: str, share: float | None) -> str:
+def stop_reason(recent: str, share: float | None) -> str:
     """Return why a campaign with these last answers should stop, or "" if it may go on."""
     if is_content_refused(recent):
         return "3 of the last 20 messages were refused for their content"

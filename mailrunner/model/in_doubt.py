@@ -17,7 +17,7 @@ ANSWER, INDEX = timedelta(minutes=10), timedelta(minutes=10)
 SAME_TIME = timedelta(hours=1)
 
 
-class Finding(StrEnum):
+class Lookup(StrEnum):
     """What is known of a delivery after the look."""
 
     FOUND = "found"  # it was sent
@@ -26,7 +26,7 @@ class Finding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class LookupEvidence:
     """What was seen of one delivery.
 
     `folder` is where its message lies, "" where it was not found; `provider` is the provider's name
@@ -46,31 +46,31 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Resolution:
     """The finding, why in words, and when it is worth looking again (None: that will not help)."""
 
-    finding: Finding
+    finding: Lookup
     why: str
     look_again_at: datetime | None = None
 
 
-def judge(evidence: Evidence, *, now: datetime) -> Verdict:
+def resolve(evidence: LookupEvidence, *, now: datetime) -> Resolution:
     """Say what `evidence`, gathered at `now`, proves; the first thing that stands in the way is named."""
     if evidence.folder:
-        return Verdict(finding=Finding.FOUND, why=f'found in "{evidence.folder}"')
+        return Resolution(finding=Lookup.FOUND, why=f'found in "{evidence.folder}"')
     if why := _unprovable(evidence):
-        return Verdict(finding=Finding.UNDECIDED, why=f"not found, but {why}")
+        return Resolution(finding=Lookup.UNDECIDED, why=f"not found, but {why}")
     provable_at = evidence.attempted_at + ANSWER + INDEX if evidence.attempted_at else now
     if now < provable_at:
         why = "not found yet, which proves nothing so soon after the attempt"
-        return Verdict(finding=Finding.UNDECIDED, why=why, look_again_at=provable_at)
+        return Resolution(finding=Lookup.UNDECIDED, why=why, look_again_at=provable_at)
     if not evidence.neighbour_found:
         why = "not found, but no other message of the same hour is in the Sent folder either"
-        return Verdict(finding=Finding.UNDECIDED, why=why)
-    return Verdict(finding=Finding.ABSENT, why="neither in the Sent folder nor in the trash")
+        return Resolution(finding=Lookup.UNDECIDED, why=why)
+    return Resolution(finding=Lookup.ABSENT, why="neither in the Sent folder nor in the trash")
 
 
-def _unprovable(evidence: Evidence) -> str:
+def _unprovable(evidence: LookupEvidence) -> str:
     """Why absence proves nothing, however long one waits; "" where it may."""
     if not evidence.files_submissions:
         return f"{evidence.provider} is not known to file all that is sent through it"

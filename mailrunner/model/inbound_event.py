@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What happened, as the report and the `returns` table spell it."""
 
     UNSUBSCRIBED = "unsubscribed"  # by our own token: the person said no
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class InboundEvent:
     """One fact.
 
     `delivery` is the number that a token or Message-ID of ours names, None if there was none; it says
@@ -37,7 +37,7 @@ class Fact:
     code and words.  `identity` is the account's and `pause` how long it rests, for LIMIT_REACHED.
     """
 
-    kind: Kind
+    kind: EventKind
     source: str
     delivery: int | None = None
     address: str = ""
@@ -55,7 +55,7 @@ class Fact:
 ALL = "*"
 
 
-class Effect(StrEnum):
+class IngestResult(StrEnum):
     """What a fact did."""
 
     RECORDED = "recorded"

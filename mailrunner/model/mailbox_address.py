@@ -12,14 +12,14 @@ _HINT = 'write "ana@example.org" or "Ana Pop <ana@example.org>", and a name with
 
 
 @dataclass(frozen=True, slots=True)
-class Mailbox:
+class MailboxAddress:
     """`Ana Pop <ana@example.org>`; `name` is "" where the address stands alone."""
 
     name: str
     address: str
 
     @classmethod
-    def parse(cls, text: str) -> Mailbox:
+    def parse(cls, text: str) -> MailboxAddress:
         """Read one mailbox; raise ValueError with a hint.
 
         A dot in the name needs no quotes ("Club Inc."), as in RFC 5322's obsolete form; comments and

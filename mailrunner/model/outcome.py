@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class OutcomeKind(StrEnum):
     """What now?"""
 
     SENT = "sent"
@@ -78,7 +78,7 @@ class Outcome:
     where provably nothing was offered to the server, so that the quota slot comes back.
     """
 
-    kind: Kind
+    kind: OutcomeKind
     scope: Scope
     reason: str
     reply: Reply | None = None

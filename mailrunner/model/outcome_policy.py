@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
-from mailrunner.model.circuit_breaker import Mark
+from mailrunner.model.circuit_breaker import AnswerMark
 from mailrunner.model.delivery import State
-from mailrunner.model.outcome import Kind, Outcome, Scope
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.model.retry import next_try
 
 # After a lost connection others go first, so that a message that makes a server hang up cannot
@@ -21,7 +21,7 @@ _BLIP = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How long a campaign and an account wait: the campaign's `give_up_after`, the preset's pauses.
 
     `resend_doubt` is the campaign's `on_in_doubt = "resend"`.
@@ -34,7 +34,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
+class Decision:
     """What is to be recorded.
 
     `state`, `reason`, `not_before` are the delivery's; `attempted` says whether the try is charged
@@ -49,26 +49,32 @@ class Settlement:
     attempted: bool = True
     waited: timedelta = timedelta(0)
     answered: bool = True
-    mark: Mark | None = None
+    mark: AnswerMark | None = None
     suppress: bool = False
     pause_account_until: datetime | None = None
     stop_credentials: bool = False
     stop_campaign: bool = False
 
 
-def settle(
-    outcome: Outcome, *, attempts: int, waited: timedelta, patience: Patience, now: datetime, random: Random
-) -> Settlement:
+def decide(
+    outcome: Outcome,
+    *,
+    attempts: int,
+    waited: timedelta,
+    patience: RetryPolicy,
+    now: datetime,
+    random: Random,
+) -> Decision:
     """Decide what `outcome` does.
 
     `attempts` is the number of tries made including this one, `waited` the sum of the waits this
     delivery was given before.
     """
-    if outcome.kind is Kind.SENT:
-        return Settlement(outcome=outcome, state=State.SENT, mark=Mark.SENT)
-    if outcome.scope is Scope.RECIPIENT or outcome.kind is Kind.IN_DOUBT:
-        may_try_again = outcome.kind is Kind.DEFERRED or (
-            outcome.kind is Kind.IN_DOUBT and patience.resend_doubt
+    if outcome.kind is OutcomeKind.SENT:
+        return Decision(outcome=outcome, state=State.SENT, mark=AnswerMark.SENT)
+    if outcome.scope is Scope.RECIPIENT or outcome.kind is OutcomeKind.IN_DOUBT:
+        may_try_again = outcome.kind is OutcomeKind.DEFERRED or (
+            outcome.kind is OutcomeKind.IN_DOUBT and patience.resend_doubt
         )
         again = (
             next_try(
@@ -83,21 +89,21 @@ def settle(
             else None
         )
         return _later(outcome, again, now) if again else _for_good(outcome, attempts)
-    return Settlement(
+    return Decision(
         outcome=outcome,
         state=State.QUEUED,
         not_before=now + _BLIP if outcome.scope is Scope.CONNECTION else None,
         attempted=False,
         answered=outcome.offered,
-        mark=Mark.CONTENT if _is_verdict_on_content(outcome) else None,
+        mark=AnswerMark.CONTENT if _is_verdict_on_content(outcome) else None,
         pause_account_until=_pause(outcome, patience, now),
         stop_credentials=outcome.scope is Scope.CREDENTIALS,
         stop_campaign=outcome.scope is Scope.CAMPAIGN and outcome.at_once,
     )
 
 
-def _later(outcome: Outcome, again: datetime, now: datetime) -> Settlement:
-    return Settlement(
+def _later(outcome: Outcome, again: datetime, now: datetime) -> Decision:
+    return Decision(
         outcome=outcome,
         state=State.QUEUED,
         reason=outcome.reason,
@@ -107,16 +113,16 @@ def _later(outcome: Outcome, again: datetime, now: datetime) -> Settlement:
     )
 
 
-def _for_good(outcome: Outcome, attempts: int) -> Settlement:
-    if outcome.kind is Kind.IN_DOUBT:
-        return Settlement(outcome=outcome, state=State.IN_DOUBT, reason=outcome.reason)
-    given_up = f"given up after {attempts} tries: " if outcome.kind is Kind.DEFERRED else ""
-    return Settlement(
+def _for_good(outcome: Outcome, attempts: int) -> Decision:
+    if outcome.kind is OutcomeKind.IN_DOUBT:
+        return Decision(outcome=outcome, state=State.IN_DOUBT, reason=outcome.reason)
+    given_up = f"given up after {attempts} tries: " if outcome.kind is OutcomeKind.DEFERRED else ""
+    return Decision(
         outcome=outcome,
         state=State.FAILED,
         reason=given_up + outcome.reason,
         answered=outcome.offered,
-        mark=Mark.FAILED,
+        mark=AnswerMark.FAILED,
         suppress=outcome.suppress,
     )
 
@@ -125,7 +131,7 @@ def _is_verdict_on_content(outcome: Outcome) -> bool:
     return outcome.scope is Scope.CAMPAIGN and not outcome.at_once
 
 
-def _pause(outcome: Outcome, patience: Patience, now: datetime) -> datetime | None:
+def _pause(outcome: Outcome, patience: RetryPolicy, now: datetime) -> datetime | None:
     if outcome.scope is not Scope.ACCOUNT:
         return None
     default = patience.quota_pause if outcome.quota else patience.throttle_pause

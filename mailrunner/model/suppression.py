@@ -20,7 +20,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Reason(StrEnum):
+class SuppressionReason(StrEnum):
     """Why a person gets no mail, the strongest first."""
 
     COMPLAINT = "complaint"
@@ -35,7 +35,7 @@ class Reason(StrEnum):
         return _ORDER[self]
 
 
-class Format(StrEnum):
+class ImportFormat(StrEnum):
     """Which program wrote a file of people who said no."""
 
     PLAIN = "plain"
@@ -46,7 +46,7 @@ class Format(StrEnum):
     LISTMONK = "listmonk"
 
 
-_ORDER = {reason: rank for rank, reason in enumerate(Reason)}
+_ORDER = {reason: rank for rank, reason in enumerate(SuppressionReason)}
 ALL_LISTS = ""
 _PSEUDONYM = re.compile(r"#[0-9a-f]{40}")
 
@@ -93,7 +93,7 @@ class Pseudonyms:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SuppressionEntry:
     """One row of the suppression table; `list_key` is "" where it holds for all lists.
 
     `key` is the name under which it stands.
@@ -101,7 +101,7 @@ class Entry:
 
     key: str
     list_key: str
-    reason: Reason
+    reason: SuppressionReason
     source: str
     created_at: datetime
     import_no: int | None = None
@@ -115,7 +115,7 @@ class Entry:
         return f"suppressed for {self.scope}: {self.reason}{everyone}"
 
 
-class Change(StrEnum):
+class ChangeKind(StrEnum):
     """What became of an entry."""
 
     ADDED = "added"
@@ -125,14 +125,14 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class SuppressionChange:
     """One change of an entry: when, what, and why; `source` says where the entry had come from."""
 
     at: datetime
-    change: Change
+    change: ChangeKind
     name: str
     list_key: str
-    reason: Reason
+    reason: SuppressionReason
     source: str
     why: str = ""
 
@@ -143,17 +143,19 @@ def list_key(name: str) -> str:
     return re.sub(r"[\W_]+", " ", folded).strip()
 
 
-def governing(entries: Iterable[Entry], *, lists: Collection[str], transactional: bool) -> Entry | None:
+def governing(
+    entries: Iterable[SuppressionEntry], *, lists: Collection[str], transactional: bool
+) -> SuppressionEntry | None:
     """Return the entry that stops a message to one of `lists`: all lists first, then by reason."""
     holding = [e for e in entries if _holds(e, lists, transactional)]
     return min(holding, key=lambda e: (e.list_key != ALL_LISTS, e.reason.rank), default=None)
 
 
-def _holds(entry: Entry, lists: Collection[str], transactional: bool) -> bool:
+def _holds(entry: SuppressionEntry, lists: Collection[str], transactional: bool) -> bool:
     if not transactional:
         return entry.list_key == ALL_LISTS or entry.list_key in lists
     # An invoice goes out although its reader left the newsletter, but not to a dead address,
     # to someone who complained, or to someone a person took off everything.
-    if entry.reason in (Reason.BOUNCE, Reason.COMPLAINT):
+    if entry.reason in (SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT):
         return True
-    return entry.reason is Reason.MANUAL and entry.list_key == ALL_LISTS
+    return entry.reason is SuppressionReason.MANUAL and entry.list_key == ALL_LISTS

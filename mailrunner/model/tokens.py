@@ -45,7 +45,7 @@ Keyed = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Signer:
+class TokenSigner:
     """Makes and reads tokens.  The first secret signs; all of them verify, for ever."""
 
     secrets: tuple[bytes, ...]
@@ -139,7 +139,7 @@ def a_label(domain: str) -> str:
     return idna.encode(domain, uts46=True).decode("ascii")
 
 
-def message_id(signer: Signer, number: int, domain: str) -> str:
+def message_id(signer: TokenSigner, number: int, domain: str) -> str:
     """Return "<token@domain>" (RFC 5322 §3.6.4), the same for every attempt at delivery `number`.
 
     The oldest secret makes it, so that a new secret for the links changes no Message-ID.

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Why(StrEnum):
+class WaitReason(StrEnum):
     """What holds the rest of a campaign back; where there are several, the first here is told."""
 
     INTERRUPTED = "interrupted"
@@ -29,35 +29,35 @@ class Why(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Wait:
     """One reason, the instant when it is worth trying again (None: not by waiting), a sentence."""
 
-    why: Why
+    why: WaitReason
     until: datetime | None = None
     sentence: str = ""
 
 
 _WORDS = {
-    Why.DONE: "all done",
-    Why.QUOTA: "the account's limit is reached",
-    Why.WINDOW: "outside the sending window",
-    Why.START: "not yet the campaign's start",
-    Why.RETRY: "the server asked some recipients to wait",
-    Why.ACCOUNT_PAUSED: "the account is paused",
-    Why.SERVER: "the server cannot be reached",
-    Why.LIMIT: "as many as --limit allows were sent",
-    Why.OTHERS: "another process is still sending",
-    Why.PAUSED: "paused",
-    Why.CANCELLED: "cancelled",
-    Why.STOPPED: "stopped",
-    Why.CREDENTIALS: "the account's credentials were refused",
-    Why.SETUP: "the server cannot be used as mailrunner.toml says",
-    Why.DRIFT: "the campaign was changed",
-    Why.INTERRUPTED: "interrupted",
+    WaitReason.DONE: "all done",
+    WaitReason.QUOTA: "the account's limit is reached",
+    WaitReason.WINDOW: "outside the sending window",
+    WaitReason.START: "not yet the campaign's start",
+    WaitReason.RETRY: "the server asked some recipients to wait",
+    WaitReason.ACCOUNT_PAUSED: "the account is paused",
+    WaitReason.SERVER: "the server cannot be reached",
+    WaitReason.LIMIT: "as many as --limit allows were sent",
+    WaitReason.OTHERS: "another process is still sending",
+    WaitReason.PAUSED: "paused",
+    WaitReason.CANCELLED: "cancelled",
+    WaitReason.STOPPED: "stopped",
+    WaitReason.CREDENTIALS: "the account's credentials were refused",
+    WaitReason.SETUP: "the server cannot be used as mailrunner.toml says",
+    WaitReason.DRIFT: "the campaign was changed",
+    WaitReason.INTERRUPTED: "interrupted",
 }
 
 
-def sentence_of(hold: Hold) -> str:
+def sentence_of(hold: Wait) -> str:
     """Why nothing more is sent now, in words."""
     words = _WORDS[hold.why]
     return f"{words}: {hold.sentence}" if hold.sentence and hold.sentence != words else words

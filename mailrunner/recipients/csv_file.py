@@ -42,7 +42,7 @@ _CSV_ERRORS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DelimitedText:
+class CsvText:
     """One file and how it is read; `label` is what the person calls it."""
 
     path: Path
@@ -51,7 +51,7 @@ class DelimitedText:
     delimiter: str
 
     @classmethod
-    def open(cls, path: Path, label: str, encoding: str | None, delimiter: str | None) -> DelimitedText:
+    def open(cls, path: Path, label: str, encoding: str | None, delimiter: str | None) -> CsvText:
         """Settle encoding and delimiter, from the file where they are None; raise UserError if unusable."""
         codec = _codec(path, label, encoding)
         if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):

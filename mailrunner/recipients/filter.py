@@ -18,7 +18,7 @@ _TEXT = "text"
 _VERDICT = "__where__"
 
 
-class Condition:
+class RowFilter:
     """Which rows are meant: `condition(values)` is true or false.
 
     `kinds` maps each column to its type, "text" where none is named; `row` and `recipient` are known

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _EXTRAS = {"psycopg": '"mailrunner[postgresql]"'}
 
 
-class Query:
+class SqlQuery:
     """One SELECT on one database; relative SQLite paths are relative to `folder`.
 
     Nothing is connected before the first read.  Every method raises UserError where the address, the

@@ -12,36 +12,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mailrunner.config.providers import Preset
-from mailrunner.model.in_doubt import SAME_TIME, Evidence, Verdict, judge
-from mailrunner.model.tokens import Signer, message_id
+from mailrunner.model.in_doubt import SAME_TIME, LookupEvidence, Resolution, resolve
+from mailrunner.model.tokens import TokenSigner, message_id
 from mailrunner.reconciliation.sent_folder import SentFolder
 from mailrunner.store import CampaignRecord, Ledger
-from mailrunner.store.manual_actions import Doubt
+from mailrunner.store.manual_actions import InDoubtDelivery
 
 _NEIGHBOURS = 5  # a few may have been deleted by hand; many that are not there say enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inquiry:
+class SentFolderCheck:
     """One look at a campaign's doubts; `preset` is of the account that sent them, `signer` the ledger's."""
 
     ledger: Ledger
     record: CampaignRecord
     preset: Preset
-    signer: Signer
+    signer: TokenSigner
     folder: SentFolder
     _known: dict[int, bool] = field(default_factory=dict)
 
-    def verdicts(self, doubts: Sequence[Doubt]) -> list[tuple[Doubt, Verdict]]:
+    def verdicts(self, doubts: Sequence[InDoubtDelivery]) -> list[tuple[InDoubtDelivery, Resolution]]:
         """What the folder proves of each delivery; raises ServerAwayError."""
         now = self.ledger.now()  # before the look: what arrives later is found by the next one
         places = self.folder.where([self._message_id(doubt.id) for doubt in doubts])
         evidence = [self._evidence(doubt, places.get(self._message_id(doubt.id), "")) for doubt in doubts]
-        return [(doubt, judge(seen, now=now)) for doubt, seen in zip(doubts, evidence, strict=True)]
+        return [(doubt, resolve(seen, now=now)) for doubt, seen in zip(doubts, evidence, strict=True)]
 
-    def _evidence(self, doubt: Doubt, place: str) -> Evidence:
+    def _evidence(self, doubt: InDoubtDelivery, place: str) -> LookupEvidence:
         decisions = self.ledger.decisions
-        return Evidence(
+        return LookupEvidence(
             folder=place,
             attempted_at=doubt.last_attempt_at,
             provider=self.preset.title,
@@ -52,7 +52,7 @@ class Inquiry:
             neighbour_found=not place and self._has_neighbour(doubt),
         )
 
-    def _has_neighbour(self, doubt: Doubt) -> bool:
+    def _has_neighbour(self, doubt: InDoubtDelivery) -> bool:
         decisions = self.ledger.decisions
         nearest = decisions.neighbours(self.record.no, doubt, within=SAME_TIME, most=_NEIGHBOURS)
         return any(map(self._is_filed, nearest))

@@ -9,10 +9,10 @@
 The rest of the program uses `Renderer`, `Letter` and `Message`.
 """
 
-from mailrunner.rendering.content import MessageSpec
+from mailrunner.rendering.content import MessageSource
 from mailrunner.rendering.inlining.premailer import Inliner, PremailerInliner
 from mailrunner.rendering.inlining.shape_cache import InliningTally
-from mailrunner.rendering.mime import Letter, Message
+from mailrunner.rendering.mime import Message, MessageFields
 from mailrunner.rendering.renderer import Renderer
 from mailrunner.rendering.template_names import RESERVED
 
@@ -20,9 +20,9 @@ __all__ = [
     "RESERVED",
     "Inliner",
     "InliningTally",
-    "Letter",
     "Message",
-    "MessageSpec",
+    "MessageFields",
+    "MessageSource",
     "PremailerInliner",
     "Renderer",
 ]

@@ -19,7 +19,7 @@ from mailrunner.errors import RowError
 from mailrunner.rendering import quoted_printable
 from mailrunner.rendering.attachments import fixed_inline_names, inline_names
 from mailrunner.rendering.html_to_text import text_from_html
-from mailrunner.rendering.inlining.segments import Marked
+from mailrunner.rendering.inlining.segments import SegmentedText
 from mailrunner.rendering.inlining.shape_cache import Inlined, Shape, ShapeInliner
 from mailrunner.rendering.inlining.text_plans import TextPlans, Values
 from mailrunner.rendering.mime import Part, half_a_character, quoted_part, text_part
@@ -38,8 +38,8 @@ _WRONG = "text: a plan was wrong"
 class Body(NamedTuple):
     """The body of one message: as people see it, encoded, and the images that it names."""
 
-    html: Marked | None
-    text: Marked
+    html: SegmentedText | None
+    text: SegmentedText
     html_part: Part | None
     text_part: Part
     images: Sequence[str]
@@ -110,12 +110,12 @@ class Bodies:
             images = tuple(inline_names(page.text))
         return Body(page, text, html_part, part, images)
 
-    def _from_template(self, context: Mapping[str, object]) -> tuple[Marked, Part]:
+    def _from_template(self, context: Mapping[str, object]) -> tuple[SegmentedText, Part]:
         assert self._text is not None  # noqa: S101 - a campaign without HTML has a text template
         marked = self._text.marked(context)
         if marked is None:
             text = _without_nul(self._text.render(context))
-            return Marked((text,)), text_part(text, "plain")
+            return SegmentedText((text,)), text_part(text, "plain")
         composition = self._composition(marked.statics)
         encoded = _encoded(marked.values, "plain")
         _without_nul("".join(marked.values))
@@ -123,7 +123,7 @@ class Bodies:
 
     def _from_plan(
         self, inlined: Inlined, plans: TextPlans, encoded: list[bytes] | None
-    ) -> tuple[Marked, Part]:
+    ) -> tuple[SegmentedText, Part]:
         values = Values.of(inlined.page.values)
         plan = None if values is None else plans.plan(values, inlined.page)
         if values is None or plan is None:
@@ -138,11 +138,11 @@ class Bodies:
             encoded = [encoded[n] for n in order]
         return text, _composed(plan.composition, encoded, text, "plain")
 
-    def _from_html(self, html: str, reason: str) -> tuple[Marked, Part]:
+    def _from_html(self, html: str, reason: str) -> tuple[SegmentedText, Part]:
         with self._counting:
             self._single[reason] += 1
         text = text_from_html(html)
-        return Marked((text,)), text_part(text, "plain")
+        return SegmentedText((text,)), text_part(text, "plain")
 
 
 def _may_name_an_image(values: Sequence[str]) -> bool:
@@ -171,7 +171,7 @@ def _encoded(values: Sequence[str], subtype: str) -> list[bytes] | None:
 
 
 def _composed(
-    composition: quoted_printable.Composition, encoded: list[bytes] | None, text: Marked, subtype: str
+    composition: quoted_printable.Composition, encoded: list[bytes] | None, text: SegmentedText, subtype: str
 ) -> Part:
     body = composition.body(encoded)
     return text_part(text.text, subtype) if body is None else quoted_part(body, subtype)

@@ -27,7 +27,7 @@ from mailrunner.rendering.template_names import RESERVED, unknown
 from mailrunner.rendering.templates import Template, Templates
 
 
-class MessageSpec(Protocol):
+class MessageSource(Protocol):
     """The [message] table of a campaign file; `html` and `text` name files in the templates' folder."""
 
     @property
@@ -77,7 +77,7 @@ class Content:
     field name.
     """
 
-    def __init__(self, *, folder: Path, templates_dir: Path, spec: MessageSpec) -> None:
+    def __init__(self, *, folder: Path, templates_dir: Path, spec: MessageSource) -> None:
         """Read everything; `problems` then lists all that is wrong."""
         self.folder, self._templates_dir, self._spec = folder, templates_dir, spec
         self.problems: list[Problem] = [

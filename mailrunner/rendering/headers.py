@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from mailrunner.errors import RowError
-from mailrunner.model.mailbox_address import Mailbox
+from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.model.tokens import a_label
 
 _LINE = 76
@@ -46,13 +46,13 @@ def single_line(value: str, what: str) -> str:
     return value
 
 
-def mailbox(text: str) -> Mailbox:
+def mailbox(text: str) -> MailboxAddress:
     """Read what a file gives as From or Reply-To, its address ready for the wire; RowError if it is none."""
     try:
-        written = Mailbox.parse(single_line(text, "it"))
+        written = MailboxAddress.parse(single_line(text, "it"))
     except ValueError as error:
         raise RowError(str(error)) from None
-    return Mailbox(written.name, wire_address(written.address, "the address"))
+    return MailboxAddress(written.name, wire_address(written.address, "the address"))
 
 
 def wire_address(address: str, what: str) -> str:
@@ -85,7 +85,7 @@ def long_text_field(name: str, value: str) -> bytes:
     return _folded(name, encoded_words(value, len(name) + 2))
 
 
-def mailbox_field(name: str, who: Mailbox) -> bytes:
+def mailbox_field(name: str, who: MailboxAddress) -> bytes:
     """An address field; with an SMTPUTF8 address the field is raw UTF-8 (RFC 6532), else ASCII.
 
     Blanks around a display name are no part of it.
@@ -95,7 +95,7 @@ def mailbox_field(name: str, who: Mailbox) -> bytes:
     return long_mailbox_field(name, who)
 
 
-def long_mailbox_field(name: str, who: Mailbox) -> bytes:
+def long_mailbox_field(name: str, who: MailboxAddress) -> bytes:
     """As `mailbox_field`, without the short cut."""
     shown = single_line(who.name, f"the name in {name}").strip()
     if not shown:

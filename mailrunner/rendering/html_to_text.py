@@ -64,14 +64,14 @@ def text_from_html(html: str) -> str:
     return lay_out(html, judge).text
 
 
-class Page(NamedTuple):
+class TextPage(NamedTuple):
     """A document as text; `keeps_blanks` if somewhere in it blanks and line breaks are kept (<pre>)."""
 
     text: str
     keeps_blanks: bool
 
 
-def lay_out(html: str, judge: Judge) -> Page:
+def lay_out(html: str, judge: Judge) -> TextPage:
     """As `text_from_html`, with any judge of what is shown of links."""
     from lxml.etree import ParserError
     from lxml.html import document_fromstring
@@ -79,11 +79,11 @@ def lay_out(html: str, judge: Judge) -> Page:
     try:
         document = document_fromstring(_XML.sub("", html))
     except ParserError:  # nothing in it
-        return Page("", False)
+        return TextPage("", False)
     flow, reader = _Flow(), _Reader(judge)
     reader.element(document, flow, pre=False)
     flow.block()
-    return Page("".join(f"{line}\n" for line in flow.lines), reader.keeps_blanks)
+    return TextPage("".join(f"{line}\n" for line in flow.lines), reader.keeps_blanks)
 
 
 class _Flow:

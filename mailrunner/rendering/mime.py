@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from mailrunner.errors import RowError
 from mailrunner.rendering import quoted_printable
-from mailrunner.rendering.inlining.segments import Marked
+from mailrunner.rendering.inlining.segments import SegmentedText
 
 _CRLF = b"\r\n"
 _BLANK_LINE = b"\r\n\r\n"  # ends the line of the last field too
@@ -26,7 +26,7 @@ _COLUMNS = 76
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class MessageFields:
     """What is particular to one delivery.
 
     `address` is the address as it is mailed to, `name` the display name in To or "".  `context` is
@@ -63,8 +63,8 @@ class Message:
     smtputf8: bool
     has_leading_dots: bool
     subject: str
-    marked_html: Marked | None
-    marked_text: Marked
+    marked_html: SegmentedText | None
+    marked_text: SegmentedText
 
     @property
     def html(self) -> str | None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.model.mailbox_address import Mailbox
+from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.rendering.bodies import Bodies, Body
-from mailrunner.rendering.content import Content, MessageSpec, digest_of
+from mailrunner.rendering.content import Content, MessageSource, digest_of
 from mailrunner.rendering.headers import (
     list_id_field,
     mailbox,
@@ -25,8 +25,8 @@ from mailrunner.rendering.headers import (
     wire_address,
 )
 from mailrunner.rendering.inlining.shape_cache import InliningTally, ShapeInliner
-from mailrunner.rendering.mime import Letter, Message, Part, body_tree, compose
-from mailrunner.rendering.single_line import Line
+from mailrunner.rendering.mime import Message, MessageFields, Part, body_tree, compose
+from mailrunner.rendering.single_line import SingleLine
 
 _ONE_CLICK = token_field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 _SECOND = timedelta(seconds=1)
@@ -41,7 +41,7 @@ class Renderer:
         *,
         folder: Path,
         templates_dir: Path,
-        spec: MessageSpec,
+        spec: MessageSource,
         kind: Literal["bulk", "transactional"],
         campaign_id: str,
         list_name: str,
@@ -56,8 +56,8 @@ class Renderer:
         self._content = Content(folder=folder, templates_dir=templates_dir, spec=spec)
         self._inliner = ShapeInliner(strict=strict_inlining)
         self._bodies = Bodies(html=self._content.html, text=self._content.text, inliner=self._inliner)
-        self._subject_line = Line(self._content.subject)
-        self._extra_lines = {name: Line(template) for name, template in self._content.headers.items()}
+        self._subject_line = SingleLine(self._content.subject)
+        self._extra_lines = {name: SingleLine(template) for name, template in self._content.headers.items()}
         self._provided = {
             "vars": spec.vars,
             "campaign": {"id": campaign_id, "list": list_name},
@@ -72,9 +72,9 @@ class Renderer:
         UserError.collect([*self._content.problems, *problems])
         self._fixed_fields = b"\r\n".join(fields)
 
-    def render(self, letter: Letter, now: datetime) -> Message:
+    def render(self, letter: MessageFields, now: datetime) -> Message:
         """Return the message of one row, dated `now`; raise RowError, with a sentence, if it has none."""
-        recipient = Mailbox(letter.name, wire_address(letter.address, "the recipient"))
+        recipient = MailboxAddress(letter.name, wire_address(letter.address, "the recipient"))
         sender = self._sender(letter.return_path)
         context = {
             **self._vars,
@@ -132,13 +132,15 @@ class Renderer:
         read = (attachment.read(self._content.folder, context) for attachment in self._content.attachments)
         return body_tree(body.text_part, body.html_part, images, [file.part for file in read if file])
 
-    def _subject(self, letter: Letter, context: Mapping[str, object]) -> str:
+    def _subject(self, letter: MessageFields, context: Mapping[str, object]) -> str:
         subject = single_line(self._subject_line.render(context), "the subject").strip()
         if not subject:
             raise RowError("the subject is empty for this row")
         return single_line(letter.subject_prefix, "the subject's prefix") + subject
 
-    def _fields(self, letter: Letter, to: Mailbox, subject: str, now: datetime) -> Iterator[bytes]:
+    def _fields(
+        self, letter: MessageFields, to: MailboxAddress, subject: str, now: datetime
+    ) -> Iterator[bytes]:
         yield self._date_field(now)
         yield self._fixed_fields
         yield mailbox_field("To", to)
@@ -168,7 +170,7 @@ class Renderer:
                 yield text_field(name, value)
 
 
-def _fixed_fields(spec: MessageSpec, list_id: str) -> tuple[tuple[bytes, ...], list[Problem]]:
+def _fixed_fields(spec: MessageSource, list_id: str) -> tuple[tuple[bytes, ...], list[Problem]]:
     """The fields that are the same for everyone, and what is wrong with them."""
     makers: dict[str, Callable[[], bytes]] = {
         "message.from": lambda: mailbox_field("From", mailbox(spec.from_))

@@ -16,7 +16,7 @@ from mailrunner.rendering.templates import Template
 _LONGEST = 1000  # characters; whatever is longer is Jinja's, which has a limit of its own
 
 
-class Line:
+class SingleLine:
     """A compiled line; `render` is `Template.render`."""
 
     def __init__(self, template: Template) -> None:

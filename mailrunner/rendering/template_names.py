@@ -38,7 +38,7 @@ _OWN = frozenset({"caller", "kwargs", "loop", "self", "super", "varargs"})
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class NameUse:
     """A name at a place; `column` is true for `row["name"]`."""
 
     name: str
@@ -68,7 +68,7 @@ class Tree:
             names |= {n if isinstance(n, str) else n[1] for n in node.names}
         return frozenset(names)
 
-    def certain(self) -> Iterator[Use]:
+    def certain(self) -> Iterator[NameUse]:
         """Every name that rendering this tree is bound to look up."""
         yield from _certain(self, {})
 
@@ -77,7 +77,7 @@ class Tree:
         return "{".join(n.data for n in self.root.find_all(nodes.TemplateData))
 
 
-def _certain(tree: Tree, blocks: dict[str, tuple[Tree, nodes.Block]]) -> Iterator[Use]:
+def _certain(tree: Tree, blocks: dict[str, tuple[Tree, nodes.Block]]) -> Iterator[NameUse]:
     """`blocks` are those of the children: a child's block stands in place of its parent's."""
     own = {block.name: (tree, block) for block in tree.root.find_all(nodes.Block)}
     blocks = {**own, **blocks}
@@ -90,7 +90,7 @@ def _certain(tree: Tree, blocks: dict[str, tuple[Tree, nodes.Block]]) -> Iterato
 
 def _bound(
     inside: Iterable[nodes.Node], tree: Tree, blocks: dict[str, tuple[Tree, nodes.Block]]
-) -> Iterator[Use]:
+) -> Iterator[NameUse]:
     for node in inside:
         if isinstance(node, nodes.Block):
             home, block = blocks[node.name]
@@ -105,12 +105,12 @@ def _bound(
             yield from _bound(_always(node), tree, blocks)
 
 
-def _use(node: nodes.Node, tree: Tree) -> Use | None:
+def _use(node: nodes.Node, tree: Tree) -> NameUse | None:
     if isinstance(node, nodes.Name) and node.ctx == "load":
-        return Use(node.name, tree.label, node.lineno)
+        return NameUse(node.name, tree.label, node.lineno)
     if isinstance(node, nodes.Getitem | nodes.Getattr) and _is_row(node.node):
         key = node.attr if isinstance(node, nodes.Getattr) else _constant(node.arg)
-        return Use(key, tree.label, node.lineno, column=True) if key else None
+        return NameUse(key, tree.label, node.lineno, column=True) if key else None
     return None
 
 
@@ -140,7 +140,9 @@ def _referenced(name: nodes.Expr, tree: Tree) -> Tree | None:
     return tree.loaded.get(_constant(name))
 
 
-def unknown(trees: Iterable[Tree], uses: Iterable[Use], known: set[str], columns: set[str]) -> list[Problem]:
+def unknown(
+    trees: Iterable[Tree], uses: Iterable[NameUse], known: set[str], columns: set[str]
+) -> list[Problem]:
     """Tell which certain names do not exist; `known` are all names, `columns` those of the row alone."""
     assigned = frozenset[str]().union(*(tree.assigned() for tree in trees)) | _OWN
     problems: dict[tuple[str, str], Problem] = {}
@@ -151,7 +153,7 @@ def unknown(trees: Iterable[Tree], uses: Iterable[Use], known: set[str], columns
     return list(problems.values())
 
 
-def _problem(use: Use, there: set[str] | frozenset[str]) -> Problem:
+def _problem(use: NameUse, there: set[str] | frozenset[str]) -> Problem:
     close = get_close_matches(use.name, sorted(there), n=1)
     what = f'there is no column "{use.name}"' if use.column else f'nothing is called "{use.name}"'
     hint = f'did you mean "{close[0]}"?' if close else "name a column, or set it in [message] vars"

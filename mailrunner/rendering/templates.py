@@ -22,8 +22,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mailrunner.config.toml_file import is_file
 from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.rendering.inlining.segments import Marked, Marking, MarkingEnvironment, keeps_marks
-from mailrunner.rendering.template_names import Tree, Use
+from mailrunner.rendering.inlining.segments import Marking, SegmentedText, SegmentingEnvironment, keeps_marks
+from mailrunner.rendering.template_names import NameUse, Tree
 
 LARGEST = 10_000_000  # characters of one rendered template; far beyond what any mailbox takes
 
@@ -91,7 +91,7 @@ class Template:
         except Exception as error:  # whatever a template's expression may raise, it is this row's
             raise RowError(f"{self._place(error)}: {_sentence(error)}") from error
 
-    def marked(self, context: Mapping[str, object]) -> Marked | None:
+    def marked(self, context: Mapping[str, object]) -> SegmentedText | None:
         """Return what `render` does, with the values told apart.
 
         None where only `render` can say what the text is, or what is wrong with it.
@@ -107,7 +107,7 @@ class Template:
         """Whether the name stands anywhere in it."""
         return any(name in tree.mentioned() for tree in self.trees)
 
-    def certain(self) -> Iterator[Use]:
+    def certain(self) -> Iterator[NameUse]:
         """The names that every row needs."""
         return self.trees[0].certain()
 
@@ -148,7 +148,7 @@ class Templates:
             escaped: ImmutableSandboxedEnvironment(autoescape=escaped, **options) for escaped in (True, False)
         }
         self._marking = {
-            escaped: MarkingEnvironment(autoescape=escaped, **options) for escaped in (True, False)
+            escaped: SegmentingEnvironment(autoescape=escaped, **options) for escaped in (True, False)
         }
         self._parsed: dict[str, Tree] = {}
         self._dynamic = False

@@ -13,7 +13,7 @@ from random import Random
 
 from mailrunner.model.outcome import Outcome, Scope
 from mailrunner.model.retry import reconnect_delay
-from mailrunner.model.wait_reason import Hold, Why
+from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store import Delivery
 from mailrunner.transports import Envelope, Transport
 
@@ -21,7 +21,7 @@ _FAILURES_IN_A_ROW = 5
 _SERVER_REST = timedelta(minutes=15)
 
 
-class Courier:
+class Connection:
     """One line to the account's server."""
 
     def __init__(self, transport: Transport, *, random: Random, patient: bool) -> None:
@@ -32,7 +32,7 @@ class Courier:
         self._opening: Future[Outcome | None] | None = None
         self._failures = 0  # connections that failed in a row
         self.rests_until: datetime | None = None
-        self.hold: Hold | None = None  # why it has given up
+        self.hold: Wait | None = None  # why it has given up
 
     @property
     def room(self) -> int:
@@ -93,7 +93,7 @@ class Courier:
             self._failures, self.rests_until = 0, None
         return settled
 
-    def give_up(self, hold: Hold) -> None:
+    def give_up(self, hold: Wait) -> None:
         """Carry nothing more in this run."""
         self.hold = hold
 
@@ -108,6 +108,6 @@ class Courier:
             return
         self._failures += 1
         if self._failures >= _FAILURES_IN_A_ROW and not self._patient:
-            self.give_up(Hold(Why.SERVER, now + _SERVER_REST, problem.reason))
+            self.give_up(Wait(WaitReason.SERVER, now + _SERVER_REST, problem.reason))
         else:
             self.rests_until = now + reconnect_delay(self._failures, self._random)

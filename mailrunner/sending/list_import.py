@@ -14,16 +14,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.wait_reason import Hold, Why
-from mailrunner.sending.prepared_campaign import Job, changed_parts, content_digest, values_of
-from mailrunner.store import CampaignRecord, Drift, Ledger, Line, Phase, PlainLine, Run
+from mailrunner.model.wait_reason import Wait, WaitReason
+from mailrunner.sending.prepared_campaign import PreparedCampaign, changed_parts, content_digest, values_of
+from mailrunner.store import CampaignRecord, Ledger, ListDrift, Phase, PlainSnapshotRow, Run, SnapshotRow
 from mailrunner.store.campaigns import as_json
 
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
+class Confirmations:
     """What the person at the keyboard said: `--refresh`, `--accept-changes`, `--again`."""
 
     refresh: bool = False
@@ -32,25 +32,31 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolled:
+class ImportedList:
     """The campaign as it stands in the ledger, and what is to be said about it."""
 
     record: CampaignRecord
     notices: tuple[str, ...] = ()
 
 
-class Enrolment:
+class ListImport:
     """One job's way into the ledger."""
 
     def __init__(
-        self, job: Job, *, ledger: Ledger, run: Run, consent: Consent, progress: Progress = lambda _: None
+        self,
+        job: PreparedCampaign,
+        *,
+        ledger: Ledger,
+        run: Run,
+        consent: Confirmations,
+        progress: Progress = lambda _: None,
     ) -> None:
         self._job, self._ledger, self._run = job, ledger, run
         self._consent, self._progress = consent, progress
         self._content = job.content()
         self._notices: list[str] = []
 
-    def enrol(self) -> Enrolled | Hold:
+    def enrol(self) -> ImportedList | Wait:
         """Write or compare; raises UserError where a person has to decide first.
 
         Returns a Hold where another process is reading the list just now.
@@ -59,19 +65,19 @@ class Enrolment:
         if record is None or record.phase in (Phase.LOADING, Phase.READY):
             if record is None or record.phase is Phase.LOADING or self._is_outdated(record):
                 return self._load()
-            return Enrolled(record)
+            return ImportedList(record)
         if record.phase is Phase.CANCELLED:
-            return Enrolled(record)
+            return ImportedList(record)
         self._run.works_on(record.no)
         record = self._compare_content(record)
-        return Enrolled(self._compare_list(record), tuple(self._notices))
+        return ImportedList(self._compare_list(record), tuple(self._notices))
 
     def _is_outdated(self, record: CampaignRecord) -> bool:
         """Nothing was sent of it yet, so anything that changed is simply read again."""
         same_content = record.content_digest == content_digest(self._content)
         return not same_content or self._list_changed(record)
 
-    def _load(self) -> Enrolled | Hold:
+    def _load(self) -> ImportedList | Wait:
         account = self._ledger.accounts.ensure(self._job.account.identity)
         facts = {
             **self._facts(),
@@ -81,7 +87,7 @@ class Enrolment:
         facts["columns"] = as_json(self._job.people.columns)
         record = self._ledger.snapshots.begin(facts, run_no=self._run.no)
         if record is None:
-            return Hold(Why.OTHERS, None, "another process is reading this campaign's list")
+            return Wait(WaitReason.OTHERS, None, "another process is reading this campaign's list")
         if record.phase is not Phase.LOADING:  # another process was quicker
             return self.enrol()
         self._run.works_on(record.no)
@@ -92,7 +98,7 @@ class Enrolment:
             self._ledger.snapshots.discard(record.no, run_no=self._run.no)
             raise
         self._ledger.snapshots.finish(record.no, run_no=self._run.no)
-        return Enrolled(replace(record, phase=Phase.READY), tuple(self._notices))
+        return ImportedList(replace(record, phase=Phase.READY), tuple(self._notices))
 
     def _fill(self, record: CampaignRecord) -> int:
         """Write the list's rows; say how many there are."""
@@ -171,7 +177,7 @@ class Enrolment:
             self._ledger.snapshots.clear_incoming(self._run.no)
         return self._again(record)
 
-    def _decide(self, record: CampaignRecord, drift: Drift, columns: tuple[str, ...]) -> None:
+    def _decide(self, record: CampaignRecord, drift: ListDrift, columns: tuple[str, ...]) -> None:
         refresh = self._consent.refresh
         if drift.is_alarming and not refresh and drift.queued:
             raise UserError(_alarm(record, drift))
@@ -203,7 +209,7 @@ class Enrolment:
                 self._progress(read)
                 self._ledger.beat(self._run)
 
-    def _lines(self, columns: tuple[str, ...]) -> Iterator[Sequence[Line]]:
+    def _lines(self, columns: tuple[str, ...]) -> Iterator[Sequence[SnapshotRow]]:
         """The list's rows, their cells in the order of `columns`."""
         own = self._job.people.columns
         if columns == own:
@@ -212,7 +218,7 @@ class Enrolment:
         places = [own.index(column) if column in own else None for column in columns]
         for chunk in self._job.people.chunks():
             yield [
-                PlainLine(
+                PlainSnapshotRow(
                     entry.row,
                     entry.key,
                     entry.problem,
@@ -263,7 +269,7 @@ def _few_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def empty_list(job: Job, rows: int) -> Problem:
+def empty_list(job: PreparedCampaign, rows: int) -> Problem:
     """The sentence for a list from which nobody can be mailed."""
     spec = job.campaign.recipients
     if rows == 0:
@@ -273,7 +279,7 @@ def empty_list(job: Job, rows: int) -> Problem:
     return Problem(message, file=values_of(job)["file"], key="recipients", hint="nothing can be sent")
 
 
-def twin_problem(job: Job, other: str, common: int) -> Problem:
+def twin_problem(job: PreparedCampaign, other: str, common: int) -> Problem:
     """The sentence for the same message under another name."""
     return Problem(
         f"this is `{other}` under another name: the same message to {common} of the same people",
@@ -282,7 +288,7 @@ def twin_problem(job: Job, other: str, common: int) -> Problem:
     )
 
 
-def _finished(job: Job, what: str) -> Problem:
+def _finished(job: PreparedCampaign, what: str) -> Problem:
     return Problem(
         f"the campaign is finished; it cannot be sent again with changes ({what})",
         file=values_of(job)["file"],
@@ -290,7 +296,7 @@ def _finished(job: Job, what: str) -> Problem:
     )
 
 
-def _alarm(record: CampaignRecord, drift: Drift) -> Problem:
+def _alarm(record: CampaignRecord, drift: ListDrift) -> Problem:
     lost = (
         "the list is empty"
         if drift.rows == 0

@@ -27,12 +27,12 @@ from typing import Protocol
 from mailrunner.clock import SLICE, Clock, nap
 from mailrunner.errors import RowError
 from mailrunner.model.schedule import Schedule
-from mailrunner.model.wait_reason import Hold, Why
-from mailrunner.sending.connection import Courier
-from mailrunner.sending.recorder import Clerk, Settled, Tally, Unrenderable, has_gone
-from mailrunner.store import Delivery, Go, Ledger, Run
+from mailrunner.model.wait_reason import Wait, WaitReason
+from mailrunner.sending.connection import Connection
+from mailrunner.sending.recorder import Recorder, RunTally, Settled, Unrenderable, has_gone
+from mailrunner.store import Delivery, Ledger, Run, SendPermit
 from mailrunner.transports import Envelope
-from mailrunner.transports.smtp.poller import Watch
+from mailrunner.transports.smtp.poller import Poller
 
 BATCH = 10  # deliveries claimed at once for one connection
 SHORT_WAIT = timedelta(minutes=1)  # what a run sleeps through; longer waits end it unless it is patient
@@ -45,7 +45,7 @@ _LONGEST_GATHERING = 0.005  # seconds
 Step = Callable[[str], None]
 
 
-class Writer(Protocol):
+class MessageWriter(Protocol):
     """Makes the message of a delivery; raises RowError for a row that cannot become one."""
 
     def message(self, delivery: Delivery, now: datetime) -> Envelope: ...
@@ -54,7 +54,7 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Orders:
+class LoopOptions:
     """What a person and the campaign's file want of this run.
 
     `limit` is the most messages to send, `patient` is `--wait`.
@@ -67,15 +67,15 @@ class Orders:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class RenderedMessage:
     """A rendered message on its way to a connection."""
 
-    courier: Courier
+    courier: Connection
     delivery: Delivery
     message: Envelope
 
 
-class Runner:
+class SendLoop:
     """One process's share of one campaign."""
 
     def __init__(
@@ -83,10 +83,10 @@ class Runner:
         *,
         ledger: Ledger,
         own_run: Run,
-        orders: Orders,
-        couriers: Sequence[Courier],
-        clerk: Clerk,
-        writer: Writer,
+        orders: LoopOptions,
+        couriers: Sequence[Connection],
+        clerk: Recorder,
+        writer: MessageWriter,
         clock: Clock,
         on_step: Step,
     ) -> None:
@@ -96,24 +96,24 @@ class Runner:
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(min(_MOST_OPENING, len(couriers)), thread_name_prefix="opening")
         self._stock: deque[Delivery] = deque()  # claimed and not begun
-        self._watch: Watch[Courier] = Watch(every=SLICE)
-        self._given: dict[Courier, None] = {}  # who was given messages that are not written yet
+        self._watch: Poller[Connection] = Poller(every=SLICE)
+        self._given: dict[Connection, None] = {}  # who was given messages that are not written yet
         self._visit_takes = 0.0  # seconds
         self._tickets = orders.limit  # messages that may still be sent
-        self._hold: Hold | None = None  # what the last claim met
+        self._hold: Wait | None = None  # what the last claim met
         self._alone = False  # nobody else was found who could let go of something
-        self._result = Hold(Why.DONE)
+        self._result = Wait(WaitReason.DONE)
         self._failure: BaseException | None = None
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> RunTally:
         return self._clerk.tally
 
     def stop(self) -> None:
         """Finish what is on the wire, record it, end.  Safe to call from a signal handler."""
         self._stop.set()
 
-    def run(self, watch: Callable[[Tally], None] = lambda _: None) -> Hold:
+    def run(self, watch: Callable[[RunTally], None] = lambda _: None) -> Wait:
         """Send until nothing more can be sent now; say why.
 
         `watch` is called a few times a second in the calling thread.  Raises what could not be
@@ -128,7 +128,7 @@ class Runner:
             raise self._failure
         return self._result
 
-    def _show_life(self, watch: Callable[[Tally], None]) -> None:
+    def _show_life(self, watch: Callable[[RunTally], None]) -> None:
         if self._failure is not None:
             return  # all that is left to do is to wait for the end
         try:
@@ -193,15 +193,15 @@ class Runner:
             self._watch.note(courier)
         return settled
 
-    def _closed(self, now: datetime) -> Hold | None:
+    def _closed(self, now: datetime) -> Wait | None:
         """Why nothing more is begun: a signal, the campaign's own start and sending window."""
         if self._stop.is_set():
-            return Hold(Why.INTERRUPTED)
+            return Wait(WaitReason.INTERRUPTED)
         start = self._orders.start
         if start is not None and now < start:
-            return Hold(Why.START, start)
+            return Wait(WaitReason.START, start)
         opens = self._orders.schedule.opens_at(now)
-        return Hold(Why.WINDOW, opens) if opens > now else None
+        return Wait(WaitReason.WINDOW, opens) if opens > now else None
 
     def _open(self, now: datetime) -> None:
         """Open as many connections as there is work for; hear of those that were being opened."""
@@ -221,9 +221,9 @@ class Runner:
         for courier in idle[: max(0, work)]:
             courier.open(self._pool)
 
-    def _write(self, now: datetime) -> tuple[list[Letter], list[Unrenderable]]:
+    def _write(self, now: datetime) -> tuple[list[RenderedMessage], list[Unrenderable]]:
         """Render the next messages, one for each connection that has room before another gets two."""
-        letters: list[Letter] = []
+        letters: list[RenderedMessage] = []
         unrenderable: list[Unrenderable] = []
         rooms = [(courier, courier.room) for courier in self._couriers]
         places = (
@@ -236,7 +236,7 @@ class Runner:
             while self._stock:
                 delivery = self._stock.popleft()
                 try:
-                    letters.append(Letter(courier, delivery, self._writer.message(delivery, now)))
+                    letters.append(RenderedMessage(courier, delivery, self._writer.message(delivery, now)))
                 except RowError as error:
                     unrenderable.append((delivery, str(error)))
                 else:
@@ -244,7 +244,7 @@ class Runner:
                     break
         return letters, unrenderable
 
-    def _wish(self, closed: Hold | None) -> int:
+    def _wish(self, closed: Wait | None) -> int:
         """How many deliveries to claim."""
         working = sum(courier.hold is None for courier in self._couriers)
         if closed is not None or self._hold is not None or len(self._stock) > working:
@@ -256,12 +256,12 @@ class Runner:
         self,
         settled: Sequence[Settled],
         unrenderable: Sequence[Unrenderable],
-        letters: Sequence[Letter],
+        letters: Sequence[RenderedMessage],
         wanted: int,
     ) -> bool:
         """Bring all of it to the ledger and act on its word; True if something was claimed."""
         if self._tickets == 0 and not wanted and self._hold is None:
-            self._hold = Hold(Why.LIMIT)
+            self._hold = Wait(WaitReason.LIMIT)
         if not (settled or unrenderable or letters or wanted):
             return False
         begun = time.monotonic()
@@ -275,19 +275,19 @@ class Runner:
         self._visit_takes = min(time.monotonic() - begun, _LONGEST_GATHERING)
         for letter, go in zip(letters, done.goes, strict=True):
             self._on_step("sending")
-            if go is Go.GO:
+            if go is SendPermit.GO:
                 letter.courier.carry(letter.delivery, letter.message)
                 self._given[letter.courier] = None
         for _ in settled:
             self._on_step("recorded")
         back = [outcome for _, outcome in settled if not has_gone(outcome)]
-        self._spend(-len(back) - len(unrenderable) - sum(go is not Go.GO for go in done.goes))
+        self._spend(-len(back) - len(unrenderable) - sum(go is not SendPermit.GO for go in done.goes))
         if settled:
             self._hold = None  # it may have queued somebody again, or freed what was waited for
         return self._stocked(done.found)
 
-    def _stocked(self, found: list[Delivery] | Hold | None) -> bool:
-        if isinstance(found, Hold):
+    def _stocked(self, found: list[Delivery] | Wait | None) -> bool:
+        if isinstance(found, Wait):
             self._hold = found
             return False
         if found:
@@ -319,7 +319,7 @@ class Runner:
             self._forget_hold()
             return True
         if self._stop.is_set():
-            return self._end(Hold(Why.INTERRUPTED))
+            return self._end(Wait(WaitReason.INTERRUPTED))
         working = [courier for courier in self._couriers if courier.hold is None]
         if not working:
             self._let_go()
@@ -343,11 +343,11 @@ class Runner:
         if self._hold is not None and self._hold.until is not None and self._hold.until <= self._clock.now():
             self._hold = None
 
-    def _await(self, hold: Hold) -> bool:
+    def _await(self, hold: Wait) -> bool:
         """Wait for `hold` to pass if that is short, or the run patient; False if the run should end."""
         self._hold = None
         if hold.until is None:
-            if hold.why is not Why.OTHERS or self._alone:
+            if hold.why is not WaitReason.OTHERS or self._alone:
                 return self._end(hold)
             self._alone = True  # whoever held them may be gone
             self._clerk.take_over(self._own_run.no)
@@ -366,7 +366,7 @@ class Runner:
         now = self._clock.now()
         self._clock.wait(self._stop, max(min(until, now + _LOOK_AGAIN), now + _MOMENT))
 
-    def _end(self, *holds: Hold) -> bool:
-        order = {why: rank for rank, why in enumerate(Why)}
+    def _end(self, *holds: Wait) -> bool:
+        order = {why: rank for rank, why in enumerate(WaitReason)}
         self._result = min(holds, key=lambda hold: order[hold.why])
         return False

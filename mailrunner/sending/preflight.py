@@ -16,11 +16,11 @@ from secrets import token_bytes
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.address import suggestion
 from mailrunner.model.suppression import governing
-from mailrunner.model.tokens import Signer
-from mailrunner.recipients import Entry, first_wins
+from mailrunner.model.tokens import TokenSigner
+from mailrunner.recipients import RecipientRow, first_wins
 from mailrunner.rendering.lint import remarks
 from mailrunner.sending.list_import import empty_list, twin_problem
-from mailrunner.sending.prepared_campaign import Job, Letters
+from mailrunner.sending.prepared_campaign import MessageFactory, PreparedCampaign
 from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.store.snapshot import known_lists
 
@@ -29,7 +29,7 @@ _CHUNK = 500
 
 
 @dataclass(slots=True)
-class Finding:
+class CheckFinding:
     """A remark on messages: how many have it, and the first of them."""
 
     kind: str
@@ -40,7 +40,7 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Inspection:
+class PreflightResult:
     """What a campaign would do now.
 
     `to_send` counts those who would get it, `failing` those whose row cannot become a message;
@@ -55,27 +55,29 @@ class Inspection:
     suppressed: Counter[str] = field(default_factory=Counter)
     examples: list[tuple[int, str, str]] = field(default_factory=list)
     failures: list[tuple[int, str, str]] = field(default_factory=list)
-    findings: dict[str, Finding] = field(default_factory=dict)
+    findings: dict[str, CheckFinding] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     largest: int = 0
     octets: int = 0
     first_reason: str = ""
 
 
-class Inspector:
+class Preflight:
     """Looks at one job as a run would."""
 
-    def __init__(self, job: Job, ledger: Ledger, now: datetime, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self, job: PreparedCampaign, ledger: Ledger, now: datetime, progress: Callable[[int], None]
+    ) -> None:
         self._job, self._ledger, self._now, self._progress = job, ledger, now, progress
-        self._letters = Letters(
-            job, columns=job.people.columns, signer=Signer((token_bytes(),)), domain=job.message_domain
+        self._letters = MessageFactory(
+            job, columns=job.people.columns, signer=TokenSigner((token_bytes(),)), domain=job.message_domain
         )
         self._record = ledger.campaigns.find(job.campaign.id)
         self._twin = None if self._record else _twin(job, ledger)
-        self._found = Inspection()
+        self._found = PreflightResult()
         self._elsewhere: Counter[str] = Counter()
 
-    def inspect(self) -> Inspection:
+    def inspect(self) -> PreflightResult:
         """Render every row; raises UserError for what is wrong for all of them."""
         found = self._found
         stream = first_wins(self._job.people.chunks())
@@ -93,14 +95,14 @@ class Inspector:
         found.warnings += [*self._warnings()]
         return found
 
-    def _twins(self, chunk: list[tuple[Entry, bool]]) -> int:
+    def _twins(self, chunk: list[tuple[RecipientRow, bool]]) -> int:
         """How many of these people have the same message under another campaign's name."""
         if self._twin is None:
             return 0
         keys = [entry.key for entry, _ in chunk if entry.key]
         return len(self._ledger.deliveries.states_of(self._twin.no, keys))
 
-    def _chunk(self, chunk: list[tuple[Entry, bool]]) -> None:
+    def _chunk(self, chunk: list[tuple[RecipientRow, bool]]) -> None:
         keys = [entry.key for entry, duplicate in chunk if entry.key and not duplicate]
         entries = self._ledger.suppressions.matching(keys)
         states = self._ledger.deliveries.states_of(self._record.no, keys) if self._record else {}
@@ -115,7 +117,7 @@ class Inspector:
             else:
                 self._living(entry, entries.get(entry.key, []))
 
-    def _living(self, entry: Entry, suppressions: list) -> None:  # type: ignore[type-arg]
+    def _living(self, entry: RecipientRow, suppressions: list) -> None:  # type: ignore[type-arg]
         holding = governing(suppressions, lists=self._job.lists, transactional=self._job.transactional)
         for other in suppressions:
             if other.reason == "unsubscribe" and other.list_key and other.list_key not in self._job.lists:
@@ -131,7 +133,7 @@ class Inspector:
             )
         self._render(entry)
 
-    def _render(self, entry: Entry) -> None:
+    def _render(self, entry: RecipientRow) -> None:
         found = self._found
         try:
             letter = self._letters.letter(entry.row, entry.address, entry.values)
@@ -148,15 +150,15 @@ class Inspector:
         for kind, detail in remarks(message.html, message.subject, message.size):
             self._remark(kind, entry, detail)
 
-    def _skip(self, kind: str, entry: Entry, why: str) -> None:
+    def _skip(self, kind: str, entry: RecipientRow, why: str) -> None:
         self._found.skipped[kind] += 1
         if len(self._found.examples) < _EXAMPLES:
             self._found.examples.append((entry.row, entry.address, why))
 
-    def _remark(self, kind: str, entry: Entry, detail: str) -> None:
+    def _remark(self, kind: str, entry: RecipientRow, detail: str) -> None:
         known = self._found.findings.get(kind)
         if known is None:
-            self._found.findings[kind] = Finding(kind, 1, entry.row, entry.address, detail)
+            self._found.findings[kind] = CheckFinding(kind, 1, entry.row, entry.address, detail)
         elif known.row != entry.row:
             known.number += 1
 
@@ -188,7 +190,7 @@ class Inspector:
             yield f'{number} of these people have left another list, "{known.get(other, other)}"'
 
 
-def _twin(job: Job, ledger: Ledger) -> CampaignRecord | None:
+def _twin(job: PreparedCampaign, ledger: Ledger) -> CampaignRecord | None:
     """A begun campaign with the same message under another name."""
     mine = job.message_digest()
     begun = (campaign for campaign in ledger.campaigns.all() if campaign.phase not in _UNSENT)
@@ -200,7 +202,7 @@ _OVER = frozenset({"sent", "failed", "in_doubt", "suppressed", "claimed", "sendi
 _UNSENT = frozenset({"loading", "ready"})
 
 
-def account_warnings(job: Job) -> Iterator[str]:
+def account_warnings(job: PreparedCampaign) -> Iterator[str]:
     """What the account and the campaign's words make doubtful, whoever gets the message."""
     account = job.account
     sender = job.from_address
@@ -229,7 +231,7 @@ def account_warnings(job: Job) -> Iterator[str]:
         yield from _bulk_warnings(job)
 
 
-def _bulk_warnings(job: Job) -> Iterator[str]:
+def _bulk_warnings(job: PreparedCampaign) -> Iterator[str]:
     """What laws and mailbox providers ask of mail to many."""
     message = job.campaign.message
     if not message.postal_address or not job.renderer.uses("postal_address"):

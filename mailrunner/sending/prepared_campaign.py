@@ -23,7 +23,7 @@ from mailrunner.model.tokens import (
     BOUNCE,
     MESSAGE,
     UNSUBSCRIBE,
-    Signer,
+    TokenSigner,
     a_label,
     list_id,
     message_id,
@@ -32,17 +32,17 @@ from mailrunner.model.tokens import (
 )
 from mailrunner.recipients import RecipientList, RowReader
 from mailrunner.recipients.sources import Source, open_source
-from mailrunner.rendering import Letter, Message, Renderer
+from mailrunner.rendering import Message, MessageFields, Renderer
 from mailrunner.store import Delivery
 
-__all__ = ["BOUNCE", "MESSAGE", "TEST_MARK", "UNSUBSCRIBE", "Job", "Letters"]
+__all__ = ["BOUNCE", "MESSAGE", "TEST_MARK", "UNSUBSCRIBE", "MessageFactory", "PreparedCampaign"]
 __all__ += ["changed_parts", "content_digest", "digest", "values_of"]
 
 TEST_MARK = "[TEST] "
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PreparedCampaign:
     """One campaign with everything that sending it needs but the ledger."""
 
     project: Project
@@ -55,7 +55,7 @@ class Job:
     @classmethod
     def prepare(
         cls, project: Project, campaign: Campaign, account: Account, *, strict_inlining: bool = False
-    ) -> Job:
+    ) -> PreparedCampaign:
         """Open the list and compile the templates; raise UserError with all that is wrong for every row.
 
         With `strict_inlining` premailer itself makes every message, none is put together from a plan.
@@ -132,13 +132,15 @@ class Job:
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
-class Letters:
+class MessageFactory:
     """Makes messages: the `Writer` of a run, and of previews and tests.
 
     `columns` are those of the stored rows; a row stored before a column was added is padded.
     """
 
-    def __init__(self, job: Job, *, columns: Sequence[str], signer: Signer, domain: str) -> None:
+    def __init__(
+        self, job: PreparedCampaign, *, columns: Sequence[str], signer: TokenSigner, domain: str
+    ) -> None:
         try:
             self._reader = RowReader(columns, job.campaign.recipients)
         except KeyError as error:
@@ -169,13 +171,13 @@ class Letters:
         """The Message-ID of delivery `number`: the same at every try, kept nowhere."""
         return message_id(self._signer, number, self._domain)
 
-    def letter(self, number: int, address: str, values: Sequence[str], prefix: str = "") -> Letter:
+    def letter(self, number: int, address: str, values: Sequence[str], prefix: str = "") -> MessageFields:
         """What is particular to delivery `number`; `prefix` marks a test."""
         cells = values if len(values) == self._width else self._padded(values)
         token = self._signer.token(UNSUBSCRIBE, number)
         uris = tuple([way + token for way in self._ways_out])
         name = self.message_id_of(number)
-        return Letter(
+        return MessageFields(
             address=_wire(address),
             name=self._reader.name(cells),
             context=self._reader.context(cells),
@@ -220,7 +222,7 @@ def _wire(address: str) -> str:
         raise RowError(str(error)) from error
 
 
-def _mailto(job: Job) -> str:
+def _mailto(job: PreparedCampaign) -> str:
     """Where a reply to leave the list goes: as configured, else the account, reply_to, From."""
     candidates = (
         job.project.unsubscribe.mailto,
@@ -278,7 +280,7 @@ def _label(project: Project, campaign: Campaign) -> str:
         return str(campaign.file)
 
 
-def values_of(job: Job) -> dict[str, Any]:
+def values_of(job: PreparedCampaign) -> dict[str, Any]:
     """What stands in the ledger for a campaign that is begun, besides its snapshot."""
     return {
         "id": job.campaign.id,

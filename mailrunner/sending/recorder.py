@@ -14,10 +14,10 @@ from mailrunner.clock import Clock
 from mailrunner.errors import LedgerError
 from mailrunner.event_log import EventLog
 from mailrunner.model.delivery import State
-from mailrunner.model.outcome import Kind, Outcome, Scope
-from mailrunner.model.outcome_policy import Patience, Settlement, settle
-from mailrunner.model.wait_reason import Hold, Why
-from mailrunner.store import Answer, Batch, Delivery, Done, Go, Ledger, Terms
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
+from mailrunner.model.outcome_policy import Decision, RetryPolicy, decide
+from mailrunner.model.wait_reason import Wait, WaitReason
+from mailrunner.store import Answer, Batch, BatchResult, ClaimTerms, Delivery, Ledger, SendPermit
 
 _RECORD_SECONDS = 60
 Settled = tuple[Delivery, Outcome]
@@ -25,27 +25,27 @@ Unrenderable = tuple[Delivery, str]
 
 
 @dataclass(slots=True)
-class Tally:
+class RunTally:
     """What this run has done so far, for the progress line and the summary."""
 
     states: Counter[str] = field(default_factory=Counter)
-    waiting: Hold | None = None
+    waiting: Wait | None = None
 
     @property
     def sent(self) -> int:
         return self.states["sent"]
 
 
-class Clerk:
+class Recorder:
     """One run's dealings with the ledger."""
 
     def __init__(
         self,
         *,
         ledger: Ledger,
-        terms: Terms,
+        terms: ClaimTerms,
         campaign_id: str,
-        patience: Patience,
+        patience: RetryPolicy,
         message_id: Callable[[Delivery], str],
         clock: Clock,
         random: Random,
@@ -54,7 +54,7 @@ class Clerk:
         self._ledger, self._terms, self._campaign_id = ledger, terms, campaign_id
         self._patience, self._message_id = patience, message_id
         self._clock, self._random, self._log = clock, random, log
-        self.tally = Tally()
+        self.tally = RunTally()
 
     def visit(
         self,
@@ -64,7 +64,7 @@ class Clerk:
         starting: Sequence[Delivery] = (),
         wanted: int = 0,
         token: int = 0,
-    ) -> Done:
+    ) -> BatchResult:
         """One transaction at the ledger (see `store.exchange`)."""
         now = self._clock.now()
         answers = [Answer(delivery, self._settle(delivery, outcome, now)) for delivery, outcome in settled]
@@ -82,7 +82,7 @@ class Clerk:
             self._log.stopped(self._campaign_id, done.stopped)
         return done
 
-    def obstructed(self, problem: Outcome) -> Hold | None:
+    def obstructed(self, problem: Outcome) -> Wait | None:
         """No connection can be had: record what stands in the way of the account, so that every claim
         meets it; a hold where it is the set-up that is wrong.
         """
@@ -95,7 +95,7 @@ class Clerk:
         elif problem.scope is Scope.CREDENTIALS:
             self._ledger.accounts.stop(account, reason=problem.reason, digest=self._terms.setup_digest)
         elif problem.scope is not Scope.CONNECTION:
-            return Hold(Why.SETUP, None, problem.reason)
+            return Wait(WaitReason.SETUP, None, problem.reason)
         return None
 
     def release(self, held: Sequence[Delivery]) -> None:
@@ -107,14 +107,14 @@ class Clerk:
         """Free what runs that are gone have held."""
         self._ledger.deliveries.take_over(own_run=own_run)
 
-    def wait_for(self, hold: Hold | None) -> None:
+    def wait_for(self, hold: Wait | None) -> None:
         """Show, and log once, what is waited for."""
         if hold is not None and self.tally.waiting != hold:
             self._log.waiting(self._campaign_id, hold.why, hold.until)
         self.tally.waiting = hold
 
-    def _settle(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Settlement:
-        return settle(
+    def _settle(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Decision:
+        return decide(
             outcome,
             attempts=delivery.attempts + 1,
             waited=delivery.waited,
@@ -123,7 +123,7 @@ class Clerk:
             random=self._random,
         )
 
-    def _exchange(self, batch: Batch) -> Done:
+    def _exchange(self, batch: Batch) -> BatchResult:
         try:
             return self._ledger.deliveries.exchange(self._terms, batch)
         except LedgerError as error:
@@ -138,7 +138,7 @@ class Clerk:
             reraise=True,
         )(self._ledger.deliveries.exchange, self._terms, batch)
 
-    def _note_answer(self, delivery: Delivery, settlement: Settlement, *, recorded: bool) -> None:
+    def _note_answer(self, delivery: Delivery, settlement: Decision, *, recorded: bool) -> None:
         if not recorded:
             self._log.claim_lost(self._campaign_id, delivery.address)
             return
@@ -159,14 +159,14 @@ class Clerk:
         else:
             self._log.claim_lost(self._campaign_id, delivery.address)
 
-    def _note_start(self, delivery: Delivery, go: Go) -> None:
-        if go is Go.SUPPRESSED:
+    def _note_start(self, delivery: Delivery, go: SendPermit) -> None:
+        if go is SendPermit.SUPPRESSED:
             self.tally.states[State.SUPPRESSED] += 1
             self._log.suppressed(self._campaign_id, delivery.address)
-        elif go is Go.LOST:
+        elif go is SendPermit.LOST:
             self._log.claim_lost(self._campaign_id, delivery.address)
 
 
 def has_gone(outcome: Outcome) -> bool:
     """Whether a message may have been taken, which `--limit` counts."""
-    return outcome.kind in (Kind.SENT, Kind.IN_DOUBT)
+    return outcome.kind in (OutcomeKind.SENT, OutcomeKind.IN_DOUBT)

@@ -19,41 +19,41 @@ from mailrunner.errors import UserError
 from mailrunner.event_log import EventLog
 from mailrunner.model.delivery import Counts
 from mailrunner.model.forecast import Forecast, Pace, forecast
-from mailrunner.model.outcome_policy import Patience
+from mailrunner.model.outcome_policy import RetryPolicy
 from mailrunner.model.quota import Limit, Series
-from mailrunner.model.tokens import Signer
-from mailrunner.model.wait_reason import Hold, Why, sentence_of
+from mailrunner.model.tokens import TokenSigner
+from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 from mailrunner.rendering import InliningTally
-from mailrunner.sending.connection import Courier
-from mailrunner.sending.list_import import Consent, Enrolment, twin_problem
-from mailrunner.sending.loop import Orders, Runner, Step
-from mailrunner.sending.prepared_campaign import Job, Letters, content_digest
-from mailrunner.sending.recorder import Clerk, Tally
-from mailrunner.store import CampaignRecord, Ledger, Phase, Run, Terms, Twin
+from mailrunner.sending.connection import Connection
+from mailrunner.sending.list_import import Confirmations, ListImport, twin_problem
+from mailrunner.sending.loop import LoopOptions, SendLoop, Step
+from mailrunner.sending.prepared_campaign import MessageFactory, PreparedCampaign, content_digest
+from mailrunner.sending.recorder import Recorder, RunTally
+from mailrunner.store import CampaignRecord, ClaimTerms, Ledger, Phase, Run, Twin
 from mailrunner.transports import Transport
 from mailrunner.transports.smtp.client import SmtpTransport
-from mailrunner.transports.smtp.server_capabilities import Manners
+from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class RunOptions:
     """What the person, or cron, asked for.  `by_hand`: somebody looks; the failure count starts anew."""
 
-    consent: Consent = field(default_factory=Consent)
+    consent: Confirmations = field(default_factory=Confirmations)
     limit: int | None = None
     wait: bool = False
     by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class RunResult:
     """How it ended.  `hold.until` is when it is worth going on, `finish_at` the forecast or the end.
 
     `inlining` tells how the messages got their CSS.
     """
 
     campaign_id: str
-    hold: Hold
+    hold: Wait
     counts: Counts = field(default_factory=Counts)
     sent_now: int = 0
     finish_at: datetime | None = None
@@ -62,7 +62,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SendPlan:
     """What is asked before the first message goes."""
 
     record: CampaignRecord
@@ -73,7 +73,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ears:
+class Callbacks:
     """Who is asked and told on the way; inert unless somebody listens.
 
     `confirm` says whether to begin, `loading` gets rows read, `started` the runner, the numbers it
@@ -81,33 +81,33 @@ class Ears:
     second, `on_step` after each step (for tests).
     """
 
-    confirm: Callable[[Plan], bool] = lambda _: True
+    confirm: Callable[[SendPlan], bool] = lambda _: True
     loading: Callable[[int], None] = lambda _: None
-    started: Callable[[Runner, Counts, int, Forecast], None] = lambda *_: None
-    watch: Callable[[Tally], None] = lambda _: None
+    started: Callable[[SendLoop, Counts, int, Forecast], None] = lambda *_: None
+    watch: Callable[[RunTally], None] = lambda _: None
     on_step: Step = lambda _: None
 
 
-class Dispatch:
+class CampaignRun:
     """One campaign on its way."""
 
     def __init__(
         self,
-        job: Job,
+        job: PreparedCampaign,
         *,
         ledger: Ledger,
         clock: Clock,
         random: Random,
         log: EventLog,
-        wishes: Wishes,
-        ears: Ears,
+        wishes: RunOptions,
+        ears: Callbacks,
     ) -> None:
         self._job, self._ledger, self._clock, self._random = job, ledger, clock, random
         self._log, self._wishes, self._ears = log, wishes, ears
         self._id = job.campaign.id
         self._notices: tuple[str, ...] = ()
 
-    def run(self) -> Result:
+    def run(self) -> RunResult:
         """Do it; raises UserError or LedgerError where a person has to act first."""
         self._ledger.count_run()
         run = Run.begin(self._ledger.database)
@@ -120,8 +120,8 @@ class Dispatch:
             run.end()
             self._ledger.count_run()
 
-    def _run(self, run: Run) -> Result:
-        enrolment = Enrolment(
+    def _run(self, run: Run) -> RunResult:
+        enrolment = ListImport(
             self._job,
             ledger=self._ledger,
             run=run,
@@ -129,8 +129,8 @@ class Dispatch:
             progress=self._ears.loading,
         )
         enrolled = enrolment.enrol()
-        if isinstance(enrolled, Hold):
-            return Result(campaign_id=self._id, hold=enrolled)
+        if isinstance(enrolled, Wait):
+            return RunResult(campaign_id=self._id, hold=enrolled)
         record, self._notices = enrolled.record, enrolled.notices
         if problem := self._ledger.suppressions.check_not_emptied(self._job.lists):
             raise UserError(problem)
@@ -142,28 +142,28 @@ class Dispatch:
         transport_of(self._job).close()  # what cannot even be built is wrong in the file
         if hold := self._begin(record):
             return self._ended(record, hold, 0)
-        return self._send(record, run, setup, Signer(secrets))
+        return self._send(record, run, setup, TokenSigner(secrets))
 
     def _secrets(self) -> tuple[bytes, ...]:
         configured = self._job.project.unsubscribe.secret
         return self._ledger.link_secrets(configured.get_secret_value() if configured else None)
 
-    def _obstacle(self, record: CampaignRecord, setup: str) -> Hold | None:
+    def _obstacle(self, record: CampaignRecord, setup: str) -> Wait | None:
         """What an earlier run or a person has put in the way, and that this command does not lift."""
         again = self._wishes.consent.again
         account = self._ledger.accounts.ensure(self._job.account.identity)
         if setup in account.refused and not again:
-            return Hold(Why.CREDENTIALS, None, account.refused[setup])
+            return Wait(WaitReason.CREDENTIALS, None, account.refused[setup])
         if account.stop_reason or setup in account.refused:
             self._ledger.accounts.try_again(account.no, digest=setup)
         if record.phase is Phase.PAUSED:
-            return Hold(Why.PAUSED, None, record.reason)
+            return Wait(WaitReason.PAUSED, None, record.reason)
         if record.phase is Phase.CANCELLED:
-            return Hold(Why.CANCELLED, None, record.reason)
+            return Wait(WaitReason.CANCELLED, None, record.reason)
         if record.phase is Phase.STOPPED and record.stop_digest == record.content_digest and not again:
-            return Hold(Why.STOPPED, None, record.reason)
+            return Wait(WaitReason.STOPPED, None, record.reason)
         if record.phase is Phase.FINISHED and not self._has_more(record):
-            return Hold(Why.DONE)
+            return Wait(WaitReason.DONE)
         return None
 
     def _has_more(self, record: CampaignRecord) -> bool:
@@ -171,22 +171,22 @@ class Dispatch:
         counts = self._ledger.deliveries.counts(record.no)
         return counts.open > 0 or (self._job.campaign.send.on_in_doubt == "resend" and counts.in_doubt > 0)
 
-    def _unconfirmed(self, record: CampaignRecord) -> Hold | None:
+    def _unconfirmed(self, record: CampaignRecord) -> Wait | None:
         if record.phase is not Phase.READY:
             return None
         counts = self._ledger.deliveries.counts(record.no)
         suppressed = self._suppressed(record)
-        plan = Plan(record, counts, suppressed, self.forecast(counts.open - suppressed), self._notices)
+        plan = SendPlan(record, counts, suppressed, self.forecast(counts.open - suppressed), self._notices)
         if self._ears.confirm(plan):
             return None
-        return Hold(Why.INTERRUPTED, None, "not begun; nothing was sent")
+        return Wait(WaitReason.INTERRUPTED, None, "not begun; nothing was sent")
 
     def _suppressed(self, record: CampaignRecord) -> int:
         return self._ledger.suppressions.ahead(
             record.no, self._job.lists, transactional=self._job.transactional
         )
 
-    def _begin(self, record: CampaignRecord) -> Hold | None:
+    def _begin(self, record: CampaignRecord) -> Wait | None:
         """Let the campaign begin, or go on; a hold if somebody did something else with it meanwhile."""
         if record.phase is Phase.READY:
             begun = self._ledger.campaigns.begin_first(record, again=self._wishes.consent.again)
@@ -195,7 +195,7 @@ class Dispatch:
         if isinstance(begun, Twin):
             raise UserError(twin_problem(self._job, *begun))
         if not begun:
-            return Hold(Why.OTHERS, None, "somebody else began, paused or cancelled it meanwhile")
+            return Wait(WaitReason.OTHERS, None, "somebody else began, paused or cancelled it meanwhile")
         if self._wishes.by_hand or self._wishes.consent.again:
             self._ledger.campaigns.restart_count(record.no)
         if self._job.campaign.send.on_in_doubt == "resend":
@@ -203,7 +203,7 @@ class Dispatch:
         self._ledger.accounts.forget_old_usage(record.account_no)
         return None
 
-    def _send(self, record: CampaignRecord, run: Run, setup: str, signer: Signer) -> Result:
+    def _send(self, record: CampaignRecord, run: Run, setup: str, signer: TokenSigner) -> RunResult:
         counts = self._ledger.deliveries.counts(record.no)
         runner = self._runner(record, run, setup, signer)
         suppressed = self._suppressed(record)
@@ -216,25 +216,25 @@ class Dispatch:
         self._log.run_ended(self._id, result.sent_now, result.hold.why, result.hold.until)
         return result
 
-    def _ended(self, record: CampaignRecord, hold: Hold, sent: int) -> Result:
+    def _ended(self, record: CampaignRecord, hold: Wait, sent: int) -> RunResult:
         """Close the campaign if all is done, else note why it rests."""
         final = self._ledger.campaigns.finish(record.no) if record.phase is not Phase.READY or sent else None
-        if final is not None and hold.why not in (Why.CANCELLED, Why.PAUSED):
+        if final is not None and hold.why not in (WaitReason.CANCELLED, WaitReason.PAUSED):
             found = self._ledger.campaigns.find(record.id)
             ended = found.finished_at if found else None
-            return self._result(Hold(Why.DONE), final, sent, ended)
+            return self._result(Wait(WaitReason.DONE), final, sent, ended)
         counts = self._ledger.deliveries.counts(record.no)
-        if hold.why is Why.DONE and counts.open:  # someone was queued again just now
-            hold = Hold(Why.OTHERS, None, "someone was queued again")
-        if hold.why not in (Why.STOPPED, Why.CANCELLED, Why.PAUSED):
+        if hold.why is WaitReason.DONE and counts.open:  # someone was queued again just now
+            hold = Wait(WaitReason.OTHERS, None, "someone was queued again")
+        if hold.why not in (WaitReason.STOPPED, WaitReason.CANCELLED, WaitReason.PAUSED):
             self._ledger.campaigns.rest(record.no, reason=sentence_of(hold), resume_at=hold.until)
         finish_at = self.forecast(counts.open).finish_at
         if finish_at and hold.until:
             finish_at = max(finish_at, hold.until)
         return self._result(hold, counts, sent, finish_at)
 
-    def _result(self, hold: Hold, counts: Counts, sent: int, finish_at: datetime | None) -> Result:
-        return Result(
+    def _result(self, hold: Wait, counts: Counts, sent: int, finish_at: datetime | None) -> RunResult:
+        return RunResult(
             campaign_id=self._id,
             hold=hold,
             counts=counts,
@@ -249,15 +249,17 @@ class Dispatch:
             number, pace_of(self._job.campaign, self._job.account, self._ledger), self._ledger.now()
         )
 
-    def _runner(self, record: CampaignRecord, run: Run, setup: str, signer: Signer) -> Runner:
+    def _runner(self, record: CampaignRecord, run: Run, setup: str, signer: TokenSigner) -> SendLoop:
         campaign, account = self._job.campaign, self._job.account
-        writer = Letters(self._job, columns=record.columns, signer=signer, domain=record.message_domain)
-        manners = Manners()
-        clerk = Clerk(
+        writer = MessageFactory(
+            self._job, columns=record.columns, signer=signer, domain=record.message_domain
+        )
+        manners = ObservedCapabilities()
+        clerk = Recorder(
             ledger=self._ledger,
             terms=self._terms(record, setup),
             campaign_id=campaign.id,
-            patience=Patience(
+            patience=RetryPolicy(
                 give_up_after=campaign.send.give_up_after,
                 quota_pause=account.preset.quota_pause,
                 throttle_pause=account.preset.throttle_pause,
@@ -268,17 +270,17 @@ class Dispatch:
             random=self._random,
             log=self._log,
         )
-        return Runner(
+        return SendLoop(
             ledger=self._ledger,
             own_run=run,
-            orders=Orders(
+            orders=LoopOptions(
                 schedule=campaign.send.schedule,
                 start=campaign.send.start,
                 limit=self._wishes.limit,
                 patient=self._wishes.wait,
             ),
             couriers=[
-                Courier(transport_of(self._job, manners), random=self._random, patient=self._wishes.wait)
+                Connection(transport_of(self._job, manners), random=self._random, patient=self._wishes.wait)
                 for _ in range(account.connections)
             ],
             clerk=clerk,
@@ -287,9 +289,9 @@ class Dispatch:
             on_step=self._ears.on_step,
         )
 
-    def _terms(self, record: CampaignRecord, setup: str) -> Terms:
+    def _terms(self, record: CampaignRecord, setup: str) -> ClaimTerms:
         account = self._job.account
-        return Terms(
+        return ClaimTerms(
             campaign_no=record.no,
             account_no=record.account_no,
             lists=self._job.lists,
@@ -328,7 +330,7 @@ def pace_of(campaign: Campaign, account: Account, ledger: Ledger) -> Pace:
     )
 
 
-def transport_of(job: Job, manners: Manners | None = None) -> Transport:
+def transport_of(job: PreparedCampaign, manners: ObservedCapabilities | None = None) -> Transport:
     """A connection of its own to the account's server; those of one run share what they learn of it."""
     account = job.account
     return SmtpTransport(
@@ -342,6 +344,6 @@ def transport_of(job: Job, manners: Manners | None = None) -> Transport:
         timeout=account.timeout,
         messages_per_connection=account.messages_per_connection,
         in_flight=account.in_flight,
-        manners=manners or Manners(),
+        manners=manners or ObservedCapabilities(),
         ca_file=account.ca_file,
     )

@@ -9,32 +9,32 @@ from secrets import randbits
 from mailrunner.clock import Clock
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.address import normalise
-from mailrunner.model.outcome import Kind, Outcome, Scope
-from mailrunner.model.tokens import Signer
-from mailrunner.model.wait_reason import Hold
-from mailrunner.recipients import Entry
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
+from mailrunner.model.tokens import TokenSigner
+from mailrunner.model.wait_reason import Wait
+from mailrunner.recipients import RecipientRow
 from mailrunner.rendering import Message
-from mailrunner.sending.prepared_campaign import TEST_MARK, Job, Letters
+from mailrunner.sending.prepared_campaign import TEST_MARK, MessageFactory, PreparedCampaign
 from mailrunner.sending.run import transport_of
 from mailrunner.store import Ledger, Run
 from mailrunner.store.schema import CAMPAIGN_SHIFT
 
 
-class Trial:
+class TestSend:
     """Sends tests of one job.
 
     Their numbers are random and of no campaign: the links are genuine and say that this was a test.
     """
 
-    def __init__(self, job: Job, ledger: Ledger, *, clock: Clock, row: str | None) -> None:
+    def __init__(self, job: PreparedCampaign, ledger: Ledger, *, clock: Clock, row: str | None) -> None:
         """`row` is the address of the row to show; without it, the first that can be mailed."""
         self._job, self._ledger, self._clock = job, ledger, clock
         self._entry = self._chosen(row)
         secret = job.project.unsubscribe.secret
         secrets = ledger.link_secrets(secret.get_secret_value() if secret else None)
         self._setup = job.setup_digest(secrets[-1])
-        self._letters = Letters(
-            job, columns=job.people.columns, signer=Signer(secrets), domain=job.message_domain
+        self._letters = MessageFactory(
+            job, columns=job.people.columns, signer=TokenSigner(secrets), domain=job.message_domain
         )
 
     @property
@@ -55,13 +55,13 @@ class Trial:
         account = self._job.account
         known, token = self._ledger.accounts.ensure(account.identity), run.next_token()
         if self._setup in known.refused:
-            return Outcome(Kind.REFUSED, Scope.CREDENTIALS, known.refused[self._setup], offered=False)
+            return Outcome(OutcomeKind.REFUSED, Scope.CREDENTIALS, known.refused[self._setup], offered=False)
         number = known.no
         hold = self._ledger.accounts.begin_test(
             number, token=token, limits=account.limits, reserve=account.reserve, zone=account.timezone
         )
         if hold is not None:
-            return Outcome(Kind.DEFERRED, Scope.ACCOUNT, _no_slot(hold), offered=False)
+            return Outcome(OutcomeKind.DEFERRED, Scope.ACCOUNT, _no_slot(hold), offered=False)
         transport = transport_of(self._job)
         try:
             outcome = transport.open() or transport.send(message)
@@ -88,7 +88,7 @@ class Trial:
             ) from error
         return replace(message, recipient=address, smtputf8=message.smtputf8 or not address.isascii())
 
-    def _chosen(self, row: str | None) -> Entry:
+    def _chosen(self, row: str | None) -> RecipientRow:
         wanted = None
         if row is not None:
             try:
@@ -105,11 +105,11 @@ class Trial:
             )
         )
 
-    def _usable(self) -> Iterator[Entry]:
+    def _usable(self) -> Iterator[RecipientRow]:
         for chunk in self._job.people.chunks():
             yield from (entry for entry in chunk if entry.key is not None and not entry.problem)
 
 
-def _no_slot(hold: Hold) -> str:
+def _no_slot(hold: Wait) -> str:
     until = f" until {hold.until:%Y-%m-%d %H:%M} UTC" if hold.until else ""
     return f"the account has no slot left{until}: {hold.sentence or hold.why}"

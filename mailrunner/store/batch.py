@@ -24,38 +24,38 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from mailrunner.model.circuit_breaker import Mark, remember, verdict
+from mailrunner.model.circuit_breaker import AnswerMark, remember, stop_reason
 from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome
-from mailrunner.model.outcome_policy import Settlement
+from mailrunner.model.outcome_policy import Decision
 from mailrunner.model.quota import Series
-from mailrunner.model.suppression import Reason
-from mailrunner.model.wait_reason import Hold, Why
+from mailrunner.model.suppression import SuppressionReason
+from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store import raw_sql
 from mailrunner.store.accounts import pause_account, stop_account
 from mailrunner.store.campaigns import stop_campaign
 from mailrunner.store.claims import (
     FRONT,
     LOOK_FURTHER,
+    ClaimTerms,
     Delivery,
     Place,
-    Terms,
+    due_deliveries,
     logs_of,
     mark_suppressed,
     obstacle,
     room_left,
-    said_no,
+    suppressed_keys,
     take,
-    turn,
     waiting,
 )
-from mailrunner.store.requeue import after_queueing
+from mailrunner.store.requeue import after_requeue
 from mailrunner.store.runs import check_open
 from mailrunner.store.schema import deliveries, to_micros
 from mailrunner.store.suppressions import suppress
 
 
-class Go(StrEnum):
+class SendPermit(StrEnum):
     """The ledger's last word before a message goes on the wire."""
 
     GO = "go"
@@ -69,7 +69,7 @@ class Answer:
     """What came of one message."""
 
     delivery: Delivery
-    settlement: Settlement
+    settlement: Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class Batch:
 
 
 @dataclass(slots=True)
-class Done:
+class BatchResult:
     """What the ledger says to a batch, in its order.
 
     `recorded` and `failed` are False for a claim that was lost.  `found` is None where nothing was
@@ -95,25 +95,25 @@ class Done:
 
     recorded: list[bool] = field(default_factory=list)
     failed: list[bool] = field(default_factory=list)
-    goes: list[Go] = field(default_factory=list)
-    found: list[Delivery] | Hold | None = None
+    goes: list[SendPermit] = field(default_factory=list)
+    found: list[Delivery] | Wait | None = None
     stopped: str = ""
     reached: Place = FRONT
 
 
-def exchange(
-    connection: Connection, terms: Terms, batch: Batch, now: datetime, reached: Place = FRONT
-) -> Done:
+def commit_batch(
+    connection: Connection, terms: ClaimTerms, batch: Batch, now: datetime, reached: Place = FRONT
+) -> BatchResult:
     """Do all of `batch` inside the caller's transaction, which holds the account.
 
     `reached` is how far the claims before this one went in the order of turns.
     """
-    done = Done(reached=reached)
+    done = BatchResult(reached=reached)
     if batch.answers:
         done.recorded, done.stopped = _record(connection, terms, batch.answers, now)
     if batch.unrenderable:
         done.failed = _fail(connection, batch.unrenderable, now)
-        marks = [Mark.FAILED] * sum(done.failed)
+        marks = [AnswerMark.FAILED] * sum(done.failed)
         done.stopped = done.stopped or _judge(connection, terms, [("", mark) for mark in marks])
     if batch.starting or batch.wanted:
         hold = obstacle(connection, terms, now)
@@ -128,7 +128,7 @@ def exchange(
 
 
 def _record(
-    connection: Connection, terms: Terms, answers: Sequence[Answer], now: datetime
+    connection: Connection, terms: ClaimTerms, answers: Sequence[Answer], now: datetime
 ) -> tuple[list[bool], str]:
     """Record what came of messages.
 
@@ -196,7 +196,7 @@ def _write_sent(connection: Connection, answers: Sequence[Answer], now: datetime
     raw_sql.change_each(connection, _SENT, rows)
 
 
-def _settled(settlement: Settlement, now: datetime) -> dict[str, Any]:
+def _settled(settlement: Decision, now: datetime) -> dict[str, Any]:
     """The columns of a delivery after its answer."""
     values: dict[str, Any] = {
         "state": settlement.state,
@@ -234,22 +234,26 @@ def _micros(span: timedelta) -> int:
     return span // timedelta(microseconds=1)
 
 
-def _beyond_the_rows(connection: Connection, terms: Terms, answers: Sequence[Answer], now: datetime) -> None:
+def _beyond_the_rows(
+    connection: Connection, terms: ClaimTerms, answers: Sequence[Answer], now: datetime
+) -> None:
     """Pause or stop the account, suppress addresses: with the answers that say so, or not at all."""
     for delivery, settlement in ((answer.delivery, answer.settlement) for answer in answers):
         reason = settlement.outcome.reason
         if settlement.suppress:
             source = f"refused by the server (delivery {delivery.id})"
-            suppress(connection, [delivery.key], reason=Reason.BOUNCE, source=source, now=now)
+            suppress(connection, [delivery.key], reason=SuppressionReason.BOUNCE, source=source, now=now)
         if settlement.pause_account_until is not None:
             pause_account(connection, terms.account_no, until=settlement.pause_account_until, reason=reason)
         if settlement.stop_credentials:
             stop_account(connection, terms.account_no, reason=reason, digest=terms.setup_digest)
     if any(answer.settlement.state is State.QUEUED for answer in answers):
-        after_queueing(connection, terms.campaign_no, now)
+        after_requeue(connection, terms.campaign_no, now)
 
 
-def _judge(connection: Connection, terms: Terms, verdicts: Iterable[tuple[str, Mark | None]]) -> str:
+def _judge(
+    connection: Connection, terms: ClaimTerms, verdicts: Iterable[tuple[str, AnswerMark | None]]
+) -> str:
     """Add marks to the campaign's recent answers, and stop it where one of them is the last straw.
 
     `verdicts` are pairs of an answer that refuses the sender or the content at once ("" if it does not)
@@ -260,7 +264,7 @@ def _judge(connection: Connection, terms: Terms, verdicts: Iterable[tuple[str, M
     recent = before
     for refused, mark in verdicts:
         recent = remember(recent, mark) if mark else recent
-        stop = stop or refused or verdict(recent, terms.stop_if_failing)
+        stop = stop or refused or stop_reason(recent, terms.stop_if_failing)
     if recent != before:
         raw_sql.change(connection, _REMEMBER, (recent, terms.campaign_no))
     if stop:
@@ -280,27 +284,27 @@ def _fail(connection: Connection, rows: Sequence[tuple[Delivery, str]], now: dat
 
 
 def _begin(
-    connection: Connection, terms: Terms, starting: Sequence[Delivery], now: datetime, hold: Hold | None
-) -> list[Go]:
+    connection: Connection, terms: ClaimTerms, starting: Sequence[Delivery], now: datetime, hold: Wait | None
+) -> list[SendPermit]:
     if hold:
         back = put_back(connection, starting, now)
-        return [Go.HELD if delivery.id in back else Go.LOST for delivery in starting]
-    out = said_no(connection, terms, [(delivery.id, delivery.key) for delivery in starting])
+        return [SendPermit.HELD if delivery.id in back else SendPermit.LOST for delivery in starting]
+    out = suppressed_keys(connection, terms, [(delivery.id, delivery.key) for delivery in starting])
     tokens = {delivery.id: delivery.token for delivery in starting}
     suppressed = mark_suppressed(connection, out, now, tokens)
     going = [delivery for delivery in starting if delivery.id not in out]
     begun = _change(connection, _BEGUN, going, to_micros(now))
     for log in logs_of(connection, terms) if begun else ():
         log.add(Series.STARTS, now, len(begun))
-    words = dict.fromkeys(begun, Go.GO) | dict.fromkeys(suppressed, Go.SUPPRESSED)
-    return [words.get(delivery.id, Go.LOST) for delivery in starting]
+    words = dict.fromkeys(begun, SendPermit.GO) | dict.fromkeys(suppressed, SendPermit.SUPPRESSED)
+    return [words.get(delivery.id, SendPermit.LOST) for delivery in starting]
 
 
 def put_back(connection: Connection, held: Sequence[Delivery], now: datetime) -> set[int]:
     """Queue claimed deliveries again; their slots were never used.  Returns the ids that were still ours."""
     back = _change(connection, _BACK, held)
     for campaign_no in {delivery.campaign_no for delivery in held}:
-        after_queueing(connection, campaign_no, now)
+        after_requeue(connection, campaign_no, now)
     return back
 
 
@@ -319,16 +323,16 @@ def _change(connection: Connection, statement: str, held: Sequence[Delivery], *v
 
 
 def _claim(
-    connection: Connection, terms: Terms, batch: Batch, now: datetime, done: Done
-) -> list[Delivery] | Hold:
+    connection: Connection, terms: ClaimTerms, batch: Batch, now: datetime, done: BatchResult
+) -> list[Delivery] | Wait:
     left, next_slot_at = room_left(connection, terms, now)
     if left is not None and left <= 0:
-        return waiting(connection, terms, now) or Hold(Why.QUOTA, next_slot_at)
+        return waiting(connection, terms, now) or Wait(WaitReason.QUOTA, next_slot_at)
     number = batch.wanted if left is None else min(batch.wanted, left)
     for look in (max(number, batch.wanted), LOOK_FURTHER):  # those whose turn it was may all have said no
-        found = turn(connection, terms, batch.token, now, most=look, after=done.reached)
+        found = due_deliveries(connection, terms, batch.token, now, most=look, after=done.reached)
         if not found:
-            return waiting(connection, terms, now) or Hold(Why.DONE)
+            return waiting(connection, terms, now) or Wait(WaitReason.DONE)
         taken, done.reached = take(connection, terms, found, number, now)
         if taken:
             break

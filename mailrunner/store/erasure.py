@@ -18,7 +18,13 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.delivery import IN_FLIGHT, State
-from mailrunner.model.suppression import ALL_LISTS, Change, Entry, Pseudonyms, Reason
+from mailrunner.model.suppression import (
+    ALL_LISTS,
+    ChangeKind,
+    Pseudonyms,
+    SuppressionEntry,
+    SuppressionReason,
+)
 from mailrunner.store.database import Database, insert_many
 from mailrunner.store.schema import (
     campaigns,
@@ -36,7 +42,7 @@ SOURCE = "asked to be forgotten"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten:
+class Erased:
     """What was known of one person: `name` is what they are called now.
 
     `entries` of the suppression table, `deliveries`, of which `stopped` were still to be sent, rows of
@@ -64,7 +70,7 @@ def pseudonyms_of(connection: Connection) -> Pseudonyms:
     return known
 
 
-def forget(connection: Connection, key: str, *, now: datetime) -> Forgotten:
+def erase(connection: Connection, key: str, *, now: datetime) -> Erased:
     """Forget the person with this key, inside the caller's transaction.
 
     Raises UserError while a message to them is on its way: the answer would be recorded with the
@@ -83,7 +89,7 @@ def forget(connection: Connection, key: str, *, now: datetime) -> Forgotten:
     connection.execute(delete(incoming).where(incoming.c.key == key))
     stopped = sum(_veil_delivery(connection, row, veil, now) for row in mine)
     entries = _veil_entries(connection, key, veil, now)
-    done = Forgotten(
+    done = Erased(
         name=name, entries=entries, deliveries=len(mine), stopped=stopped, rows=rows, reports=reports
     )
     if done.was_known:
@@ -162,7 +168,7 @@ def _veil_delivery(connection: Connection, row: Any, veil: _Veil, now: datetime)
     }
     stopped = row.state == State.QUEUED
     if stopped:
-        entry = Entry(veil.name, ALL_LISTS, Reason.MANUAL, SOURCE, now)
+        entry = SuppressionEntry(veil.name, ALL_LISTS, SuppressionReason.MANUAL, SOURCE, now)
         values |= {"state": State.SUPPRESSED, "reason": str(entry), "finished_at": now}
     connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(values))
     return bool(stopped)
@@ -188,14 +194,14 @@ def _veil_entries(connection: Connection, key: str, veil: _Veil, now: datetime) 
     connection.execute(delete(suppressions).where(mine))
     for row in found:
         scope = {"key": veil.name, "list_key": row.list_key, "reason": row.reason}
-        note = {"why": SOURCE, "change": Change.FORGOTTEN.value, "created_at": now}
+        note = {"why": SOURCE, "change": ChangeKind.FORGOTTEN.value, "created_at": now}
         connection.execute(insert(consents).values(**scope, **note))
     return len(found)
 
 
 def _hold(connection: Connection, name: str, now: datetime) -> None:
     """Nobody mails them again, also where they had not said no before."""
-    row = (name, ALL_LISTS, Reason.MANUAL.value, SOURCE, None, to_micros(now))
+    row = (name, ALL_LISTS, SuppressionReason.MANUAL.value, SOURCE, None, to_micros(now))
     insert_many(connection, suppressions, [row], columns=_COLUMNS)
 
 

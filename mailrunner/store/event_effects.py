@@ -13,29 +13,29 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, func, literal, or_, select, update
 
-from mailrunner.model.circuit_breaker import Mark, remember
+from mailrunner.model.circuit_breaker import AnswerMark, remember
 from mailrunner.model.delivery import IN_FLIGHT, State
-from mailrunner.model.inbound_event import Kind
+from mailrunner.model.inbound_event import EventKind
 from mailrunner.model.soft_bounce import WINDOW, is_dead
-from mailrunner.model.suppression import ALL_LISTS, Reason
+from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 from mailrunner.store.accounts import pause_account
 from mailrunner.store.database import Database, insert_many
-from mailrunner.store.matching import Heard
+from mailrunner.store.matching import MatchedEvent
 from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, returns, suppressions, to_micros
 from mailrunner.store.suppressions import release
 
-FOR_GOOD = (Kind.BOUNCED, Kind.REFUSED)  # the message did not reach its reader, and will not
+FOR_GOOD = (EventKind.BOUNCED, EventKind.REFUSED)  # the message did not reach its reader, and will not
 _SIGNS_OF_LIFE = (
-    *(Kind.DELIVERED, Kind.AUTO_REPLIED, Kind.ASKED),
-    *(Kind.UNSUBSCRIBED, Kind.RESUBSCRIBED, Kind.COMPLAINED),
+    *(EventKind.DELIVERED, EventKind.AUTO_REPLIED, EventKind.ASKED),
+    *(EventKind.UNSUBSCRIBED, EventKind.RESUBSCRIBED, EventKind.COMPLAINED),
 )
 _SUPPRESSED = ("key", "list_key", "reason", "source", "import_no", "created_at")
 
 
-class Report(NamedTuple):
+class DeliveryReport(NamedTuple):
     """What a bounce or a notice of delivery says of one delivery."""
 
-    kind: Kind
+    kind: EventKind
     delivery: int
     source: str
     code: int | None
@@ -43,50 +43,54 @@ class Report(NamedTuple):
     detail: str
 
 
-class Told(NamedTuple):
+class ReportedDeliveries(NamedTuple):
     """Deliveries that became what was reported, and those in flight, whose reports wait."""
 
     moved: set[int]
     waiting: set[int]
 
 
-class Acted(NamedTuple):
+class EventEffects(NamedTuple):
     """What was found while acting: marks of facts that said nothing new, deliveries whose reports wait."""
 
     idle: Collection[str]
     waiting: Collection[int]
 
 
-def act(database: Database, connection: Connection, fresh: Mapping[str, Heard], now: datetime) -> Acted:
+def apply_events(
+    database: Database, connection: Connection, fresh: Mapping[str, MatchedEvent], now: datetime
+) -> EventEffects:
     """Do what each of these facts says; they are by their marks, and about different people."""
-    of: dict[Kind, dict[str, Heard]] = defaultdict(dict)
+    of: dict[EventKind, dict[str, MatchedEvent]] = defaultdict(dict)
     for mark, one in fresh.items():
         of[one.fact.kind][mark] = one
-    for one in of[Kind.LIMIT_REACHED].values():
+    for one in of[EventKind.LIMIT_REACHED].values():
         rest(database, connection, one, now)
-    refused, notices = {**of[Kind.BOUNCED], **of[Kind.REFUSED]}, of[Kind.DELIVERED]
+    refused, notices = {**of[EventKind.BOUNCED], **of[EventKind.REFUSED]}, of[EventKind.DELIVERED]
     told = tell(connection, _reports([*refused.values(), *notices.values()]), now)
     for kind, reason in _REASONS.items():
         suppress_for(connection, of[kind].values(), reason, now)
     _mark_failures(connection, told.moved.intersection(one.delivery or 0 for one in refused.values()))
     stood = {
         mark
-        for mark, one in of[Kind.RESUBSCRIBED].items()
+        for mark, one in of[EventKind.RESUBSCRIBED].items()
         if not take_back(connection, one, now) and not one.fact.fingerprint
     }
-    return Acted(stood | _no_news(connection, notices, told, now), told.waiting)
+    return EventEffects(stood | _no_news(connection, notices, told, now), told.waiting)
 
 
 _REASONS = {
-    Kind.UNSUBSCRIBED: Reason.UNSUBSCRIBE,
-    Kind.COMPLAINED: Reason.COMPLAINT,
-    Kind.BOUNCED: Reason.BOUNCE,
+    EventKind.UNSUBSCRIBED: SuppressionReason.UNSUBSCRIBE,
+    EventKind.COMPLAINED: SuppressionReason.COMPLAINT,
+    EventKind.BOUNCED: SuppressionReason.BOUNCE,
 }
 
 
-def suppress_for(connection: Connection, heard: Collection[Heard], reason: Reason, now: datetime) -> None:
+def suppress_for(
+    connection: Connection, heard: Collection[MatchedEvent], reason: SuppressionReason, now: datetime
+) -> None:
     """Suppress each of these people, for the list meant or, but for an unsubscription, for all."""
-    scoped = reason is Reason.UNSUBSCRIBE
+    scoped = reason is SuppressionReason.UNSUBSCRIBE
     add_entries(
         connection,
         [(one.key, one.list_key if scoped else ALL_LISTS, told(one)) for one in heard],
@@ -96,7 +100,11 @@ def suppress_for(connection: Connection, heard: Collection[Heard], reason: Reaso
 
 
 def add_entries(
-    connection: Connection, entries: Collection[tuple[str, str, str]], *, reason: Reason, now: datetime
+    connection: Connection,
+    entries: Collection[tuple[str, str, str]],
+    *,
+    reason: SuppressionReason,
+    now: datetime,
 ) -> None:
     """Add entries of (key, list, source); in one order, so that two receivers never wait for each other.
 
@@ -121,13 +129,13 @@ _OWNED = (
 )
 
 
-def told(heard: Heard) -> str:
+def told(heard: MatchedEvent) -> str:
     """Where an entry came from: who said what when of which delivery."""
     which = f", delivery {heard.delivery}" if heard.delivery else ""
     return f"{heard.fact.source}: {heard.fact.kind} {heard.happened_at:%Y-%m-%d %H:%M} UTC{which}"
 
 
-def take_back(connection: Connection, heard: Heard, now: datetime) -> bool:
+def take_back(connection: Connection, heard: MatchedEvent, now: datetime) -> bool:
     """Remove the person's own unsubscription from the list meant; return whether there was one."""
     gone = release(
         connection,
@@ -135,10 +143,10 @@ def take_back(connection: Connection, heard: Heard, now: datetime) -> bool:
         list_key=heard.list_key,
         why=told(heard),
         now=now,
-        reasons=[Reason.UNSUBSCRIBE],
+        reasons=[SuppressionReason.UNSUBSCRIBE],
     )
     mine = (returns.c.key == heard.key, returns.c.list_key == heard.list_key)
-    earlier = update(returns).where(*mine, returns.c.kind == Kind.UNSUBSCRIBED)
+    earlier = update(returns).where(*mine, returns.c.kind == EventKind.UNSUBSCRIBED)
     connection.execute(earlier.values(settled=TAKEN_BACK))
     return bool(gone)
 
@@ -155,22 +163,22 @@ def give_up_dead(connection: Connection, keys: Collection[str], now: datetime) -
     rows = connection.execute(
         select(returns.c.key, returns.c.kind, returns.c.happened_at).where(
             returns.c.key.in_(keys),
-            returns.c.kind.in_((Kind.SOFT_BOUNCED, *_SIGNS_OF_LIFE)),
+            returns.c.kind.in_((EventKind.SOFT_BOUNCED, *_SIGNS_OF_LIFE)),
             returns.c.happened_at >= now - WINDOW,
             returns.c.settled != OF_NOBODY,
         )
     )
     for row in rows:
-        (refusals if row.kind == Kind.SOFT_BOUNCED else life)[row.key].append(row.happened_at)
+        (refusals if row.kind == EventKind.SOFT_BOUNCED else life)[row.key].append(row.happened_at)
     dead = {key: refusals[key] for key in keys if is_dead(refusals[key], life[key], now=now)}
     entries = [
         (key, ALL_LISTS, f"{len(times)} soft bounces since {min(times):%Y-%m-%d}")
         for key, times in dead.items()
     ]
-    add_entries(connection, entries, reason=Reason.BOUNCE, now=now)
+    add_entries(connection, entries, reason=SuppressionReason.BOUNCE, now=now)
 
 
-def rest(database: Database, connection: Connection, heard: Heard, now: datetime) -> None:
+def rest(database: Database, connection: Connection, heard: MatchedEvent, now: datetime) -> None:
     """Pause the account whose limit is reached, counted from when that was said."""
     until = heard.happened_at + heard.fact.pause
     if heard.account_no is not None and until > now:
@@ -180,7 +188,7 @@ def rest(database: Database, connection: Connection, heard: Heard, now: datetime
         pause_account(connection, heard.account_no, until=until, reason=reason)
 
 
-def tell(connection: Connection, reports: Iterable[Report], now: datetime) -> Told:
+def tell(connection: Connection, reports: Iterable[DeliveryReport], now: datetime) -> ReportedDeliveries:
     """Let deliveries become what these reports say of them.
 
     One in flight has yet to get its own answer, which also uses its quota slot: its report waits.
@@ -188,7 +196,7 @@ def tell(connection: Connection, reports: Iterable[Report], now: datetime) -> To
     of = {report.delivery: report for report in reports}
     moved = {number for number in sorted(of) if _moved(connection, of[number], now)}
     left = of.keys() - moved
-    return Told(moved, _in_flight(connection, left) if left else set())
+    return ReportedDeliveries(moved, _in_flight(connection, left) if left else set())
 
 
 def catch_up(connection: Connection, now: datetime) -> int:
@@ -196,7 +204,10 @@ def catch_up(connection: Connection, now: datetime) -> int:
     rows = waiting(connection)
     if not rows:
         return 0
-    reports = [Report(Kind(r.kind), r.delivery_id, r.source, r.code, r.enhanced_code, r.detail) for r in rows]
+    reports = [
+        DeliveryReport(EventKind(r.kind), r.delivery_id, r.source, r.code, r.enhanced_code, r.detail)
+        for r in rows
+    ]
     told = tell(connection, reports, now)
     refused = {report.delivery for report in reports if report.kind in FOR_GOOD}
     _mark_failures(connection, told.moved & refused)
@@ -207,19 +218,21 @@ def catch_up(connection: Connection, now: datetime) -> int:
 
 def waiting(connection: Connection) -> Sequence[Row[Any]]:
     """The reports that wait for their deliveries to land, bounces last: they have the last word."""
-    mine = (returns.c.kind.in_((*FOR_GOOD, Kind.DELIVERED)), returns.c.settled_at.is_(None))
+    mine = (returns.c.kind.in_((*FOR_GOOD, EventKind.DELIVERED)), returns.c.settled_at.is_(None))
     order = (returns.c.kind.desc(), returns.c.no)
     return connection.execute(select(returns).where(*mine).order_by(*order)).all()
 
 
-def _reports(heard: Iterable[Heard]) -> Iterator[Report]:
+def _reports(heard: Iterable[MatchedEvent]) -> Iterator[DeliveryReport]:
     for one in heard:
         if one.delivery is not None:
             of = one.fact
-            yield Report(of.kind, one.delivery, of.source, of.code, of.enhanced_code, of.detail)
+            yield DeliveryReport(of.kind, one.delivery, of.source, of.code, of.enhanced_code, of.detail)
 
 
-def _no_news(connection: Connection, notices: Mapping[str, Heard], told: Told, now: datetime) -> set[str]:
+def _no_news(
+    connection: Connection, notices: Mapping[str, MatchedEvent], told: ReportedDeliveries, now: datetime
+) -> set[str]:
     """Notices of delivery of what was known as sent: one for each message would only fill the ledger.
 
     Where a mailbox has refused "this time", it is a sign of life and kept.
@@ -231,13 +244,13 @@ def _no_news(connection: Connection, notices: Mapping[str, Heard], told: Told, n
     }
     if not plain:
         return set()
-    mine = (returns.c.key.in_(plain.values()), returns.c.kind == Kind.SOFT_BOUNCED)
+    mine = (returns.c.key.in_(plain.values()), returns.c.kind == EventKind.SOFT_BOUNCED)
     lately = returns.c.happened_at >= now - WINDOW
     refused = set(connection.execute(select(returns.c.key).where(*mine, lately)).scalars())
     return {mark for mark, key in plain.items() if key not in refused}
 
 
-def _moved(connection: Connection, report: Report, now: datetime) -> bool:
+def _moved(connection: Connection, report: DeliveryReport, now: datetime) -> bool:
     """Change one delivery if it stands where such a report is news.
 
     A bounce tells of a message that was accepted, or may have been: `sent`, `in_doubt`, or queued again
@@ -256,7 +269,7 @@ def _moved(connection: Connection, report: Report, now: datetime) -> bool:
     return bool(connection.execute(change).rowcount)
 
 
-def _failure(report: Report) -> dict[str, object]:
+def _failure(report: DeliveryReport) -> dict[str, object]:
     said = " ".join(str(part) for part in (report.code, report.enhanced_code, report.detail) if part)
     return {
         "state": State.FAILED,
@@ -282,5 +295,5 @@ def _mark_failures(connection: Connection, numbers: Iterable[int]) -> None:
     going = (campaigns.c.no.in_(failures), campaigns.c.phase == "begun")
     asked = select(campaigns.c.no, campaigns.c.recent).where(*going).order_by(campaigns.c.no)
     for row in connection.execute(asked.with_for_update()).all():
-        recent = remember(row.recent, Mark.FAILED * failures[row.no])
+        recent = remember(row.recent, AnswerMark.FAILED * failures[row.no])
         connection.execute(update(campaigns).where(campaigns.c.no == row.no).values(recent=recent))

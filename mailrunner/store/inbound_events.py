@@ -18,17 +18,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from mailrunner.model.inbound_event import Effect, Fact, Kind
-from mailrunner.model.suppression import ALL_LISTS, Reason
+from mailrunner.model.inbound_event import EventKind, InboundEvent, IngestResult
+from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 from mailrunner.store.database import Database
 from mailrunner.store.event_effects import TAKEN_BACK, catch_up
 from mailrunner.store.ingest import receive, take, take_turn
-from mailrunner.store.matching import Heard, by_number
+from mailrunner.store.matching import MatchedEvent, by_number
 from mailrunner.store.schema import CAMPAIGN_SHIFT, TESTS, campaigns, deliveries, lists, returns
 from mailrunner.store.suppressions import entries_of
 
 
-class Decision(StrEnum):
+class ReviewDecision(StrEnum):
     """What a person decides about a request in free words."""
 
     UNSUBSCRIBE = "unsubscribe"
@@ -36,7 +36,7 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class UnsubscribeRequest:
     """Somebody wrote something that may mean "take me off"; `words` is what they wrote.
 
     `list_key` and `list_name` are "" where it would be all lists.
@@ -54,7 +54,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class TokenHolder:
     """Whom a delivery's link names, and the list it was for."""
 
     delivery: int
@@ -64,26 +64,26 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ListStatus:
     """How a person stands with one list: why they get none of its mail, for it alone and for all lists."""
 
     list_key: str
     name: str
-    here: tuple[Reason, ...]
-    everywhere: tuple[Reason, ...]
+    here: tuple[SuppressionReason, ...]
+    everywhere: tuple[SuppressionReason, ...]
 
     @property
     def is_suppressed(self) -> bool:
         return bool(self.here or self.everywhere)
 
 
-class Returns:
+class InboundEvents:
     """What came back, in one ledger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def receive(self, facts: Sequence[Fact]) -> list[Effect]:
+    def receive(self, facts: Sequence[InboundEvent]) -> list[IngestResult]:
         """Record `facts` and do what they say, all or none; return what each did, in their order.
 
         A fact that is known already changes nothing, except that who said no is off the list whenever
@@ -91,7 +91,7 @@ class Returns:
         """
         real = [fact for fact in facts if not is_test(fact.delivery)]
         effects = iter(self._receive(real) if real else ())
-        return [Effect.TEST if is_test(fact.delivery) else next(effects) for fact in facts]
+        return [IngestResult.TEST if is_test(fact.delivery) else next(effects) for fact in facts]
 
     def catch_up(self) -> int:
         """Do what reports say that came while their deliveries were in flight; return how many did.
@@ -102,7 +102,7 @@ class Returns:
             take_turn(connection)
             return catch_up(connection, self._database.now(connection))
 
-    def asked(self) -> list[Request]:
+    def asked(self) -> list[UnsubscribeRequest]:
         """The requests that wait for a decision, the oldest first."""
         with self._database.read() as connection:
             rows = connection.execute(
@@ -112,14 +112,14 @@ class Returns:
                     *(returns.c.source, returns.c.detail, returns.c.happened_at, returns.c.received_at),
                 )
                 .outerjoin(lists, lists.c.key == returns.c.list_key)
-                .where(returns.c.kind == Kind.ASKED, returns.c.settled_at.is_(None))
+                .where(returns.c.kind == EventKind.ASKED, returns.c.settled_at.is_(None))
                 .order_by(returns.c.no)
             )
-            return [Request(*row) for row in rows]
+            return [UnsubscribeRequest(*row) for row in rows]
 
-    def settle(self, no: int, decision: Decision) -> bool:
+    def settle(self, no: int, decision: ReviewDecision) -> bool:
         """Decide a request; False if there is none of that number that waits."""
-        mine = (returns.c.no == no, returns.c.kind == Kind.ASKED, returns.c.settled_at.is_(None))
+        mine = (returns.c.no == no, returns.c.kind == EventKind.ASKED, returns.c.settled_at.is_(None))
         with self._database.write() as connection:
             take_turn(connection)
             now = self._database.now(connection)
@@ -128,17 +128,17 @@ class Returns:
                 return False
             settled = {"settled": decision.value, "settled_at": now}
             connection.execute(update(returns).where(returns.c.no == no).values(settled))
-            if decision is Decision.UNSUBSCRIBE:
+            if decision is ReviewDecision.UNSUBSCRIBE:
                 take(self._database, connection, [_as_unsubscription(row)], now)
             return True
 
-    def person(self, delivery: int) -> Person | None:
+    def person(self, delivery: int) -> TokenHolder | None:
         """Whom a delivery went to; None for one that is not of this ledger, and for tests."""
         with self._database.read() as connection:
             found = by_number(connection, [delivery]).get(delivery)
-            return Person(delivery, found.key, found.list_key, found.list_name) if found else None
+            return TokenHolder(delivery, found.key, found.list_key, found.list_name) if found else None
 
-    def lists_of(self, key: str) -> list[Standing]:
+    def lists_of(self, key: str) -> list[ListStatus]:
         """The lists that this person was ever to get bulk mail of, by name, and how they stand with each.
 
         Not the names of other lists: those are nobody's business who is not on them.
@@ -151,19 +151,19 @@ class Returns:
             )
             named = select(lists.c.key, lists.c.name).where(lists.c.key.in_(theirs)).order_by(lists.c.name)
             entries = entries_of(connection, [key]).get(key, [])
-            reasons: dict[str, list[Reason]] = defaultdict(list)
+            reasons: dict[str, list[SuppressionReason]] = defaultdict(list)
             for entry in entries:
                 reasons[entry.list_key].append(entry.reason)
             everywhere = tuple(reasons.pop(ALL_LISTS, ()))
             rows = connection.execute(named).all()
-            return [Standing(row.key, row.name, tuple(reasons[row.key]), everywhere) for row in rows]
+            return [ListStatus(row.key, row.name, tuple(reasons[row.key]), everywhere) for row in rows]
 
-    def after_sent(self, campaign_no: int) -> dict[Kind, int]:
+    def after_sent(self, campaign_no: int) -> dict[EventKind, int]:
         """How many of a campaign's messages each kind came back for; kinds without any are left out."""
         with self._database.read() as connection:
             return after_sent(connection, campaign_no)
 
-    def _receive(self, facts: Sequence[Fact]) -> list[Effect]:
+    def _receive(self, facts: Sequence[InboundEvent]) -> list[IngestResult]:
         with self._database.write() as connection:
             take_turn(connection)
             now = self._database.now(connection)
@@ -176,13 +176,13 @@ def is_test(delivery: int | None) -> bool:
     return delivery is not None and delivery >> CAMPAIGN_SHIFT == TESTS
 
 
-def after_sent(connection: Connection, campaign_no: int) -> dict[Kind, int]:
+def after_sent(connection: Connection, campaign_no: int) -> dict[EventKind, int]:
     """How many of a campaign's messages each kind of fact came back for."""
     number = func.count(returns.c.delivery_id.distinct())
     rows = connection.execute(
         select(returns.c.kind, number).where(*of_campaign(campaign_no)).group_by(returns.c.kind)
     )
-    return {Kind(row[0]): row[1] for row in rows}
+    return {EventKind(row[0]): row[1] for row in rows}
 
 
 def of_campaign(campaign_no: int):  # type: ignore[no-untyped-def]
@@ -192,8 +192,8 @@ def of_campaign(campaign_no: int):  # type: ignore[no-untyped-def]
     return number >= first, number < after, returns.c.settled != TAKEN_BACK
 
 
-def _as_unsubscription(row: Row[Any]) -> Heard:
+def _as_unsubscription(row: Row[Any]) -> MatchedEvent:
     """What a request becomes by a person's decision."""
-    kind, mark = Kind.UNSUBSCRIBED, f"request {row.no}"
-    fact = Fact(kind=kind, source=row.source, fingerprint=mark)
-    return Heard(fact, row.key, row.delivery_id, row.list_key, row.happened_at)
+    kind, mark = EventKind.UNSUBSCRIBED, f"request {row.no}"
+    fact = InboundEvent(kind=kind, source=row.source, fingerprint=mark)
+    return MatchedEvent(fact, row.key, row.delivery_id, row.list_key, row.happened_at)

@@ -13,11 +13,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from mailrunner.model.inbound_event import Effect, Fact, Kind
-from mailrunner.model.suppression import Reason
+from mailrunner.model.inbound_event import EventKind, InboundEvent, IngestResult
+from mailrunner.model.suppression import SuppressionReason
 from mailrunner.store.database import Database, insert_many
-from mailrunner.store.event_effects import FOR_GOOD, OF_NOBODY, act, give_up_dead, suppress_for
-from mailrunner.store.matching import Heard, hear
+from mailrunner.store.event_effects import FOR_GOOD, OF_NOBODY, apply_events, give_up_dead, suppress_for
+from mailrunner.store.matching import MatchedEvent, hear
 from mailrunner.store.schema import consents, ledger, returns, to_micros
 
 _AT_ONCE = 500
@@ -26,7 +26,7 @@ _COLUMNS = (
     *("delivery_id", "key", "kind", "list_key", "source", "code", "enhanced_code", "detail"),
     *("fingerprint", "happened_at", "received_at", "settled_at", "settled"),
 )
-_REPORTS = (*FOR_GOOD, Kind.DELIVERED)
+_REPORTS = (*FOR_GOOD, EventKind.DELIVERED)
 
 
 def take_turn(connection: Connection) -> None:
@@ -34,9 +34,11 @@ def take_turn(connection: Connection) -> None:
     connection.execute(select(ledger.c.id).with_for_update())
 
 
-def receive(database: Database, connection: Connection, facts: Sequence[Fact], now: datetime) -> list[Effect]:
+def receive(
+    database: Database, connection: Connection, facts: Sequence[InboundEvent], now: datetime
+) -> list[IngestResult]:
     """Record `facts` and do what they say; return what each did, in their order."""
-    effects = [Effect.UNKNOWN] * len(facts)
+    effects = [IngestResult.UNKNOWN] * len(facts)
     for start in range(0, len(facts), _AT_ONCE):
         plain = [_plain(fact) for fact in facts[start : start + _AT_ONCE]]
         heard = enumerate(hear(connection, plain, now), start)
@@ -47,9 +49,9 @@ def receive(database: Database, connection: Connection, facts: Sequence[Fact], n
     return effects
 
 
-def _parts(heard: Iterable[tuple[int, Heard]]) -> Iterator[list[tuple[int, Heard]]]:
+def _parts(heard: Iterable[tuple[int, MatchedEvent]]) -> Iterator[list[tuple[int, MatchedEvent]]]:
     """Cut where something else is said of somebody of whom something was said before."""
-    part: list[tuple[int, Heard]] = []
+    part: list[tuple[int, MatchedEvent]] = []
     said: dict[str, tuple[object, ...]] = {}
     for place, one in heard:
         saying = (one.fact.kind, one.delivery, one.list_key, one.fact.fingerprint)
@@ -61,23 +63,31 @@ def _parts(heard: Iterable[tuple[int, Heard]]) -> Iterator[list[tuple[int, Heard
         yield part
 
 
-def take(database: Database, connection: Connection, part: Sequence[Heard], now: datetime) -> list[Effect]:
+def take(
+    database: Database, connection: Connection, part: Sequence[MatchedEvent], now: datetime
+) -> list[IngestResult]:
     """Record what is new of `part`, in which everybody is spoken of once, and do what it says."""
     marks = _marks(connection, part)
     known = set(connection.execute(_KNOWN, {"marks": marks}).scalars())
     fresh = {mark: one for mark, one in zip(marks, part, strict=True) if mark not in known}
     # A click is a click: whoever clicks is off the list, though it was recorded at an earlier one.
     again = [one for mark, one in zip(marks, part, strict=True) if mark in known and _is_click(one)]
-    suppress_for(connection, again, Reason.UNSUBSCRIBE, now)
-    acted = act(database, connection, {mark: one for mark, one in fresh.items() if one.acts}, now)
+    suppress_for(connection, again, SuppressionReason.UNSUBSCRIBE, now)
+    acted = apply_events(database, connection, {mark: one for mark, one in fresh.items() if one.acts}, now)
     new = {mark: one for mark, one in fresh.items() if mark not in acted.idle}
     _record(connection, new, acted.waiting, now)
-    refused = {one.key for one in new.values() if one.fact.kind is Kind.SOFT_BOUNCED and one.acts}
+    refused = {one.key for one in new.values() if one.fact.kind is EventKind.SOFT_BOUNCED and one.acts}
     give_up_dead(connection, refused, now)
     effects = []
     for mark, one in zip(marks, part, strict=True):
         said = new.pop(mark, None)  # the same twice in one part is new once
-        effects.append(Effect.REPEATED if said is None else Effect.RECORDED if one.acts else Effect.UNKNOWN)
+        effects.append(
+            IngestResult.REPEATED
+            if said is None
+            else IngestResult.RECORDED
+            if one.acts
+            else IngestResult.UNKNOWN
+        )
     return effects
 
 
@@ -89,11 +99,11 @@ _TAKEN_OFF = (
 )
 
 
-def _is_click(one: Heard) -> bool:
-    return one.fact.kind is Kind.UNSUBSCRIBED and not one.fact.fingerprint
+def _is_click(one: MatchedEvent) -> bool:
+    return one.fact.kind is EventKind.UNSUBSCRIBED and not one.fact.fingerprint
 
 
-def _marks(connection: Connection, part: Sequence[Heard]) -> list[str]:
+def _marks(connection: Connection, part: Sequence[MatchedEvent]) -> list[str]:
     """What tells each fact from others: its fingerprint, or one made of what it says of whom.
 
     What was taken back since can be said anew: how often something was taken off the suppression
@@ -106,20 +116,20 @@ def _marks(connection: Connection, part: Sequence[Heard]) -> list[str]:
     return [one.fact.fingerprint or _made(one, times.get(one.key, 0)) for one in part]
 
 
-def _made(one: Heard, taken_off: int) -> str:
+def _made(one: MatchedEvent, taken_off: int) -> str:
     # Of what names no delivery, one a day is one.
     which = one.delivery or f"{one.key} {one.account_no} {one.happened_at:%Y-%m-%d}"
     return _digest(f"{one.fact.kind} {which} {one.list_key} {taken_off}")
 
 
 def _record(
-    connection: Connection, new: Mapping[str, Heard], waiting: Collection[int], now: datetime
+    connection: Connection, new: Mapping[str, MatchedEvent], waiting: Collection[int], now: datetime
 ) -> None:
     received = to_micros(now)
     rows = []
     for mark, one in new.items():
         fact = one.fact
-        open_ = fact.kind is Kind.ASKED or (fact.kind in _REPORTS and one.delivery in waiting)
+        open_ = fact.kind is EventKind.ASKED or (fact.kind in _REPORTS and one.delivery in waiting)
         said = (fact.source, fact.code, fact.enhanced_code, fact.detail, mark)
         end = (None if open_ else received, "" if one.acts else OF_NOBODY)
         whom = (one.delivery, one.key, fact.kind.value, one.list_key)
@@ -127,7 +137,7 @@ def _record(
     insert_many(connection, returns, rows, columns=_COLUMNS)
 
 
-def _plain(fact: Fact) -> Fact:
+def _plain(fact: InboundEvent) -> InboundEvent:
     """The fact as every database can keep it: strangers write anything into their reports."""
     words = (fact.source, fact.fingerprint, fact.enhanced_code, fact.detail, fact.list_key, fact.identity)
     code = fact.code if fact.code is not None and 100 <= fact.code <= 999 else None

@@ -22,7 +22,7 @@ _NETWORK = ("nfs", "cifs", "smb", "afs", "fuse.sshfs", "9p", "davfs", "glusterfs
 _MOUNTS = Path("/proc/mounts")
 
 
-def doubtful_place(ledger: Path) -> str | None:
+def location_warning(ledger: Path) -> str | None:
     """A sentence where the ledger lies in a synchronised folder or on a network drive."""
     for part in ledger.resolve().parts:
         if part.casefold().startswith(_SYNCED) or "mobile documents" in part.casefold():

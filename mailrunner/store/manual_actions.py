@@ -21,7 +21,7 @@ _OPENABLE = (State.FAILED, State.SUPPRESSED, State.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class InDoubtDelivery:
     """One delivery in doubt; `token` names the attempt that made it so."""
 
     id: int
@@ -40,7 +40,7 @@ class Reopened:
     refused: tuple[tuple[str, str], ...]
 
 
-class Decisions:
+class ManualActions:
     """The deliveries that wait for a person's word."""
 
     def __init__(self, database: Database) -> None:
@@ -91,7 +91,7 @@ class Decisions:
                 )
         return Reopened(number, tuple(refused))
 
-    def doubts(self, campaign_no: int) -> list[Doubt]:
+    def doubts(self, campaign_no: int) -> list[InDoubtDelivery]:
         """The deliveries in doubt."""
         with self._database.read() as connection:
             rows = connection.execute(
@@ -107,9 +107,11 @@ class Decisions:
                 .where(deliveries.c.campaign_no == campaign_no, deliveries.c.state == State.IN_DOUBT)
                 .order_by(deliveries.c.id)
             )
-            return [Doubt(r.id, r.token, r.address or r.key, *r[3:]) for r in rows]
+            return [InDoubtDelivery(r.id, r.token, r.address or r.key, *r[3:]) for r in rows]
 
-    def neighbours(self, campaign_no: int, doubt: Doubt, *, within: timedelta, most: int) -> list[int]:
+    def neighbours(
+        self, campaign_no: int, doubt: InDoubtDelivery, *, within: timedelta, most: int
+    ) -> list[int]:
         """The deliveries that the same run sent within that time of the doubtful one, the nearest first.
 
         A run knows one account, so these went the same way.  At most `most` of them.
@@ -136,7 +138,7 @@ class Decisions:
                 ).scalars()
             )
 
-    def is_sender_suspended(self, doubt: Doubt) -> bool:
+    def is_sender_suspended(self, doubt: InDoubtDelivery) -> bool:
         """Whether the run that handed it over shows no sign of life, but its process is not gone."""
         if doubt.token is None:
             return False
@@ -151,13 +153,13 @@ class Decisions:
             ).first()
         return silent is not None and is_alive(self._database, run_no)
 
-    def settle_as_sent(self, doubts: Iterable[Doubt], *, reason: str) -> int:
+    def settle_as_sent(self, doubts: Iterable[InDoubtDelivery], *, reason: str) -> int:
         """Say of deliveries in doubt that they were sent; how many of them still were in doubt."""
         with self._database.write() as connection:
             now = self._database.now(connection)
             return _settle(connection, doubts, state=State.SENT, reason=reason, finished_at=now)
 
-    def settle_as_not_sent(self, campaign_no: int, doubts: Iterable[Doubt]) -> int:
+    def settle_as_not_sent(self, campaign_no: int, doubts: Iterable[InDoubtDelivery]) -> int:
         """Queue deliveries in doubt again; how many of them still were in doubt.
 
         A finished campaign is begun again.  In a cancelled one they are skipped like all the others.
@@ -198,7 +200,7 @@ class Decisions:
         ).rowcount
 
 
-def _settle(connection: Connection, doubts: Iterable[Doubt], **values: object) -> int:
+def _settle(connection: Connection, doubts: Iterable[InDoubtDelivery], **values: object) -> int:
     """Change those that are still in doubt about the same attempt: a late answer beats what we say."""
     return sum(
         connection.execute(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, select
 
 from mailrunner.model.address import normalise
 from mailrunner.model.delivery import State
-from mailrunner.model.inbound_event import ALL, Fact, Kind
+from mailrunner.model.inbound_event import ALL, EventKind, InboundEvent
 from mailrunner.model.suppression import ALL_LISTS, is_pseudonym
 from mailrunner.store.erasure import pseudonyms_of
 from mailrunner.store.schema import accounts, campaigns, deliveries, recipients, suppressions
@@ -24,7 +24,7 @@ _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _HANDED_OVER = (State.SENDING, State.IN_DOUBT, State.SENT, State.FAILED)
 
 
-class Addressee(NamedTuple):
+class MatchedRecipient(NamedTuple):
     """One person, and the delivery to them if it is known."""
 
     key: str
@@ -34,14 +34,14 @@ class Addressee(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class MatchedEvent:
     """A fact, and what the ledger knows of whom it is about.
 
     `list_key` is the list meant, ALL_LISTS for every list.  `account_no` is None but for
     LIMIT_REACHED.  `acts` is False where the fact is kept for the record alone.
     """
 
-    fact: Fact
+    fact: InboundEvent
     key: str
     delivery: int | None
     list_key: str
@@ -50,17 +50,17 @@ class Heard:
     acts: bool = True
 
 
-def hear(connection: Connection, facts: Sequence[Fact], now: datetime) -> list[Heard | None]:
+def hear(connection: Connection, facts: Sequence[InboundEvent], now: datetime) -> list[MatchedEvent | None]:
     """Find whom each fact is about; None where nobody is named."""
     numbered = by_number(connection, {fact.delivery for fact in facts if fact.delivery is not None})
     tied = _by_address(connection, facts, now)
     numbers = _accounts(connection, facts)
-    found: list[Heard | None] = []
+    found: list[MatchedEvent | None] = []
     for fact in facts:
         at = _believable(fact.happened_at, now)
-        if fact.kind is Kind.LIMIT_REACHED:
+        if fact.kind is EventKind.LIMIT_REACHED:
             no = numbers.get(fact.identity)
-            found.append(Heard(fact, "", None, ALL_LISTS, at, no) if no else None)
+            found.append(MatchedEvent(fact, "", None, ALL_LISTS, at, no) if no else None)
         elif fact.delivery is None:
             found.append(_heard(fact, tied.get((fact.address, fact.provider_id)), at))
         elif fact.delivery in numbered:
@@ -68,11 +68,11 @@ def hear(connection: Connection, facts: Sequence[Fact], now: datetime) -> list[H
         else:
             # Somebody of another ledger, or of a part of this one that was lost: nobody we know.
             key = key_of(fact.address)
-            found.append(Heard(fact, key, None, ALL_LISTS, at, acts=False) if key else None)
+            found.append(MatchedEvent(fact, key, None, ALL_LISTS, at, acts=False) if key else None)
     return found
 
 
-def by_number(connection: Connection, numbers: Collection[int]) -> dict[int, Addressee]:
+def by_number(connection: Connection, numbers: Collection[int]) -> dict[int, MatchedRecipient]:
     """The people behind the numbers of deliveries.
 
     A row that was skipped as another one's duplicate has no key of its own; its address tells it.
@@ -82,7 +82,7 @@ def by_number(connection: Connection, numbers: Collection[int]) -> dict[int, Add
     keyless = [number for number, key, *_ in rows if key is None]
     keys = _keys_of_rows(connection, keyless) if keyless else {}
     people = ((number, key or keys.get(number), *of) for number, key, *of in rows)
-    return {number: Addressee(key, number, *of) for number, key, *of in people if key}
+    return {number: MatchedRecipient(key, number, *of) for number, key, *of in people if key}
 
 
 def key_of(address: str) -> str:
@@ -101,13 +101,13 @@ _DELIVERIES = select(
 _BY_NUMBER = _DELIVERIES.where(deliveries.c.id.in_(bindparam("numbers", expanding=True)))
 
 
-def _heard(fact: Fact, addressee: Addressee | None, at: datetime) -> Heard | None:
+def _heard(fact: InboundEvent, addressee: MatchedRecipient | None, at: datetime) -> MatchedEvent | None:
     if addressee is None:
         return None
     meant = ALL_LISTS if fact.list_key == ALL else fact.list_key or addressee.list_key
     if is_pseudonym(addressee.key):  # what a server quotes, or they write, may name who was forgotten
         fact = replace(fact, address="", detail="")
-    return Heard(fact, addressee.key, addressee.delivery, meant, at)
+    return MatchedEvent(fact, addressee.key, addressee.delivery, meant, at)
 
 
 def _believable(moment: datetime | None, now: datetime) -> datetime:
@@ -122,8 +122,8 @@ def _keys_of_rows(connection: Connection, numbers: Collection[int]) -> dict[int,
     return {row.id: key_of(row.address) for row in connection.execute(asked)}
 
 
-def _accounts(connection: Connection, facts: Iterable[Fact]) -> dict[str, int]:
-    named = {fact.identity for fact in facts if fact.kind is Kind.LIMIT_REACHED}
+def _accounts(connection: Connection, facts: Iterable[InboundEvent]) -> dict[str, int]:
+    named = {fact.identity for fact in facts if fact.kind is EventKind.LIMIT_REACHED}
     if not named:
         return {}
     asked = select(accounts.c.identity, accounts.c.no).where(accounts.c.identity.in_(named))
@@ -131,8 +131,8 @@ def _accounts(connection: Connection, facts: Iterable[Fact]) -> dict[str, int]:
 
 
 def _by_address(
-    connection: Connection, facts: Sequence[Fact], now: datetime
-) -> dict[tuple[str, str], Addressee]:
+    connection: Connection, facts: Sequence[InboundEvent], now: datetime
+) -> dict[tuple[str, str], MatchedRecipient]:
     """The people behind addresses alone, by address and provider's id, tied to a delivery where one fits."""
     alone = [fact for fact in facts if fact.delivery is None and (key_of(fact.address))]
     if not alone:
@@ -146,7 +146,9 @@ def _by_address(
     for fact in alone:
         name = names[key_of(fact.address)]
         fits = _fitting(fact, candidates[name], _believable(fact.happened_at, now) - TIE)
-        tied = Addressee(name, fits.id, fits.list_key, fits.list_name) if fits else Addressee(name)
+        tied = (
+            MatchedRecipient(name, fits.id, fits.list_key, fits.list_name) if fits else MatchedRecipient(name)
+        )
         found[fact.address, fact.provider_id] = tied
     return found
 
@@ -180,7 +182,7 @@ def _handed_over(names: Iterable[str], since: datetime):  # type: ignore[no-unty
     )
 
 
-def _fitting(fact: Fact, candidates: Sequence[Row[tuple[object, ...]]], since: datetime):  # type: ignore[no-untyped-def]
+def _fitting(fact: InboundEvent, candidates: Sequence[Row[tuple[object, ...]]], since: datetime):  # type: ignore[no-untyped-def]
     """The message that was meant: the one of that name, or the newest if names cannot be compared."""
     lately = [row for row in candidates if row.last_attempt_at >= since]
     if fact.provider_id:

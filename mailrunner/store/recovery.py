@@ -14,7 +14,7 @@ from mailrunner.model.delivery import State
 from mailrunner.model.quota import Series
 from mailrunner.store.database import Database
 from mailrunner.store.quota_usage import UsageLog, account_scope, campaign_scope
-from mailrunner.store.requeue import after_queueing
+from mailrunner.store.requeue import after_requeue
 from mailrunner.store.runs import OpenRun, Run, close_run, run_lock, tokens_of
 from mailrunner.store.schema import TESTS, deliveries
 
@@ -65,7 +65,7 @@ def _free(database: Database, connection: Connection, run_no: int) -> int:
         update(deliveries).where(*mine).values(state=State.QUEUED, token=None, account_no=None)
     )
     for campaign_no in {row.campaign_no for row in held}:
-        after_queueing(connection, campaign_no, now)
+        after_requeue(connection, campaign_no, now)
     slots: dict[str, int] = defaultdict(int)
     for row in held:
         if row.state == State.SENDING:

@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 
 from mailrunner.model.delivery import Counts, State
-from mailrunner.model.inbound_event import Kind
+from mailrunner.model.inbound_event import EventKind
 from mailrunner.store.campaigns import counts
 from mailrunner.store.database import Database
 from mailrunner.store.inbound_events import after_sent, of_campaign
@@ -41,7 +41,13 @@ from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries, recipients, retu
 NO_CAMPAIGN = 0  # the number of a campaign without rows: numbers begin at 1
 _AT_ONCE = 2_000  # rows that are fetched together
 # What is shown of a message, the gravest first.  A bounce stands in its row's state and reason too.
-GRAVITY = (Kind.COMPLAINED, Kind.BOUNCED, Kind.REFUSED, Kind.UNSUBSCRIBED, Kind.SOFT_BOUNCED)
+GRAVITY = (
+    EventKind.COMPLAINED,
+    EventKind.BOUNCED,
+    EventKind.REFUSED,
+    EventKind.UNSUBSCRIBED,
+    EventKind.SOFT_BOUNCED,
+)
 
 
 class ReportRow(NamedTuple):
@@ -105,7 +111,7 @@ class Reading:
         streamed = self._connection.execute(statement, execution_options={"yield_per": _AT_ONCE})
         return map(_report_row, streamed)
 
-    def after_sent(self) -> dict[Kind, int]:
+    def after_sent(self) -> dict[EventKind, int]:
         """How many messages each kind of fact came back for."""
         return after_sent(self._connection, self._campaign_no)
 
@@ -134,7 +140,7 @@ class Reading:
         return _in_states(deliveries.c.campaign_no == self._campaign_no, states)
 
 
-class Reports:
+class ReportRows:
     """Reads campaigns of one ledger for their reports."""
 
     def __init__(self, database: Database) -> None:

@@ -22,7 +22,7 @@ def locked_phase(connection: Connection, campaign_no: int) -> str | None:
     return phase
 
 
-def after_queueing(connection: Connection, campaign_no: int, now: datetime) -> None:
+def after_requeue(connection: Connection, campaign_no: int, now: datetime) -> None:
     """Let a finished campaign go on; skip who was queued in a cancelled one."""
     phase = locked_phase(connection, campaign_no)
     if phase == "finished":

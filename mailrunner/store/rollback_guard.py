@@ -21,24 +21,24 @@ _HINT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class LedgerMark:
     """What the witness remembers."""
 
     ledger_id: str
     run_counter: int
 
 
-class Witness:
+class RollbackGuard:
     """The file, read before a ledger is trusted and written after each count."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / ".mailrunner" / "ledger"
 
-    def read(self) -> Mark | None:
+    def read(self) -> LedgerMark | None:
         """What was seen last; None where no ledger was used from this folder yet."""
         try:
             found = json.loads(self.file.read_text(encoding="utf-8"))
-            return Mark(str(found["ledger"]), int(found["runs"]))
+            return LedgerMark(str(found["ledger"]), int(found["runs"]))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -47,7 +47,7 @@ class Witness:
                 "restore the file, or delete it if you are sure that the ledger is the right one",
             ) from error
 
-    def write(self, mark: Mark) -> None:
+    def write(self, mark: LedgerMark) -> None:
         """Replace the file in one step; a count that is known already changes nothing."""
         seen = self.read()
         if seen is not None and seen.ledger_id == mark.ledger_id and seen.run_counter >= mark.run_counter:
@@ -66,13 +66,13 @@ class Witness:
                 f"{self.file} cannot be written: {error.strerror}", "check the folder's rights"
             ) from error
 
-    def begin(self, mark: Mark) -> None:
+    def begin(self, mark: LedgerMark) -> None:
         """Forget what was seen before: a new ledger begins."""
         self.file.unlink(missing_ok=True)
         self.write(mark)
 
     @staticmethod
-    def check(seen: Mark, found: Mark) -> None:
+    def check(seen: LedgerMark, found: LedgerMark) -> None:
         """Raise LedgerError unless `found`, the ledger's own mark, is the ledger that was seen last."""
         if seen.ledger_id != found.ledger_id:
             raise LedgerError("this is another ledger than the one used from this folder before", _HINT)

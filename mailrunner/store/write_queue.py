@@ -30,7 +30,7 @@ _LOOK = 0.0005  # seconds between two looks at a lock; a commit takes longer
 _FILES = ("line", "turn")
 
 
-class Turn:
+class WriteQueue:
     """The line for one file, or none for a database that needs none; one thread may stand in it at a time."""
 
     def __init__(self, path: Path | None, *, patience: float = PATIENCE) -> None:

@@ -22,12 +22,12 @@ from typing import NamedTuple
 from mailrunner.config.toml_file import did_you_mean
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.address import BLANKS, normalise
-from mailrunner.model.suppression import Format, Pseudonyms, Reason, is_pseudonym, list_key
+from mailrunner.model.suppression import ImportFormat, Pseudonyms, SuppressionReason, is_pseudonym, list_key
 from mailrunner.recipients.sources import CsvFile, ParquetFile, Row, Source, Worksheet
-from mailrunner.suppression.ses_json import SesTable
-from mailrunner.suppression.vendor_formats import EXPORT_COLUMNS, Form, recognise
+from mailrunner.suppression.ses_json import SesSuppressionTable
+from mailrunner.suppression.vendor_formats import EXPORT_COLUMNS, VendorFormat, recognise
 
-__all__ = ["EXPORT_COLUMNS", "Format", "Group", "SuppressionFile", "Survey", "name_of"]
+__all__ = ["EXPORT_COLUMNS", "Group", "ImportFormat", "ImportSummary", "SuppressionFile", "name_of"]
 
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _JSON = (".json", ".jsonl", ".ndjson")
@@ -39,11 +39,11 @@ class Group(NamedTuple):
     """What addresses of the file share: a list and a reason, None where the file names none."""
 
     list_key: str | None
-    reason: Reason | None
+    reason: SuppressionReason | None
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class ImportSummary:
     """What is in a file: `listed` of `valid` addresses are on current lists; `examples` are problems.
 
     `living` are people of whom the file itself says that they may be mailed.
@@ -66,13 +66,13 @@ class SuppressionFile:
         headed: bool,
         addresses: int,
         pseudonyms: Pseudonyms,
-        form: Form | None = None,
+        form: VendorFormat | None = None,
     ) -> None:
         self._source, self._headed, self._addresses = source, headed, addresses
         self._pseudonyms, self._form = pseudonyms, form
         names = _folded(source.columns) if form else []
         self._reason = names.index(form.by) if form and form.by in names else None
-        self._list = EXPORT_COLUMNS.index("list") if form and form.format is Format.MAILRUNNER else None
+        self._list = EXPORT_COLUMNS.index("list") if form and form.format is ImportFormat.MAILRUNNER else None
 
     @property
     def title(self) -> str:
@@ -81,7 +81,7 @@ class SuppressionFile:
 
     @classmethod
     def open(
-        cls, path: Path, *, column: str | None, pseudonyms: Pseudonyms, wanted: Format | None = None
+        cls, path: Path, *, column: str | None, pseudonyms: Pseudonyms, wanted: ImportFormat | None = None
     ) -> SuppressionFile:
         """Open the file and find its addresses; raise UserError where that cannot be done.
 
@@ -92,9 +92,9 @@ class SuppressionFile:
         source = _source(path)
         columns = source.columns
         addressed = [place for place, name in enumerate(columns) if "@" in name]
-        if column is None and addressed and wanted in (None, Format.PLAIN):
+        if column is None and addressed and wanted in (None, ImportFormat.PLAIN):
             return cls(source, headed=False, addresses=addressed[0], pseudonyms=pseudonyms)
-        wanted = wanted or (Format.PLAIN if column else None)
+        wanted = wanted or (ImportFormat.PLAIN if column else None)
         form = recognise(columns, source.label, wanted)
         if form and column is None:
             place = _folded(columns).index(form.address)
@@ -102,7 +102,7 @@ class SuppressionFile:
             place = _place(columns, column, source.label)
         return cls(source, headed=True, addresses=place, pseudonyms=pseudonyms, form=form)
 
-    def survey(self, on_lists: Callable[[Collection[str]], Collection[str]]) -> Survey:
+    def survey(self, on_lists: Callable[[Collection[str]], Collection[str]]) -> ImportSummary:
         """Read it through; `on_lists` says which of some keys are on lists that are mailed now."""
         valid = invalid = listed = living = 0
         examples: list[str] = []
@@ -121,7 +121,7 @@ class SuppressionFile:
             mailed = on_lists(set(keys))
             valid += len(keys)
             listed += sum(key in mailed for key in keys)
-        return Survey(valid, invalid, listed, living, tuple(examples))
+        return ImportSummary(valid, invalid, listed, living, tuple(examples))
 
     def groups(self) -> Iterator[tuple[Group, list[str]]]:
         """The keys of all valid addresses, in chunks of one group each."""
@@ -149,7 +149,7 @@ class SuppressionFile:
             return None
         return Group(list_key(cells[self._list]) if self._list is not None else None, reason)
 
-    def _refuse_unknown(self, form: Form, written: str, number: int) -> None:
+    def _refuse_unknown(self, form: VendorFormat, written: str, number: int) -> None:
         if written not in form.reasons:
             problem, words = f'there is no {form.by} "{written}"', ", ".join(form.reasons)
             raise UserError(Problem(problem, self._source.label, f"line {number}", f"it may be {words}"))
@@ -188,7 +188,7 @@ def _source(path: Path) -> Source:
     if kind == ".zip":
         raise UserError(Problem("this is an archive", label, hint="unpack it and import the files in it"))
     if kind in _JSON:
-        return SesTable(path, label)
+        return SesSuppressionTable(path, label)
     if kind in _WORKBOOKS:
         return Worksheet(path, label, None)
     if kind == ".parquet":

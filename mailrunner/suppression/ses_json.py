@@ -13,7 +13,7 @@ from mailrunner.recipients.sources import FileSource, Row
 _HINT = "take what `aws sesv2 list-suppressed-destinations` prints"
 
 
-class SesTable(FileSource):
+class SesSuppressionTable(FileSource):
     """The entries as rows of address and reason, numbered as they stand."""
 
     @property

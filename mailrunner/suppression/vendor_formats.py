@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 
 from mailrunner.config.toml_file import alternatives
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.suppression import Format, Reason
+from mailrunner.model.suppression import ImportFormat, SuppressionReason
 
 EXPORT_COLUMNS = ("address", "list", "reason", "source", "created_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class VendorFormat:
     """One kind of file; the names of columns are casefolded.
 
     `columns` tell it, and with `alone` there are no others.  `by` is the column that names the reason,
@@ -30,14 +30,14 @@ class Form:
     not in `reasons` is a mistake.  `living` is a list of people who are mailed, and never suppressed.
     """
 
-    format: Format
+    format: ImportFormat
     title: str
     columns: frozenset[str]
     alone: bool = False
     address: str
     by: str = ""
-    reasons: Mapping[str, Reason | None] = field(default_factory=dict)
-    otherwise: Reason | None = None
+    reasons: Mapping[str, SuppressionReason | None] = field(default_factory=dict)
+    otherwise: SuppressionReason | None = None
     living: bool = False
 
     def fits(self, names: Sequence[str]) -> bool:
@@ -46,80 +46,80 @@ class Form:
 
 
 FORMS = (
-    Form(
-        format=Format.MAILRUNNER,
+    VendorFormat(
+        format=ImportFormat.MAILRUNNER,
         title="an export of mailrunner",
         columns=frozenset(EXPORT_COLUMNS),
         alone=True,
         address="address",
         by="reason",
-        reasons={reason.value: reason for reason in Reason},
+        reasons={reason.value: reason for reason in SuppressionReason},
     ),
-    Form(
-        format=Format.MAILCHIMP,
+    VendorFormat(
+        format=ImportFormat.MAILCHIMP,
         title="Mailchimp's unsubscribed contacts",
         columns=frozenset({"email address", "unsub_time"}),
         address="email address",
         by="unsub_reason",
-        reasons={"spam": Reason.COMPLAINT, "abuse": Reason.COMPLAINT},
-        otherwise=Reason.UNSUBSCRIBE,
+        reasons={"spam": SuppressionReason.COMPLAINT, "abuse": SuppressionReason.COMPLAINT},
+        otherwise=SuppressionReason.UNSUBSCRIBE,
     ),
-    Form(
-        format=Format.MAILCHIMP,
+    VendorFormat(
+        format=ImportFormat.MAILCHIMP,
         title="Mailchimp's cleaned contacts",
         columns=frozenset({"email address", "clean_time"}),
         address="email address",
-        otherwise=Reason.BOUNCE,
+        otherwise=SuppressionReason.BOUNCE,
     ),
-    Form(
-        format=Format.MAILCHIMP,
+    VendorFormat(
+        format=ImportFormat.MAILCHIMP,
         title="Mailchimp's subscribed contacts",
         columns=frozenset({"email address", "leid", "euid"}),
         address="email address",
         living=True,
     ),
-    Form(
-        format=Format.SENDGRID,
+    VendorFormat(
+        format=ImportFormat.SENDGRID,
         title="SendGrid's bounces",
         columns=frozenset({"status", "reason", "email", "created"}),
         alone=True,
         address="email",
-        otherwise=Reason.BOUNCE,
+        otherwise=SuppressionReason.BOUNCE,
     ),
-    Form(
-        format=Format.SENDGRID,
+    VendorFormat(
+        format=ImportFormat.SENDGRID,
         title="SendGrid's invalid addresses",
         columns=frozenset({"reason", "email", "created"}),
         alone=True,
         address="email",
-        otherwise=Reason.BOUNCE,
+        otherwise=SuppressionReason.BOUNCE,
     ),
-    Form(
-        format=Format.SENDGRID,
+    VendorFormat(
+        format=ImportFormat.SENDGRID,
         title="SendGrid's spam reports",
         columns=frozenset({"ip", "email", "created"}),
         alone=True,
         address="email",
-        otherwise=Reason.COMPLAINT,
+        otherwise=SuppressionReason.COMPLAINT,
     ),
-    Form(
-        format=Format.SENDGRID,
+    VendorFormat(
+        format=ImportFormat.SENDGRID,
         title="SendGrid's unsubscribes",
         columns=frozenset({"email", "created"}),
         alone=True,
         address="email",
-        otherwise=Reason.UNSUBSCRIBE,
+        otherwise=SuppressionReason.UNSUBSCRIBE,
     ),
-    Form(
-        format=Format.SES,
+    VendorFormat(
+        format=ImportFormat.SES,
         title="the suppression list of an SES account",
         columns=frozenset({"emailaddress", "reason"}),
         address="emailaddress",
         by="reason",
-        reasons={"bounce": Reason.BOUNCE, "complaint": Reason.COMPLAINT},
+        reasons={"bounce": SuppressionReason.BOUNCE, "complaint": SuppressionReason.COMPLAINT},
     ),
-    Form(
-        format=Format.LISTMONK,
+    VendorFormat(
+        format=ImportFormat.LISTMONK,
         title="listmonk's subscribers",
         columns=frozenset({"uuid", "email", "status"}),
         address="email",
@@ -129,15 +129,15 @@ FORMS = (
             "enabled": None,
             "confirmed": None,
             "unconfirmed": None,
-            "disabled": Reason.MANUAL,
-            "blocklisted": Reason.MANUAL,
-            "unsubscribed": Reason.UNSUBSCRIBE,
+            "disabled": SuppressionReason.MANUAL,
+            "blocklisted": SuppressionReason.MANUAL,
+            "unsubscribed": SuppressionReason.UNSUBSCRIBE,
         },
     ),
 )
 
 
-def recognise(columns: Sequence[str], label: str, wanted: Format | None) -> Form | None:
+def recognise(columns: Sequence[str], label: str, wanted: ImportFormat | None) -> VendorFormat | None:
     """The form of a file with these columns, None for a plain one.
 
     With `wanted` it is one of that format; raises UserError where none fits, or where the people in the
@@ -146,7 +146,7 @@ def recognise(columns: Sequence[str], label: str, wanted: Format | None) -> Form
     names = [name.strip().casefold() for name in columns]
     asked = [form for form in FORMS if wanted in (None, form.format)]
     form = next((form for form in asked if form.fits(names)), None)
-    if form is None and wanted not in (None, Format.PLAIN):
+    if form is None and wanted not in (None, ImportFormat.PLAIN):
         told = "; or ".join(
             alternatives(sorted(form.columns), last="and") for form in asked if not form.living
         )

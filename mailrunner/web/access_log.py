@@ -14,7 +14,7 @@ from mailrunner.event_log import EventLog
 _A_WHILE = 60.0  # seconds between two sums; a thousand clicks a second are not a thousand events
 
 
-class Register:
+class AccessLog:
     """Takes note of every answer; belongs to one event loop.
 
     `line` is given each as a line of an access log, `log` gets their numbers once a minute and at the end.

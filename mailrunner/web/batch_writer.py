@@ -12,17 +12,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from mailrunner.errors import LedgerError
-from mailrunner.inbound import Effect, Fact
+from mailrunner.inbound import InboundEvent, IngestResult
 
 PATIENCE = 0.02  # seconds that a group waits for company; nobody notices, and it halves the commits
 GROUP = 200  # submissions that make a group full
 MOST_WAITING = 20_000
 
-Write = Callable[[Sequence[Fact]], list[Effect]]
-_Submission = tuple[Sequence[Fact], "asyncio.Future[list[Effect]]"]
+Write = Callable[[Sequence[InboundEvent]], list[IngestResult]]
+_Submission = tuple[Sequence[InboundEvent], "asyncio.Future[list[IngestResult]]"]
 
 
-class Recorder:
+class BatchWriter:
     """Hands facts to `write`, in groups; belongs to one event loop."""
 
     def __init__(self, write: Write) -> None:
@@ -32,12 +32,12 @@ class Recorder:
         self._full = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
 
-    async def record(self, facts: Sequence[Fact]) -> list[Effect]:
+    async def record(self, facts: Sequence[InboundEvent]) -> list[IngestResult]:
         """Return what each fact did, once all are durable; raise LedgerError if they are not recorded."""
         if len(self._waiting) >= MOST_WAITING:
             raise LedgerError("too many clicks wait to be recorded", "they come again", passing=True)
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[list[Effect]] = loop.create_future()
+        answer: asyncio.Future[list[IngestResult]] = loop.create_future()
         self._waiting.append((facts, answer))
         if len(self._waiting) >= GROUP:
             self._full.set()

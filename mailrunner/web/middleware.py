@@ -6,20 +6,20 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mailrunner.web.access_log import Register
+from mailrunner.web.access_log import AccessLog
 
 _SHOWN = frozenset({"u", "p", "events", "health"})
 _TLS_ALWAYS = (b"strict-transport-security", b"max-age=31536000")  # a year
 
 
-class Gate:
+class SecurityMiddleware:
     """The application with its headers; `register` notes every answer.
 
     `prefix` is the path under which it is published.  A proxy may hand it on or take it off: both reach
     the same pages.
     """
 
-    def __init__(self, app: ASGIApp, *, register: Register, style_hash: str, prefix: str = "") -> None:
+    def __init__(self, app: ASGIApp, *, register: AccessLog, style_hash: str, prefix: str = "") -> None:
         self._app, self._register, self._prefix = app, register, prefix.rstrip("/")
         self._headers = _headers(style_hash)
 

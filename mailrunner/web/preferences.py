@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from mailrunner.inbound import Kind
+from mailrunner.inbound import EventKind
 from mailrunner.model.inbound_event import ALL
-from mailrunner.model.suppression import Reason
+from mailrunner.model.suppression import SuppressionReason
 
 if TYPE_CHECKING:
     from mailrunner.store import Ledger
 
 
-class Standing(StrEnum):
+class SubscriptionState(StrEnum):
     """How a person stands to a list."""
 
     ON = "on"
@@ -24,21 +24,21 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ListPreference:
     """One list, or all of them together where `key` is ALL."""
 
     key: str
     name: str
-    standing: Standing
+    standing: SubscriptionState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
+class Preferences:
     """The list that the link was about, the others, and all together."""
 
-    own: Choice
-    others: tuple[Choice, ...] = ()
-    everything: Choice
+    own: ListPreference
+    others: tuple[ListPreference, ...] = ()
+    everything: ListPreference
     is_test: bool = False
 
     def knows(self, key: str) -> bool:
@@ -46,34 +46,34 @@ class Choices:
         return key in ("", ALL) or any(choice.key == key for choice in (self.own, *self.others))
 
 
-def choices_of(ledger: Ledger, delivery: int) -> Choices | None:
+def preferences_of(ledger: Ledger, delivery: int) -> Preferences | None:
     """What is open to the person of `delivery`; None if the ledger knows no such delivery."""
     person = ledger.returns.person(delivery)
     if person is None:
         return None
     lists = ledger.returns.lists_of(person.key)
-    named = [Choice(one.list_key, one.name, standing(one.here)) for one in lists]
+    named = [ListPreference(one.list_key, one.name, standing(one.here)) for one in lists]
     own = [choice for choice in named if choice.key == person.list_key]
-    return Choices(
-        own=own[0] if own else Choice(person.list_key, person.list_name, Standing.ON),
+    return Preferences(
+        own=own[0] if own else ListPreference(person.list_key, person.list_name, SubscriptionState.ON),
         others=tuple(choice for choice in named if choice.key != person.list_key),
-        everything=Choice(ALL, "", standing(lists[0].everywhere if lists else ())),
+        everything=ListPreference(ALL, "", standing(lists[0].everywhere if lists else ())),
     )
 
 
-def choices_of_a_test(just: Kind | None, list_key: str) -> Choices:
+def preferences_of_test(just: EventKind | None, list_key: str) -> Preferences:
     """What the page of a test message shows: what was asked for, as if it had been done."""
-    after = Standing.OFF if just is Kind.UNSUBSCRIBED else Standing.ON
-    return Choices(
-        own=Choice("", "", Standing.ON if list_key == ALL else after),
-        everything=Choice(ALL, "", after if list_key == ALL else Standing.ON),
+    after = SubscriptionState.OFF if just is EventKind.UNSUBSCRIBED else SubscriptionState.ON
+    return Preferences(
+        own=ListPreference("", "", SubscriptionState.ON if list_key == ALL else after),
+        everything=ListPreference(ALL, "", after if list_key == ALL else SubscriptionState.ON),
         is_test=True,
     )
 
 
-def standing(reasons: Iterable[Reason]) -> Standing:
+def standing(reasons: Iterable[SuppressionReason]) -> SubscriptionState:
     """What entries for these reasons leave open: only one's own word can be taken back here."""
     found = set(reasons)
     if not found:
-        return Standing.ON
-    return Standing.OFF if found == {Reason.UNSUBSCRIBE} else Standing.STOPPED
+        return SubscriptionState.ON
+    return SubscriptionState.OFF if found == {SuppressionReason.UNSUBSCRIBE} else SubscriptionState.STOPPED

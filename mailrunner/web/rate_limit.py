@@ -13,7 +13,7 @@ class _Bucket:
     filled_at: float
 
 
-class Throttle:
+class RateLimit:
     """A bucket for each client: `burst` requests at once, then `rate` a second.
 
     At most `clients` buckets are kept; the one that was used longest ago makes room.

@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 from mailrunner.cli import commands
 from mailrunner.inbound.message import LONGEST
 from mailrunner.model.delivery import Counts, State
-from mailrunner.model.suppression import Reason
-from mailrunner.model.tokens import Signer
+from mailrunner.model.suppression import SuppressionReason
+from mailrunner.model.tokens import TokenSigner
 from tests.data.bounces import Tokens, letter, sample
-from tests.support.campaigns import Mailing
+from tests.support.campaigns import CampaignInProcess
 from tests.support.imap_script import ScriptedImap
 from tests.support.imap_server import PASSWORD, ImapServer, Mailbox
 from tests.support.in_doubt import clear, scripted
@@ -45,7 +45,7 @@ class Club:
     def __init__(
         self, folder: Path, smtp: SmtpServer, imap: str, *, password: str = PASSWORD, limit: int = PEOPLE
     ) -> None:
-        self.made = Mailing(folder, smtp)
+        self.made = CampaignInProcess(folder, smtp)
         self.made.clock.turn(datetime.now(self.made.clock.now().tzinfo) - self.made.clock.now())
         rows = "".join(f"person{n}@example.org,Name {n}\n" for n in range(PEOPLE))
         account = f'user = "ana@example.org"\nimap = {{ {imap}, password = "{password}" }}'
@@ -54,7 +54,7 @@ class Club:
 
     def tokens(self, place: int) -> Tokens:
         with self.made.ledger() as ledger:
-            signer = Signer(ledger.link_secrets(None))
+            signer = TokenSigner(ledger.link_secrets(None))
             record = ledger.campaigns.find("spring")
         assert record is not None
         return Tokens(signer, (record.no << 40) + place + 1)
@@ -74,9 +74,9 @@ class Club:
             assert record is not None
             return [State(row.state) for row in ledger.reports.rows(record.no)]
 
-    def suppressed(self) -> dict[str, set[tuple[str, Reason]]]:
+    def suppressed(self) -> dict[str, set[tuple[str, SuppressionReason]]]:
         with self.made.ledger() as ledger:
-            found: dict[str, set[tuple[str, Reason]]] = {}
+            found: dict[str, set[tuple[str, SuppressionReason]]] = {}
             for entry in ledger.suppressions:
                 found.setdefault(entry.key, set()).add((entry.list_key, entry.reason))
             return found
@@ -132,9 +132,9 @@ def test_a_whole_mailbox_is_read_recorded_and_filed(club: Club, box: Mailbox) ->
         "problems": [],
     }
     assert club.suppressed() == {
-        "person0@example.org": {("", Reason.BOUNCE)},
-        "person1@example.org": {("", Reason.COMPLAINT)},
-        "person4@example.org": {("club news", Reason.UNSUBSCRIBE)},
+        "person0@example.org": {("", SuppressionReason.BOUNCE)},
+        "person1@example.org": {("", SuppressionReason.COMPLAINT)},
+        "person4@example.org": {("club news", SuppressionReason.UNSUBSCRIBE)},
     }
     assert club.states() == [State.FAILED, *[State.SENT] * 5]
     assert [raw for raw in lies(box, "INBOX") if b"Our holidays" not in raw] == []
@@ -238,7 +238,7 @@ def test_a_dry_run_before_the_first_campaign_finds_nothing_and_makes_nothing(
     tmp_path: Path, smtp: SmtpServer, box: Mailbox
 ) -> None:
     account = f'user = "ana@example.org"\nimap = {{ {clear(box)}, password = "{PASSWORD}" }}'
-    Mailing(tmp_path, smtp).write(csv="email,name\n", account=account)
+    CampaignInProcess(tmp_path, smtp).write(csv="email,name\n", account=account)
     box.append("INBOX", sample("gmail_no_such_user", None))
     result = CliRunner().invoke(
         commands(), ["inbox", "--dry-run", "--since", "1000000d", "--project", str(tmp_path)]
@@ -336,7 +336,7 @@ def test_free_requests_wait_for_a_person_who_decides(club: Club, box: Mailbox) -
     assert decided.stdout == (
         f'{one}\tperson0@example.org\toff the list "Club news"\n{two}\tperson1@example.org\tignored\n'
     )
-    assert club.suppressed() == {"person0@example.org": {("club news", Reason.UNSUBSCRIBE)}}
+    assert club.suppressed() == {"person0@example.org": {("club news", SuppressionReason.UNSUBSCRIBE)}}
     assert club.inbox("--review").stdout == "Nobody waits for a decision.\n"
 
 
@@ -522,7 +522,7 @@ def test_a_mailbox_that_two_accounts_share_is_read_once(
 def test_without_a_mailbox_it_is_78_and_says_what_to_write(
     tmp_path: Path, smtp: SmtpServer, provider: str, words: str
 ) -> None:
-    made = Mailing(tmp_path, smtp).write(csv="email,name\n", account='user = "ana@example.org"')
+    made = CampaignInProcess(tmp_path, smtp).write(csv="email,name\n", account='user = "ana@example.org"')
     settings = tmp_path / "mailrunner.toml"
     text = settings.read_text()
     if provider == "outlook":

@@ -18,15 +18,15 @@ from pydantic import SecretStr
 
 from mailrunner.config.account import Imap
 from mailrunner.inbound import imap as mailbox_module
-from mailrunner.inbound.classify import Sorter
-from mailrunner.inbound.imap import Mailbox as OpenMailbox
-from mailrunner.inbound.poll import Collection, Tally
-from mailrunner.model.tokens import Signer
+from mailrunner.inbound.classify import MessageClassifier
+from mailrunner.inbound.imap import ImapMailbox as OpenMailbox
+from mailrunner.inbound.poll import MailboxPoll, PollTally
+from mailrunner.model.tokens import TokenSigner
 from mailrunner.store import Ledger
 from tests.cli.test_inbox import Club, LesserServer, implicit, lies
 from tests.data.bounces import Tokens, sample
 from tests.store.test_ingest import mailed
-from tests.support.clocks import TurnedClock
+from tests.support.clocks import ManualClock
 from tests.support.imap_server import PASSWORD, ImapServer, Mailbox
 from tests.support.in_doubt import clear
 from tests.support.smtp_server import SmtpServer
@@ -121,18 +121,20 @@ def test_without_idle_the_mailbox_is_looked_at_now_and_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mailbox_module, "_POLL", 0.05)
-    clock = TurnedClock(datetime.now(UTC))
+    clock = ManualClock(datetime.now(UTC))
     url = f"sqlite:///{tmp_path}/mailrunner.db"
     with LesserServer("MOVE") as server, Ledger.open(folder=tmp_path, url=url, clock=clock) as ledger:
         box = server.mailbox("ana")
         _, (ana,) = mailed(ledger, ["ana@example.org"])
-        tokens = Tokens(Signer(ledger.link_secrets(None)), ana)
-        collection = Collection(
-            ledger=ledger, sorter=Sorter(signer=tokens.signer, identity=""), since=timedelta(days=3)
+        tokens = Tokens(TokenSigner(ledger.link_secrets(None)), ana)
+        collection = MailboxPoll(
+            ledger=ledger,
+            sorter=MessageClassifier(signer=tokens.signer, identity=""),
+            since=timedelta(days=3),
         )
         stop, looks = threading.Event(), 0
 
-        def tell(tally: Tally) -> None:
+        def tell(tally: PollTally) -> None:
             nonlocal looks
             looks += 1
             if looks == 2:

@@ -14,9 +14,9 @@ import pytest
 from mailrunner.campaign import json_schemas
 from mailrunner.cli.demo_server import example_sender
 from mailrunner.config import load_project
-from mailrunner.config.project_template import Sender, hidden_files, placeholder, project_files, write
+from mailrunner.config.project_template import ProjectSender, hidden_files, placeholder, project_files, write
 from mailrunner.config.providers import preset, preset_names
-from mailrunner.model.mailbox_address import Mailbox
+from mailrunner.model.mailbox_address import MailboxAddress
 from tests.support.projects import Project, on_terminal
 
 ROOT = Path(__file__).parents[2]
@@ -141,7 +141,7 @@ def test_answers_stand_in_both_files(tmp_path: Path) -> None:
         "ana@example.org",
         "fastmail",
     )
-    assert Mailbox.parse(campaign["message"]["from"]) == Mailbox(name, "ana@example.org")
+    assert MailboxAddress.parse(campaign["message"]["from"]) == MailboxAddress(name, "ana@example.org")
     assert project.mailrunner("check", "newsletter").code == 0
 
 
@@ -201,7 +201,7 @@ def test_the_example_list_has_every_kind_of_trouble() -> None:
 
 
 def test_a_loopback_server_needs_no_secret() -> None:
-    sender = Sender(provider="smtp", address="a@example.org", name="", host="127.0.0.1", port=2525)
+    sender = ProjectSender(provider="smtp", address="a@example.org", name="", host="127.0.0.1", port=2525)
 
     assert sender.secrets() == ()
     assert sender.mailbox == "a@example.org"

@@ -14,9 +14,9 @@ from uuid import uuid4
 import pytest
 
 from mailrunner.model.delivery import Counts
-from mailrunner.store import Go, Run
+from mailrunner.store import Run, SendPermit
 from tests.store.test_ledger import claim, terms
-from tests.support.campaigns import Mailing
+from tests.support.campaigns import CampaignInProcess
 from tests.support.imap_script import ScriptedImap
 from tests.support.imap_server import ImapServer, Mailbox
 from tests.support.in_doubt import (
@@ -255,7 +255,7 @@ def test_absence_proves_nothing_while_the_sending_process_is_only_suspended(
         at = replace(terms(record), content_digest=record.content_digest)
         suspended = Run.begin(ledger.database)
         [delivery] = claim(ledger, at, suspended.next_token(), most=1)
-        assert ledger.deliveries.begin_sending(delivery, at) is Go.GO
+        assert ledger.deliveries.begin_sending(delivery, at) is SendPermit.GO
         answer = ask(made)  # hours later, by the machine's clock
         suspended.end()
     assert (answer.code, counts(made).in_doubt) == (1, 1)
@@ -296,7 +296,7 @@ def test_an_address_that_is_not_in_doubt_is_78(tmp_path: Path, lossy: SmtpServer
 
 @pytest.mark.parametrize("options", [("--sent", "--resend"), ("--sent", "--from-sent-folder")])
 def test_two_decisions_at_once_are_wrong_usage(tmp_path: Path, options: tuple[str, ...]) -> None:
-    assert resolve(Mailing(tmp_path, SmtpServer()), *options).code == 2
+    assert resolve(CampaignInProcess(tmp_path, SmtpServer()), *options).code == 2
 
 
 def test_where_nothing_is_in_doubt_nobody_is_asked(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from mailrunner.campaign import load
 from mailrunner.errors import Problem, UserError
-from tests.support.campaigns import LETTER, Mailing, people
+from tests.support.campaigns import LETTER, CampaignInProcess, people
 from tests.support.commands import CRASHED, said
 from tests.support.smtp_server import Rule, SmtpServer, reply
 
@@ -123,7 +123,7 @@ def written(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in files}
 
 
-def leaks(mailing: Mailing, answers: dict[str, str]) -> list[str]:
+def leaks(mailing: CampaignInProcess, answers: dict[str, str]) -> list[str]:
     """Where one of the canaries is to be read."""
     told = {**{key: text.encode() for key, text in answers.items()}, **written(mailing.folder)}
     return [
@@ -136,7 +136,7 @@ def test_no_secret_is_ever_said_or_written(tmp_path: Path, setup: str) -> None:
     parts = filled(SOUND | SETUPS[setup])
     source = parts.pop("csv", "")
     with SmtpServer(auth=("ana", CANARIES["password"])) as server:
-        mailing = Mailing(tmp_path, server).write(csv=people(2), **parts)
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(2), **parts)
         if source:
             campaign = tmp_path / "campaigns" / "spring.toml"
             campaign.write_text(campaign.read_text().replace('csv = "data/people.csv"', source))
@@ -153,7 +153,7 @@ def test_secrets_of_the_environment_and_of_a_broken_env_file_are_not_said(
         'user = "ana"\npassword = "${PW}"\nimap = { host = "x y", port = 1, password = "${FROM_ENVIRON}" }'
     )
     with SmtpServer() as server:
-        mailing = Mailing(tmp_path, server).write(csv=people(2), account=account)
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(2), account=account)
         env = f"PW={CANARIES['password']}\n'{CANARIES['database']} = \n= {CANARIES['secret']}\n"
         (tmp_path / ".env").write_text(env)
         answers = {" ".join(words): said(tmp_path, *words)[1] for words in COMMANDS}
@@ -165,7 +165,7 @@ def test_secrets_of_the_environment_and_of_a_broken_env_file_are_not_said(
 def test_a_server_that_repeats_the_password_does_not_spread_it(tmp_path: Path, stage: str) -> None:
     echo = reply(535 if stage == "auth" else 550, f"5.7.8 no, {CANARIES['password']} is wrong")
     with SmtpServer(auth=("ana", CANARIES["password"]), rules=[Rule(stage, echo)]) as server:
-        mailing = Mailing(tmp_path, server).write(csv=people(2), **filled(SOUND))
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(2), **filled(SOUND))
         answers = {" ".join(words): said(tmp_path, *words)[1] for words in COMMANDS}
     assert leaks(mailing, answers) == []
 

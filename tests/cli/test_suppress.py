@@ -13,11 +13,11 @@ from openpyxl import Workbook
 from sqlalchemy import update
 
 from mailrunner.config import load_project
-from mailrunner.model.suppression import Pseudonyms, Reason
-from mailrunner.store import Ledger, Phase, PlainLine
+from mailrunner.model.suppression import Pseudonyms, SuppressionReason
+from mailrunner.store import Ledger, Phase, PlainSnapshotRow
 from mailrunner.store.schema import campaigns
 from mailrunner.suppression.import_file import SuppressionFile
-from tests.support.clocks import TurnedClock
+from tests.support.clocks import ManualClock
 from tests.support.projects import Answer, Project, on_terminal
 
 on_unix = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix terminal")
@@ -32,7 +32,7 @@ def project(tmp_path: Path) -> Project:
 
 def ledger_of(project: Project) -> Ledger:
     url = load_project(project.folder, os.environ).database_url
-    return Ledger.open(folder=project.folder, url=url, clock=TurnedClock())
+    return Ledger.open(folder=project.folder, url=url, clock=ManualClock())
 
 
 def entries(project: Project) -> list[tuple[str, str, str]]:
@@ -66,7 +66,7 @@ def begin_campaign(ledger: Ledger, campaign: str, keys: list[str], *, list_key: 
     }
     begun = ledger.snapshots.begin(values, run_no=1)
     assert begun is not None
-    lines = [PlainLine(row, key, "", key, (key,)) for row, key in enumerate(keys, 2)]
+    lines = [PlainSnapshotRow(row, key, "", key, (key,)) for row, key in enumerate(keys, 2)]
     ledger.snapshots.add(begun.no, 0, lines, run_no=1)
     ledger.snapshots.finish(begun.no, run_no=1)
     assert ledger.campaigns.begin(begun.no, seen=Phase.READY)
@@ -442,15 +442,17 @@ def test_more_people_than_one_question_holds_are_found(ledger: Ledger) -> None:
 
 
 def test_a_chunk_of_an_import_may_have_a_list_and_reason_of_its_own(ledger: Ledger) -> None:
-    number = ledger.suppressions.begin_import(file="left.csv", list_key="", reason=Reason.IMPORT)
+    number = ledger.suppressions.begin_import(file="left.csv", list_key="", reason=SuppressionReason.IMPORT)
 
     ledger.suppressions.import_chunk(number, ["a@example.org"])
-    ledger.suppressions.import_chunk(number, ["b@example.org"], list_key="club news", reason=Reason.BOUNCE)
+    ledger.suppressions.import_chunk(
+        number, ["b@example.org"], list_key="club news", reason=SuppressionReason.BOUNCE
+    )
 
     found = {entry.key: (entry.list_key, entry.reason) for entry in ledger.suppressions}
     assert found == {
-        "a@example.org": ("", Reason.IMPORT),
-        "b@example.org": ("club news", Reason.BOUNCE),
+        "a@example.org": ("", SuppressionReason.IMPORT),
+        "b@example.org": ("club news", SuppressionReason.BOUNCE),
     }
     assert ledger.suppressions.remove_import(number) == 2
 

@@ -12,12 +12,12 @@ from sqlalchemy import delete, insert, select, update
 
 from mailrunner.errors import UserError
 from mailrunner.model.delivery import State
-from mailrunner.model.suppression import Change, Pseudonyms, Reason, is_pseudonym
-from mailrunner.store import Ledger, Terms
-from mailrunner.store.claims import said_no
+from mailrunner.model.suppression import ChangeKind, Pseudonyms, SuppressionReason, is_pseudonym
+from mailrunner.store import ClaimTerms, Ledger
+from mailrunner.store.claims import suppressed_keys
 from mailrunner.store.schema import consents, deliveries, lists, metadata, recipients, returns, suppressions
 from tests.cli.test_suppress import begin_campaign, entries, ledger_of, on_unix
-from tests.support.clocks import TurnedClock
+from tests.support.clocks import ManualClock
 from tests.support.projects import Project, on_terminal
 
 ANA, BOB, EVE = "ana@example.org", "bob@example.org", "eve@example.net"
@@ -28,8 +28,8 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path).write(rows=["ana@example.org,Ana", "bob@example.org,Bob"])
 
 
-def terms(*, lists: tuple[str, ...] = ("club news",), transactional: bool = False) -> Terms:
-    return Terms(
+def terms(*, lists: tuple[str, ...] = ("club news",), transactional: bool = False) -> ClaimTerms:
+    return ClaimTerms(
         campaign_no=1,
         account_no=1,
         lists=lists,
@@ -45,7 +45,7 @@ def terms(*, lists: tuple[str, ...] = ("club news",), transactional: bool = Fals
 def stopped(ledger: Ledger, *keys: str, **given: object) -> list[str]:
     """Who of `keys` would be stopped at the moment of sending."""
     with ledger.database.read() as connection:
-        found = said_no(connection, terms(**given), list(enumerate(keys)))  # type: ignore[arg-type]
+        found = suppressed_keys(connection, terms(**given), list(enumerate(keys)))  # type: ignore[arg-type]
     return [keys[number] for number in sorted(found)]
 
 
@@ -65,14 +65,14 @@ def everything(ledger: Ledger) -> str:
 
 class TestDomains:
     def test_everyone_at_exactly_that_domain_is_stopped(self, ledger: Ledger) -> None:
-        ledger.suppressions.add(["@example.org"], reason=Reason.MANUAL, source="by hand")
+        ledger.suppressions.add(["@example.org"], reason=SuppressionReason.MANUAL, source="by hand")
 
         assert stopped(ledger, ANA, EVE, "x@sub.example.org", "x@myexample.org", BOB) == [ANA, BOB]
         assert stopped(ledger, ANA, transactional=True) == [ANA]
 
     def test_a_domain_may_be_off_one_list_alone(self, ledger: Ledger) -> None:
         ledger.suppressions.add(
-            ["@example.org"], list_key="club news", reason=Reason.MANUAL, source="by hand"
+            ["@example.org"], list_key="club news", reason=SuppressionReason.MANUAL, source="by hand"
         )
 
         assert stopped(ledger, ANA) == [ANA]
@@ -86,9 +86,9 @@ class TestDomains:
             return ledger.suppressions.ahead(number, ["club news"], transactional=False)
 
         assert ahead() == 0
-        ledger.suppressions.add([EVE], reason=Reason.MANUAL, source="by hand")
+        ledger.suppressions.add([EVE], reason=SuppressionReason.MANUAL, source="by hand")
         assert ahead() == 1
-        ledger.suppressions.add(["@example.org"], reason=Reason.MANUAL, source="by hand")
+        ledger.suppressions.add(["@example.org"], reason=SuppressionReason.MANUAL, source="by hand")
         assert ahead() == 3
 
     def test_they_are_added_shown_and_removed_by_name(self, project: Project) -> None:
@@ -131,9 +131,9 @@ class TestForgetting:
         begin_campaign(ledger, "spring", [ANA, BOB], list_key="club news")
         begin_campaign(ledger, "summer", [ANA, BOB], list_key="club news")
         ledger.suppressions.add(
-            [ANA], list_key="club news", reason=Reason.UNSUBSCRIBE, source=f"mail of {ANA}"
+            [ANA], list_key="club news", reason=SuppressionReason.UNSUBSCRIBE, source=f"mail of {ANA}"
         )
-        ledger.suppressions.add([ANA], reason=Reason.BOUNCE, source="x")
+        ledger.suppressions.add([ANA], reason=SuppressionReason.BOUNCE, source="x")
         ledger.suppressions.remove([ANA], list_key="", why=f"{ANA} wrote on 3 May")
         spring = deliveries.c.campaign_no == campaign_no(ledger, "spring")
         with ledger.database.write() as connection:
@@ -221,14 +221,18 @@ class TestForgetting:
             connection.execute(
                 update(recipients).where(recipients.c.id == other).values(address=ANA, data="[]")
             )
-        known.suppressions.add([ANA], reason=Reason.BOUNCE, source="x")
+        known.suppressions.add([ANA], reason=SuppressionReason.BOUNCE, source="x")
 
         (again,) = known.suppressions.forget([ANA])
 
         assert again.name == first.name
         assert "ana@example" not in everything(known).lower()
         reasons = [entry.reason for entry in known.suppressions.entries(ANA)]
-        assert sorted(reasons) == [Reason.BOUNCE, Reason.MANUAL, Reason.UNSUBSCRIBE]
+        assert sorted(reasons) == [
+            SuppressionReason.BOUNCE,
+            SuppressionReason.MANUAL,
+            SuppressionReason.UNSUBSCRIBE,
+        ]
 
     def test_who_is_not_known_leaves_no_trace(self, known: Ledger) -> None:
         before = everything(known)
@@ -245,14 +249,14 @@ class TestForgetting:
 
         assert stopped(known, ANA) == []
 
-    def test_the_history_tells_without_the_address(self, known: Ledger, clock: TurnedClock) -> None:
+    def test_the_history_tells_without_the_address(self, known: Ledger, clock: ManualClock) -> None:
         clock.turn(timedelta(hours=1))
         (done,) = known.suppressions.forget([ANA])
 
         events = known.suppressions.history(ANA)
 
         assert {event.name for event in events} == {done.name}
-        assert Change.FORGOTTEN in [event.change for event in events]
+        assert ChangeKind.FORGOTTEN in [event.change for event in events]
         assert not any("ana@" in f"{event.source}{event.why}" for event in events)
 
 
@@ -346,26 +350,30 @@ def test_a_pseudonym_depends_on_the_ledger_and_the_key_alone() -> None:
 
 
 class TestHistory:
-    def test_tells_all_changes_with_their_why(self, ledger: Ledger, clock: TurnedClock) -> None:
-        ledger.suppressions.add([ANA], list_key="club news", reason=Reason.UNSUBSCRIBE, source="web")
+    def test_tells_all_changes_with_their_why(self, ledger: Ledger, clock: ManualClock) -> None:
+        ledger.suppressions.add(
+            [ANA], list_key="club news", reason=SuppressionReason.UNSUBSCRIBE, source="web"
+        )
         clock.turn(timedelta(minutes=1))
         ledger.suppressions.remove([ANA], list_key="club news", why="wrote on 3 May")
         clock.turn(timedelta(minutes=1))
-        number = ledger.suppressions.begin_import(file="left.csv", list_key="", reason=Reason.IMPORT)
+        number = ledger.suppressions.begin_import(
+            file="left.csv", list_key="", reason=SuppressionReason.IMPORT
+        )
         ledger.suppressions.import_chunk(number, [ANA, BOB])
         clock.turn(timedelta(minutes=1))
         ledger.suppressions.remove_import(number)
         clock.turn(timedelta(minutes=1))
-        ledger.suppressions.add(["@example.org"], reason=Reason.MANUAL, source="by hand")
+        ledger.suppressions.add(["@example.org"], reason=SuppressionReason.MANUAL, source="by hand")
 
         events = [(e.change, e.name, e.list_key, e.source, e.why) for e in ledger.suppressions.history(ANA)]
 
         assert events == [
-            (Change.ADDED, ANA, "club news", "web", ""),
-            (Change.REMOVED, ANA, "club news", "web", "wrote on 3 May"),
-            (Change.ADDED, ANA, "", "import 1: left.csv", ""),
-            (Change.UNDONE, ANA, "", "import 1: left.csv", "import 1 undone"),
-            (Change.ADDED, "@example.org", "", "by hand", ""),
+            (ChangeKind.ADDED, ANA, "club news", "web", ""),
+            (ChangeKind.REMOVED, ANA, "club news", "web", "wrote on 3 May"),
+            (ChangeKind.ADDED, ANA, "", "import 1: left.csv", ""),
+            (ChangeKind.UNDONE, ANA, "", "import 1: left.csv", "import 1 undone"),
+            (ChangeKind.ADDED, "@example.org", "", "by hand", ""),
         ]
         times = [event.at for event in ledger.suppressions.history(ANA)]
         assert times == sorted(times)
@@ -376,7 +384,7 @@ class TestHistory:
             row = {"key": ANA, "list_key": "", "reason": "manual", "why": "asked"}
             connection.execute(insert(consents).values(**row, created_at=ledger.database.now(connection)))
 
-        assert [event.change for event in ledger.suppressions.history(ANA)] == [Change.REMOVED]
+        assert [event.change for event in ledger.suppressions.history(ANA)] == [ChangeKind.REMOVED]
 
     def test_is_printed_one_a_line_or_as_json(self, project: Project) -> None:
         project.mailrunner("suppress", "add", ANA)
@@ -407,7 +415,9 @@ class TestLostTable:
     def listed(self, ledger: Ledger) -> Ledger:
         """A ledger whose list has a person off it, and that was looked at."""
         begin_campaign(ledger, "spring", [ANA, BOB], list_key="club news")
-        ledger.suppressions.add([ANA], list_key="club news", reason=Reason.UNSUBSCRIBE, source="web")
+        ledger.suppressions.add(
+            [ANA], list_key="club news", reason=SuppressionReason.UNSUBSCRIBE, source="web"
+        )
         assert ledger.suppressions.check_not_emptied(["club news"]) is None
         return ledger
 
@@ -444,7 +454,9 @@ class TestLostTable:
 
     def test_an_import_may_be_undone(self, ledger: Ledger) -> None:
         begin_campaign(ledger, "spring", [ANA, BOB], list_key="club news")
-        number = ledger.suppressions.begin_import(file="left.csv", list_key="", reason=Reason.IMPORT)
+        number = ledger.suppressions.begin_import(
+            file="left.csv", list_key="", reason=SuppressionReason.IMPORT
+        )
         ledger.suppressions.import_chunk(number, [ANA])
         assert ledger.suppressions.check_not_emptied(["club news"]) is None
 
@@ -454,13 +466,13 @@ class TestLostTable:
 
     def test_entries_for_all_lists_hold_for_each(self, listed: Ledger) -> None:
         self.lose(listed)
-        listed.suppressions.add([BOB], reason=Reason.BOUNCE, source="x")
+        listed.suppressions.add([BOB], reason=SuppressionReason.BOUNCE, source="x")
 
         assert listed.suppressions.check_not_emptied(["club news"]) is None
 
     def test_other_lists_do_not_count(self, listed: Ledger) -> None:
         self.lose(listed)
-        listed.suppressions.add([BOB], list_key="another", reason=Reason.BOUNCE, source="x")
+        listed.suppressions.add([BOB], list_key="another", reason=SuppressionReason.BOUNCE, source="x")
 
         assert listed.suppressions.check_not_emptied(["club news"]) is not None
         assert listed.suppressions.check_not_emptied(["another"]) is None

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from mailrunner.campaign import load
 from mailrunner.errors import UserError
-from mailrunner.sending.prepared_campaign import Job
-from tests.support.campaigns import Mailing, people
+from mailrunner.sending.prepared_campaign import PreparedCampaign
+from tests.support.campaigns import CampaignInProcess, people
 from tests.support.smtp_server import SmtpServer
 
 
@@ -76,10 +76,10 @@ RICH: dict[str, Any] = {
 def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project in which every key is set, and which loads."""
     folder = tmp_path_factory.mktemp("rich")
-    Mailing(folder, SmtpServer()).write(csv=people(3), limits='"5/24h"', **RICH)
+    CampaignInProcess(folder, SmtpServer()).write(csv=people(3), limits='"5/24h"', **RICH)
     (folder / "templates" / "letter.txt").write_text("Hello {{ name }} {{ unsubscribe_url }}")
     (folder / "ca.pem").write_text("no certificate, and not looked at here")
-    Job.prepare(*load(folder, "spring", {}))
+    PreparedCampaign.prepare(*load(folder, "spring", {}))
     return folder
 
 
@@ -91,7 +91,7 @@ def test_any_change_to_a_file_is_a_project_or_a_sentence(rich: Path, name: str, 
     sound = file.read_bytes()
     file.write_bytes(mutated(sound.decode(), data))
     try:
-        Job.prepare(*load(rich, "spring", {"HOME": "/root"}))
+        PreparedCampaign.prepare(*load(rich, "spring", {"HOME": "/root"}))
     except UserError as error:
         assert error.problems and all(problem.message for problem in error.problems)
     finally:

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrunner.inbound.classify import Sorter
+from mailrunner.inbound.classify import MessageClassifier
 from mailrunner.inbound.dsn import delivery_status, is_from_daemon, odd_bounce
-from mailrunner.inbound.message import LONGEST, Mail, UnreadableError
-from mailrunner.model.inbound_event import Fact, Kind
-from mailrunner.model.tokens import Signer
+from mailrunner.inbound.message import LONGEST, InboundMessage, UnreadableError
+from mailrunner.model.inbound_event import EventKind, InboundEvent
+from mailrunner.model.tokens import TokenSigner
 from tests.data.bounces import FOLDER, NO_TOKEN, Tokens, letter, names, sample
 
-SIGNER = Signer((b"a secret of the tests",))
+SIGNER = TokenSigner((b"a secret of the tests",))
 BO = Tokens(SIGNER, (3 << 40) + 17)
-SORTER = Sorter(
+SORTER = MessageClassifier(
     signer=SIGNER,
     identity="google/ana@gmail.com",
     domains=("googlemail.com",),
@@ -27,13 +27,13 @@ SORTER = Sorter(
 )
 
 
-def said(raw: bytes) -> Fact | None:
+def said(raw: bytes) -> InboundEvent | None:
     """What a collection would make of a mail: the header decides whether the rest is read at all."""
     header = raw.partition(b"\r\n\r\n")[0]
     return SORTER.understand(raw) if SORTER.may_concern(header) else None
 
 
-def kind_of(raw: bytes) -> tuple[Kind, int | None] | None:
+def kind_of(raw: bytes) -> tuple[EventKind, int | None] | None:
     fact = said(raw)
     return (fact.kind, fact.delivery) if fact else None
 
@@ -41,39 +41,39 @@ def kind_of(raw: bytes) -> tuple[Kind, int | None] | None:
 # -- Reports of mail servers
 
 REPORTS = {
-    "gmail_no_such_user": Kind.BOUNCED,
-    "gmail_full": Kind.SOFT_BOUNCED,
-    "gmail_delayed": Kind.DELAYED,
-    "gmail_dmarc": Kind.REFUSED,
-    "gmail_limit": Kind.LIMIT_REACHED,
-    "postfix_no_such_user": Kind.BOUNCED,
-    "postfix_expired": Kind.SOFT_BOUNCED,
-    "postfix_delivered": Kind.DELIVERED,
-    "postfix_verp": Kind.BOUNCED,
-    "postfix_two_recipients": Kind.DELIVERED,
-    "exchange_no_such_user": Kind.BOUNCED,
-    "exchange_blocked": Kind.REFUSED,
-    "yahoo_no_such_user": Kind.BOUNCED,
-    "ses_no_such_user": Kind.BOUNCED,
-    "remote_quota": Kind.REFUSED,
-    "qmail_no_such_user": Kind.BOUNCED,
-    "exim_no_such_user": Kind.BOUNCED,
-    "exim_full": Kind.SOFT_BOUNCED,
-    "arf_yahoo": Kind.COMPLAINED,
-    "arf_aol_redacted": Kind.COMPLAINED,
-    "arf_opt_out": Kind.UNSUBSCRIBED,
-    "absent_english": Kind.AUTO_REPLIED,
-    "absent_german": Kind.AUTO_REPLIED,
-    "absent_french": Kind.AUTO_REPLIED,
-    "absent_spanish": Kind.AUTO_REPLIED,
-    "absent_romanian": Kind.AUTO_REPLIED,
+    "gmail_no_such_user": EventKind.BOUNCED,
+    "gmail_full": EventKind.SOFT_BOUNCED,
+    "gmail_delayed": EventKind.DELAYED,
+    "gmail_dmarc": EventKind.REFUSED,
+    "gmail_limit": EventKind.LIMIT_REACHED,
+    "postfix_no_such_user": EventKind.BOUNCED,
+    "postfix_expired": EventKind.SOFT_BOUNCED,
+    "postfix_delivered": EventKind.DELIVERED,
+    "postfix_verp": EventKind.BOUNCED,
+    "postfix_two_recipients": EventKind.DELIVERED,
+    "exchange_no_such_user": EventKind.BOUNCED,
+    "exchange_blocked": EventKind.REFUSED,
+    "yahoo_no_such_user": EventKind.BOUNCED,
+    "ses_no_such_user": EventKind.BOUNCED,
+    "remote_quota": EventKind.REFUSED,
+    "qmail_no_such_user": EventKind.BOUNCED,
+    "exim_no_such_user": EventKind.BOUNCED,
+    "exim_full": EventKind.SOFT_BOUNCED,
+    "arf_yahoo": EventKind.COMPLAINED,
+    "arf_aol_redacted": EventKind.COMPLAINED,
+    "arf_opt_out": EventKind.UNSUBSCRIBED,
+    "absent_english": EventKind.AUTO_REPLIED,
+    "absent_german": EventKind.AUTO_REPLIED,
+    "absent_french": EventKind.AUTO_REPLIED,
+    "absent_spanish": EventKind.AUTO_REPLIED,
+    "absent_romanian": EventKind.AUTO_REPLIED,
 }
 SILENT = {"arf_not_spam", "arf_auth_failure"}
 UNTIED = {"gmail_limit_notice"}
 
 
 @pytest.mark.parametrize(("name", "kind"), REPORTS.items(), ids=str)
-def test_a_report_is_understood_and_tied_to_its_delivery(name: str, kind: Kind) -> None:
+def test_a_report_is_understood_and_tied_to_its_delivery(name: str, kind: EventKind) -> None:
     assert kind_of(sample(name, BO)) == (kind, BO.number)
 
 
@@ -106,14 +106,14 @@ def test_a_provider_that_renames_messages_is_tied_by_our_own_field() -> None:
     raw = sample("ses_no_such_user", BO)
     renamed = next(line for line in raw.split(b"\r\n") if line.startswith(b"Message-ID: <0102"))
     assert BO.message.encode() not in renamed
-    assert kind_of(raw) == (Kind.BOUNCED, BO.number)
+    assert kind_of(raw) == (EventKind.BOUNCED, BO.number)
 
 
 def test_without_the_returned_message_in_reply_to_ties() -> None:
     raw = sample("postfix_verp", None).replace(
         b"\r\nMIME-Version", f"\r\nIn-Reply-To: <{BO.message}@example.org>\r\nMIME-Version".encode(), 1
     )
-    assert kind_of(raw) == (Kind.BOUNCED, BO.number)
+    assert kind_of(raw) == (EventKind.BOUNCED, BO.number)
 
 
 # -- Forgery: what names no delivery strikes nobody off
@@ -123,22 +123,22 @@ def test_without_the_returned_message_in_reply_to_ties() -> None:
 def test_a_report_without_a_token_of_ours_never_acts(name: str) -> None:
     fact = said(sample(name, None))
     if name == "gmail_limit":
-        assert fact is not None and fact.kind is Kind.LIMIT_REACHED  # Gmail's own server vouches for it
+        assert fact is not None and fact.kind is EventKind.LIMIT_REACHED  # Gmail's own server vouches for it
     elif fact is not None:
-        assert (fact.kind, fact.delivery) == (Kind.ASKED, None)
+        assert (fact.kind, fact.delivery) == (EventKind.ASKED, None)
 
 
 def test_a_grave_report_that_names_an_address_alone_is_put_before_a_person() -> None:
     fact = said(sample("postfix_no_such_user", None))
     assert fact is not None
-    assert (fact.kind, fact.delivery, fact.address) == (Kind.ASKED, None, "bo@example.org")
+    assert (fact.kind, fact.delivery, fact.address) == (EventKind.ASKED, None, "bo@example.org")
     assert fact.detail.startswith("MAILER-DAEMON@mx.example.net reports: bounced (the server says")
 
 
 def test_a_token_of_another_secret_is_none() -> None:
-    forged = Tokens(Signer((b"guessed",)), BO.number)
+    forged = Tokens(TokenSigner((b"guessed",)), BO.number)
     fact = said(sample("gmail_no_such_user", forged))
-    assert fact is not None and fact.kind is Kind.ASKED
+    assert fact is not None and fact.kind is EventKind.ASKED
 
 
 def test_the_bounce_of_somebodys_answer_is_not_taken_for_a_bounce_of_ours() -> None:
@@ -158,7 +158,7 @@ def test_an_earlier_message_of_the_thread_is_not_the_one_that_bounced() -> None:
     thread = f"\r\nReferences: <{BO.message}@example.org> <answer@example.org>\r\nMIME-Version"
     raw = sample("postfix_verp", None).replace(b"\r\nMIME-Version", thread.encode(), 1)
     fact = said(raw)
-    assert fact is not None and (fact.kind, fact.delivery) == (Kind.ASKED, None)
+    assert fact is not None and (fact.kind, fact.delivery) == (EventKind.ASKED, None)
 
 
 def test_a_notice_of_the_limit_counts_where_the_mailboxs_own_server_vouches_for_it() -> None:
@@ -166,7 +166,7 @@ def test_a_notice_of_the_limit_counts_where_the_mailboxs_own_server_vouches_for_
     fact = said(notice)
     assert fact is not None
     assert (fact.kind, fact.identity, fact.pause) == (
-        Kind.LIMIT_REACHED,
+        EventKind.LIMIT_REACHED,
         SORTER.identity,
         timedelta(hours=24),
     )
@@ -190,7 +190,7 @@ def test_a_forged_notice_of_the_limit_does_not_pause_the_account(genuine: bytes,
 
 def test_a_remote_servers_quota_is_not_ours() -> None:
     fact = said(sample("remote_quota", BO))
-    assert fact is not None and fact.kind is not Kind.LIMIT_REACHED
+    assert fact is not None and fact.kind is not EventKind.LIMIT_REACHED
 
 
 def test_private_notices_of_absence_are_left_alone() -> None:
@@ -207,43 +207,43 @@ def old_mails() -> list[Path]:
 @pytest.mark.parametrize("path", old_mails(), ids=lambda path: path.stem)
 def test_no_old_bounce_acts_without_a_token(path: Path) -> None:
     fact = said(path.read_bytes())
-    assert fact is None or fact.kind is Kind.ASKED
+    assert fact is None or fact.kind is EventKind.ASKED
 
 
 def test_of_the_old_bounces_nearly_all_are_understood() -> None:
-    understood, by_kind = 0, dict.fromkeys(Kind, 0)
+    understood, by_kind = 0, dict.fromkeys(EventKind, 0)
     for path in old_mails():
-        mail = Mail.read(path.read_bytes())
+        mail = InboundMessage.read(path.read_bytes())
         report = delivery_status(mail) or (odd_bounce(mail) if is_from_daemon(mail) else None)
         if report:
             understood += 1
             by_kind[report.kind] += 1
     assert understood >= 95
-    assert by_kind[Kind.BOUNCED] >= 35
-    assert by_kind[Kind.LIMIT_REACHED] == 0
+    assert by_kind[EventKind.BOUNCED] >= 35
+    assert by_kind[EventKind.LIMIT_REACHED] == 0
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("dsn_02", Kind.SOFT_BOUNCED),  # given up after days
-        ("dsn_10", Kind.BOUNCED),
-        ("dsn_17", Kind.DELAYED),
-        ("exim_01", Kind.BOUNCED),
-        ("hotpop_01", Kind.SOFT_BOUNCED),  # full
-        ("postfix_04", Kind.SOFT_BOUNCED),  # full
-        ("qmail_05", Kind.BOUNCED),
-        ("sendmail_01", Kind.SOFT_BOUNCED),  # too many hops
-        ("simple_03", Kind.DELAYED),
-        ("simple_11", Kind.REFUSED),  # the server is on a block list: nothing about the mailbox
-        ("simple_30", Kind.BOUNCED),
-        ("simple_42", Kind.REFUSED),  # taken for spam
-        ("yahoo_03", Kind.BOUNCED),
-        ("yahoo_04", Kind.SOFT_BOUNCED),  # over quota
+        ("dsn_02", EventKind.SOFT_BOUNCED),  # given up after days
+        ("dsn_10", EventKind.BOUNCED),
+        ("dsn_17", EventKind.DELAYED),
+        ("exim_01", EventKind.BOUNCED),
+        ("hotpop_01", EventKind.SOFT_BOUNCED),  # full
+        ("postfix_04", EventKind.SOFT_BOUNCED),  # full
+        ("qmail_05", EventKind.BOUNCED),
+        ("sendmail_01", EventKind.SOFT_BOUNCED),  # too many hops
+        ("simple_03", EventKind.DELAYED),
+        ("simple_11", EventKind.REFUSED),  # the server is on a block list: nothing about the mailbox
+        ("simple_30", EventKind.BOUNCED),
+        ("simple_42", EventKind.REFUSED),  # taken for spam
+        ("yahoo_03", EventKind.BOUNCED),
+        ("yahoo_04", EventKind.SOFT_BOUNCED),  # over quota
     ],
 )
-def test_an_old_bounce_is_judged_by_its_words(name: str, kind: Kind) -> None:
-    mail = Mail.read((FOLDER / "flufl" / f"{name}.txt").read_bytes())
+def test_an_old_bounce_is_judged_by_its_words(name: str, kind: EventKind) -> None:
+    mail = InboundMessage.read((FOLDER / "flufl" / f"{name}.txt").read_bytes())
     report = delivery_status(mail) or odd_bounce(mail)
     assert report is not None and report.kind is kind
 
@@ -268,13 +268,13 @@ TOKEN = BO.unsubscribe
     ],
 )
 def test_our_token_in_the_subject_unsubscribes(subject: str) -> None:
-    assert kind_of(letter(subject=subject)) == (Kind.UNSUBSCRIBED, BO.number)
+    assert kind_of(letter(subject=subject)) == (EventKind.UNSUBSCRIBED, BO.number)
 
 
 @pytest.mark.parametrize("field", ["To", "Delivered-To", "X-Original-To"])
 def test_our_token_as_a_plus_address_unsubscribes(field: str) -> None:
     raw = letter(subject="", **{field: f"ana+{TOKEN.upper()}@example.org"})
-    assert kind_of(raw) == (Kind.UNSUBSCRIBED, BO.number)
+    assert kind_of(raw) == (EventKind.UNSUBSCRIBED, BO.number)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_our_token_as_a_plus_address_unsubscribes(field: str) -> None:
     ],
 )
 def test_our_token_in_a_line_of_its_own_unsubscribes_where_the_subject_says_so(body: str) -> None:
-    assert kind_of(letter(body, subject="Fwd: unsubscribe")) == (Kind.UNSUBSCRIBED, BO.number)
+    assert kind_of(letter(body, subject="Fwd: unsubscribe")) == (EventKind.UNSUBSCRIBED, BO.number)
     assert said(letter(body, subject="Fwd: what is this?")) is None
 
 
@@ -302,7 +302,7 @@ def test_our_token_in_a_line_of_its_own_unsubscribes_where_the_subject_says_so(b
 )
 def test_nothing_else_unsubscribes_by_itself(raw: bytes) -> None:
     fact = said(raw)
-    assert fact is None or fact.kind is Kind.ASKED
+    assert fact is None or fact.kind is EventKind.ASKED
 
 
 # -- In people's own words
@@ -336,7 +336,7 @@ def test_a_free_answer_that_asks_to_leave_is_a_proposal(words: str) -> None:
     quoted = f"{words}\n\nOn Friday Ana Pop wrote:\n> Hello Bo\n> unsubscribe here"
     fact = said(answer(quoted))
     assert fact is not None
-    assert (fact.kind, fact.delivery, fact.address) == (Kind.ASKED, BO.number, "bo@example.org")
+    assert (fact.kind, fact.delivery, fact.address) == (EventKind.ASKED, BO.number, "bo@example.org")
     assert fact.detail == words
 
 
@@ -370,7 +370,7 @@ def test_html_answers_are_read_without_what_they_quote() -> None:
 def test_a_subject_that_says_nothing_else_is_a_proposal_from_anybody(subject: str) -> None:
     fact = said(letter("", subject=subject))
     assert fact is not None
-    assert (fact.kind, fact.delivery, fact.address) == (Kind.ASKED, None, "bo@example.org")
+    assert (fact.kind, fact.delivery, fact.address) == (EventKind.ASKED, None, "bo@example.org")
 
 
 @pytest.mark.parametrize(
@@ -415,7 +415,7 @@ def test_a_receipt_is_no_bounce() -> None:
         .replace(b"MAILER-DAEMON@mx.example.net (Mail Delivery System)", b"bo@example.org")
         .replace(b"message/delivery-status", b"message/disposition-notification")
     )
-    assert kind_of(receipt) == (Kind.AUTO_REPLIED, BO.number)  # a program answered: that is all it says
+    assert kind_of(receipt) == (EventKind.AUTO_REPLIED, BO.number)  # a program answered: that is all it says
 
 
 def test_without_a_message_id_the_content_tells_mails_apart() -> None:
@@ -448,14 +448,14 @@ def test_parts_in_parts_without_end_are_refused(raw: bytes) -> None:
 
 def test_no_more_than_the_beginning_of_a_mail_is_read() -> None:
     report = sample("gmail_no_such_user", BO)
-    assert kind_of(report + b"x" * LONGEST * 4) == (Kind.BOUNCED, BO.number)
+    assert kind_of(report + b"x" * LONGEST * 4) == (EventKind.BOUNCED, BO.number)
 
 
 @pytest.mark.parametrize("charset", ["nonsense", "idna", "punycode", "hex", "rot13", "", "\x00"])
 def test_a_charset_that_is_none_does_no_harm(charset: str) -> None:
     raw = answer("unsubscribe", Content_Type=f'text/plain; charset="{charset}"')
     fact = said(raw)
-    assert fact is not None and fact.kind is Kind.ASKED
+    assert fact is not None and fact.kind is EventKind.ASKED
 
 
 @pytest.mark.parametrize(
@@ -464,7 +464,7 @@ def test_a_charset_that_is_none_does_no_harm(charset: str) -> None:
 def test_a_date_that_is_none_does_no_harm(date: str) -> None:
     raw = sample("gmail_no_such_user", BO).replace(b"Fri, 20 Nov 2026 09:00:05 +0100", date.encode())
     fact = said(raw)
-    assert fact is not None and fact.kind is Kind.BOUNCED and fact.happened_at is None
+    assert fact is not None and fact.kind is EventKind.BOUNCED and fact.happened_at is None
 
 
 @given(st.binary(max_size=2_000))
@@ -485,11 +485,11 @@ def test_a_damaged_report_never_acts_for_anybody_else(name: str, data: st.DataOb
     except UnreadableError:
         return
     assert fact is None or fact.delivery in (None, BO.number)
-    assert fact is None or fact.delivery or fact.kind in (Kind.ASKED, Kind.LIMIT_REACHED)
+    assert fact is None or fact.delivery or fact.kind in (EventKind.ASKED, EventKind.LIMIT_REACHED)
 
 
 @given(st.text(max_size=200), st.text(max_size=400))
 def test_no_text_of_a_private_mail_makes_a_fact_that_acts(subject: str, body: str) -> None:
     raw = letter(body, subject=" ".join(subject.split()).replace("\x00", ""))
     fact = SORTER.understand(raw)
-    assert fact is None or fact.kind is Kind.ASKED
+    assert fact is None or fact.kind is EventKind.ASKED

@@ -16,21 +16,21 @@ from pydantic import SecretStr
 from sqlalchemy import delete
 
 from mailrunner.cli import inbox_watch
-from mailrunner.cli.context import Session
-from mailrunner.cli.inbox import Post
+from mailrunner.cli.context import CommandContext
+from mailrunner.cli.inbox import WatchedMailbox
 from mailrunner.config import load_project
 from mailrunner.config.account import Imap
-from mailrunner.inbound.classify import PROVIDER_DOMAINS, Sorter
-from mailrunner.inbound.imap import Mailbox as OpenMailbox
-from mailrunner.inbound.message import LONGEST, Mail
-from mailrunner.inbound.poll import Collection
-from mailrunner.model.inbound_event import Effect, Fact, Kind
-from mailrunner.model.suppression import Reason
-from mailrunner.model.tokens import Signer
+from mailrunner.inbound.classify import PROVIDER_DOMAINS, MessageClassifier
+from mailrunner.inbound.imap import ImapMailbox as OpenMailbox
+from mailrunner.inbound.message import LONGEST, InboundMessage
+from mailrunner.inbound.poll import MailboxPoll
+from mailrunner.model.inbound_event import EventKind, InboundEvent, IngestResult
+from mailrunner.model.suppression import SuppressionReason
+from mailrunner.model.tokens import TokenSigner
 from mailrunner.store import Ledger
 from mailrunner.store.schema import suppressions
 from mailrunner.web import app as web
-from mailrunner.web.rate_limit import Throttle
+from mailrunner.web.rate_limit import RateLimit
 from tests.cli.test_inbox import Club
 from tests.cli.test_suppress import begin_campaign, ledger_of
 from tests.cli.test_suppress_history import everything
@@ -52,12 +52,12 @@ def smtp() -> Iterator[SmtpServer]:
 
 @pytest.fixture
 def tokens() -> Tokens:
-    return Tokens(Signer((b"a secret of thirty-two characters",)), 1 << 40 | 5)
+    return Tokens(TokenSigner((b"a secret of thirty-two characters",)), 1 << 40 | 5)
 
 
 @pytest.fixture
-def sorter(tokens: Tokens) -> Sorter:
-    return Sorter(
+def sorter(tokens: Tokens) -> MessageClassifier:
+    return MessageClassifier(
         signer=tokens.signer,
         identity="google/ana@gmail.com",
         domains=PROVIDER_DOMAINS["google"],
@@ -67,7 +67,7 @@ def sorter(tokens: Tokens) -> Sorter:
 
 class TestForgedMail:
     def test_a_reader_who_forges_a_notice_about_their_own_message_stops_nothing(
-        self, sorter: Sorter, tokens: Tokens
+        self, sorter: MessageClassifier, tokens: Tokens
     ) -> None:
         genuine = sample("gmail_limit", tokens)
         assert sorter.understand(genuine) is not None
@@ -83,7 +83,7 @@ class TestForgedMail:
         ],
     )
     def test_what_a_sender_writes_into_a_verdict_is_no_verdict(
-        self, sorter: Sorter, said_of_the_envelope: str
+        self, sorter: MessageClassifier, said_of_the_envelope: str
     ) -> None:
         raw = letter(
             "You have reached a limit for sending mail.",
@@ -99,7 +99,7 @@ class TestForgedMail:
         "verdict",
         ["dmarc=pass header.from=googlemail.com", "dmarc=pass(p=REJECT) header.from=googlemail.com"],
     )
-    def test_the_mailbox_s_own_verdict_is_believed(self, sorter: Sorter, verdict: str) -> None:
+    def test_the_mailbox_s_own_verdict_is_believed(self, sorter: MessageClassifier, verdict: str) -> None:
         raw = letter(
             "You have reached a limit for sending mail.",
             subject="Message not delivered",
@@ -109,16 +109,16 @@ class TestForgedMail:
 
         fact = sorter.understand(raw)
         assert fact is not None
-        assert fact.kind is Kind.LIMIT_REACHED
+        assert fact.kind is EventKind.LIMIT_REACHED
 
-    def test_an_address_in_the_name_of_a_sender_is_not_the_sender(self, sorter: Sorter) -> None:
+    def test_an_address_in_the_name_of_a_sender_is_not_the_sender(self, sorter: MessageClassifier) -> None:
         raw = letter("", subject="unsubscribe", sender=f'"{ANA}" <eve@evil.example>')
 
         fact = sorter.understand(raw)
         assert fact is not None
         assert fact.address == "eve@evil.example"
 
-    def test_empty_lines_without_end_are_read_in_no_time(self, sorter: Sorter) -> None:
+    def test_empty_lines_without_end_are_read_in_no_time(self, sorter: MessageClassifier) -> None:
         raw = letter("\n\n> " * (LONGEST // 6), subject="unsubscribe")
         began = time.process_time()
 
@@ -148,7 +148,7 @@ class TestHalvesOfCharacters:
     def test_the_words_of_a_body_are_whole(self) -> None:
         raw = letter("+2AA-", Content_Type="text/plain; charset=utf-7")
 
-        assert Mail.read(raw).text.strip() == "?"
+        assert InboundMessage.read(raw).text.strip() == "?"
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -156,8 +156,8 @@ def test_what_comes_back_of_a_forgotten_person_brings_no_address_back(ledger: Le
     (ana,) = deliveries(ledger, mailed(ledger, [ANA]))
     ledger.suppressions.forget([ANA])
 
-    bounce = Fact(
-        kind=Kind.BOUNCED,
+    bounce = InboundEvent(
+        kind=EventKind.BOUNCED,
         source="inbox",
         delivery=ana if named else None,
         address=ANA,
@@ -165,7 +165,7 @@ def test_what_comes_back_of_a_forgotten_person_brings_no_address_back(ledger: Le
         code=550,
         detail=f"<{ANA}>: user unknown",
     )
-    assert ledger.returns.receive([bounce]) == [Effect.RECORDED]
+    assert ledger.returns.receive([bounce]) == [IngestResult.RECORDED]
 
     assert ANA not in everything(ledger)
 
@@ -197,7 +197,7 @@ class TestImports:
     def test_undoing_an_import_frees_nobody_who_was_added_by_hand_since(
         self, ledger: Ledger, wrong: int
     ) -> None:
-        ledger.suppressions.add([ANA], reason=Reason.IMPORT, source="by hand")
+        ledger.suppressions.add([ANA], reason=SuppressionReason.IMPORT, source="by hand")
 
         ledger.suppressions.remove_import(wrong)
 
@@ -226,9 +226,13 @@ class TestImports:
 
     def test_undoing_an_import_of_one_list_hides_no_loss_of_another(self, ledger: Ledger) -> None:
         begin_campaign(ledger, "spring", [ANA, BOB], list_key="club news")
-        number = ledger.suppressions.begin_import(file="x.csv", list_key="another", reason=Reason.IMPORT)
+        number = ledger.suppressions.begin_import(
+            file="x.csv", list_key="another", reason=SuppressionReason.IMPORT
+        )
         ledger.suppressions.import_chunk(number, [f"person{n}@example.org" for n in range(9)])
-        ledger.suppressions.add([ANA, BOB], list_key="club news", reason=Reason.UNSUBSCRIBE, source="web")
+        ledger.suppressions.add(
+            [ANA, BOB], list_key="club news", reason=SuppressionReason.UNSUBSCRIBE, source="web"
+        )
         assert ledger.suppressions.check_not_emptied(["club news", "another"]) is None
         with ledger.database.write() as connection:
             connection.execute(delete(suppressions).where(suppressions.c.list_key == "club news"))
@@ -250,7 +254,9 @@ class TestReview:
         with ledger_of(project) as ledger:
             begin_campaign(ledger, "spring", [ANA, BOB], list_key="club news")
             for place, address in enumerate([ANA, BOB]):
-                wish = Fact(kind=Kind.ASKED, source="inbox", address=address, fingerprint=f"{place}")
+                wish = InboundEvent(
+                    kind=EventKind.ASKED, source="inbox", address=address, fingerprint=f"{place}"
+                )
                 ledger.returns.receive([wish])
         yield project
 
@@ -296,7 +302,7 @@ class TestServer:
     def test_who_leaves_by_the_page_is_heard_however_many_look_at_pages(
         self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(web, "Throttle", lambda **_: Throttle(rate=0, burst=0))
+        monkeypatch.setattr(web, "Throttle", lambda **_: RateLimit(rate=0, burst=0))
         (ana,) = deliveries(ledger, mailed(ledger, [ANA]))
         with Served(ledger) as site:
             page = f"/u/{site.token(ana)}"
@@ -318,7 +324,7 @@ class TestServer:
         assert not [record for record in caplog.records if record.exc_info]
 
 
-class Failing(Collection):
+class Failing(MailboxPoll):
     """A collection with a mistake in it."""
 
     def watch(self, *given: object) -> None:
@@ -336,15 +342,17 @@ def test_a_mistake_while_watching_does_not_pass_for_a_good_end(
     account = load_project(tmp_path, {}).account("relay")
     assert account.imap is not None
     with ledger_of(Project(tmp_path)) as ledger:
-        sorter = Sorter(signer=Signer((b"x",)), identity="")
+        sorter = MessageClassifier(signer=TokenSigner((b"x",)), identity="")
         collection = Failing(ledger=ledger, sorter=sorter, since=timedelta(days=1))
 
         with pytest.raises(ZeroDivisionError):
-            inbox_watch.watch(Session(tmp_path), [(Post((account,), account.imap), collection)])
+            inbox_watch.watch(
+                CommandContext(tmp_path), [(WatchedMailbox((account,), account.imap), collection)]
+            )
 
 
 def _import(ledger: Ledger, file: str, *chunks: list[str]) -> int:
-    number = ledger.suppressions.begin_import(file=file, list_key="", reason=Reason.IMPORT)
+    number = ledger.suppressions.begin_import(file=file, list_key="", reason=SuppressionReason.IMPORT)
     for chunk in chunks:
         ledger.suppressions.import_chunk(number, chunk)
     return number

@@ -19,16 +19,16 @@ from pydantic import SecretStr
 from mailrunner.config.events import EventSettings
 from mailrunner.inbound.webhook_auth import fetch_certificate
 from mailrunner.inbound.webhooks import (
-    EventError,
-    Events,
-    LoginWantedError,
+    LoginRequiredError,
     MalformedError,
     NotNowError,
     UnknownProviderError,
     UnsignedError,
+    WebhookError,
+    WebhookParser,
 )
-from mailrunner.model.inbound_event import Fact, Kind
-from mailrunner.model.tokens import Signer
+from mailrunner.model.inbound_event import EventKind, InboundEvent
+from mailrunner.model.tokens import TokenSigner
 from tests.data.provider_events import CERTIFICATE, LOGIN, NOW, TOPIC, Poster, basic, changed, lowered, names
 
 
@@ -37,21 +37,21 @@ def rsa_key() -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-SIGNER = Signer((b"one secret",))
+SIGNER = TokenSigner((b"one secret",))
 DELIVERY = (3 << 40) + 17
 HAPPENED = datetime(2026, 3, 1, 9, 59, 38, tzinfo=UTC)
 
 KINDS = {
-    "bounce": Kind.BOUNCED,
-    "dropped": Kind.BOUNCED,
-    "full_mailbox": Kind.SOFT_BOUNCED,
-    "soft_bounce": Kind.SOFT_BOUNCED,
-    "spam_filter": Kind.REFUSED,
-    "blocked": Kind.SOFT_BOUNCED,
-    "complaint": Kind.COMPLAINED,
-    "unsubscribe": Kind.UNSUBSCRIBED,
-    "delivery": Kind.DELIVERED,
-    "delay": Kind.DELAYED,
+    "bounce": EventKind.BOUNCED,
+    "dropped": EventKind.BOUNCED,
+    "full_mailbox": EventKind.SOFT_BOUNCED,
+    "soft_bounce": EventKind.SOFT_BOUNCED,
+    "spam_filter": EventKind.REFUSED,
+    "blocked": EventKind.SOFT_BOUNCED,
+    "complaint": EventKind.COMPLAINED,
+    "unsubscribe": EventKind.UNSUBSCRIBED,
+    "delivery": EventKind.DELIVERED,
+    "delay": EventKind.DELAYED,
 }
 
 
@@ -62,17 +62,17 @@ def poster() -> Poster:
 
 def events(
     poster: Poster, *, tell: Callable[[str], None] = print, fetch: Callable[[str], bytes] | None = None
-) -> Events:
+) -> WebhookParser:
     own = fetch or (lambda _: poster.certificate())
-    return Events(poster.settings, signer=SIGNER, tell=tell, fetch=own)
+    return WebhookParser(poster.settings, signer=SIGNER, tell=tell, fetch=own)
 
 
-def parse(poster: Poster, name: str) -> list[Fact]:
+def parse(poster: Poster, name: str) -> list[InboundEvent]:
     return events(poster).parse(name.partition("_")[0], *poster.request(name), now=NOW)
 
 
-def refused(poster: Poster, provider: str, request: tuple[dict[str, str], bytes]) -> EventError:
-    with pytest.raises(EventError) as caught:
+def refused(poster: Poster, provider: str, request: tuple[dict[str, str], bytes]) -> WebhookError:
+    with pytest.raises(WebhookError) as caught:
         events(poster).parse(provider, *request, now=NOW)
     return caught.value
 
@@ -128,7 +128,7 @@ def test_what_a_provider_calls_permanent_strikes_nobody_off_for_a_full_mailbox(p
 
     (fact,) = events(poster).parse("ses", *poster.post("ses", event), now=NOW)
 
-    assert fact.kind is Kind.SOFT_BOUNCED
+    assert fact.kind is EventKind.SOFT_BOUNCED
 
 
 def test_the_same_event_again_has_the_same_fingerprint_and_another_has_another(poster: Poster) -> None:
@@ -151,7 +151,7 @@ def test_several_events_in_one_post_are_several_facts(poster: Poster) -> None:
 
     facts = events(poster).parse("sendgrid", *poster.post("sendgrid", posted), now=NOW)
 
-    assert [fact.kind for fact in facts] == [Kind.BOUNCED, Kind.DELIVERED]
+    assert [fact.kind for fact in facts] == [EventKind.BOUNCED, EventKind.DELIVERED]
 
 
 def test_several_people_in_one_bounce_are_several_facts(poster: Poster) -> None:
@@ -173,7 +173,7 @@ def test_a_feedback_that_is_no_complaint_is_none(poster: Poster, feedback: str) 
 
 
 def test_somebody_elses_message_of_the_same_account_has_no_delivery(poster: Poster) -> None:
-    stranger = Poster(signer=Signer((b"another",)), number=DELIVERY)
+    stranger = Poster(signer=TokenSigner((b"another",)), number=DELIVERY)
     event = stranger.event("mailgun_bounce")
 
     (fact,) = events(poster).parse("mailgun", *poster.mailgun(event), now=NOW)
@@ -193,7 +193,7 @@ def test_a_provider_that_is_not_set_up_is_unknown(poster: Poster) -> None:
 def test_the_password_of_the_address_is_asked_for(poster: Poster, provider: str) -> None:
     _, body = poster.request(f"{provider}_bounce")
 
-    assert isinstance(refused(poster, provider, ({}, body)), LoginWantedError)
+    assert isinstance(refused(poster, provider, ({}, body)), LoginRequiredError)
     for wrong in (basic("mailrunner:wrong"), basic(LOGIN)[:-4], "Basic", "Basic ä", "Bearer x"):
         assert refused(poster, provider, ({"Authorization": wrong}, body)).status in (401, 403)
     assert events(poster).parse(provider, lowered({"Authorization": basic(LOGIN)}), body, now=NOW)
@@ -231,7 +231,7 @@ def test_a_signature_that_is_none_proves_nothing(poster: Poster, signature: str)
 
 @pytest.mark.parametrize("key", ["MFkw" * 31, base64.b64encode(rsa_key()).decode()])
 def test_a_key_that_is_not_sendgrids_is_the_operators_mistake(poster: Poster, key: str) -> None:
-    own = Events({"sendgrid": EventSettings(public_key=key)}, signer=SIGNER, tell=print)
+    own = WebhookParser({"sendgrid": EventSettings(public_key=key)}, signer=SIGNER, tell=print)
 
     with pytest.raises(NotNowError, match=r"events\.sendgrid\.public_key"):
         own.parse("sendgrid", *poster.request("sendgrid_bounce"), now=NOW)
@@ -240,11 +240,11 @@ def test_a_key_that_is_not_sendgrids_is_the_operators_mistake(poster: Poster, ke
 def test_where_both_are_set_both_are_asked_for(poster: Poster) -> None:
     login = SecretStr(LOGIN)
     both = {name: replace(poster.settings[name], login=login) for name in ("ses", "sendgrid")}
-    own = Events(both, signer=SIGNER, tell=print, fetch=lambda _: poster.certificate())
+    own = WebhookParser(both, signer=SIGNER, tell=print, fetch=lambda _: poster.certificate())
 
     for provider in both:
         headers, body = poster.request(f"{provider}_bounce")
-        with pytest.raises(LoginWantedError):
+        with pytest.raises(LoginRequiredError):
             own.parse(provider, headers, body, now=NOW)
         with pytest.raises(UnsignedError):
             own.parse(provider, {"Authorization": basic(LOGIN)}, body.replace(b"ana", b"eve"), now=NOW)

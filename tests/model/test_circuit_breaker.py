@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrunner.model.circuit_breaker import Mark, is_content_refused, is_failing, remember
+from mailrunner.model.circuit_breaker import AnswerMark, is_content_refused, is_failing, remember
 
-marks = st.sampled_from(Mark)
+marks = st.sampled_from(AnswerMark)
 
 
 @given(st.lists(marks, max_size=250))
-def test_the_last_hundred_answers_are_remembered_in_order(answers: list[Mark]) -> None:
+def test_the_last_hundred_answers_are_remembered_in_order(answers: list[AnswerMark]) -> None:
     recent = ""
     for answer in answers:
         recent = remember(recent, answer)

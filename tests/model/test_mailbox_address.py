@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrunner.model.mailbox_address import Mailbox
+from mailrunner.model.mailbox_address import MailboxAddress
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from mailrunner.model.mailbox_address import Mailbox
     ],
 )
 def test_a_mailbox_is_an_address_perhaps_with_a_name(text: str, name: str, address: str) -> None:
-    assert Mailbox.parse(text) == Mailbox(name, address)
+    assert MailboxAddress.parse(text) == MailboxAddress(name, address)
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def test_a_mailbox_is_an_address_perhaps_with_a_name(text: str, name: str, addre
 )
 def test_anything_else_is_no_mailbox(text: str) -> None:
     with pytest.raises(ValueError, match="; "):
-        Mailbox.parse(text)
+        MailboxAddress.parse(text)
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_a_mailbox_or_a_sentence(text: str) -> None:
     try:
-        found = Mailbox.parse(text)
+        found = MailboxAddress.parse(text)
     except ValueError:
         return
     assert "@" in found.address

@@ -11,9 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrunner.model.tokens import Signer, a_label, list_id, message_id, unsubscribe_mailto, unsubscribe_url
+from mailrunner.model.tokens import (
+    TokenSigner,
+    a_label,
+    list_id,
+    message_id,
+    unsubscribe_mailto,
+    unsubscribe_url,
+)
 
-SIGNER = Signer((b"first secret", b"older secret"))
+SIGNER = TokenSigner((b"first secret", b"older secret"))
 numbers = st.integers(min_value=0, max_value=2**63 - 1)
 
 
@@ -55,13 +62,13 @@ def test_a_token_for_one_purpose_is_refused_for_another() -> None:
 
 
 def test_a_token_of_another_secret_is_refused() -> None:
-    assert Signer((b"someone else",)).number("u", SIGNER.token("u", 7)) is None
+    assert TokenSigner((b"someone else",)).number("u", SIGNER.token("u", 7)) is None
 
 
 def test_every_secret_ever_used_still_verifies_and_the_first_signs() -> None:
-    old = Signer((b"older secret",)).token("u", 7)
+    old = TokenSigner((b"older secret",)).token("u", 7)
     assert SIGNER.number("u", old) == 7
-    assert SIGNER.token("u", 7) == Signer((b"first secret",)).token("u", 7) != old
+    assert SIGNER.token("u", 7) == TokenSigner((b"first secret",)).token("u", 7) != old
 
 
 def test_tokens_are_deterministic_and_do_not_show_their_order() -> None:
@@ -83,7 +90,7 @@ def test_a_number_that_is_no_delivery_is_refused(number: int) -> None:
 @pytest.mark.parametrize("secrets", [(), (b"",), (b"x", b"")])
 def test_a_signer_without_a_secret_is_refused(secrets: tuple[bytes, ...]) -> None:
     with pytest.raises(ValueError, match="at least one secret"):
-        Signer(secrets)
+        TokenSigner(secrets)
 
 
 def test_a_signer_does_not_show_its_secrets() -> None:
@@ -148,8 +155,8 @@ def test_a_domain_that_cannot_be_spelled_is_refused() -> None:
 
 
 def test_a_new_secret_changes_no_message_id() -> None:
-    before = message_id(Signer((b"first",)), 7, "example.org")
-    assert message_id(Signer((b"second", b"first")), 7, "example.org") == before
+    before = message_id(TokenSigner((b"first",)), 7, "example.org")
+    assert message_id(TokenSigner((b"second", b"first")), 7, "example.org") == before
 
 
 def plainly(secret: bytes, purpose: str, number: int) -> str:
@@ -167,13 +174,13 @@ def plainly(secret: bytes, purpose: str, number: int) -> str:
 
 @given(secret=st.binary(min_size=1, max_size=150), purpose=st.text(max_size=20), number=numbers)
 def test_a_token_is_the_hmac_of_the_standard_library(secret: bytes, purpose: str, number: int) -> None:
-    signer = Signer((b"new", secret))
-    assert Signer((secret,)).token(purpose, number) == plainly(secret, purpose, number)
+    signer = TokenSigner((b"new", secret))
+    assert TokenSigner((secret,)).token(purpose, number) == plainly(secret, purpose, number)
     assert signer.first_token(purpose, number) == plainly(secret, purpose, number)
     assert signer.token(purpose, number) == plainly(b"new", purpose, number)
 
 
 def test_tokens_that_went_out_years_ago_still_hold() -> None:
-    signer = Signer((b"first secret", b"older secret"))
+    signer = TokenSigner((b"first secret", b"older secret"))
     assert signer.token("unsubscribe", 7) == "rlfr6swkfv73tgmvihdqqt5fviuaj3mm"
     assert message_id(signer, 7, "example.org") == "<zuyl3ijc7f4bhnyjo6vhvwkzczxbllck@example.org>"

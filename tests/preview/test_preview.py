@@ -16,12 +16,12 @@ from typer.testing import CliRunner, Result
 
 import mailrunner.cli.report  # noqa: F401 - registers the commands
 from mailrunner.cli import app
-from mailrunner.preview.proof import Link, Proof
+from mailrunner.preview.proof import MessageView, ShownLink
 from mailrunner.preview.sample import Sample, choose
 from mailrunner.recipients import RecipientList
 from mailrunner.recipients.sources import open_source
 from mailrunner.rendering import Message
-from mailrunner.rendering.inlining.segments import Marked
+from mailrunner.rendering.inlining.segments import SegmentedText
 from tests.support.recipient_tables import Spec
 
 PROJECT = """
@@ -297,9 +297,9 @@ def test_open_shows_the_page_in_the_browser(project: Path) -> None:
 # --- proofs ----------------------------------------------------------------------------------------
 
 
-def proof(*, html: str | None = None, subject: str = "Spring", text: str = "Hello") -> Proof:
+def proof(*, html: str | None = None, subject: str = "Spring", text: str = "Hello") -> MessageView:
     data = f"From: a@example.org\r\nTo: b@example.org\r\nSubject: {subject}\r\n\r\n{text}\r\n".encode()
-    return Proof.of(
+    return MessageView.of(
         Message(
             sender="a@example.org",
             recipient="b@example.org",
@@ -307,8 +307,8 @@ def proof(*, html: str | None = None, subject: str = "Spring", text: str = "Hell
             smtputf8=False,
             has_leading_dots=False,
             subject=subject,
-            marked_html=None if html is None else Marked((html,)),
-            marked_text=Marked((text,)),
+            marked_html=None if html is None else SegmentedText((html,)),
+            marked_text=SegmentedText((text,)),
         )
     )
 
@@ -336,6 +336,6 @@ def test_links_are_listed_with_the_words_they_stand_under() -> None:
         '<a href="https://example.org/a">Our <b>programme</b></a><a href=mailto:x@y.z><img alt="Write"></a>'
     )
     assert proof(html=html).links == (
-        Link("Our programme", "https://example.org/a"),
-        Link("Write", "mailto:x@y.z"),
+        ShownLink("Our programme", "https://example.org/a"),
+        ShownLink("Write", "mailto:x@y.z"),
     )

@@ -13,9 +13,9 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from mailrunner.errors import RowError, UserError
-from mailrunner.recipients import Entry, Recipient, RecipientList, RowReader, first_wins
+from mailrunner.recipients import Recipient, RecipientList, RecipientRow, RowReader, first_wins
 from mailrunner.recipients.cell import convert
-from mailrunner.recipients.filter import Condition
+from mailrunner.recipients.filter import RowFilter
 from mailrunner.recipients.sources import CHUNK, open_source
 from tests.support.recipient_tables import Spec
 
@@ -36,7 +36,7 @@ def people(folder: Path, content: str = PEOPLE, **words: Any) -> RecipientList:
     return RecipientList(open_source(spec, folder), spec, file="campaigns/spring.toml")
 
 
-def entries(folder: Path, content: str = PEOPLE, **words: Any) -> list[Entry]:
+def entries(folder: Path, content: str = PEOPLE, **words: Any) -> list[RecipientRow]:
     return [entry for chunk in people(folder, content, **words).chunks() for entry in chunk]
 
 
@@ -49,7 +49,9 @@ def problems(folder: Path, **words: Any) -> list[str]:
 def test_each_row_becomes_an_entry_with_its_line_and_its_cells_verbatim(tmp_path: Path) -> None:
     ana, bo, *_ = entries(tmp_path, name="full_name")
     values = ("ana@example.org", "Ana Pop", "RO", "150", "2026-01-02")
-    assert ana == Entry(2, "ana@example.org", "ana@example.org", "ana@example.org", "", values, "Ana Pop")
+    assert ana == RecipientRow(
+        2, "ana@example.org", "ana@example.org", "ana@example.org", "", values, "Ana Pop"
+    )
     assert (bo.address, bo.wire, bo.key, bo.name) == (
         "Bo@Example.org",
         "Bo@example.org",
@@ -188,13 +190,13 @@ def test_a_condition_that_is_wrong_for_every_row_is_the_files_fault(
 )
 def test_a_condition_that_can_be_judged_has_no_complaints(where: str) -> None:
     kinds = {"points": "int", "country": "text", "since": "date", "member": "bool"}
-    assert list(Condition(where, kinds).complaints()) == []
+    assert list(RowFilter(where, kinds).complaints()) == []
 
 
 @given(rows=st.lists(st.tuples(st.sampled_from(["RO", "DE", ""]), st.integers(-5, 5)), max_size=20))
 def test_the_condition_judges_as_jinja_does(rows: list[tuple[str, int]]) -> None:
     source = "country == 'RO' and points > 1 or points < -3"
-    ours = Condition(source, {"country": "text", "points": "int"})
+    ours = RowFilter(source, {"country": "text", "points": "int"})
     theirs = SandboxedEnvironment(undefined=StrictUndefined).compile_expression(
         source, undefined_to_none=False
     )
@@ -346,8 +348,8 @@ def test_rows_that_are_left_out_count_towards_a_chunk(tmp_path: Path) -> None:
 
 
 def test_the_first_of_each_address_wins_across_chunks() -> None:
-    def entry(row: int, key: str | None) -> Entry:
-        return Entry(row, "", "", key, "", (), "")
+    def entry(row: int, key: str | None) -> RecipientRow:
+        return RecipientRow(row, "", "", key, "", (), "")
 
     chunks = [
         [entry(2, "a@example.org"), entry(3, None), entry(4, "b@example.org")],

@@ -10,22 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrunner.model.delivery import Counts
-from mailrunner.model.in_doubt import ANSWER, INDEX, Evidence, Finding, judge
-from mailrunner.model.outcome_policy import Settlement
-from mailrunner.store import Go, Ledger, Run
+from mailrunner.model.in_doubt import ANSWER, INDEX, Lookup, LookupEvidence, resolve
+from mailrunner.model.outcome_policy import Decision
+from mailrunner.store import Ledger, Run, SendPermit
 from tests.store.test_ledger import DOUBT, SENT, claim, load, send, terms
-from tests.support.clocks import TurnedClock
+from tests.support.clocks import ManualClock
 
 # -- The ledger's part, on each database
 
 
 def test_neighbours_are_what_the_same_run_sent_within_the_time_nearest_first(
-    ledger: Ledger, clock: TurnedClock
+    ledger: Ledger, clock: ManualClock
 ) -> None:
     campaign = load(ledger, [f"{n}@example.org" for n in range(8)])
     at = terms(campaign)
 
-    def go_on(run: Run, *settlements: Settlement, minutes: int = 10) -> list[int]:
+    def go_on(run: Run, *settlements: Decision, minutes: int = 10) -> list[int]:
         sent = claim(ledger, at, run.next_token(), most=len(settlements))
         for delivery, settlement in zip(sent, settlements, strict=True):
             clock.turn(timedelta(minutes=minutes))
@@ -59,12 +59,12 @@ def test_a_decision_about_one_attempt_does_not_touch_the_next(ledger: Ledger) ->
     assert ledger.deliveries.counts(campaign.no) == Counts(in_doubt=1)
 
 
-def test_a_run_that_is_silent_but_not_gone_is_suspended(ledger: Ledger, clock: TurnedClock) -> None:
+def test_a_run_that_is_silent_but_not_gone_is_suspended(ledger: Ledger, clock: ManualClock) -> None:
     campaign = load(ledger, ["a@example.org"])
     at = terms(campaign)
     run = Run.begin(ledger.database)
     [delivery] = claim(ledger, at, run.next_token())
-    assert ledger.deliveries.begin_sending(delivery, at) is Go.GO
+    assert ledger.deliveries.begin_sending(delivery, at) is SendPermit.GO
     clock.turn(timedelta(minutes=21))
     assert ledger.deliveries.take_over() == 1
     [doubt] = ledger.decisions.doubts(campaign.no)
@@ -79,7 +79,7 @@ def test_a_run_that_is_silent_but_not_gone_is_suspended(ledger: Ledger, clock: T
 # -- The judgement
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-PROOF = Evidence(
+PROOF = LookupEvidence(
     folder="",
     attempted_at=NOW - ANSWER - INDEX,
     provider="Gmail",
@@ -92,7 +92,7 @@ PROOF = Evidence(
 
 
 def test_complete_proof_of_absence_is_believed() -> None:
-    assert judge(PROOF, now=NOW).finding is Finding.ABSENT
+    assert resolve(PROOF, now=NOW).finding is Lookup.ABSENT
 
 
 @pytest.mark.parametrize(
@@ -109,27 +109,27 @@ def test_complete_proof_of_absence_is_believed() -> None:
     ids=lambda missing: next(iter(missing)),
 )
 def test_each_part_of_the_proof_is_needed(missing: dict[str, object]) -> None:
-    verdict = judge(replace(PROOF, **missing), now=NOW)  # type: ignore[arg-type]
-    assert verdict.finding is Finding.UNDECIDED
+    verdict = resolve(replace(PROOF, **missing), now=NOW)  # type: ignore[arg-type]
+    assert verdict.finding is Lookup.UNDECIDED
     assert verdict.why.startswith("not found")
 
 
 @given(
     evidence=st.builds(
-        Evidence,
+        LookupEvidence,
         folder=st.sampled_from(["Sent", "Trash"]),
         attempted_at=st.none() | st.datetimes(timezones=st.just(UTC)),
     )
 )
-def test_what_is_found_is_sent_whatever_else_is_known(evidence: Evidence) -> None:
-    assert judge(evidence, now=NOW).finding is Finding.FOUND
+def test_what_is_found_is_sent_whatever_else_is_known(evidence: LookupEvidence) -> None:
+    assert resolve(evidence, now=NOW).finding is Lookup.FOUND
 
 
 @given(ago=st.timedeltas(timedelta(), timedelta(days=9)))
 def test_to_look_again_is_only_advised_when_it_can_help(ago: timedelta) -> None:
-    verdict = judge(replace(PROOF, attempted_at=NOW - ago), now=NOW)
+    verdict = resolve(replace(PROOF, attempted_at=NOW - ago), now=NOW)
     if verdict.look_again_at is None:
-        assert verdict.finding is Finding.ABSENT
+        assert verdict.finding is Lookup.ABSENT
     else:
-        later = judge(replace(PROOF, attempted_at=NOW - ago), now=verdict.look_again_at)
-        assert (verdict.finding, later.finding) == (Finding.UNDECIDED, Finding.ABSENT)
+        later = resolve(replace(PROOF, attempted_at=NOW - ago), now=verdict.look_again_at)
+        assert (verdict.finding, later.finding) == (Lookup.UNDECIDED, Lookup.ABSENT)

@@ -15,9 +15,9 @@ from mailrunner.rendering import Message, Renderer
 from mailrunner.rendering.attachments import fixed_inline_names, inline_names
 from mailrunner.rendering.bodies import Bodies
 from mailrunner.rendering.html_to_text import text_from_html
-from mailrunner.rendering.inlining.segments import Marked
+from mailrunner.rendering.inlining.segments import SegmentedText
 from mailrunner.rendering.inlining.shape_cache import Inlined, Shape, ShapeInliner
-from mailrunner.rendering.inlining.slots import Kind
+from mailrunner.rendering.inlining.slots import SlotKind
 from mailrunner.rendering.templates import Templates
 from tests.support.rendering import (
     NOW,
@@ -209,14 +209,14 @@ def test_names_that_are_said_to_be_fixed_are_those_of_the_document(
 class Turncoat:
     """An inliner whose documents are not, from the fifth on, what their shape says."""
 
-    shape = Shape(("<p>Dear ", "</p>"), (Kind.TEXT,))
+    shape = Shape(("<p>Dear ", "</p>"), (SlotKind.TEXT,))
     asked = 0
 
     def inline(self, template: object, context: Mapping[str, str]) -> Inlined:
         self.asked += 1
         if self.asked < 5:
-            return Inlined(Marked(self.shape.pieces, (context["name"],)), self.shape)
-        return Inlined(Marked(("<b><p>Dear ", "</p></b>!"), (context["name"],)), self.shape)
+            return Inlined(SegmentedText(self.shape.pieces, (context["name"],)), self.shape)
+        return Inlined(SegmentedText(("<b><p>Dear ", "</p></b>!"), (context["name"],)), self.shape)
 
 
 def test_a_plan_that_is_found_to_be_wrong_is_not_used(folder: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailrunner.errors import RowError
-from mailrunner.model.mailbox_address import Mailbox
+from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.rendering import Message, Renderer
 from mailrunner.rendering.headers import long_mailbox_field, long_text_field, mailbox_field, text_field
 from tests.support.rendering import (
@@ -236,13 +236,13 @@ def test_the_short_cut_for_a_text_gives_the_same_field(value: str, name: str) ->
 @often
 @given(name=brief | fair_cells, address=st.sampled_from(["bob@example.net", "b@x.org", "a" * 60 + "@x.org"]))
 def test_the_short_cut_for_a_name_gives_the_same_field(name: str, address: str) -> None:
-    who = Mailbox(name, address)
+    who = MailboxAddress(name, address)
     assert mailbox_field("To", who) == long_mailbox_field("To", who)
 
 
 @pytest.mark.parametrize("cell", ["a\rb", "a\nb", "a\0b", "a\ud800b"])
 def test_no_short_cut_lets_a_line_break_through(cell: str) -> None:
-    for make in (text_field, lambda name, value: mailbox_field(name, Mailbox(value, "b@x.org"))):
+    for make in (text_field, lambda name, value: mailbox_field(name, MailboxAddress(value, "b@x.org"))):
         with pytest.raises(RowError):
             make("Subject", cell)
 

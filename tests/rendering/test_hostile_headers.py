@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from mailrunner.errors import RowError
 from mailrunner.model.delivery import Counts
-from mailrunner.model.outcome import Kind
-from mailrunner.model.wait_reason import Why
+from mailrunner.model.outcome import OutcomeKind
+from mailrunner.model.wait_reason import WaitReason
 from tests.recipients.test_hostile_lists import as_csv
 from tests.support import rendering
-from tests.support.campaigns import Mailing
+from tests.support.campaigns import CampaignInProcess
 from tests.support.rendering import Spec, letter, project_in, renderer
 from tests.support.smtp_client import Clients
 from tests.support.smtp_client import Letter as Envelope
@@ -89,13 +89,13 @@ def test_hostile_rows_on_the_wire_are_one_message_each_or_fail_alone(tmp_path: P
         ("<person10@example.org>", "Angle"),
     ]
     with SmtpServer() as server:
-        mailing = Mailing(tmp_path, server).write(
+        mailing = CampaignInProcess(tmp_path, server).write(
             csv=as_csv([["email", "name"], *map(list, rows)]).decode(),
             recipients='name = "name"',
             message='headers = { "X-Name" = "{{ name }}" }',
         )
         result = mailing.run()
-        assert result.hold.why is Why.DONE
+        assert result.hold.why is WaitReason.DONE
         assert {m.recipients for m in server.accepted} == {
             (f"person{n}@example.org",) for n in (0, 5, 7, 8, 9)
         }
@@ -138,9 +138,9 @@ def test_any_answer_is_an_outcome_and_sent_only_ever_means_taken(
     with SmtpServer(rules=rules, auth=("ana", "canary-password")) as server, Clients() as client:
         outcome = client(server).send(Envelope())
         assert outcome.reason and "canary" not in outcome.reason
-        if outcome.kind is Kind.SENT:
+        if outcome.kind is OutcomeKind.SENT:
             assert stage == "eod" and octets[:1] == b"2"
-        elif outcome.kind is not Kind.IN_DOUBT and stage == "eod" and server.accepted:
+        elif outcome.kind is not OutcomeKind.IN_DOUBT and stage == "eod" and server.accepted:
             assert octets[:1] in (b"4", b"5")  # it took the message and says that it did not
         if stage != "eod":
-            assert not server.accepted and outcome.kind is not Kind.IN_DOUBT
+            assert not server.accepted and outcome.kind is not OutcomeKind.IN_DOUBT

@@ -15,7 +15,7 @@ import pytest
 
 from mailrunner.errors import RowError, UserError
 from tests.support import rendering
-from tests.support.campaigns import Mailing
+from tests.support.campaigns import CampaignInProcess
 from tests.support.commands import said
 from tests.support.rendering import Spec, letter, project_in, renderer
 from tests.support.smtp_server import SmtpServer
@@ -130,7 +130,7 @@ def test_nothing_is_fetched_by_checking_previewing_or_sending(tmp_path: Path) ->
     with Listener() as listener, SmtpServer() as server:
         host = listener.url.removeprefix("http://")
         source = FETCHING.replace("URL", listener.url).replace("HOST", host)
-        mailing = Mailing(tmp_path, server).write(
+        mailing = CampaignInProcess(tmp_path, server).write(
             csv=f"email,name\na@example.org,{listener.url}/row.css\n", letter=source
         )
         for words in (("check", "spring"), ("preview", "spring"), ("run", "spring"), ("report", "spring")):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailrunner.model.outcome import Action, Kind, Reply, Scope, Stage
+from mailrunner.model.outcome import Action, OutcomeKind, Reply, Scope, Stage
 from mailrunner.replies import classify, outcome, parse, provider_id
 
 REPLIES = Path(__file__).parents[1] / "data" / "replies"
@@ -94,7 +94,7 @@ def test_an_address_is_never_suppressed_before_it_was_named(
 @given(st.integers(200, 299), enhanced_codes, texts, providers)
 @example(250, "2.0.0", "OK 550 5.1.1 user unknown, daily quota exceeded", "")
 def test_a_yes_to_the_final_dot_is_always_sent(code: int, enhanced: str, text: str, provider: str) -> None:
-    assert outcome(Reply(Stage.EOD, code, enhanced, text), provider).kind is Kind.SENT
+    assert outcome(Reply(Stage.EOD, code, enhanced, text), provider).kind is OutcomeKind.SENT
 
 
 @given(
@@ -120,7 +120,7 @@ def test_a_yes_to_the_final_dot_is_always_sent(code: int, enhanced: str, text: s
 )
 def test_a_spent_quota_never_fails_a_person(stage: Stage, code: int, said: tuple[str, str]) -> None:
     result = outcome(Reply(stage, code, *said), "")
-    assert (result.kind, result.scope, result.quota) == (Kind.DEFERRED, Scope.ACCOUNT, True)
+    assert (result.kind, result.scope, result.quota) == (OutcomeKind.DEFERRED, Scope.ACCOUNT, True)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_only_a_verdict_on_content_waits_for_a_second_opinion(
     stage: Stage, code: int, enhanced: str, text: str, at_once: bool
 ) -> None:
     result = outcome(Reply(stage, code, enhanced, text))
-    assert (result.kind, result.scope, result.at_once) == (Kind.REFUSED, Scope.CAMPAIGN, at_once)
+    assert (result.kind, result.scope, result.at_once) == (OutcomeKind.REFUSED, Scope.CAMPAIGN, at_once)
 
 
 def test_a_full_mailbox_behind_a_submission_service_is_the_senders_own() -> None:
@@ -189,15 +189,25 @@ def test_a_full_mailbox_behind_a_submission_service_is_the_senders_own() -> None
 @pytest.mark.parametrize(
     ("reply", "action", "kind", "scope"),
     [
-        (Reply(Stage.RCPT, 550, "", "No such user here"), Action.SUPPRESS, Kind.REFUSED, Scope.RECIPIENT),
-        (Reply(Stage.EOD, 552, "", "Message too large"), Action.FAIL, Kind.REFUSED, Scope.RECIPIENT),
-        (Reply(Stage.AUTH, 535, "", "credentials invalid"), Action.AUTH, Kind.REFUSED, Scope.CREDENTIALS),
-        (Reply(Stage.CONNECT, 421, "", "busy"), Action.RECONNECT, Kind.DEFERRED, Scope.CONNECTION),
-        (Reply(Stage.EOD, 999, "", "?"), Action.RECONNECT, Kind.DEFERRED, Scope.CONNECTION),
-        (Reply(Stage.MAIL, 0, "", ""), Action.RECONNECT, Kind.DEFERRED, Scope.CONNECTION),
+        (
+            Reply(Stage.RCPT, 550, "", "No such user here"),
+            Action.SUPPRESS,
+            OutcomeKind.REFUSED,
+            Scope.RECIPIENT,
+        ),
+        (Reply(Stage.EOD, 552, "", "Message too large"), Action.FAIL, OutcomeKind.REFUSED, Scope.RECIPIENT),
+        (
+            Reply(Stage.AUTH, 535, "", "credentials invalid"),
+            Action.AUTH,
+            OutcomeKind.REFUSED,
+            Scope.CREDENTIALS,
+        ),
+        (Reply(Stage.CONNECT, 421, "", "busy"), Action.RECONNECT, OutcomeKind.DEFERRED, Scope.CONNECTION),
+        (Reply(Stage.EOD, 999, "", "?"), Action.RECONNECT, OutcomeKind.DEFERRED, Scope.CONNECTION),
+        (Reply(Stage.MAIL, 0, "", ""), Action.RECONNECT, OutcomeKind.DEFERRED, Scope.CONNECTION),
     ],
 )
-def test_an_action_becomes_an_outcome(reply: Reply, action: Action, kind: Kind, scope: Scope) -> None:
+def test_an_action_becomes_an_outcome(reply: Reply, action: Action, kind: OutcomeKind, scope: Scope) -> None:
     result = outcome(reply)
     assert classify(reply.stage, reply.code, reply.enhanced, reply.text).action is action
     assert (result.kind, result.scope, result.suppress) == (kind, scope, action is Action.SUPPRESS)

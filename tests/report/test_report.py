@@ -23,18 +23,17 @@ import mailrunner.cli.report  # noqa: F401 - registers the commands
 from mailrunner.cli import app
 from mailrunner.errors import UserError
 from mailrunner.model.delivery import Counts, State
-from mailrunner.model.inbound_event import Fact, Kind
-from mailrunner.model.outcome import Kind as OutcomeKind
-from mailrunner.model.outcome import Outcome, Reply, Scope, Stage
-from mailrunner.model.outcome_policy import Settlement
-from mailrunner.model.suppression import Reason
+from mailrunner.model.inbound_event import EventKind, InboundEvent
+from mailrunner.model.outcome import Outcome, OutcomeKind, Reply, Scope, Stage
+from mailrunner.model.outcome_policy import Decision
+from mailrunner.model.suppression import SuppressionReason
 from mailrunner.recipients import RecipientList
 from mailrunner.recipients.sources import open_source
 from mailrunner.report.files import defused
 from mailrunner.report.output_file import bytes_to, text_to
-from mailrunner.store import Ledger, Phase, PlainLine
+from mailrunner.store import Ledger, Phase, PlainSnapshotRow
 from tests.store.test_ledger import claim, load, terms
-from tests.support.campaigns import Mailing, people
+from tests.support.campaigns import CampaignInProcess, people
 from tests.support.recipient_tables import Spec
 from tests.support.smtp_server import Rule, SmtpServer, accept_then_cut, reply
 
@@ -57,16 +56,16 @@ gone@example.org,Hal,00129
 
 
 @contextmanager
-def sent(folder: Path) -> Iterator[Mailing]:
+def sent(folder: Path) -> Iterator[CampaignInProcess]:
     """A campaign that ran: one of each state."""
     rules = [
         Rule("rcpt", recipient="dead", do=reply(550, f"5.1.1 {FORMULA}")),
         Rule("eod", recipient="doubt", do=accept_then_cut()),
     ]
     with SmtpServer(rules=rules) as server:
-        mailing = Mailing(folder, server).write(csv=LIST)
+        mailing = CampaignInProcess(folder, server).write(csv=LIST)
         with mailing.ledger() as ledger:
-            ledger.suppressions.add(["gone@example.org"], reason=Reason.MANUAL, source="a test")
+            ledger.suppressions.add(["gone@example.org"], reason=SuppressionReason.MANUAL, source="a test")
         mailing.run()
         yield mailing
 
@@ -130,7 +129,7 @@ def test_the_message_id_is_the_one_that_went_over_the_wire(tmp_path: Path) -> No
 
 def test_formulas_are_defused_in_the_words_of_strangers_alone(tmp_path: Path) -> None:
     with SmtpServer(rules=[Rule("rcpt", do=reply(550, f"5.1.1 {FORMULA}"))]) as server:
-        Mailing(tmp_path, server).write(csv="email,name\n+ana@example.org,Ana\n").run()
+        CampaignInProcess(tmp_path, server).write(csv="email,name\n+ana@example.org,Ana\n").run()
         (row,) = rows_of(report(tmp_path, "spring").stdout)
     assert (row["address"], row["reply"]) == ("+ana@example.org", f"'{FORMULA}")
 
@@ -143,7 +142,7 @@ def test_what_a_spreadsheet_would_run_is_defused(start: str) -> None:
 
 def test_a_reader_that_has_enough_ends_the_report_quietly(tmp_path: Path) -> None:
     with SmtpServer() as server:
-        Mailing(tmp_path, server).write(csv=people(3_000)).run(limit=1)
+        CampaignInProcess(tmp_path, server).write(csv=people(3_000)).run(limit=1)
     with subprocess.Popen(
         process_of("report", "spring", "--project", str(tmp_path)),
         stdout=subprocess.PIPE,
@@ -213,14 +212,16 @@ def test_the_page_tells_the_failed_first_and_needs_nothing_from_elsewhere(tmp_pa
 
 
 def test_reasons_are_counted_without_what_is_particular_to_one_row(ledger: Ledger) -> None:
-    again = [PlainLine(n, "ana@example.org", "", "ana@example.org", ("ana@example.org",)) for n in (4, 5, 6)]
+    again = [
+        PlainSnapshotRow(n, "ana@example.org", "", "ana@example.org", ("ana@example.org",)) for n in (4, 5, 6)
+    ]
     campaign = load(ledger, ["ana@example.org", "bo@example.org"], more=again)
     at = terms(campaign, "500/24h")
     for delivery, enhanced in zip(claim(ledger, at, token=1), ("5.1.1", ""), strict=True):
         ledger.deliveries.begin_sending(delivery, at)
         answer = Reply(Stage.RCPT, 550, enhanced, f"{delivery.address} is unknown")
         outcome = Outcome(OutcomeKind.REFUSED, Scope.RECIPIENT, f"there is no such address: {answer}", answer)
-        settlement = Settlement(outcome=outcome, state=State.FAILED, reason=outcome.reason)
+        settlement = Decision(outcome=outcome, state=State.FAILED, reason=outcome.reason)
         assert ledger.deliveries.record(delivery, at, settlement)
     with ledger.reports.reading(campaign.no) as reading:
         assert reading.causes(State.SKIPPED, State.FAILED, most=5) == [
@@ -231,7 +232,7 @@ def test_reasons_are_counted_without_what_is_particular_to_one_row(ledger: Ledge
 
 def test_the_page_gives_no_more_than_a_reader_can_use(tmp_path: Path) -> None:
     with SmtpServer() as server:
-        Mailing(tmp_path, server).write(csv=people(2_100)).run(limit=1)
+        CampaignInProcess(tmp_path, server).write(csv=people(2_100)).run(limit=1)
     page = report(tmp_path, "spring", "--format", "html").stdout
     assert page.count("<tr><td") == 2_000
     assert "These are the first 2,000 of 2,100" in page
@@ -240,7 +241,7 @@ def test_the_page_gives_no_more_than_a_reader_can_use(tmp_path: Path) -> None:
 # --- what came back --------------------------------------------------------------------------------
 
 
-def tell(mailing: Mailing, **what: Kind) -> None:
+def tell(mailing: CampaignInProcess, **what: EventKind) -> None:
     """A day later, let this come back from the people of these names."""
     mailing.clock.turn(timedelta(days=1))
     with mailing.ledger() as ledger:
@@ -250,7 +251,9 @@ def tell(mailing: Mailing, **what: Kind) -> None:
         said: dict[str, Any] = {"code": 550, "enhanced_code": "5.1.1", "detail": FORMULA}
         ledger.returns.receive(
             [
-                Fact(kind=kind, source="inbox", delivery=numbers[name], fingerprint=f"{name} {kind}", **said)
+                InboundEvent(
+                    kind=kind, source="inbox", delivery=numbers[name], fingerprint=f"{name} {kind}", **said
+                )
                 for name, kind in what.items()
             ]
         )
@@ -258,8 +261,8 @@ def tell(mailing: Mailing, **what: Kind) -> None:
 
 def test_what_came_back_stands_in_its_columns(tmp_path: Path) -> None:
     with sent(tmp_path) as mailing:
-        tell(mailing, ana=Kind.SOFT_BOUNCED, Bo=Kind.UNSUBSCRIBED, doubt=Kind.BOUNCED)
-        tell(mailing, ana=Kind.UNSUBSCRIBED, Bo=Kind.AUTO_REPLIED)
+        tell(mailing, ana=EventKind.SOFT_BOUNCED, Bo=EventKind.UNSUBSCRIBED, doubt=EventKind.BOUNCED)
+        tell(mailing, ana=EventKind.UNSUBSCRIBED, Bo=EventKind.AUTO_REPLIED)
         rows = by_name(rows_of(report(tmp_path, "spring").stdout))
     assert {name: (row["state"], row["came_back"], row["came_back_at"]) for name, row in rows.items()} == {
         "ana": ("sent", "unsubscribed", "2026-11-22T08:00:00Z"),
@@ -278,8 +281,8 @@ def test_what_came_back_stands_in_its_columns(tmp_path: Path) -> None:
 
 def test_who_took_an_unsubscription_back_is_not_shown_as_gone(tmp_path: Path) -> None:
     with sent(tmp_path) as mailing:
-        tell(mailing, ana=Kind.UNSUBSCRIBED)
-        tell(mailing, ana=Kind.RESUBSCRIBED)
+        tell(mailing, ana=EventKind.UNSUBSCRIBED)
+        tell(mailing, ana=EventKind.RESUBSCRIBED)
         answer = json.loads(report(tmp_path, "spring", "--format", "json").stdout)
     assert by_name(answer["deliveries"])["ana"]["came_back"] == ""
     assert by_name(answer["deliveries"])["ana"]["came_back_at"] is None
@@ -287,7 +290,7 @@ def test_who_took_an_unsubscription_back_is_not_shown_as_gone(tmp_path: Path) ->
 
 def test_who_bounced_is_among_the_failed(tmp_path: Path) -> None:
     with sent(tmp_path) as mailing:
-        tell(mailing, ana=Kind.BOUNCED)
+        tell(mailing, ana=EventKind.BOUNCED)
         rows = rows_of(report(tmp_path, "spring", "--failed").stdout)
     assert [row["email"] for row in rows] == ["ana@example.org", "dead@example.org"]
     assert rows[0]["mailrunner_reason"].startswith("bounced: 550")
@@ -295,7 +298,7 @@ def test_who_bounced_is_among_the_failed(tmp_path: Path) -> None:
 
 def test_bounces_are_one_cause_whatever_the_servers_said(tmp_path: Path) -> None:
     with sent(tmp_path) as mailing:
-        tell(mailing, ana=Kind.BOUNCED, doubt=Kind.BOUNCED)
+        tell(mailing, ana=EventKind.BOUNCED, doubt=EventKind.BOUNCED)
         with mailing.ledger() as ledger:
             campaign = ledger.campaigns.find("spring")
             assert campaign is not None
@@ -306,7 +309,7 @@ def test_bounces_are_one_cause_whatever_the_servers_said(tmp_path: Path) -> None
 def test_the_page_has_a_small_table_of_what_came_back(tmp_path: Path) -> None:
     with sent(tmp_path) as mailing:
         assert "What came back" not in report(tmp_path, "spring", "--format", "html").stdout
-        tell(mailing, ana=Kind.COMPLAINED, Bo=Kind.UNSUBSCRIBED, doubt=Kind.BOUNCED)
+        tell(mailing, ana=EventKind.COMPLAINED, Bo=EventKind.UNSUBSCRIBED, doubt=EventKind.BOUNCED)
         page = report(tmp_path, "spring", "--format", "html").stdout
     table = page[page.index("<h2>What came back") : page.index("<h2>Failed")]
     assert re.findall(r'class="why">(\w+)<.*>(\d)</td>', table) == [
@@ -371,7 +374,7 @@ def test_the_rows_in_doubt_are_read_back_as_a_list(tmp_path: Path) -> None:
 def test_a_reason_from_an_earlier_time_round_is_replaced(tmp_path: Path) -> None:
     with SmtpServer(rules=[Rule("rcpt", do=reply(550, "5.1.1 no such user"))]) as server:
         csv_text = "mailrunner_reason,email,name\nan old reason,ana@example.org,Ana\n"
-        Mailing(tmp_path, server).write(csv=csv_text).run()
+        CampaignInProcess(tmp_path, server).write(csv=csv_text).run()
         (row,) = rows_of(report(tmp_path, "spring", "--failed").stdout)
     assert list(row) == ["email", "name", "mailrunner_reason"]
     assert row["mailrunner_reason"] != "an old reason"
@@ -419,7 +422,7 @@ def test_a_campaign_whose_file_is_gone_or_broken_still_has_its_report(
 
 def test_a_path_means_the_id_in_the_file(tmp_path: Path) -> None:
     with SmtpServer() as server:
-        mailing = Mailing(tmp_path, server).write(csv=people(1), head='id = "spring-2026"')
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(1), head='id = "spring-2026"')
         mailing.run("spring-2026")
     answer = json.loads(report(tmp_path, "campaigns/spring.toml", "--format", "json").stdout)
     assert (answer["campaign"], answer["total"]) == ("spring-2026", 1)
@@ -441,7 +444,7 @@ def test_an_unknown_campaign_is_named_with_the_nearest_known(tmp_path: Path) -> 
 )
 def test_a_campaign_that_was_never_run_has_an_empty_report(tmp_path: Path, form: str, expected: str) -> None:
     with SmtpServer() as server:
-        Mailing(tmp_path, server).write(csv=people(2))
+        CampaignInProcess(tmp_path, server).write(csv=people(2))
     result = report(tmp_path, "spring", "--format", form)
     assert result.exit_code == 0
     assert result.stdout == expected if form == "csv" else expected in result.stdout
@@ -449,7 +452,7 @@ def test_a_campaign_that_was_never_run_has_an_empty_report(tmp_path: Path, form:
 
 def test_an_empty_report_in_json_has_all_numbers(tmp_path: Path) -> None:
     with SmtpServer() as server:
-        Mailing(tmp_path, server).write(csv=people(2))
+        CampaignInProcess(tmp_path, server).write(csv=people(2))
     answer = json.loads(report(tmp_path, "spring", "--format", "json").stdout)
     assert answer == {"campaign": "spring", "counts": Counts().as_dict(), "total": 0, "deliveries": []}
 
@@ -512,7 +515,7 @@ def test_a_device_is_written_to_and_not_replaced() -> None:
 @pytest.mark.parametrize("form", ["csv", "json", "xlsx", "html"])
 def test_a_full_disk_is_a_sentence(tmp_path: Path, form: str) -> None:
     with SmtpServer() as server:
-        Mailing(tmp_path, server).write(csv=people(2)).run()
+        CampaignInProcess(tmp_path, server).write(csv=people(2)).run()
     words = ("report", "spring", "--format", form, "--out", "/dev/full", "--project", str(tmp_path))
     ended = subprocess.run(process_of(*words), capture_output=True, text=True, check=False)
     assert ended.returncode == 74

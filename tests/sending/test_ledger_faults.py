@@ -16,7 +16,7 @@ from random import Random
 import pytest
 
 from tests.sending.test_processes import ENVIRON, finish, start
-from tests.support.campaigns import Mailing, people
+from tests.support.campaigns import CampaignInProcess, people
 from tests.support.commands import CRASHED, said
 from tests.support.faults import LEDGER, Gate, assert_nobody_twice, counts_of, running
 from tests.support.smtp_server import SmtpServer
@@ -48,7 +48,7 @@ def test_a_disk_that_is_full_while_the_list_is_read_is_74_and_the_list_is_read_a
     tmp_path: Path, small_disk: Path
 ) -> None:
     with SmtpServer() as server:
-        mailing = Mailing(tmp_path, server).write(csv=people(4000))
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(4000))
         filler = fill(small_disk, leaving=500_000)
         code, err = said(tmp_path, "run", "spring", "--limit", "5")
         assert code == 74 and "disk is full" in err and "free some space" in err
@@ -78,7 +78,7 @@ def test_a_disk_that_is_full_when_an_answer_comes_makes_no_doubt_if_room_is_made
 
 def test_a_disk_that_is_full_between_runs_is_74_and_nothing_is_sent(tmp_path: Path, small_disk: Path) -> None:
     with SmtpServer() as server:
-        mailing = Mailing(tmp_path, server).write(csv=people(6))
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(6))
         said(tmp_path, "run", "spring", "--limit", "2")
         filler = fill(small_disk)
         code, err = said(tmp_path, "run", "spring", "--json")
@@ -114,7 +114,7 @@ def test_a_log_or_an_output_that_cannot_be_written_is_74_and_forgets_nobody(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     with SmtpServer() as server, Path("/dev/full").open("w") as full:
-        mailing = Mailing(tmp_path, server).write(csv=people(3))
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(3))
         process = subprocess.run(
             [sys.executable, "-m", "mailrunner", "run", "spring", *words],
             cwd=tmp_path,
@@ -181,7 +181,7 @@ def test_a_ledger_moved_away_while_running_is_74_until_it_is_put_back(tmp_path: 
 def test_a_ledger_replaced_by_an_older_copy_while_running_is_74_and_stays_so(tmp_path: Path) -> None:
     gate = Gate("eod", nth=5)
     with SmtpServer(rules=[gate.rule]) as server:
-        mailing = Mailing(tmp_path, server).write(csv=people(8))
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(8))
         said(tmp_path, "run", "spring", "--limit", "2")
         shutil.copy(tmp_path / LEDGER, tmp_path / "copy.db")
         process = start(mailing, "run", "spring")
@@ -199,7 +199,7 @@ def test_a_ledger_replaced_by_an_older_copy_while_running_is_74_and_stays_so(tmp
 
 def test_an_older_copy_between_runs_is_74_until_the_right_one_is_back(tmp_path: Path) -> None:
     with SmtpServer() as server:
-        mailing = Mailing(tmp_path, server).write(csv=people(6))
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(6))
         said(tmp_path, "run", "spring", "--limit", "2")
         shutil.copy(tmp_path / LEDGER, tmp_path / "old.db")
         said(tmp_path, "run", "spring", "--limit", "2")
@@ -233,7 +233,7 @@ def test_a_ledger_harmed_between_runs_is_74_and_nothing_is_sent(
     tmp_path: Path, harm: Callable[[Path], None]
 ) -> None:
     with SmtpServer() as server:
-        mailing = Mailing(tmp_path, server).write(csv=people(6))
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(6))
         said(tmp_path, "run", "spring", "--limit", "2")
         shutil.copy(tmp_path / LEDGER, tmp_path / "right.db")
         harm(tmp_path / LEDGER)
@@ -263,7 +263,7 @@ def test_a_ledger_harmed_while_running_sends_nobody_twice(tmp_path: Path) -> Non
 
 def test_a_witness_that_cannot_be_read_is_74_and_names_the_file(tmp_path: Path) -> None:
     with SmtpServer() as server:
-        Mailing(tmp_path, server).write(csv=people(3))
+        CampaignInProcess(tmp_path, server).write(csv=people(3))
         said(tmp_path, "run", "spring", "--limit", "1")
         (tmp_path / ".mailrunner" / "ledger").write_bytes(b"\0garbage")
         code, err = said(tmp_path, "run", "spring")

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from mailrunner.campaign import load
 from mailrunner.errors import RowError
-from mailrunner.model.tokens import UNSUBSCRIBE, Signer, message_id, unsubscribe_mailto, unsubscribe_url
-from mailrunner.sending.prepared_campaign import Job, Letters
+from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner, message_id, unsubscribe_mailto, unsubscribe_url
+from mailrunner.sending.prepared_campaign import MessageFactory, PreparedCampaign
 from tests.support.projects import Project
 
-SIGNER = Signer((b"the key in use", b"the oldest key"))
+SIGNER = TokenSigner((b"the key in use", b"the oldest key"))
 WAYS_OUT = """
 [unsubscribe]
 base_url = "https://news.example.org/mail/"
@@ -22,12 +22,12 @@ mailto = "leave+us@example.org"
 """
 
 
-def letters(folder: Path, *, extra: str = "", columns: tuple[str, ...] = ("email", "name")) -> Letters:
+def letters(folder: Path, *, extra: str = "", columns: tuple[str, ...] = ("email", "name")) -> MessageFactory:
     project = Project(folder).write(rows=["ana@example.org,Ana"])
     file = folder / "mailrunner.toml"
     file.write_text(file.read_text(encoding="utf-8") + extra, encoding="utf-8")
-    job = Job.prepare(*load(project.folder, "spring", {}))
-    return Letters(job, columns=columns, signer=SIGNER, domain="example.org")
+    job = PreparedCampaign.prepare(*load(project.folder, "spring", {}))
+    return MessageFactory(job, columns=columns, signer=SIGNER, domain="example.org")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.campaigns import LETTER, Mailing, people
+from tests.support.campaigns import LETTER, CampaignInProcess, people
 from tests.support.smtp_server import Rule, SmtpServer, delay
 
 ENVIRON = {**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
@@ -28,11 +28,11 @@ def server() -> Iterator[SmtpServer]:
 
 
 @pytest.fixture
-def mailing(tmp_path: Path, server: SmtpServer) -> Mailing:
-    return Mailing(tmp_path, server)
+def mailing(tmp_path: Path, server: SmtpServer) -> CampaignInProcess:
+    return CampaignInProcess(tmp_path, server)
 
 
-def start(mailing: Mailing, *words: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+def start(mailing: CampaignInProcess, *words: str, cwd: Path | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "mailrunner", *words],
         cwd=cwd or mailing.folder,
@@ -50,16 +50,16 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def command(mailing: Mailing, *words: str, cwd: Path | None = None) -> tuple[int, str, str]:
+def command(mailing: CampaignInProcess, *words: str, cwd: Path | None = None) -> tuple[int, str, str]:
     return finish(start(mailing, *words, cwd=cwd))
 
 
-def answer(mailing: Mailing, *words: str) -> tuple[int, dict[str, Any]]:
+def answer(mailing: CampaignInProcess, *words: str) -> tuple[int, dict[str, Any]]:
     code, out, _ = command(mailing, *words, "--json")
     return code, json.loads(out)
 
 
-def test_run_answers_with_the_contracts_json(mailing: Mailing) -> None:
+def test_run_answers_with_the_contracts_json(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(3) + "person0@example.org,Again\nnonsense,Bad\n", limits='"2/24h"')
     code, found = answer(mailing, "run", "spring")
     assert code == 75
@@ -94,7 +94,7 @@ def test_run_answers_with_the_contracts_json(mailing: Mailing) -> None:
     assert limit["next_slot_at"] == found["resume_at"]
 
 
-def test_before_the_first_run_status_is_new_and_nothing_is_written(mailing: Mailing) -> None:
+def test_before_the_first_run_status_is_new_and_nothing_is_written(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(2))
     code, found = answer(mailing, "status", "spring")
     (campaign,) = found["campaigns"]
@@ -102,7 +102,9 @@ def test_before_the_first_run_status_is_new_and_nothing_is_written(mailing: Mail
     assert not (mailing.folder / "data" / "mailrunner.db").exists()
 
 
-def test_check_and_dry_run_change_nothing_and_name_the_rows_that_would_fail(mailing: Mailing) -> None:
+def test_check_and_dry_run_change_nothing_and_name_the_rows_that_would_fail(
+    mailing: CampaignInProcess,
+) -> None:
     letter = LETTER.replace("Hello", "{% if name == 'Name 1' %}{{ nothing }}{% endif %}")
     mailing.write(csv=people(3), letter=letter)
     for words in (("check", "spring"), ("run", "spring", "--dry-run")):
@@ -113,7 +115,7 @@ def test_check_and_dry_run_change_nothing_and_name_the_rows_that_would_fail(mail
     assert not mailing.server.accepted
 
 
-def test_all_problems_of_all_files_are_told_at_once(mailing: Mailing) -> None:
+def test_all_problems_of_all_files_are_told_at_once(mailing: CampaignInProcess) -> None:
     mailing.write(
         csv=people(1), account='reserv = 5\nprovider2 = "x"', message='subjekt = "x"', letter="{% if %}"
     )
@@ -123,21 +125,21 @@ def test_all_problems_of_all_files_are_told_at_once(mailing: Mailing) -> None:
     assert not mailing.server.accepted
 
 
-def test_a_template_error_names_file_and_line(mailing: Mailing) -> None:
+def test_a_template_error_names_file_and_line(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(1), letter="<p>\n{{ unsubscribe_url }}\n{% if x %}")
     code, _, err = command(mailing, "check", "spring")
     assert code == 78
     assert "templates/letter.html" in err and "line 3" in err
 
 
-def test_an_unknown_column_is_the_files_fault(mailing: Mailing) -> None:
+def test_an_unknown_column_is_the_files_fault(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(1), letter=LETTER.replace("{{ name }}", "{{ nmae }}"))
     code, _, err = command(mailing, "run", "spring")
     assert code == 78 and '"nmae"' in err and 'did you mean "name"' in err
 
 
 def test_it_works_from_another_folder_with_project(
-    mailing: Mailing, tmp_path_factory: pytest.TempPathFactory
+    mailing: CampaignInProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     mailing.write(csv=people(2))
     elsewhere = tmp_path_factory.mktemp("elsewhere")
@@ -147,13 +149,13 @@ def test_it_works_from_another_folder_with_project(
     assert list(elsewhere.iterdir()) == []
 
 
-def test_a_campaign_that_does_not_exist_is_78_with_a_guess(mailing: Mailing) -> None:
+def test_a_campaign_that_does_not_exist_is_78_with_a_guess(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(1))
     code, _, err = command(mailing, "run", "sprign")
     assert code == 78 and 'did you mean "spring"' in err
 
 
-def test_a_read_only_ledger_and_a_file_that_is_none_are_sentences(mailing: Mailing) -> None:
+def test_a_read_only_ledger_and_a_file_that_is_none_are_sentences(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(2))
     database = mailing.folder / "data" / "mailrunner.db"
     database.write_bytes(b"this is no database at all, not even a small one" * 100)
@@ -161,7 +163,7 @@ def test_a_read_only_ledger_and_a_file_that_is_none_are_sentences(mailing: Maili
     assert code == 74 and "is not a ledger" in err
 
 
-def test_a_newer_ledger_is_refused(mailing: Mailing) -> None:
+def test_a_newer_ledger_is_refused(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(1))
     assert command(mailing, "run", "spring")[0] == 0
     with sqlite3.connect(mailing.folder / "data" / "mailrunner.db") as connection:
@@ -171,7 +173,7 @@ def test_a_newer_ledger_is_refused(mailing: Mailing) -> None:
     assert code == 74 and "newer mailrunner" in err
 
 
-def test_pause_unpause_cancel_and_requeue(mailing: Mailing) -> None:
+def test_pause_unpause_cancel_and_requeue(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(4))
     command(mailing, "run", "spring", "--limit", "1")
     assert command(mailing, "pause", "spring")[0] == 0
@@ -192,14 +194,14 @@ def test_pause_unpause_cancel_and_requeue(mailing: Mailing) -> None:
     assert found["counts"]["sent"] == 2
 
 
-def test_resume_never_starts_a_new_campaign(mailing: Mailing) -> None:
+def test_resume_never_starts_a_new_campaign(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(2))
     code, found = answer(mailing, "resume")
     assert (code, found["campaigns"]) == (0, [])
     assert not mailing.server.accepted
 
 
-def test_two_processes_share_one_campaign_and_send_to_each_once(mailing: Mailing) -> None:
+def test_two_processes_share_one_campaign_and_send_to_each_once(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(300), limits='"250/24h"')
     assert command(mailing, "run", "spring", "--limit", "1")[0] == 75
     both = [start(mailing, "run", "spring") for _ in range(2)]
@@ -212,7 +214,7 @@ def test_two_processes_share_one_campaign_and_send_to_each_once(mailing: Mailing
 def test_a_signal_finishes_the_wire_records_and_says_how_to_go_on(tmp_path: Path, signal_number: int) -> None:
     reached, go_on = threading.Event(), threading.Event()
     with SmtpServer(rules=[Rule("eod", nth=3, do=delay(go_on, reached))]) as server:
-        mailing = Mailing(tmp_path, server).write(csv=people(20))
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(20))
         process = start(mailing, "run", "spring")
         assert reached.wait(30)
         process.send_signal(signal_number)
@@ -233,7 +235,7 @@ def test_a_signal_finishes_the_wire_records_and_says_how_to_go_on(tmp_path: Path
 def test_a_kill_leaves_at_most_two_a_connection_in_doubt_and_nobody_twice(tmp_path: Path, after: int) -> None:
     reached, go_on = threading.Event(), threading.Event()
     with SmtpServer(rules=[Rule("eod", nth=after, do=delay(go_on, reached))]) as server:
-        mailing = Mailing(tmp_path, server).write(csv=people(20), connections=2)
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(20), connections=2)
         process = start(mailing, "run", "spring")
         assert reached.wait(30)
         process.kill()
@@ -249,7 +251,7 @@ def test_a_kill_leaves_at_most_two_a_connection_in_doubt_and_nobody_twice(tmp_pa
 
 def test_events_are_logged_as_json_lines_without_secrets(tmp_path: Path) -> None:
     with SmtpServer(auth=("ana", "canary-secret")) as server:
-        mailing = Mailing(tmp_path, server).write(
+        mailing = CampaignInProcess(tmp_path, server).write(
             csv=people(2), account='user = "ana"\npassword = "canary-secret"'
         )
         code, out, err = command(mailing, "run", "spring", "--log-json", "events.jsonl")
@@ -261,7 +263,7 @@ def test_events_are_logged_as_json_lines_without_secrets(tmp_path: Path) -> None
     assert "canary-secret" not in text + out + err
 
 
-def test_a_test_message_is_marked_counted_and_not_recorded_as_sent(mailing: Mailing) -> None:
+def test_a_test_message_is_marked_counted_and_not_recorded_as_sent(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(2), limits='"5/24h"')
     code, _, _ = command(
         mailing, "send-test", "spring", "--to", "ana@example.net", "--as", "person1@example.org"
@@ -275,7 +277,7 @@ def test_a_test_message_is_marked_counted_and_not_recorded_as_sent(mailing: Mail
     assert answer(mailing, "status", "spring")[1]["campaigns"][0]["total"] == 0
 
 
-def test_a_ledger_locked_by_another_program_is_a_sentence(mailing: Mailing) -> None:
+def test_a_ledger_locked_by_another_program_is_a_sentence(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(1))
     command(mailing, "run", "spring")
     holder = sqlite3.connect(mailing.folder / "data" / "mailrunner.db", isolation_level=None)
@@ -287,7 +289,7 @@ def test_a_ledger_locked_by_another_program_is_a_sentence(mailing: Mailing) -> N
     assert code == 74 and "locked by another process" in err
 
 
-def test_purge_forgets_the_rows_and_keeps_the_outcomes(mailing: Mailing) -> None:
+def test_purge_forgets_the_rows_and_keeps_the_outcomes(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(3))
     command(mailing, "run", "spring")
     code, out, _ = command(mailing, "purge", "spring")

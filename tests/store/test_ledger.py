@@ -10,19 +10,34 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mailrunner.errors import LedgerError
-from mailrunner.model.circuit_breaker import Mark
+from mailrunner.model.circuit_breaker import AnswerMark
 from mailrunner.model.delivery import Counts, State
-from mailrunner.model.outcome import Kind, Outcome, Scope
-from mailrunner.model.outcome_policy import Settlement
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
+from mailrunner.model.outcome_policy import Decision
 from mailrunner.model.quota import Limit
-from mailrunner.model.suppression import Reason
-from mailrunner.model.wait_reason import Hold, Why
-from mailrunner.store import Answer, Batch, CampaignRecord, Delivery, Go, Ledger, Phase, PlainLine, Run, Terms
-from tests.support.clocks import TurnedClock
+from mailrunner.model.suppression import SuppressionReason
+from mailrunner.model.wait_reason import Wait, WaitReason
+from mailrunner.store import (
+    Answer,
+    Batch,
+    CampaignRecord,
+    ClaimTerms,
+    Delivery,
+    Ledger,
+    Phase,
+    PlainSnapshotRow,
+    Run,
+    SendPermit,
+)
+from tests.support.clocks import ManualClock
 
-SENT = Settlement(outcome=Outcome(Kind.SENT, Scope.RECIPIENT, ""), state=State.SENT, mark=Mark.SENT)
-DOUBT = Settlement(
-    outcome=Outcome(Kind.IN_DOUBT, Scope.RECIPIENT, "the line was cut"), state=State.IN_DOUBT, reason="cut"
+SENT = Decision(
+    outcome=Outcome(OutcomeKind.SENT, Scope.RECIPIENT, ""), state=State.SENT, mark=AnswerMark.SENT
+)
+DOUBT = Decision(
+    outcome=Outcome(OutcomeKind.IN_DOUBT, Scope.RECIPIENT, "the line was cut"),
+    state=State.IN_DOUBT,
+    reason="cut",
 )
 
 
@@ -47,12 +62,12 @@ def values(campaign_id: str, ledger: Ledger) -> dict[str, Any]:
 
 
 def load(
-    ledger: Ledger, keys: list[str], campaign_id: str = "spring", more: list[PlainLine] | None = None
+    ledger: Ledger, keys: list[str], campaign_id: str = "spring", more: list[PlainSnapshotRow] | None = None
 ) -> CampaignRecord:
     """Write a snapshot of these keys and begin the campaign."""
     campaign = ledger.snapshots.begin(values(campaign_id, ledger), run_no=1)
     assert campaign is not None
-    lines = [PlainLine(n, key, "", key, (key,)) for n, key in enumerate(keys, 2)]
+    lines = [PlainSnapshotRow(n, key, "", key, (key,)) for n, key in enumerate(keys, 2)]
     ledger.snapshots.add(campaign.no, 0, lines, run_no=1)
     more = more or []
     if more:
@@ -62,8 +77,8 @@ def load(
     return campaign
 
 
-def terms(campaign: CampaignRecord, *limits: str, pace: str = "") -> Terms:
-    return Terms(
+def terms(campaign: CampaignRecord, *limits: str, pace: str = "") -> ClaimTerms:
+    return ClaimTerms(
         campaign_no=campaign.no,
         account_no=campaign.account_no,
         lists=frozenset({"club news"}),
@@ -76,20 +91,20 @@ def terms(campaign: CampaignRecord, *limits: str, pace: str = "") -> Terms:
     )
 
 
-def claim(ledger: Ledger, at: Terms, token: int, most: int = 10) -> list[Delivery]:
+def claim(ledger: Ledger, at: ClaimTerms, token: int, most: int = 10) -> list[Delivery]:
     found = ledger.deliveries.claim(at, token=token, most=most)
     assert isinstance(found, list), found
     return found
 
 
-def hold(ledger: Ledger, at: Terms, token: int = 1) -> Hold:
+def hold(ledger: Ledger, at: ClaimTerms, token: int = 1) -> Wait:
     found = ledger.deliveries.claim(at, token=token, most=10)
-    assert isinstance(found, Hold), found
+    assert isinstance(found, Wait), found
     return found
 
 
-def send(ledger: Ledger, at: Terms, delivery: Delivery, settlement: Settlement = SENT) -> None:
-    assert ledger.deliveries.begin_sending(delivery, at) is Go.GO
+def send(ledger: Ledger, at: ClaimTerms, delivery: Delivery, settlement: Decision = SENT) -> None:
+    assert ledger.deliveries.begin_sending(delivery, at) is SendPermit.GO
     assert ledger.deliveries.record(delivery, at, settlement)
 
 
@@ -99,7 +114,7 @@ def test_a_delivery_goes_from_queued_to_sent(ledger: Ledger) -> None:
     for delivery in claim(ledger, at, token=1):
         send(ledger, at, delivery)
     assert ledger.deliveries.counts(campaign.no) == Counts(sent=2)
-    assert hold(ledger, at).why is Why.DONE
+    assert hold(ledger, at).why is WaitReason.DONE
     assert ledger.campaigns.finish(campaign.no) == Counts(sent=2)
     found = ledger.campaigns.find("spring")
     assert found is not None and found.phase is Phase.FINISHED
@@ -107,8 +122,8 @@ def test_a_delivery_goes_from_queued_to_sent(ledger: Ledger) -> None:
 
 def test_a_second_row_with_the_same_key_is_skipped_within_and_across_chunks(ledger: Ledger) -> None:
     again = [
-        PlainLine(9, "b@example.org", "", "B@example.org", ("x",)),
-        PlainLine(10, "c@example.org", "", "c", ("y",)),
+        PlainSnapshotRow(9, "b@example.org", "", "B@example.org", ("x",)),
+        PlainSnapshotRow(10, "c@example.org", "", "c", ("y",)),
     ]
     campaign = load(ledger, ["a@example.org", "b@example.org", "a@example.org"], more=again)
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=3, skipped=2)
@@ -116,8 +131,8 @@ def test_a_second_row_with_the_same_key_is_skipped_within_and_across_chunks(ledg
 
 def test_a_row_with_a_problem_is_skipped_with_its_reason_and_blocks_nobody(ledger: Ledger) -> None:
     bad = [
-        PlainLine(7, None, "the address is empty", "", ("",)),
-        PlainLine(8, None, "the address is empty", "", ("",)),
+        PlainSnapshotRow(7, None, "the address is empty", "", ("",)),
+        PlainSnapshotRow(8, None, "the address is empty", "", ("",)),
     ]
     campaign = load(ledger, ["a@example.org"], more=bad)
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=1, skipped=2)
@@ -128,7 +143,7 @@ def test_two_claims_never_hold_the_same_delivery(ledger: Ledger) -> None:
     at = terms(campaign)
     held = [d.id for token in range(1, 4) for d in claim(ledger, at, token=token)]
     assert len(set(held)) == 30
-    assert hold(ledger, at, token=9).why is Why.OTHERS
+    assert hold(ledger, at, token=9).why is WaitReason.OTHERS
 
 
 def test_a_claim_reserves_its_slots_and_a_release_gives_them_back(ledger: Ledger) -> None:
@@ -136,7 +151,7 @@ def test_a_claim_reserves_its_slots_and_a_release_gives_them_back(ledger: Ledger
     at = terms(campaign, "4/24h")
     held = claim(ledger, at, token=1)
     assert len(held) == 4
-    assert hold(ledger, at).why is Why.QUOTA
+    assert hold(ledger, at).why is WaitReason.QUOTA
     assert ledger.deliveries.release(held) == 4
     assert len(claim(ledger, at, token=2)) == 4
 
@@ -148,11 +163,11 @@ def test_claims_go_on_where_the_last_one_ended_and_then_find_those_who_came_back
     third = claim(ledger, at, token=3)
     assert [one.key[0] for one in (*second, *third)] == ["2", "3", "4", "5"]
     assert [one.id for one in claim(ledger, at, token=4)] == [one.id for one in first]
-    assert hold(ledger, at).why is Why.OTHERS
+    assert hold(ledger, at).why is WaitReason.OTHERS
 
 
 def test_who_is_passed_over_for_want_of_slots_is_found_by_the_next_claim(
-    ledger: Ledger, clock: TurnedClock
+    ledger: Ledger, clock: ManualClock
 ) -> None:
     at = terms(load(ledger, [f"{n}@example.org" for n in range(6)]), "2/24h")
     keys = []
@@ -170,7 +185,7 @@ def test_more_are_claimed_begun_and_recorded_at_once_than_a_statement_takes(ledg
     at = terms(campaign)
     held = claim(ledger, at, token=1, most=2_500)
     assert len({one.id for one in held}) == 2_500
-    assert set(ledger.deliveries.exchange(at, Batch(starting=held)).goes) == {Go.GO}
+    assert set(ledger.deliveries.exchange(at, Batch(starting=held)).goes) == {SendPermit.GO}
     done = ledger.deliveries.exchange(at, Batch(answers=[Answer(one, SENT) for one in held]))
     assert done.recorded == [True] * 2_500
     assert ledger.deliveries.counts(campaign.no) == Counts(sent=2_500)
@@ -184,23 +199,23 @@ def test_two_campaigns_share_the_cap_of_one_account(ledger: Ledger) -> None:
     assert len(claim(ledger, two, token=2)) == 1
 
 
-def test_a_used_slot_is_back_exactly_a_window_after_its_answer(ledger: Ledger, clock: TurnedClock) -> None:
+def test_a_used_slot_is_back_exactly_a_window_after_its_answer(ledger: Ledger, clock: ManualClock) -> None:
     campaign = load(ledger, ["a@example.org", "b@example.org"])
     at = terms(campaign, "1/24h")
     (first,) = claim(ledger, at, token=1)
-    assert ledger.deliveries.begin_sending(first, at) is Go.GO
+    assert ledger.deliveries.begin_sending(first, at) is SendPermit.GO
     clock.turn(timedelta(minutes=5))  # the server takes its time
     assert ledger.deliveries.record(first, at, SENT)
     waiting = hold(ledger, at)
-    assert (waiting.why, waiting.until) == (Why.QUOTA, clock.now() + timedelta(hours=24))
+    assert (waiting.why, waiting.until) == (WaitReason.QUOTA, clock.now() + timedelta(hours=24))
     clock.turn(timedelta(hours=24) - timedelta(microseconds=1))
-    assert hold(ledger, at).why is Why.QUOTA
+    assert hold(ledger, at).why is WaitReason.QUOTA
     clock.turn(timedelta(microseconds=1))
     assert len(claim(ledger, at, token=3)) == 1
 
 
 def test_a_clock_that_was_set_back_opens_nothing_and_does_not_block_for_ever(
-    ledger: Ledger, clock: TurnedClock
+    ledger: Ledger, clock: ManualClock
 ) -> None:
     campaign = load(ledger, ["a@example.org", "b@example.org"])
     at = terms(campaign, "1/24h")
@@ -211,13 +226,13 @@ def test_a_clock_that_was_set_back_opens_nothing_and_does_not_block_for_ever(
     assert len(claim(ledger, at, token=2)) == 1
 
 
-def test_the_pace_of_a_campaign_counts_starts(ledger: Ledger, clock: TurnedClock) -> None:
+def test_the_pace_of_a_campaign_counts_starts(ledger: Ledger, clock: ManualClock) -> None:
     campaign = load(ledger, [f"{n}@example.org" for n in range(5)])
     at = terms(campaign, pace="2/second")
     held = claim(ledger, at, token=1)
     assert len(held) == 2
     for delivery in held:
-        assert ledger.deliveries.begin_sending(delivery, at) is Go.GO
+        assert ledger.deliveries.begin_sending(delivery, at) is SendPermit.GO
     assert hold(ledger, at).until == clock.now() + timedelta(seconds=1)
     clock.turn(timedelta(seconds=1))
     assert len(claim(ledger, at, token=2)) == 2  # although the first two have no answer yet
@@ -225,7 +240,7 @@ def test_the_pace_of_a_campaign_counts_starts(ledger: Ledger, clock: TurnedClock
 
 def test_someone_suppressed_before_the_turn_is_passed_over(ledger: Ledger) -> None:
     campaign = load(ledger, ["a@example.org", "b@example.org"])
-    ledger.suppressions.add(["a@example.org"], reason=Reason.UNSUBSCRIBE, source="test")
+    ledger.suppressions.add(["a@example.org"], reason=SuppressionReason.UNSUBSCRIBE, source="test")
     assert [d.key for d in claim(ledger, terms(campaign), token=1)] == ["b@example.org"]
     assert ledger.deliveries.counts(campaign.no) == Counts(in_flight=1, suppressed=1)
 
@@ -233,14 +248,18 @@ def test_someone_suppressed_before_the_turn_is_passed_over(ledger: Ledger) -> No
 def test_someone_suppressed_after_the_claim_gets_nothing(ledger: Ledger) -> None:
     campaign = load(ledger, ["a@example.org"])
     (held,) = claim(ledger, terms(campaign), token=1)
-    ledger.suppressions.add(["a@example.org"], reason=Reason.UNSUBSCRIBE, source="t", list_key="club news")
-    assert ledger.deliveries.begin_sending(held, terms(campaign)) is Go.SUPPRESSED
+    ledger.suppressions.add(
+        ["a@example.org"], reason=SuppressionReason.UNSUBSCRIBE, source="t", list_key="club news"
+    )
+    assert ledger.deliveries.begin_sending(held, terms(campaign)) is SendPermit.SUPPRESSED
     assert ledger.deliveries.counts(campaign.no) == Counts(suppressed=1)
 
 
 def test_leaving_another_list_suppresses_nothing_here(ledger: Ledger) -> None:
     campaign = load(ledger, ["a@example.org"])
-    ledger.suppressions.add(["a@example.org"], reason=Reason.UNSUBSCRIBE, source="t", list_key="offers")
+    ledger.suppressions.add(
+        ["a@example.org"], reason=SuppressionReason.UNSUBSCRIBE, source="t", list_key="offers"
+    )
     assert len(claim(ledger, terms(campaign), token=1)) == 1
 
 
@@ -250,42 +269,42 @@ def test_a_pause_or_cancel_is_obeyed_before_the_next_sending(ledger: Ledger, pha
     at = terms(campaign)
     held = claim(ledger, at, token=1, most=1)[0]
     ledger.campaigns.pause(campaign.no) if phase is Phase.PAUSED else ledger.campaigns.cancel(campaign.no)
-    assert ledger.deliveries.begin_sending(held, at) is Go.HELD
+    assert ledger.deliveries.begin_sending(held, at) is SendPermit.HELD
     assert ledger.deliveries.counts(campaign.no).in_flight == 0
-    assert hold(ledger, at).why in (Why.PAUSED, Why.CANCELLED)
+    assert hold(ledger, at).why in (WaitReason.PAUSED, WaitReason.CANCELLED)
 
 
-def test_a_quota_reply_pauses_the_account_and_fails_nobody(ledger: Ledger, clock: TurnedClock) -> None:
+def test_a_quota_reply_pauses_the_account_and_fails_nobody(ledger: Ledger, clock: ManualClock) -> None:
     campaign = load(ledger, ["a@example.org"])
     at = terms(campaign)
     (held,) = claim(ledger, at, token=1)
     until = clock.now() + timedelta(hours=24)
-    spent = Outcome(Kind.DEFERRED, Scope.ACCOUNT, "Daily user sending limit exceeded", quota=True)
+    spent = Outcome(OutcomeKind.DEFERRED, Scope.ACCOUNT, "Daily user sending limit exceeded", quota=True)
     send(
         ledger,
         at,
         held,
-        Settlement(outcome=spent, state=State.QUEUED, attempted=False, pause_account_until=until),
+        Decision(outcome=spent, state=State.QUEUED, attempted=False, pause_account_until=until),
     )
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=1)
     waiting = hold(ledger, at)
-    assert (waiting.why, waiting.until) == (Why.ACCOUNT_PAUSED, until)
+    assert (waiting.why, waiting.until) == (WaitReason.ACCOUNT_PAUSED, until)
     clock.turn(timedelta(hours=24))
     assert claim(ledger, at, token=2)[0].attempts == 0
 
 
-def test_a_deferred_delivery_waits_for_its_time(ledger: Ledger, clock: TurnedClock) -> None:
+def test_a_deferred_delivery_waits_for_its_time(ledger: Ledger, clock: ManualClock) -> None:
     campaign = load(ledger, ["a@example.org"])
     at = terms(campaign)
     later = clock.now() + timedelta(minutes=5)
-    again = Settlement(
-        outcome=Outcome(Kind.DEFERRED, Scope.RECIPIENT, "greylisted"),
+    again = Decision(
+        outcome=Outcome(OutcomeKind.DEFERRED, Scope.RECIPIENT, "greylisted"),
         state=State.QUEUED,
         not_before=later,
         waited=timedelta(minutes=5),
     )
     send(ledger, at, claim(ledger, at, token=1)[0], again)
-    assert hold(ledger, at) == Hold(Why.RETRY, later)
+    assert hold(ledger, at) == Wait(WaitReason.RETRY, later)
     clock.turn(timedelta(minutes=5))
     (held,) = claim(ledger, at, token=2)
     assert (held.attempts, held.waited) == (1, timedelta(minutes=5))
@@ -297,8 +316,8 @@ def test_a_lost_claim_records_nothing(ledger: Ledger) -> None:
     (stale,) = claim(ledger, at, token=1)
     ledger.deliveries.release([stale])
     (held,) = claim(ledger, at, token=2)
-    assert ledger.deliveries.begin_sending(stale, at) is Go.LOST
-    assert ledger.deliveries.begin_sending(held, at) is Go.GO
+    assert ledger.deliveries.begin_sending(stale, at) is SendPermit.LOST
+    assert ledger.deliveries.begin_sending(held, at) is SendPermit.GO
     assert not ledger.deliveries.record(stale, at, SENT)
     assert ledger.deliveries.record(held, at, SENT)
 
@@ -320,7 +339,7 @@ def test_a_dead_runs_claims_are_queued_again_and_its_wire_is_in_doubt(ledger: Le
     at = terms(campaign, "3/24h")
     dead = Run.begin(ledger.database)
     on_wire, *_ = claim(ledger, at, token=dead.next_token())
-    assert ledger.deliveries.begin_sending(on_wire, at) is Go.GO
+    assert ledger.deliveries.begin_sending(on_wire, at) is SendPermit.GO
     assert ledger.deliveries.take_over() == 0  # its lock is held: it lives
     dead._lock.release()  # what the operating system does for a killed process
     assert ledger.deliveries.take_over() == 1
@@ -328,12 +347,12 @@ def test_a_dead_runs_claims_are_queued_again_and_its_wire_is_in_doubt(ledger: Le
     assert len(claim(ledger, at, token=7)) == 2  # the doubtful one keeps its slot
 
 
-def test_a_suspended_run_loses_its_claims_when_its_lease_is_over(ledger: Ledger, clock: TurnedClock) -> None:
+def test_a_suspended_run_loses_its_claims_when_its_lease_is_over(ledger: Ledger, clock: ManualClock) -> None:
     campaign = load(ledger, ["a@example.org"])
     at = terms(campaign)
     suspended = Run.begin(ledger.database)
     (held,) = claim(ledger, at, token=suspended.next_token())
-    assert ledger.deliveries.begin_sending(held, at) is Go.GO
+    assert ledger.deliveries.begin_sending(held, at) is SendPermit.GO
     clock.turn(timedelta(hours=1))
     assert ledger.deliveries.take_over() == 1
     assert ledger.deliveries.record(held, at, SENT)  # its late 250 arrives
@@ -341,25 +360,27 @@ def test_a_suspended_run_loses_its_claims_when_its_lease_is_over(ledger: Ledger,
     suspended.end()
 
 
-def test_a_test_message_uses_a_slot_and_leaves_no_delivery(ledger: Ledger, clock: TurnedClock) -> None:
+def test_a_test_message_uses_a_slot_and_leaves_no_delivery(ledger: Ledger, clock: ManualClock) -> None:
     account = ledger.accounts.ensure("gmail/ana@gmail.com")
     limits = [Limit.parse("1/24h")]
     facts = {"limits": limits, "reserve": 0, "zone": ZoneInfo("UTC")}
     assert ledger.accounts.begin_test(account.no, token=1, **facts) is None  # type: ignore[arg-type]
     ledger.accounts.end_test(account.no, token=1, answered=True)
     second = ledger.accounts.begin_test(account.no, token=2, **facts)  # type: ignore[arg-type]
-    assert second == Hold(Why.QUOTA, clock.now() + timedelta(hours=24))
+    assert second == Wait(WaitReason.QUOTA, clock.now() + timedelta(hours=24))
 
 
 def test_an_interrupted_snapshot_is_begun_again(ledger: Ledger) -> None:
     campaign = ledger.snapshots.begin(values("spring", ledger), run_no=1)
     assert campaign is not None
-    ledger.snapshots.add(campaign.no, 0, [PlainLine(2, "a@example.org", "", "a", ("a",))], run_no=1)
+    ledger.snapshots.add(campaign.no, 0, [PlainSnapshotRow(2, "a@example.org", "", "a", ("a",))], run_no=1)
     reopened = ledger.snapshots.begin(values("spring", ledger), run_no=2)
     assert reopened is not None and (reopened.no, reopened.phase) == (campaign.no, Phase.LOADING)
     assert ledger.deliveries.counts(campaign.no) == Counts()
     with pytest.raises(LedgerError, match="taken over"):
-        ledger.snapshots.add(campaign.no, 1, [PlainLine(3, "b@example.org", "", "b", ("b",))], run_no=1)
+        ledger.snapshots.add(
+            campaign.no, 1, [PlainSnapshotRow(3, "b@example.org", "", "b", ("b",))], run_no=1
+        )
 
 
 def test_a_campaign_that_was_begun_meanwhile_is_never_loaded_again(ledger: Ledger) -> None:
@@ -373,7 +394,10 @@ def test_a_campaign_that_was_begun_meanwhile_is_never_loaded_again(ledger: Ledge
 
 def test_two_runs_that_compare_a_changed_list_do_not_disturb_each_other(ledger: Ledger) -> None:
     campaign = load(ledger, ["a@example.org", "b@example.org"])
-    both = [PlainLine(n, key, "", key, (key,)) for n, key in enumerate(["a@example.org", "b@example.org"], 2)]
+    both = [
+        PlainSnapshotRow(n, key, "", key, (key,))
+        for n, key in enumerate(["a@example.org", "b@example.org"], 2)
+    ]
     ledger.snapshots.add_incoming(5, both)
     ledger.snapshots.add_incoming(6, both)
     ledger.snapshots.clear_incoming(6)
@@ -386,9 +410,9 @@ def test_nobody_is_queued_in_a_cancelled_campaign(ledger: Ledger) -> None:
     campaign = load(ledger, ["a@example.org", "b@example.org", "c@example.org"])
     at = terms(campaign)
     first, second, _ = claim(ledger, at, token=1)
-    assert ledger.deliveries.begin_sending(first, at) is Go.GO
+    assert ledger.deliveries.begin_sending(first, at) is SendPermit.GO
     assert ledger.campaigns.cancel(campaign.no) == 0
-    too_late = Settlement(outcome=DOUBT.outcome, state=State.QUEUED, attempted=False, stop_campaign=True)
+    too_late = Decision(outcome=DOUBT.outcome, state=State.QUEUED, attempted=False, stop_campaign=True)
     assert ledger.deliveries.record(first, at, too_late)
     ledger.deliveries.release([second])
     assert ledger.deliveries.counts(campaign.no) == Counts(skipped=2, in_flight=1)
@@ -399,7 +423,7 @@ def test_a_run_that_ends_frees_what_it_still_holds(ledger: Ledger) -> None:
     at = terms(campaign)
     run = Run.begin(ledger.database)
     on_wire, _ = claim(ledger, at, token=run.next_token())
-    assert ledger.deliveries.begin_sending(on_wire, at) is Go.GO
+    assert ledger.deliveries.begin_sending(on_wire, at) is SendPermit.GO
     run.end()  # as after an error that nobody foresaw
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=1, in_doubt=1)
 
@@ -408,13 +432,13 @@ def test_of_two_twins_only_one_begins(ledger: Ledger) -> None:
     load(ledger, ["a@example.org"], "spring")
     other = ledger.snapshots.begin(values("spring-2", ledger), run_no=2)
     assert other is not None
-    ledger.snapshots.add(other.no, 0, [PlainLine(2, "a@example.org", "", "a", ("a",))], run_no=2)
+    ledger.snapshots.add(other.no, 0, [PlainSnapshotRow(2, "a@example.org", "", "a", ("a",))], run_no=2)
     ledger.snapshots.finish(other.no, run_no=2)
     assert ledger.campaigns.begin_first(other, again=False) == ("spring", 1)
     assert ledger.campaigns.begin_first(other, again=True) is True
 
 
-def test_a_longer_pause_of_an_account_stays(ledger: Ledger, clock: TurnedClock) -> None:
+def test_a_longer_pause_of_an_account_stays(ledger: Ledger, clock: ManualClock) -> None:
     account = ledger.accounts.ensure("gmail/ana@gmail.com")
     day, hour = (clock.now() + timedelta(hours=hours) for hours in (24, 1))
     ledger.accounts.pause(account.no, until=day, reason="daily limit")
@@ -435,7 +459,7 @@ def test_credentials_that_were_refused_stay_known_beside_others(ledger: Ledger) 
 def test_many_who_said_no_are_passed_over_in_short_transactions(ledger: Ledger) -> None:
     keys = [f"{n}@example.org" for n in range(1_200)]
     campaign = load(ledger, [*keys, "last@example.org"])
-    ledger.suppressions.add(keys, reason=Reason.UNSUBSCRIBE, source="t")
+    ledger.suppressions.add(keys, reason=SuppressionReason.UNSUBSCRIBE, source="t")
     assert [d.key for d in claim(ledger, terms(campaign), token=1)] == ["last@example.org"]
     assert ledger.deliveries.counts(campaign.no) == Counts(in_flight=1, suppressed=1_200)
 
@@ -443,10 +467,11 @@ def test_many_who_said_no_are_passed_over_in_short_transactions(ledger: Ledger) 
 def test_drift_is_found_held_back_taken_back_and_refreshed(ledger: Ledger) -> None:
     campaign = load(ledger, [f"{n}@example.org" for n in range(100)])
     changed = [
-        PlainLine(n + 2, f"{n}@example.org", "", f"{n}@example.org", (f"{n}@example.org",)) for n in range(97)
+        PlainSnapshotRow(n + 2, f"{n}@example.org", "", f"{n}@example.org", (f"{n}@example.org",))
+        for n in range(97)
     ]
-    changed[5] = PlainLine(7, "5@example.org", "", "5@example.org", ("edited",))
-    changed.append(PlainLine(200, "new@example.org", "", "new@example.org", ("new@example.org",)))
+    changed[5] = PlainSnapshotRow(7, "5@example.org", "", "5@example.org", ("edited",))
+    changed.append(PlainSnapshotRow(200, "new@example.org", "", "new@example.org", ("new@example.org",)))
     ledger.snapshots.clear_incoming(5)
     ledger.snapshots.add_incoming(5, changed)
     drift = ledger.snapshots.compare(campaign.no, run_no=5)
@@ -455,7 +480,7 @@ def test_drift_is_found_held_back_taken_back_and_refreshed(ledger: Ledger) -> No
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=97, skipped=3)
     ledger.snapshots.refresh(campaign.no, run_no=5)
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=98, skipped=3)
-    ledger.snapshots.add_incoming(5, [PlainLine(300, "99@example.org", "", "99@example.org", ("x",))])
+    ledger.snapshots.add_incoming(5, [PlainSnapshotRow(300, "99@example.org", "", "99@example.org", ("x",))])
     assert ledger.snapshots.compare(campaign.no, run_no=5).back == 1
     ledger.snapshots.hold_back(campaign.no, run_no=5)
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=99, skipped=2)
@@ -470,8 +495,10 @@ def test_the_same_message_to_some_of_the_same_people_is_a_twin(ledger: Ledger) -
 
 
 def test_an_import_adds_once_and_can_be_undone(ledger: Ledger) -> None:
-    ledger.suppressions.add(["a@example.org"], reason=Reason.IMPORT, source="by hand")
-    number = ledger.suppressions.begin_import(file="subscribers.csv", list_key="", reason=Reason.IMPORT)
+    ledger.suppressions.add(["a@example.org"], reason=SuppressionReason.IMPORT, source="by hand")
+    number = ledger.suppressions.begin_import(
+        file="subscribers.csv", list_key="", reason=SuppressionReason.IMPORT
+    )
     assert ledger.suppressions.import_chunk(number, ["a@example.org", "b@example.org"]) == 1
     assert ledger.suppressions.count() == 2
     assert ledger.suppressions.remove_import(number) == 1
@@ -490,5 +517,5 @@ def test_every_secret_ever_used_still_verifies(ledger: Ledger) -> None:
 
 def test_two_ledgers_with_one_secret_sign_differently(ledger: Ledger, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/second/mailrunner.db"
-    with Ledger.open(folder=tmp_path / "second", url=url, clock=TurnedClock()) as second:
+    with Ledger.open(folder=tmp_path / "second", url=url, clock=ManualClock()) as second:
         assert second.link_secrets("same") != ledger.link_secrets("same")

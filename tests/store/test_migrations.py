@@ -16,11 +16,11 @@ from sqlalchemy import Connection, create_engine, text
 import mailrunner.store.migrations
 from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import Counts
-from mailrunner.model.inbound_event import Effect, Fact, Kind
-from mailrunner.model.suppression import Reason
+from mailrunner.model.inbound_event import EventKind, InboundEvent, IngestResult
+from mailrunner.model.suppression import SuppressionReason
 from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.store.schema import CAMPAIGN_SHIFT, metadata
-from tests.support.clocks import START, TurnedClock
+from tests.support.clocks import START, ManualClock
 
 SENT, QUEUED = (1 << CAMPAIGN_SHIFT) + 1, (1 << CAMPAIGN_SHIFT) + 2
 MOMENT = 1_795_000_000_000_000  # microseconds since 1970: in November 2026
@@ -83,7 +83,7 @@ def first_ledger(ledger_url: str) -> str:
 
 
 def test_a_ledger_of_the_first_version_opens_and_keeps_everything(
-    first_ledger: str, tmp_path: Path, clock: TurnedClock
+    first_ledger: str, tmp_path: Path, clock: ManualClock
 ) -> None:
     with Ledger.open(folder=tmp_path, url=first_ledger, clock=clock) as ledger:
         campaign = ledger.campaigns.find("spring")
@@ -96,7 +96,7 @@ def test_a_ledger_of_the_first_version_opens_and_keeps_everything(
         account = ledger.accounts.find("gmail/ana@gmail.com")
         assert account is not None and account.pause_reason == "the limit is reached"
         (entry,) = ledger.suppressions.entries("cy@example.org")
-        assert (entry.reason, entry.import_no) == (Reason.IMPORT, 1)
+        assert (entry.reason, entry.import_no) == (SuppressionReason.IMPORT, 1)
         (event,) = ledger.suppressions.history("di@example.org")
         assert (event.change, event.why) == ("removed", "she wrote")
         assert [found.file for found in ledger.suppressions.imports()] == ["old.csv"]
@@ -104,13 +104,13 @@ def test_a_ledger_of_the_first_version_opens_and_keeps_everything(
 
 
 def test_what_comes_back_of_an_older_versions_messages_is_heard(
-    first_ledger: str, tmp_path: Path, clock: TurnedClock
+    first_ledger: str, tmp_path: Path, clock: ManualClock
 ) -> None:
     with Ledger.open(folder=tmp_path, url=first_ledger, clock=clock) as ledger:
-        click = Fact(kind=Kind.UNSUBSCRIBED, source="web", delivery=SENT, happened_at=START)
-        assert ledger.returns.receive([click]) == [Effect.RECORDED]
+        click = InboundEvent(kind=EventKind.UNSUBSCRIBED, source="web", delivery=SENT, happened_at=START)
+        assert ledger.returns.receive([click]) == [IngestResult.RECORDED]
         (entry,) = ledger.suppressions.entries("ana@example.org")
-        assert (entry.list_key, entry.reason) == ("club news", Reason.UNSUBSCRIBE)
+        assert (entry.list_key, entry.reason) == ("club news", SuppressionReason.UNSUBSCRIBE)
 
 
 def test_the_migrations_make_the_tables_of_the_schema(ledger: Ledger) -> None:
@@ -118,14 +118,14 @@ def test_the_migrations_make_the_tables_of_the_schema(ledger: Ledger) -> None:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_opening_twice_migrates_once(first_ledger: str, tmp_path: Path, clock: TurnedClock) -> None:
+def test_opening_twice_migrates_once(first_ledger: str, tmp_path: Path, clock: ManualClock) -> None:
     for _ in range(2):
         with Ledger.open(folder=tmp_path, url=first_ledger, clock=clock) as ledger:
             assert ledger.campaigns.find("spring") is not None
 
 
 def test_a_ledger_of_a_newer_version_is_refused_and_left_as_it_is(
-    first_ledger: str, tmp_path: Path, clock: TurnedClock
+    first_ledger: str, tmp_path: Path, clock: ManualClock
 ) -> None:
     with connected(first_ledger) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))

@@ -19,10 +19,10 @@ from mailrunner.clock import SystemClock
 from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import Counts
 from mailrunner.model.quota import Limit, Series
-from mailrunner.store import Delivery, Go, Ledger, Run
+from mailrunner.store import Delivery, Ledger, Run, SendPermit
 from mailrunner.store.quota_usage import UsageLog, account_scope
 from mailrunner.store.schema import deliveries
-from tests.support.clocks import TurnedClock
+from tests.support.clocks import ManualClock
 from tests.support.ledger_worker import BUCHAREST, SENT, enrol, terms
 
 ROOT = Path(__file__).parents[2]
@@ -120,7 +120,7 @@ def test_a_run_that_ends_with_work_in_hand_leaves_nobody_in_flight(ledger: Ledge
     on_wire, *_ = claim(ledger, run)
     campaign = ledger.campaigns.find("one")
     assert campaign is not None
-    assert ledger.deliveries.begin_sending(on_wire, terms(campaign, ["9/24h"])) is Go.GO
+    assert ledger.deliveries.begin_sending(on_wire, terms(campaign, ["9/24h"])) is SendPermit.GO
     run.end()
     ledger.deliveries.take_over()
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=2, in_doubt=1)
@@ -132,13 +132,13 @@ def test_what_is_put_back_after_a_cancel_is_skipped(ledger: Ledger) -> None:
     campaign = ledger.campaigns.find("one")
     assert campaign is not None
     ledger.campaigns.cancel(campaign.no)
-    assert ledger.deliveries.begin_sending(first, terms(campaign, ["9/24h"])) is Go.HELD
+    assert ledger.deliveries.begin_sending(first, terms(campaign, ["9/24h"])) is SendPermit.HELD
     ledger.deliveries.release(others)
     run.end()
     assert ledger.deliveries.counts(campaign.no) == Counts(skipped=3)
 
 
-def test_a_test_message_that_was_taken_over_uses_one_slot(ledger: Ledger, clock: TurnedClock) -> None:
+def test_a_test_message_that_was_taken_over_uses_one_slot(ledger: Ledger, clock: ManualClock) -> None:
     account, run = ledger.accounts.ensure("gmail/ana@gmail.com"), Run.begin(ledger.database)
     limits, token = [Limit.parse("9/24h")], run.next_token()
     assert (
@@ -153,7 +153,7 @@ def test_a_test_message_that_was_taken_over_uses_one_slot(ledger: Ledger, clock:
 
 
 def test_taking_over_waits_for_whoever_uses_the_accounts_slots(
-    postgresql_database: str, tmp_path: Path, clock: TurnedClock
+    postgresql_database: str, tmp_path: Path, clock: ManualClock
 ) -> None:
     with Ledger.open(folder=tmp_path, url=postgresql_database, clock=clock) as ledger:
         dead = Run.begin(ledger.database)
@@ -161,7 +161,7 @@ def test_taking_over_waits_for_whoever_uses_the_accounts_slots(
         campaign = ledger.campaigns.find("one")
         assert campaign is not None
         at = terms(campaign, ["9/24h"])
-        assert ledger.deliveries.begin_sending(on_wire, at) is Go.GO
+        assert ledger.deliveries.begin_sending(on_wire, at) is SendPermit.GO
         dead._lock.release()
         failures: list[BaseException] = []
         successor = threading.Thread(target=_take_over, args=(postgresql_database, tmp_path, clock, failures))
@@ -181,7 +181,7 @@ def test_taking_over_waits_for_whoever_uses_the_accounts_slots(
 
 
 def test_a_message_that_starts_while_its_run_is_taken_over_uses_its_slot(
-    postgresql_database: str, tmp_path: Path, clock: TurnedClock
+    postgresql_database: str, tmp_path: Path, clock: ManualClock
 ) -> None:
     with Ledger.open(folder=tmp_path, url=postgresql_database, clock=clock) as ledger:
         asleep = Run.begin(ledger.database)
@@ -208,7 +208,7 @@ def test_a_message_that_starts_while_its_run_is_taken_over_uses_its_slot(
         assert room.used == 1
 
 
-def _take_over(url: str, folder: Path, clock: TurnedClock, failures: list[BaseException]) -> None:
+def _take_over(url: str, folder: Path, clock: ManualClock, failures: list[BaseException]) -> None:
     with Ledger.open(folder=folder, url=url, clock=clock) as ledger:
         try:
             ledger.deliveries.take_over()
@@ -229,7 +229,7 @@ def _until_somebody_waits(ledger: Ledger) -> None:
     raise AssertionError("nobody waited")
 
 
-def test_no_step_of_a_run_reads_a_whole_table_on_sqlite(tmp_path: Path, clock: TurnedClock) -> None:
+def test_no_step_of_a_run_reads_a_whole_table_on_sqlite(tmp_path: Path, clock: ManualClock) -> None:
     with Ledger.open(folder=tmp_path, url=f"sqlite:///{tmp_path}/x.db", clock=clock) as ledger:
         seen = traced(ledger)
         run = Run.begin(ledger.database)
@@ -237,7 +237,7 @@ def test_no_step_of_a_run_reads_a_whole_table_on_sqlite(tmp_path: Path, clock: T
         campaign = ledger.campaigns.find("one")
         assert campaign is not None
         at = terms(campaign, ["9/24h", "9/second"], pace=["9/second"])
-        assert ledger.deliveries.begin_sending(claimed[0], at) is Go.GO
+        assert ledger.deliveries.begin_sending(claimed[0], at) is SendPermit.GO
         assert ledger.deliveries.record(claimed[0], at, SENT)
         run._lock.release()
         ledger.deliveries.take_over()
@@ -245,7 +245,7 @@ def test_no_step_of_a_run_reads_a_whole_table_on_sqlite(tmp_path: Path, clock: T
         assert whole_tables(ledger, seen) == []
 
 
-def test_a_release_costs_the_same_however_many_are_queued(tmp_path: Path, clock: TurnedClock) -> None:
+def test_a_release_costs_the_same_however_many_are_queued(tmp_path: Path, clock: ManualClock) -> None:
     with Ledger.open(folder=tmp_path, url=f"sqlite:///{tmp_path}/x.db", clock=clock) as ledger:
         run, costs = Run.begin(ledger.database), []
         for people in (100, 5_000):

@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from mailrunner.model.wait_reason import Hold, Why
-from mailrunner.store import Go
-from tests.support.clocks import TurnedClock
+from mailrunner.model.wait_reason import Wait, WaitReason
+from mailrunner.store import SendPermit
+from tests.support.clocks import ManualClock
 from tests.support.ledger_worker import SENT, enrol, terms
 from tests.support.quota_model import opened
 
@@ -19,7 +19,7 @@ from tests.support.quota_model import opened
     ("limits", "days"), [(["500/24h"], 3), (["60/24h", "30/1m", "60/day", "500/month"], 7)], ids=str
 )
 def test_days_at_full_load_use_nearly_all_of_the_quota(
-    tmp_path: Path, clock: TurnedClock, limits: list[str], days: int
+    tmp_path: Path, clock: ManualClock, limits: list[str], days: int
 ) -> None:
     """Claims come when the hold before said, and no other wait is needed."""
     with opened(f"sqlite:///{tmp_path}/mailrunner.db", tmp_path, clock) as ledger:
@@ -29,13 +29,13 @@ def test_days_at_full_load_use_nearly_all_of_the_quota(
         at = terms(campaign, limits)
         while clock.now() < end:
             found = ledger.deliveries.claim(at, token=1, most=10)
-            if isinstance(found, Hold):
-                assert found.why is Why.QUOTA and found.until is not None and found.until > clock.now()
+            if isinstance(found, Wait):
+                assert found.why is WaitReason.QUOTA and found.until is not None and found.until > clock.now()
                 clock.turn(found.until - clock.now())
                 found = ledger.deliveries.claim(at, token=1, most=10)
                 assert isinstance(found, list)  # the wait was long enough
             for delivery in found:
-                assert ledger.deliveries.begin_sending(delivery, at) is Go.GO
+                assert ledger.deliveries.begin_sending(delivery, at) is SendPermit.GO
                 clock.turn(timedelta(seconds=random.uniform(0.2, 3)))
                 assert ledger.deliveries.record(delivery, at, SENT)
                 sent += clock.now() < end

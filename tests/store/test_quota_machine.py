@@ -29,11 +29,11 @@ from sqlalchemy import select
 
 from mailrunner.model.delivery import Counts, State
 from mailrunner.model.quota import Limit
-from mailrunner.model.wait_reason import Hold, Why
-from mailrunner.store import Go, Ledger, Phase, Run, Terms
+from mailrunner.model.wait_reason import Wait, WaitReason
+from mailrunner.store import ClaimTerms, Ledger, Phase, Run, SendPermit
 from mailrunner.store.runs import LEASE
 from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries
-from tests.support.clocks import TurnedClock
+from tests.support.clocks import ManualClock
 from tests.support.ledger_worker import BUCHAREST, enrol, terms
 from tests.support.quota_model import (
     KINDS,
@@ -172,7 +172,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
             zone=BUCHAREST,
         )
         if account.paused_until is not None and account.paused_until > self.now:
-            assert hold == Hold(Why.ACCOUNT_PAUSED, account.paused_until, "limit exceeded")
+            assert hold == Wait(WaitReason.ACCOUNT_PAUSED, account.paused_until, "limit exceeded")
             return
         account.book.bring_back(self.now)
         room = self.room(account)
@@ -340,7 +340,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
     def _pick(things: Sequence[Any], which: int) -> Any:
         return things[which % len(things)]
 
-    def _terms(self, campaign: int) -> Terms:
+    def _terms(self, campaign: int) -> ClaimTerms:
         mailing = self.mailings[campaign]
         account = self.senders[mailing.sender]
         limits, pace = [str(cap) for cap in account.caps], [str(cap) for cap in mailing.pace]
@@ -352,9 +352,9 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         token = process.run.next_token()
         found = self.ledger.deliveries.claim(self._terms(campaign), token=token, most=most)
         expected = self.expected(account, mailing, campaign, most)
-        if isinstance(found, Hold):
-            assert found.why == expected or (account.forgot and found.why is Why.QUOTA)
-            if found.why is Why.QUOTA and expected is Why.QUOTA:
+        if isinstance(found, Wait):
+            assert found.why == expected or (account.forgot and found.why is WaitReason.QUOTA)
+            if found.why is WaitReason.QUOTA and expected is WaitReason.QUOTA:
                 self._check_until(found, account, mailing)
             return []
         assert len(found) == expected or (account.forgot and len(found) < int(expected))
@@ -366,7 +366,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         self.grips += grips
         return grips
 
-    def _check_until(self, hold: Hold, account: Sender, mailing: Mailing) -> None:
+    def _check_until(self, hold: Wait, account: Sender, mailing: Mailing) -> None:
         """Just before `until` there is no slot; at `until` there is one, unless slots are held."""
         assert hold.until is not None and hold.until > self.now
         nothing_held = not any(self.held(account, cap) for cap in (*account.caps, Cap(1, "1h")))
@@ -379,11 +379,13 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         account, ours = self.senders[mailing.sender], self.is_ours(grip, State.CLAIMED)
         go = self.ledger.deliveries.begin_sending(grip.delivery, self._terms(grip.campaign))
         paused = account.paused_until is not None and account.paused_until > self.now
-        expected = Go.LOST if not ours else Go.HELD if paused or mailing.paused else Go.GO
+        expected = (
+            SendPermit.LOST if not ours else SendPermit.HELD if paused or mailing.paused else SendPermit.GO
+        )
         assert go is expected
-        if go is not Go.GO:
+        if go is not SendPermit.GO:
             self.grips.remove(grip)
-            if go is Go.HELD:
+            if go is SendPermit.HELD:
                 self.requeue(person)
             return False
         person.state, grip.started = State.SENDING, True
@@ -415,7 +417,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
             account.paused_until = max(until, account.paused_until or until)
 
 
-def run_histories(ledger: Ledger, clock: TurnedClock, *, short: int, long: int) -> None:
+def run_histories(ledger: Ledger, clock: ManualClock, *, short: int, long: int) -> None:
     """Run random histories: `short` of them, or `long` with HYPOTHESIS_PROFILE=long."""
 
     class Histories(QuotaMachine):
@@ -436,13 +438,13 @@ def run_histories(ledger: Ledger, clock: TurnedClock, *, short: int, long: int) 
     run_state_machine_as_test(Histories, settings=budget)
 
 
-def test_any_history_keeps_every_window_and_every_delivery(tmp_path: Path, clock: TurnedClock) -> None:
+def test_any_history_keeps_every_window_and_every_delivery(tmp_path: Path, clock: ManualClock) -> None:
     with opened(f"sqlite:///{tmp_path}/mailrunner.db", tmp_path, clock) as ledger:
         run_histories(ledger, clock, short=30, long=1500)
 
 
 def test_some_histories_do_so_on_postgresql(
-    postgresql_database: str, tmp_path: Path, clock: TurnedClock
+    postgresql_database: str, tmp_path: Path, clock: ManualClock
 ) -> None:
     with opened(postgresql_database, tmp_path, clock) as ledger:
         run_histories(ledger, clock, short=5, long=200)

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from mailrunner.clock import SystemClock
 from mailrunner.config.project_template import IGNORED
 from mailrunner.store import Ledger
-from mailrunner.store.write_queue import Turn
+from mailrunner.store.write_queue import WriteQueue
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SQLite's own lock has to do there")
 
@@ -90,7 +90,7 @@ def test_who_writes_without_a_pause_does_not_keep_another_waiting(tmp_path: Path
 
 
 def test_the_turn_of_a_killed_process_is_free_at_once(path: Path) -> None:
-    turn = Turn(path, patience=60)
+    turn = WriteQueue(path, patience=60)
     with child(HOLD, path) as process:
         process.kill()
         process.wait()
@@ -100,7 +100,7 @@ def test_the_turn_of_a_killed_process_is_free_at_once(path: Path) -> None:
 
 
 def test_a_process_that_stands_still_is_waited_for_no_longer_than_patience(path: Path) -> None:
-    turn = Turn(path, patience=0.05)
+    turn = WriteQueue(path, patience=0.05)
     with child(HOLD, path), turn.hold(), pytest.raises(BlockingIOError):
         _try(path)  # the child has it still
     turn.close()
@@ -115,7 +115,7 @@ def test_where_no_lock_can_be_had_writing_goes_on(tmp_path: Path) -> None:
 
 
 def test_the_turn_is_given_back_when_a_transaction_fails(path: Path) -> None:
-    turn = Turn(path)
+    turn = WriteQueue(path)
     with pytest.raises(ZeroDivisionError), turn.hold():
         raise ZeroDivisionError
     _try(path)
@@ -124,7 +124,7 @@ def test_the_turn_is_given_back_when_a_transaction_fails(path: Path) -> None:
 
 def test_its_files_have_the_rights_of_the_ledger_and_stay_out_of_version_control(path: Path) -> None:
     path.chmod(0o640)
-    Turn(path).close()
+    WriteQueue(path).close()
     for beside in (path.with_name("ledger.db-line"), path.with_name("ledger.db-turn")):
         assert beside.stat().st_mode & 0o777 == 0o640
         assert any(fnmatch(f"data/{beside.name}", pattern) for pattern in IGNORED)

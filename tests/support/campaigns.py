@@ -10,11 +10,11 @@ from typing import Any
 
 from mailrunner.campaign import load
 from mailrunner.event_log import EventLog
-from mailrunner.sending.list_import import Consent
-from mailrunner.sending.prepared_campaign import Job
-from mailrunner.sending.run import Dispatch, Ears, Result, Wishes
+from mailrunner.sending.list_import import Confirmations
+from mailrunner.sending.prepared_campaign import PreparedCampaign
+from mailrunner.sending.run import Callbacks, CampaignRun, RunOptions, RunResult
 from mailrunner.store import Ledger
-from tests.support.clocks import TurnedClock
+from tests.support.clocks import ManualClock
 from tests.support.smtp_server import SmtpServer
 
 PROJECT = """
@@ -59,16 +59,16 @@ def people(number: int) -> str:
 
 
 @dataclass
-class Mailing:
+class CampaignInProcess:
     """One project; `run` is what `mailrunner run` does."""
 
     folder: Path
     server: SmtpServer
-    clock: TurnedClock = field(default_factory=TurnedClock)
+    clock: ManualClock = field(default_factory=ManualClock)
 
     def write(
         self, *, csv: str, limits: str = "", connections: int = 1, name: str = "spring", **parts: str
-    ) -> Mailing:
+    ) -> CampaignInProcess:
         """Write all files; `parts` go to the tables of their names."""
         for sub in ("campaigns", "templates", "data"):
             (self.folder / sub).mkdir(exist_ok=True)
@@ -95,21 +95,21 @@ class Mailing:
         url = f"sqlite:///{self.folder}/data/mailrunner.db"
         return Ledger.open(folder=self.folder, url=url, clock=self.clock)
 
-    def run(self, name: str = "spring", *, ears: Ears | None = None, **wishes: Any) -> Result:
+    def run(self, name: str = "spring", *, ears: Callbacks | None = None, **wishes: Any) -> RunResult:
         """Run the campaign once; `refresh`, `accept_changes`, `again`, `limit`, `wait`, `by_hand`."""
-        consent = Consent(
+        consent = Confirmations(
             **{key: wishes.pop(key) for key in ("refresh", "accept_changes", "again") if key in wishes}
         )
-        job = Job.prepare(*load(self.folder, name, {}))
+        job = PreparedCampaign.prepare(*load(self.folder, name, {}))
         with self.ledger() as ledger, EventLog(None, clock=self.clock) as log:
-            return Dispatch(
+            return CampaignRun(
                 job,
                 ledger=ledger,
                 clock=self.clock,
                 random=Random(1),
                 log=log,
-                wishes=Wishes(consent=consent, **wishes),
-                ears=ears or Ears(),
+                wishes=RunOptions(consent=consent, **wishes),
+                ears=ears or Callbacks(),
             ).run()
 
     def copies(self) -> Counter[str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 START = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
 
-class TurnedClock:
+class ManualClock:
     """Stands still until it is turned; waiting turns it at once to the end of the wait."""
 
     def __init__(self, start: datetime = START) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.sending.test_processes import start
-from tests.support.campaigns import Mailing, people
+from tests.support.campaigns import CampaignInProcess, people
 from tests.support.commands import answered
 from tests.support.smtp_server import Rule, SmtpServer, delay
 
@@ -38,10 +38,10 @@ class Gate:
 @contextmanager
 def running(
     tmp_path: Path, gate: Gate, number: int = 6, words: tuple[str, ...] = (), **parts: Any
-) -> Iterator[tuple[Mailing, subprocess.Popen[str]]]:
+) -> Iterator[tuple[CampaignInProcess, subprocess.Popen[str]]]:
     """A mailing whose process has come as far as `gate`."""
     with SmtpServer(rules=[gate.rule]) as server:
-        mailing = Mailing(tmp_path, server).write(csv=people(number), **parts)
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(number), **parts)
         process = start(mailing, "run", "spring", *words)
         try:
             gate.await_arrival()
@@ -53,7 +53,7 @@ def running(
             process.communicate()
 
 
-def _await_rest(mailing: Mailing) -> None:
+def _await_rest(mailing: CampaignInProcess) -> None:
     """Wait until the run has done all it can at the ledger: one message at the gate, one behind it."""
     seen: list[object] = []
     with closing(sqlite3.connect(mailing.folder / LEDGER, timeout=20)) as connection:
@@ -64,13 +64,13 @@ def _await_rest(mailing: Mailing) -> None:
             time.sleep(0.02)
 
 
-def counts_of(mailing: Mailing) -> dict[str, int]:
+def counts_of(mailing: CampaignInProcess) -> dict[str, int]:
     _, found = answered(mailing.folder, "status", "spring")
     counts: dict[str, int] = found["campaigns"][0]["counts"]
     return {state: number for state, number in counts.items() if number}
 
 
-def assert_nobody_twice(mailing: Mailing) -> None:
+def assert_nobody_twice(mailing: CampaignInProcess) -> None:
     assert set(mailing.copies().values()) <= {1}
 
 

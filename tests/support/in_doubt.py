@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from mailrunner.cli import commands
 from mailrunner.model.delivery import Counts
-from tests.support.campaigns import Mailing, people
-from tests.support.clocks import TurnedClock
+from tests.support.campaigns import CampaignInProcess, people
+from tests.support.clocks import ManualClock
 from tests.support.imap_script import ScriptedImap
 from tests.support.imap_server import PASSWORD, Mailbox
 from tests.support.projects import Answer
@@ -29,9 +29,9 @@ def mailing(
     provider: str = "gmail",
     password: str = PASSWORD,
     number: int = 5,
-) -> Mailing:
+) -> CampaignInProcess:
     """A campaign through an account whose provider files what it sends, with its `imap` table."""
-    made = Mailing(folder, server, TurnedClock(datetime.now(UTC) - ago))
+    made = CampaignInProcess(folder, server, ManualClock(datetime.now(UTC) - ago))
     account = f'imap = {{ {imap}, password = "{password}" }}' if imap else ""
     made.write(csv=people(number), account=account)
     settings = folder / "mailrunner.toml"
@@ -47,7 +47,7 @@ def scripted(server: ScriptedImap) -> str:
     return f'host = "127.0.0.1", port = {server.port}, tls = "none", user = "ana"'
 
 
-def resolve(made: Mailing, *words: str) -> Answer:
+def resolve(made: CampaignInProcess, *words: str) -> Answer:
     """`mailrunner resolve spring …`, on the machine's own clock."""
     result = CliRunner().invoke(commands(), ["resolve", "spring", *words, "--project", str(made.folder)])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -55,11 +55,11 @@ def resolve(made: Mailing, *words: str) -> Answer:
     return Answer(result.exit_code, result.stdout, result.stderr)
 
 
-def ask(made: Mailing) -> Answer:
+def ask(made: CampaignInProcess) -> Answer:
     return resolve(made, "--from-sent-folder")
 
 
-def counts(made: Mailing) -> Counts:
+def counts(made: CampaignInProcess) -> Counts:
     with made.ledger() as ledger:
         record = ledger.campaigns.find("spring")
         assert record is not None

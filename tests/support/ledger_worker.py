@@ -17,16 +17,27 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from mailrunner.clock import SystemClock
-from mailrunner.model.circuit_breaker import Mark
+from mailrunner.model.circuit_breaker import AnswerMark
 from mailrunner.model.delivery import State
-from mailrunner.model.outcome import Kind, Outcome, Scope
-from mailrunner.model.outcome_policy import Settlement
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
+from mailrunner.model.outcome_policy import Decision
 from mailrunner.model.quota import Limit
-from mailrunner.model.wait_reason import Hold
-from mailrunner.store import CampaignRecord, Delivery, Go, Ledger, Phase, PlainLine, Run, Terms
+from mailrunner.model.wait_reason import Wait
+from mailrunner.store import (
+    CampaignRecord,
+    ClaimTerms,
+    Delivery,
+    Ledger,
+    Phase,
+    PlainSnapshotRow,
+    Run,
+    SendPermit,
+)
 
 BUCHAREST = ZoneInfo("Europe/Bucharest")
-SENT = Settlement(outcome=Outcome(Kind.SENT, Scope.RECIPIENT, ""), state=State.SENT, mark=Mark.SENT)
+SENT = Decision(
+    outcome=Outcome(OutcomeKind.SENT, Scope.RECIPIENT, ""), state=State.SENT, mark=AnswerMark.SENT
+)
 _PATIENCE = timedelta(seconds=10)
 
 
@@ -54,7 +65,10 @@ def enrol(ledger: Ledger, campaign_id: str, identity: str, people: int) -> Campa
     assert campaign is not None
     keys = [f"{number}@{campaign_id}.example.org" for number in range(people)]
     ledger.snapshots.add(
-        campaign.no, 0, [PlainLine(row, key, "", key, (key,)) for row, key in enumerate(keys, 2)], run_no=0
+        campaign.no,
+        0,
+        [PlainSnapshotRow(row, key, "", key, (key,)) for row, key in enumerate(keys, 2)],
+        run_no=0,
     )
     ledger.snapshots.finish(campaign.no, run_no=0)
     assert ledger.campaigns.begin(campaign.no, seen=Phase.READY)
@@ -63,9 +77,9 @@ def enrol(ledger: Ledger, campaign_id: str, identity: str, people: int) -> Campa
 
 def terms(
     campaign: CampaignRecord, limits: Sequence[str], *, pace: Sequence[str] = (), reserve: int = 0
-) -> Terms:
+) -> ClaimTerms:
     """What claims of this campaign respect, days being those of Bucharest."""
-    return Terms(
+    return ClaimTerms(
         campaign_no=campaign.no,
         account_no=campaign.account_no,
         lists=frozenset({"news"}),
@@ -81,11 +95,11 @@ def terms(
 class Worker:
     """One process's run of one campaign."""
 
-    def __init__(self, ledger: Ledger, run: Run, at: Terms, halt: int | None) -> None:
+    def __init__(self, ledger: Ledger, run: Run, at: ClaimTerms, halt: int | None) -> None:
         self._ledger, self._run, self._terms, self._halt = ledger, run, at, halt
         self._sent = 0
 
-    def work(self) -> Hold:
+    def work(self) -> Wait:
         """Send until what holds the rest back lasts longer than a few seconds."""
         clock = SystemClock()
         while True:
@@ -99,7 +113,7 @@ class Worker:
                 clock.wait(threading.Event(), found.until)
 
     def _send(self, delivery: Delivery) -> None:
-        assert self._ledger.deliveries.begin_sending(delivery, self._terms) is Go.GO
+        assert self._ledger.deliveries.begin_sending(delivery, self._terms) is SendPermit.GO
         if self._sent == self._halt:
             say("halted")
             sys.stdin.readline()

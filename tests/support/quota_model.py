@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from mailrunner.model.delivery import State
-from mailrunner.model.outcome import Kind, Outcome, Scope
-from mailrunner.model.outcome_policy import Settlement
-from mailrunner.model.wait_reason import Why
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
+from mailrunner.model.outcome_policy import Decision
+from mailrunner.model.wait_reason import WaitReason
 from mailrunner.store import CampaignRecord, Delivery, Ledger, Run
-from tests.support.clocks import TurnedClock
+from tests.support.clocks import ManualClock
 from tests.support.ledger_worker import BUCHAREST, SENT
 
 LONG = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "72h": timedelta(hours=72)}
@@ -139,24 +139,26 @@ class Mailing:
     book: Book = field(default_factory=Book)
 
 
-def answer(kind: str, now: datetime) -> Settlement:
+def answer(kind: str, now: datetime) -> Decision:
     """What the courier would record of one kind of answer."""
     if kind == "sent":
         return SENT
     if kind == "refused":
-        return Settlement(outcome=Outcome(Kind.REFUSED, Scope.RECIPIENT, "no such user"), state=State.FAILED)
+        return Decision(
+            outcome=Outcome(OutcomeKind.REFUSED, Scope.RECIPIENT, "no such user"), state=State.FAILED
+        )
     if kind == "doubt":
-        return Settlement(outcome=Outcome(Kind.IN_DOUBT, Scope.RECIPIENT, "cut"), state=State.IN_DOUBT)
+        return Decision(outcome=Outcome(OutcomeKind.IN_DOUBT, Scope.RECIPIENT, "cut"), state=State.IN_DOUBT)
     if kind == "deferred":
-        later = Outcome(Kind.DEFERRED, Scope.RECIPIENT, "greylisted")
-        return Settlement(outcome=later, state=State.QUEUED, not_before=now + timedelta(minutes=5))
+        later = Outcome(OutcomeKind.DEFERRED, Scope.RECIPIENT, "greylisted")
+        return Decision(outcome=later, state=State.QUEUED, not_before=now + timedelta(minutes=5))
     if kind == "quota":
-        spent = Outcome(Kind.DEFERRED, Scope.ACCOUNT, "limit exceeded", quota=True)
+        spent = Outcome(OutcomeKind.DEFERRED, Scope.ACCOUNT, "limit exceeded", quota=True)
         until = now + timedelta(hours=1)
-        return Settlement(outcome=spent, state=State.QUEUED, attempted=False, pause_account_until=until)
-    lost = Outcome(Kind.DEFERRED, Scope.CONNECTION, "connection lost", offered=False)
+        return Decision(outcome=spent, state=State.QUEUED, attempted=False, pause_account_until=until)
+    lost = Outcome(OutcomeKind.DEFERRED, Scope.CONNECTION, "connection lost", offered=False)
     again = now + timedelta(seconds=5)
-    return Settlement(outcome=lost, state=State.QUEUED, attempted=False, answered=False, not_before=again)
+    return Decision(outcome=lost, state=State.QUEUED, attempted=False, answered=False, not_before=again)
 
 
 KINDS = ["sent", "sent", "sent", "refused", "doubt", "deferred", "quota", "lost"]
@@ -179,7 +181,7 @@ def caps_of_an_account(draw: st.DrawFn) -> tuple[list[Cap], int]:
 class Model:
     """All of it, and the arithmetic."""
 
-    clock: TurnedClock
+    clock: ManualClock
     people: dict[int, Person]
     processes: list[Process]
     senders: list[Sender]
@@ -233,12 +235,12 @@ class Model:
         for book, cap, inside in self.windows():
             book.ceilings[cap.window] = max(cap.usable, inside)
 
-    def expected(self, account: Sender, mailing: Mailing, campaign: int, most: int) -> Why | int:
+    def expected(self, account: Sender, mailing: Mailing, campaign: int, most: int) -> WaitReason | int:
         """How many a claim must get, or why none."""
         if mailing.paused:
-            return Why.PAUSED
+            return WaitReason.PAUSED
         if account.paused_until is not None and account.paused_until > self.now:
-            return Why.ACCOUNT_PAUSED
+            return WaitReason.ACCOUNT_PAUSED
         account.book.bring_back(self.now)
         if mailing.pace:
             mailing.book.bring_back(self.now)
@@ -247,11 +249,11 @@ class Model:
         due = sum(map(self.is_due, queued))
         room = self.room(account, mailing)
         if due:
-            return min(most, due, room) if room > 0 else Why.QUOTA
+            return min(most, due, room) if room > 0 else WaitReason.QUOTA
         if queued:
-            return Why.RETRY
+            return WaitReason.RETRY
         flying = any(person.state in (State.CLAIMED, State.SENDING) for person in mine)
-        return Why.OTHERS if flying else Why.DONE
+        return WaitReason.OTHERS if flying else WaitReason.DONE
 
     def is_due(self, person: Person) -> bool:
         return person.not_before is None or person.not_before <= self.now
@@ -283,7 +285,7 @@ class Model:
 
 
 @contextlib.contextmanager
-def opened(url: str, folder: Path, clock: TurnedClock) -> Iterator[Ledger]:
+def opened(url: str, folder: Path, clock: ManualClock) -> Iterator[Ledger]:
     """A ledger that does not wait for the disk: power loss is not what is tried here."""
     with Ledger.open(folder=folder, url=url, clock=clock) as ledger:
         ledger.database.engine.dispose()

@@ -12,7 +12,7 @@ from email.message import Message as OldMessage
 from pathlib import Path
 from typing import Any, Literal
 
-from mailrunner.rendering import Letter, Message, Renderer
+from mailrunner.rendering import Message, MessageFields, Renderer
 
 NOW = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -35,7 +35,7 @@ class Spec:
     vars: Mapping[str, Any] = field(default_factory=dict)
 
 
-LETTER = Letter(
+LETTER = MessageFields(
     address="bob@example.net",
     name="Bob Stone",
     context={"first_name": "Bob", "row": {"first_name": "Bob"}, "recipient": {"address": "bob@example.net"}},
@@ -87,7 +87,7 @@ def renderer(
     )
 
 
-def letter(**columns: object) -> Letter:
+def letter(**columns: object) -> MessageFields:
     return replace(LETTER, context={**LETTER.context, **columns})
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mailrunner.model.outcome import Kind, Outcome, Scope
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.transports.smtp.client import SmtpTransport
 from mailrunner.transports.smtp.poller import ready
 from tests.support.smtp_server import SmtpServer
@@ -77,4 +77,4 @@ def numbered(count: int) -> list[Letter]:
 
 def nothing_charged(outcome: Outcome | None) -> bool:
     """Say whether the connection alone is to blame, for a message that may be sent again."""
-    return outcome is not None and (outcome.kind, outcome.scope) == (Kind.DEFERRED, Scope.CONNECTION)
+    return outcome is not None and (outcome.kind, outcome.scope) == (OutcomeKind.DEFERRED, Scope.CONNECTION)

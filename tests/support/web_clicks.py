@@ -15,11 +15,11 @@ from typing import Any, Self
 
 from mailrunner.clock import SystemClock, nap
 from mailrunner.event_log import EventLog
-from mailrunner.model.tokens import Signer
+from mailrunner.model.tokens import TokenSigner
 from mailrunner.sending.prepared_campaign import UNSUBSCRIBE
-from mailrunner.store import CampaignRecord, Ledger, Phase, PlainLine
+from mailrunner.store import CampaignRecord, Ledger, Phase, PlainSnapshotRow
 from mailrunner.web import server
-from mailrunner.web.access_log import Register
+from mailrunner.web.access_log import AccessLog
 from mailrunner.web.app import Site
 from tests.store.test_ledger import values
 
@@ -64,13 +64,13 @@ class Served:
         trusted: str = "",
         **parts: Any,
     ) -> None:
-        self.signer = Signer(ledger.link_secrets(None))
+        self.signer = TokenSigner(ledger.link_secrets(None))
         self.said: list[str] = []
         self.log: list[str] = []
         self._listener = server.listen("127.0.0.1", 0)
         events = EventLog(None, clock=SystemClock())
         site = Site(ledger, self.signer, tell=self.said.append, log=events, **parts)
-        register = Register(events, line=self.log.append)
+        register = AccessLog(events, line=self.log.append)
         self._server = server.made(site.application(register, prefix=prefix), trusted=trusted)
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
 
@@ -125,7 +125,7 @@ def mailed(
     }
     record = ledger.snapshots.begin(facts, run_no=1)
     assert record is not None
-    lines = [PlainLine(row, key, "", key, (key,)) for row, key in enumerate(keys, 2)]
+    lines = [PlainSnapshotRow(row, key, "", key, (key,)) for row, key in enumerate(keys, 2)]
     ledger.snapshots.add(record.no, 0, lines, run_no=1)
     ledger.snapshots.finish(record.no, run_no=1)
     assert ledger.campaigns.begin(record.no, seen=Phase.READY)

@@ -9,7 +9,7 @@ import pytest
 
 from mailrunner.errors import UserError
 from mailrunner.model.suppression import Pseudonyms
-from mailrunner.suppression.import_file import Format, SuppressionFile
+from mailrunner.suppression.import_file import ImportFormat, SuppressionFile
 from tests.cli.test_suppress import bring_in, entries
 from tests.support.projects import Project
 
@@ -197,8 +197,8 @@ def test_every_format_can_be_recognised_and_no_plain_file_is(tmp_path: Path) -> 
     path = tmp_path / "left.csv"
     path.write_text("email,name\nana@example.org,Ana\n", "utf-8")
     assert SuppressionFile.open(path, column=None, pseudonyms=NOBODY).title == ""
-    for wanted in Format:
-        if wanted is not Format.PLAIN:
+    for wanted in ImportFormat:
+        if wanted is not ImportFormat.PLAIN:
             with pytest.raises(UserError, match="is not an export"):
                 SuppressionFile.open(path, column=None, pseudonyms=NOBODY, wanted=wanted)
 

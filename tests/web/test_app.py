@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from mailrunner.model.suppression import ALL_LISTS, Reason
+from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 from mailrunner.store import Ledger
 from mailrunner.store.schema import CAMPAIGN_SHIFT
 from mailrunner.web.translations import phrases, preferred
@@ -37,11 +37,11 @@ def token(site: Served, ledger: Ledger) -> str:
     return site.token(deliveries(ledger, spring)[0])
 
 
-def entries(ledger: Ledger, key: str = ANA) -> set[tuple[str, Reason]]:
+def entries(ledger: Ledger, key: str = ANA) -> set[tuple[str, SuppressionReason]]:
     return {(entry.list_key, entry.reason) for entry in ledger.suppressions.entries(key)}
 
 
-LEFT = {("club news", Reason.UNSUBSCRIBE)}
+LEFT = {("club news", SuppressionReason.UNSUBSCRIBE)}
 
 
 def heading(text: str) -> str:
@@ -117,12 +117,12 @@ def test_another_list_and_all_lists_can_be_left_and_taken_back(
     page = site.get(f"/p/{token}").text
     assert "Club news" in page and "Board &amp; friends" in page
     site.post(f"/p/{token}", b"leave=board+%26+friends")
-    assert entries(ledger) == {("board & friends", Reason.UNSUBSCRIBE)}
+    assert entries(ledger) == {("board & friends", SuppressionReason.UNSUBSCRIBE)}
     site.post(f"/p/{token}", b"leave=*")
-    assert (ALL_LISTS, Reason.UNSUBSCRIBE) in entries(ledger)
+    assert (ALL_LISTS, SuppressionReason.UNSUBSCRIBE) in entries(ledger)
     assert heading(site.get(f"/u/{token}").text) == "You have left all lists"
     site.post(f"/p/{token}", b"back=*")
-    assert entries(ledger) == {("board & friends", Reason.UNSUBSCRIBE)}
+    assert entries(ledger) == {("board & friends", SuppressionReason.UNSUBSCRIBE)}
     site.post(f"/p/{token}", b"back=board+%26+friends")
     assert entries(ledger) == set()
 
@@ -132,9 +132,17 @@ def test_a_list_that_is_not_on_the_page_cannot_be_named(site: Served, token: str
     assert entries(ledger) == set()
 
 
-@pytest.mark.parametrize("reason", [Reason.COMPLAINT, Reason.BOUNCE, Reason.MANUAL, Reason.IMPORT])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        SuppressionReason.COMPLAINT,
+        SuppressionReason.BOUNCE,
+        SuppressionReason.MANUAL,
+        SuppressionReason.IMPORT,
+    ],
+)
 def test_what_the_person_did_not_say_is_not_taken_back_here(
-    site: Served, token: str, ledger: Ledger, reason: Reason
+    site: Served, token: str, ledger: Ledger, reason: SuppressionReason
 ) -> None:
     ledger.suppressions.add([ANA], reason=reason, source="test")
     for path in (f"/u/{token}", f"/p/{token}"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mailrunner.clock import SystemClock
-from mailrunner.model.suppression import Reason
+from mailrunner.model.suppression import SuppressionReason
 from mailrunner.store import Ledger
 from mailrunner.web.translations import phrases
 from tests.support.web_clicks import Served, deliveries, mailed
@@ -103,7 +103,7 @@ def test_a_person_leaves_comes_back_and_chooses(
 def test_nothing_is_wider_than_a_phone_and_every_button_takes_a_thumb(
     browser: Browser, ledger: Ledger, link: str, language: str
 ) -> None:
-    ledger.suppressions.add([ANA], list_key="club news", reason=Reason.UNSUBSCRIBE, source="test")
+    ledger.suppressions.add([ANA], list_key="club news", reason=SuppressionReason.UNSUBSCRIBE, source="test")
     for address in (link, link.replace("/u/", "/p/"), f"{link}x"):
         page, _ = opened(browser, address, viewport=PHONE, locale=language)
         box = page.locator("main").bounding_box()

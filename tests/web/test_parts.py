@@ -18,20 +18,20 @@ from starlette.responses import Response
 from mailrunner.clock import SystemClock
 from mailrunner.errors import LedgerError
 from mailrunner.event_log import EventLog
-from mailrunner.inbound import Effect, Fact, Kind
-from mailrunner.model.tokens import Signer
+from mailrunner.inbound import EventKind, InboundEvent, IngestResult
+from mailrunner.model.tokens import TokenSigner
 from mailrunner.sending.prepared_campaign import UNSUBSCRIBE
-from mailrunner.web.access_log import Register
-from mailrunner.web.batch_writer import GROUP, Recorder
+from mailrunner.web.access_log import AccessLog
+from mailrunner.web.batch_writer import GROUP, BatchWriter
 from mailrunner.web.one_click import OneClick
-from mailrunner.web.rate_limit import Throttle, client_key
+from mailrunner.web.rate_limit import RateLimit, client_key
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 
-def click(delivery: int) -> Fact:
-    return Fact(kind=Kind.UNSUBSCRIBED, source="web", delivery=delivery)
+def click(delivery: int) -> InboundEvent:
+    return InboundEvent(kind=EventKind.UNSUBSCRIBED, source="web", delivery=delivery)
 
 
 class Paper:
@@ -42,17 +42,21 @@ class Paper:
         self.threads: set[str] = set()
         self._refused, self._error = refused, error or LedgerError("it cannot be kept")
 
-    def write(self, facts: Sequence[Fact]) -> list[Effect]:
+    def write(self, facts: Sequence[InboundEvent]) -> list[IngestResult]:
         self.threads.add(threading.current_thread().name)
         numbers = [fact.delivery for fact in facts]
         self.groups.append(numbers)
         if self._refused in numbers:
             raise self._error
-        return [Effect.TEST if number == 0 else Effect.RECORDED for number in numbers if number is not None]
+        return [
+            IngestResult.TEST if number == 0 else IngestResult.RECORDED
+            for number in numbers
+            if number is not None
+        ]
 
 
-async def record_all(paper: Paper, numbers: Sequence[int]) -> list[list[Effect] | BaseException]:
-    recorder = Recorder(paper.write)
+async def record_all(paper: Paper, numbers: Sequence[int]) -> list[list[IngestResult] | BaseException]:
+    recorder = BatchWriter(paper.write)
     found = await asyncio.gather(
         *(recorder.record([click(number)]) for number in numbers), return_exceptions=True
     )
@@ -63,7 +67,7 @@ async def record_all(paper: Paper, numbers: Sequence[int]) -> list[list[Effect] 
 def test_clicks_of_a_moment_are_one_group_and_each_gets_its_own_effect() -> None:
     paper = Paper()
     found = asyncio.run(record_all(paper, [0, 1, 2]))
-    assert found == [[Effect.TEST], [Effect.RECORDED], [Effect.RECORDED]]
+    assert found == [[IngestResult.TEST], [IngestResult.RECORDED], [IngestResult.RECORDED]]
     assert paper.groups == [[0, 1, 2]]
 
 
@@ -87,9 +91,9 @@ def test_a_ledger_that_is_locked_is_not_tried_again_for_each() -> None:
 
 
 def test_a_request_that_was_given_up_harms_nobody() -> None:
-    async def scene() -> tuple[list[Effect], list[list[int | None]]]:
+    async def scene() -> tuple[list[IngestResult], list[list[int | None]]]:
         paper = Paper()
-        recorder = Recorder(paper.write)
+        recorder = BatchWriter(paper.write)
         first = asyncio.create_task(recorder.record([click(1)]))
         second = asyncio.create_task(recorder.record([click(2)]))
         await asyncio.sleep(0)
@@ -98,13 +102,13 @@ def test_a_request_that_was_given_up_harms_nobody() -> None:
         await recorder.close()
         return effects, paper.groups
 
-    assert asyncio.run(scene()) == ([Effect.RECORDED], [[1, 2]])
+    assert asyncio.run(scene()) == ([IngestResult.RECORDED], [[1, 2]])
 
 
 def test_closing_finishes_what_waits() -> None:
     async def scene() -> list[list[int | None]]:
         paper = Paper()
-        recorder = Recorder(paper.write)
+        recorder = BatchWriter(paper.write)
         task = asyncio.create_task(recorder.record([click(7)]))
         await asyncio.sleep(0)
         await recorder.close()
@@ -116,7 +120,7 @@ def test_closing_finishes_what_waits() -> None:
 
 # --- the short way of a click
 
-SIGNER = Signer((b"secret",))
+SIGNER = TokenSigner((b"secret",))
 
 
 async def ask(path: str, *bodies: dict[str, Any] | None) -> list[str]:
@@ -176,7 +180,7 @@ def test_requests_are_summed_up_once_a_minute_and_at_the_end(tmp_path: Path) -> 
     moment, lines = [0.0], list[str]()
     file = tmp_path / "events.jsonl"
     with EventLog(file, clock=SystemClock()) as log:
-        register = Register(log, line=lines.append, now=lambda: moment[0])
+        register = AccessLog(log, line=lines.append, now=lambda: moment[0])
         for at, status in ((1, 200), (59, 200), (59.5, 429), (60, 200), (61, 404)):
             moment[0] = at
             register.answered("POST /u/…", status, 0.012)
@@ -196,7 +200,7 @@ STEPS = st.lists(st.floats(0, 5), min_size=1, max_size=60)
 def test_no_stretch_of_time_admits_more_than_burst_and_rate(
     steps: list[float], rate: float, burst: int
 ) -> None:
-    throttle, now, admitted = Throttle(rate=rate, burst=burst), 0.0, []
+    throttle, now, admitted = RateLimit(rate=rate, burst=burst), 0.0, []
     for step in steps:
         now += step
         if throttle.admits("a", now):
@@ -207,19 +211,19 @@ def test_no_stretch_of_time_admits_more_than_burst_and_rate(
 
 
 def test_one_client_does_not_use_up_anothers_patience() -> None:
-    throttle = Throttle(rate=1, burst=2)
+    throttle = RateLimit(rate=1, burst=2)
     assert [throttle.admits("a", 0) for _ in range(3)] == [True, True, False]
     assert throttle.admits("b", 0)
     assert throttle.admits("a", 1)
 
 
 def test_a_clock_that_stands_or_goes_back_gives_nothing() -> None:
-    throttle = Throttle(rate=1, burst=1)
+    throttle = RateLimit(rate=1, burst=1)
     assert [throttle.admits("a", now) for now in (5, 5, 4)] == [True, False, False]
 
 
 def test_a_crowd_of_clients_does_not_fill_the_memory() -> None:
-    throttle = Throttle(rate=1, burst=1, clients=100)
+    throttle = RateLimit(rate=1, burst=1, clients=100)
     for number in range(1_000):
         throttle.admits(str(number), 0)
     assert len(throttle) == 100

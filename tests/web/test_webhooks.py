@@ -12,17 +12,17 @@ import pytest
 from sqlalchemy import select, update
 
 from mailrunner.event_log import EventLog
-from mailrunner.inbound.webhooks import Events
+from mailrunner.inbound.webhooks import WebhookParser
 from mailrunner.model.delivery import State
-from mailrunner.model.tokens import Signer
+from mailrunner.model.tokens import TokenSigner
 from mailrunner.store import Ledger
 from mailrunner.store.schema import deliveries, returns
 from mailrunner.web import server
-from mailrunner.web.access_log import Register
+from mailrunner.web.access_log import AccessLog
 from mailrunner.web.app import Site
 from tests.cli.test_suppress import begin_campaign
 from tests.data.provider_events import NOW, Poster
-from tests.support.clocks import TurnedClock
+from tests.support.clocks import ManualClock
 
 ANA = "ana@example.org"
 PROVIDERS = ("ses", "mailgun", "postmark", "sendgrid", "brevo")
@@ -74,7 +74,7 @@ class Posting:
 def serving(site: Site, log: EventLog) -> Iterator[int]:
     """The port on which `site` answers."""
     listener = server.listen("127.0.0.1", 0)
-    running = server.made(site.application(Register(log)))
+    running = server.made(site.application(AccessLog(log)))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
@@ -88,16 +88,16 @@ def serving(site: Site, log: EventLog) -> Iterator[int]:
 @pytest.fixture
 def posting(tmp_path: Path) -> Iterator[Posting]:
     url, told = f"sqlite:///{tmp_path}/mailrunner.db", []  # type: str, list[str]
-    with Ledger.open(folder=tmp_path, url=url, clock=TurnedClock(NOW)) as ledger:
+    with Ledger.open(folder=tmp_path, url=url, clock=ManualClock(NOW)) as ledger:
         begin_campaign(ledger, "spring", [ANA], list_key="club news")
-        signer = Signer(ledger.link_secrets(None))
+        signer = TokenSigner(ledger.link_secrets(None))
         with ledger.database.read() as connection:
             number = connection.execute(select(deliveries.c.id)).scalar_one()
         poster = Poster(signer=signer, number=number)
-        events = Events(
+        events = WebhookParser(
             poster.settings, signer=signer, tell=told.append, fetch=lambda _: poster.certificate()
         )
-        log = EventLog(None, clock=TurnedClock(NOW))
+        log = EventLog(None, clock=ManualClock(NOW))
         with serving(Site(ledger, signer, tell=told.append, log=log, events=events), log) as port:
             yield Posting(tmp_path, port, ledger, poster, told)
 

@@ -34,7 +34,7 @@ class Document:
     tags: list[str]
 
 
-class MemoInliner:
+class CachedInliner:
     """premailer, remembering; `premailer` is asked whenever the memory cannot be sure."""
 
     def __init__(self, premailer: PremailerInliner) -> None:

@@ -15,7 +15,7 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Recent(Generic[Key, Value]):
+class LruCache(Generic[Key, Value]):
     """At most `limit` of whatever unit the sizes of entries are given in."""
 
     def __init__(self, limit: int) -> None:

@@ -19,18 +19,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mailrunner.rendering.inlining.cached import MemoInliner, matches, read, written
+from mailrunner.rendering.inlining.cached import CachedInliner, matches, read, written
 from mailrunner.rendering.inlining.cascade import Cascade, Rules
 from mailrunner.rendering.inlining.premailer import one_at_a_time, prepared
-from mailrunner.rendering.inlining.segments import Marked, interleaved
+from mailrunner.rendering.inlining.segments import SegmentedText, interleaved
 from mailrunner.rendering.inlining.selectors import Test
 from mailrunner.rendering.inlining.slots import (
     HOSTILE,
     LITERAL,
     SPELLINGS,
     TOKENS,
-    Kind,
     Place,
+    SlotKind,
     cut,
     places,
     token,
@@ -48,7 +48,7 @@ class NoPlanError(Exception):
 class Shape:
     """The inlined document of one shape: n+1 fixed pieces, and what holds each of the n values between."""
 
-    def __init__(self, pieces: Iterable[str], kinds: Iterable[Kind]) -> None:
+    def __init__(self, pieces: Iterable[str], kinds: Iterable[SlotKind]) -> None:
         self.pieces, self.kinds = tuple(pieces), tuple(kinds)
 
     def fill(self, values: Sequence[str]) -> str:
@@ -70,10 +70,10 @@ class Asked:
         return tuple(test.holds(given) for test in self.tests)
 
 
-class Form:
+class DocumentForm:
     """The slots of one sequence of fixed texts: a kind for each, None where the value is literal."""
 
-    def __init__(self, kinds: Sequence[Kind | None], asked: Iterable[Asked]) -> None:
+    def __init__(self, kinds: Sequence[SlotKind | None], asked: Iterable[Asked]) -> None:
         self.kinds, self.asked = tuple(kinds), tuple(asked)
         self._spellings = [SPELLINGS[kind] if kind else LITERAL for kind in self.kinds]
 
@@ -96,10 +96,10 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class InliningPlan:
     """What was made of a message: its form, its key in that, and the shape."""
 
-    form: Form
+    form: DocumentForm
     key: Key
     shape: Shape
     values: tuple[str, ...]
@@ -108,10 +108,10 @@ class Plan:
 class Planner:
     """Makes forms and plans with the help of the memo; takes the lock for a moment at a time."""
 
-    def __init__(self, memo: MemoInliner) -> None:
+    def __init__(self, memo: CachedInliner) -> None:
         self._memo = memo
 
-    def form(self, marked: Marked, literal: Iterable[int] = ()) -> Form:
+    def form(self, marked: SegmentedText, literal: Iterable[int] = ()) -> DocumentForm:
         """Find out what holds each slot, some being `literal`; raise what reading the document raises."""
         fixed = set(literal) | _at_the_edge(marked.statics)
         fixed |= {slot for slot in range(len(marked.values)) if cut(marked.statics[slot])}
@@ -119,10 +119,12 @@ class Planner:
         while True:
             found, asked, more = self._survey(marked, fixed, shared)
             if not more:
-                return Form([found[n].kind if n in found else None for n in range(len(marked.values))], asked)
+                return DocumentForm(
+                    [found[n].kind if n in found else None for n in range(len(marked.values))], asked
+                )
             fixed |= more
 
-    def plan(self, marked: Marked, form: Form) -> Plan:
+    def plan(self, marked: SegmentedText, form: DocumentForm) -> InliningPlan:
         """Plan a message of a form; raise NoPlanError or what inlining it raises.
 
         The plan has another form if slots of this one turn out to be literal.
@@ -132,10 +134,10 @@ class Planner:
             shape = self._shape(form, key, marked)
             weak = self._weak(form, key, marked, shape)
             if not weak:
-                return Plan(form, key, shape, tuple(values))
+                return InliningPlan(form, key, shape, tuple(values))
             form = self.form(marked, weak | {n for n, kind in enumerate(form.kinds) if kind is None})
 
-    def _shape(self, form: Form, key: Key, marked: Marked) -> Shape:
+    def _shape(self, form: DocumentForm, key: Key, marked: SegmentedText) -> Shape:
         """Make the shape of a key, from a message that has it; raise NoPlanError if there is none."""
         slots = [n for n, kind in enumerate(form.kinds) if kind and key[n] is None]
         tokens = _filled(marked, {slot: token(slot) for slot in slots})
@@ -160,7 +162,7 @@ class Planner:
             raise NoPlanError("a value moves, or stands in two places")
         return Shape(texts[::2], [kind for n in slots if (kind := form.kinds[n])])
 
-    def _weak(self, form: Form, key: Key, marked: Marked, shape: Shape) -> set[int]:
+    def _weak(self, form: DocumentForm, key: Key, marked: SegmentedText, shape: Shape) -> set[int]:
         """The slots that cannot hold every value after all; raise NoPlanError if it is none by itself."""
         slots = {n: HOSTILE[kind] for n, kind in enumerate(form.kinds) if kind and key[n] is None}
         hostile = {n: self._bearable(form, key, marked, n, text) for n, text in slots.items()}
@@ -171,7 +173,7 @@ class Planner:
             raise NoPlanError("its values cannot be told apart in the inlined document")
         return weak
 
-    def _shared(self, marked: Marked) -> list[tuple[str, frozenset[int]]]:
+    def _shared(self, marked: SegmentedText) -> list[tuple[str, frozenset[int]]]:
         """The attributes with values in them, by name, and the slots of each."""
         with one_at_a_time:
             tokens = {slot: token(slot) for slot in range(len(marked.values))}
@@ -181,7 +183,7 @@ class Planner:
         ]
 
     def _survey(
-        self, marked: Marked, fixed: set[int], shared: Iterable[tuple[str, frozenset[int]]]
+        self, marked: SegmentedText, fixed: set[int], shared: Iterable[tuple[str, frozenset[int]]]
     ) -> tuple[dict[int, Place], list[Asked], set[int]]:
         """The places of all slots that are not fixed, and which more have to be."""
         slots = set(range(len(marked.values))) - fixed
@@ -206,7 +208,7 @@ class Planner:
         kept = [int(slot) for slot in TOKENS.findall(inlined)]
         return found, _asked(found.values(), tested), {slot for slot in slots if kept.count(slot) != 1}
 
-    def _bearable(self, form: Form, key: Key, marked: Marked, slot: int, text: str) -> str:
+    def _bearable(self, form: DocumentForm, key: Key, marked: SegmentedText, slot: int, text: str) -> str:
         """A hostile value for a slot, such that the answers to what selectors ask stay the same."""
         actual = marked.values[slot]
         for value in (text, f"{actual}{text}", f"{text}{actual}"):
@@ -214,7 +216,7 @@ class Planner:
                 return value
         return actual
 
-    def _holds(self, form: Form, key: Key, shape: Shape, marked: Marked) -> bool:
+    def _holds(self, form: DocumentForm, key: Key, shape: Shape, marked: SegmentedText) -> bool:
         own, values = form.key(marked.values)
         return own == key and shape.fill(values) == self._memo.inline(marked.text)
 
@@ -246,7 +248,7 @@ def _at_the_edge(statics: Sequence[str]) -> set[int]:
     return {*range(first), *range(last, count)}
 
 
-def _before(marked: Marked, free: set[int]) -> list[str]:
+def _before(marked: SegmentedText, free: set[int]) -> list[str]:
     """What stands before each slot, back to the last value that is free."""
     before, tail = [], ""
     for slot, (static, value) in enumerate(zip(marked.statics, marked.values, strict=False)):
@@ -255,9 +257,9 @@ def _before(marked: Marked, free: set[int]) -> list[str]:
     return before
 
 
-def _filled(marked: Marked, words: Mapping[int, str]) -> str:
+def _filled(marked: SegmentedText, words: Mapping[int, str]) -> str:
     return _with(marked, words).text
 
 
-def _with(marked: Marked, values: Mapping[int, str]) -> Marked:
-    return Marked(marked.statics, tuple(values.get(n, value) for n, value in enumerate(marked.values)))
+def _with(marked: SegmentedText, values: Mapping[int, str]) -> SegmentedText:
+    return SegmentedText(marked.statics, tuple(values.get(n, value) for n, value in enumerate(marked.values)))

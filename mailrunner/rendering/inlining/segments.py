@@ -22,7 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import escape
 
 Piece = str | tuple[str]
-Marking = Callable[[Mapping[str, object], int], "Marked | None"]
+Marking = Callable[[Mapping[str, object], int], "SegmentedText | None"]
 
 # They join what was rendered and hand it to an expression, or choose the escaping at run time.
 _REFUSED = (nodes.FilterBlock, nodes.AssignBlock, nodes.EvalContextModifier, nodes.ScopedEvalContextModifier)
@@ -31,7 +31,7 @@ _RENDERED = frozenset({"caller", "self", "super"})
 _CHANCE = frozenset({"lipsum", "random"})
 
 
-class Marked(NamedTuple):
+class SegmentedText(NamedTuple):
     """A text in pieces: the n values as they stand in it, and the n+1 fixed texts around them."""
 
     statics: tuple[str, ...]
@@ -53,7 +53,7 @@ class _MarkingCode(CodeGenerator):
         self.write(")")
 
 
-class MarkingEnvironment(ImmutableSandboxedEnvironment):
+class SegmentingEnvironment(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, whose compiled templates yield each value as a tuple of one string.
 
     `finalize` is applied to all values but plain strings, which it must leave as they are.
@@ -87,7 +87,7 @@ class MarkingEnvironment(ImmutableSandboxedEnvironment):
             ]
         )
 
-    def _marked(self, pieces: Iterable[Piece], largest: int) -> Marked | None:
+    def _marked(self, pieces: Iterable[Piece], largest: int) -> SegmentedText | None:
         """Tell the values of a whole output from the texts around them; None beyond `largest` characters."""
         statics: list[str] = []
         values: list[str] = []
@@ -112,7 +112,7 @@ class MarkingEnvironment(ImmutableSandboxedEnvironment):
             if size > largest:
                 return None
         statics.append(self._joined(tuple(run)))
-        return Marked(tuple(statics), tuple(values))
+        return SegmentedText(tuple(statics), tuple(values))
 
     def _take_apart(self, fragment: str, run: list[str], statics: list[str], values: list[str]) -> None:
         texts = fragment.split(self._mark)

@@ -28,11 +28,11 @@ from sys import getsizeof
 from typing import NamedTuple
 
 from mailrunner.errors import RowError
-from mailrunner.rendering.inlining.cached import MemoInliner
-from mailrunner.rendering.inlining.lru import Recent
-from mailrunner.rendering.inlining.plans import Form, Key, NoPlanError, Planner, Shape
+from mailrunner.rendering.inlining.cached import CachedInliner
+from mailrunner.rendering.inlining.lru import LruCache
+from mailrunner.rendering.inlining.plans import DocumentForm, Key, NoPlanError, Planner, Shape
 from mailrunner.rendering.inlining.premailer import PremailerInliner
-from mailrunner.rendering.inlining.segments import Marked
+from mailrunner.rendering.inlining.segments import SegmentedText
 from mailrunner.rendering.templates import Template
 
 __all__ = ["Inlined", "InliningTally", "Shape", "ShapeInliner"]
@@ -47,7 +47,7 @@ _FORM_BYTES, _SHAPE_BYTES, _SIGHTS = 16_000_000, 64_000_000, 20_000
 class Inlined(NamedTuple):
     """An inlined document, in one piece or, with a shape, in that shape's pieces with values between them."""
 
-    page: Marked
+    page: SegmentedText
     shape: Shape | None = None
 
     @property
@@ -79,11 +79,11 @@ class ShapeInliner:
         """`strict` asks premailer for every message; else one in `check_every` is compared with it."""
         self._strict, self._check_every = strict, check_every
         self._premailer = PremailerInliner()
-        self._memo = MemoInliner(self._premailer)
+        self._memo = CachedInliner(self._premailer)
         self._planner = Planner(self._memo)
-        self._forms: Recent[tuple[str, ...], Form | str] = Recent(_FORM_BYTES)
-        self._shapes: Recent[tuple[Form, Key], Shape | str] = Recent(_SHAPE_BYTES)
-        self._seen: Recent[int, int] = Recent(_SIGHTS)
+        self._forms: LruCache[tuple[str, ...], DocumentForm | str] = LruCache(_FORM_BYTES)
+        self._shapes: LruCache[tuple[DocumentForm, Key], Shape | str] = LruCache(_SHAPE_BYTES)
+        self._seen: LruCache[int, int] = LruCache(_SIGHTS)
         self._counting = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
@@ -109,7 +109,7 @@ class ShapeInliner:
             shape, values = self._known(marked) or self._planned(template, context, marked)
         except NoPlanError as reason:
             return self._by_memo(template, context, marked.text, str(reason), number)
-        page = Marked(shape.pieces, tuple(values))
+        page = SegmentedText(shape.pieces, tuple(values))
         if number % self._check_every == 0:
             self._compare(template, context, page.text)
         if self._mismatch:
@@ -117,7 +117,7 @@ class ShapeInliner:
         self._count("hits")
         return Inlined(page, shape)
 
-    def _known(self, marked: Marked) -> tuple[Shape, Sequence[str]] | None:
+    def _known(self, marked: SegmentedText) -> tuple[Shape, Sequence[str]] | None:
         """The plan for a message and the values to fill in; None where it is time to make one.
 
         Raises NoPlanError, saying why, where it is too early or there can be none.
@@ -152,13 +152,13 @@ class ShapeInliner:
         return _SIGHTS_DUE if pays else _SIGHTS_DUE_LATER
 
     def _planned(
-        self, template: Template, context: Mapping[str, object], marked: Marked
+        self, template: Template, context: Mapping[str, object], marked: SegmentedText
     ) -> tuple[Shape, Sequence[str]]:
         """Make a plan and keep it, or the reason why there can be none."""
         _without_nul(marked.text)
         form = self._forms.get(marked.statics)
         try:
-            if not isinstance(form, Form):
+            if not isinstance(form, DocumentForm):
                 form = self._planner.form(marked)
                 self._forms.put(marked.statics, form, _size(marked.statics))
             plan = self._planner.plan(marked, form)
@@ -176,9 +176,9 @@ class ShapeInliner:
             self._compare(template, context, plan.shape.fill(plan.values))
         return plan.shape, plan.values
 
-    def _refuse(self, marked: Marked, form: Form | str | None, reason: str) -> None:
+    def _refuse(self, marked: SegmentedText, form: DocumentForm | str | None, reason: str) -> None:
         """Remember that there is no plan: for these values, or for all where there is not even a form."""
-        if isinstance(form, Form):
+        if isinstance(form, DocumentForm):
             self._shapes.put((form, form.key(marked.values)[0]), reason, _size(()))
         else:
             self._forms.put(marked.statics, reason, _size(marked.statics))
@@ -192,12 +192,12 @@ class ShapeInliner:
         if self._mismatch:
             return self._by_premailer(template, context)
         self._count("memo", reason)
-        return Inlined(Marked((inlined,)))
+        return Inlined(SegmentedText((inlined,)))
 
     def _by_premailer(self, template: Template, context: Mapping[str, object]) -> Inlined:
         self._count("strict")
         inlined = self._premailer.inline(_without_nul(template.render(context)))
-        return Inlined(Marked((inlined,)))
+        return Inlined(SegmentedText((inlined,)))
 
     def _compare(self, template: Template, context: Mapping[str, object], html: str) -> None:
         """Give up the quick ways if this is not what premailer makes of the message."""

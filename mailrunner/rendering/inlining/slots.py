@@ -60,7 +60,7 @@ class Spelling:
         return None if None in atoms else "".join(atoms)  # type: ignore[arg-type]
 
 
-class Kind(Enum):
+class SlotKind(Enum):
     """What holds the value in the inlined document."""
 
     TEXT = "text"
@@ -73,7 +73,7 @@ class Kind(Enum):
 class Place:
     """A slot of a document: the number of its element, and, in an attribute, the whole of that."""
 
-    kind: Kind
+    kind: SlotKind
     element: int = -1
     tag: str = ""
     attribute: str = ""
@@ -106,13 +106,13 @@ def _places(page: Any) -> Iterator[tuple[int, Place]]:
         element = isinstance(node.tag, str)
         number += element
         if element and node.tag not in _RAW:
-            yield from _all(node.text, Place(Kind.TEXT))
+            yield from _all(node.text, Place(SlotKind.TEXT))
         elif not element and not hasattr(node, "target"):  # a processing instruction has a target
-            yield from _all(node.text, Place(Kind.COMMENT))
-        yield from _all(node.tail, Place(Kind.TEXT))
+            yield from _all(node.text, Place(SlotKind.COMMENT))
+        yield from _all(node.tail, Place(SlotKind.TEXT))
         if element and node.tag not in _READ:
             for name, value in node.attrib.items():
-                kind = Kind.URL if _is_url(node.tag, name) else Kind.ATTRIBUTE
+                kind = SlotKind.URL if _is_url(node.tag, name) else SlotKind.ATTRIBUTE
                 yield from _all(value, Place(kind, number, node.tag, name, value))
 
 
@@ -153,17 +153,17 @@ _IN_COMMENT = rf"\t\n -;=?-~{_ORDINARY}"
 _RISKY = r"&amp;(?:\{|\Z)|&lt;(?:!|\Z)"
 
 # A clean value has at least one character that is not blank, or there would be no text node.
-SPELLINGS: Mapping[Kind, Spelling] = {
-    Kind.TEXT: _spelling(
+SPELLINGS: Mapping[SlotKind, Spelling] = {
+    SlotKind.TEXT: _spelling(
         rf"[\t\n ]*[!-%'-;=?-~{_ORDINARY}][{_IN_TEXT}]*",
         _known(_IN_TEXT, {**_REFERENCES, "&#34;": '"'}),
         r"\A\Z",
     ),
-    Kind.ATTRIBUTE: _spelling(
+    SlotKind.ATTRIBUTE: _spelling(
         rf"[\t\n ]*[!#-%(-;=?-~{_ORDINARY}][{_IN_ATTRIBUTE}]*", _known(_IN_ATTRIBUTE, _REFERENCES), _RISKY
     ),
-    Kind.URL: _spelling("[!#-%(-;=?-~]+", _in_url, rf"{_RISKY}|\A\s|\s\Z"),
-    Kind.COMMENT: _spelling(
+    SlotKind.URL: _spelling("[!#-%(-;=?-~]+", _in_url, rf"{_RISKY}|\A\s|\s\Z"),
+    SlotKind.COMMENT: _spelling(
         r"[!-,.-;=?-~][\t\n -,.-;=?-~]*(?<!!)",
         _known(
             _IN_COMMENT, {reference: reference for reference in ("&amp;", "&lt;", "&gt;", "&#34;", "&#39;")}
@@ -176,9 +176,9 @@ SPELLINGS: Mapping[Kind, Spelling] = {
 LITERAL = _spelling(r"(?!)", lambda atom: None, "")
 
 # What a slot must be able to hold: every reference, blanks, quotes, letters of all sizes.
-HOSTILE: Mapping[Kind, str] = {
-    Kind.TEXT: " q &amp;&lt;b&gt; &#34;&#39; é\xa0中😀\n= / - x ",
-    Kind.ATTRIBUTE: " q &amp;&lt;b&gt; &#39; é\xa0中😀\n= / - x ",
-    Kind.URL: "q &amp;&lt;b&gt; &#39; é\xa0中😀\n= / - x",
-    Kind.COMMENT: " q &amp; é\xa0中😀\n= / - x ",
+HOSTILE: Mapping[SlotKind, str] = {
+    SlotKind.TEXT: " q &amp;&lt;b&gt; &#34;&#39; é\xa0中😀\n= / - x ",
+    SlotKind.ATTRIBUTE: " q &amp;&lt;b&gt; &#39; é\xa0中😀\n= / - x ",
+    SlotKind.URL: "q &amp;&lt;b&gt; &#39; é\xa0中😀\n= / - x",
+    SlotKind.COMMENT: " q &amp; é\xa0中😀\n= / - x ",
 }

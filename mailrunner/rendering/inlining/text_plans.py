@@ -21,7 +21,7 @@ from html import escape
 from typing import NamedTuple
 
 from mailrunner.rendering.html_to_text import Shown, judge, lay_out, text_from_html
-from mailrunner.rendering.inlining.segments import Marked, interleaved
+from mailrunner.rendering.inlining.segments import SegmentedText, interleaved
 from mailrunner.rendering.quoted_printable import Composition
 
 _MOST = 32  # plans of one shape
@@ -43,9 +43,9 @@ class Filling:
     pieces: tuple[str, ...]
     order: tuple[int, ...]
 
-    def filled(self, values: Sequence[str]) -> Marked:
+    def filled(self, values: Sequence[str]) -> SegmentedText:
         """The text with these values, in pieces."""
-        return Marked(self.pieces, tuple([values[n] for n in self.order]))
+        return SegmentedText(self.pieces, tuple([values[n] for n in self.order]))
 
     def text(self, values: Sequence[str]) -> str:
         """The text with these values."""
@@ -132,7 +132,7 @@ class TextPlans:
         self._groups: dict[tuple[str, ...], _Group] = {}
         self._seen: set[tuple[str, ...]] = set()
 
-    def plan(self, values: Values, document: Marked) -> TextPlan | None:
+    def plan(self, values: Values, document: SegmentedText) -> TextPlan | None:
         """The plan for these values, or None where the text is to be made from this message's `document`.
 
         Plans are built for the second message that could use them.

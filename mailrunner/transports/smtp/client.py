@@ -14,15 +14,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mailrunner.clock import Clock, SystemClock
-from mailrunner.model.outcome import Kind, Outcome, Scope, Stage
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 from mailrunner.transports import Capabilities, Envelope
 from mailrunner.transports.smtp import envelope, login, network, tls
 from mailrunner.transports.smtp.conversation import Conversation
 from mailrunner.transports.smtp.pipeline import Pipeline
 from mailrunner.transports.smtp.poller import ready
-from mailrunner.transports.smtp.reply_outcome import Judge
-from mailrunner.transports.smtp.server_capabilities import Manners
-from mailrunner.transports.smtp.session import Session
+from mailrunner.transports.smtp.reply_outcome import ReplyJudge
+from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
+from mailrunner.transports.smtp.session import SmtpSession
 
 _CONNECT_TIMEOUT = 30.0
 _FAREWELL_TIMEOUT = 2.0
@@ -53,11 +53,11 @@ class SmtpTransport:
     in_flight: int = 1
     ca_file: Path | None = None
     local_hostname: str | None = None
-    manners: Manners = field(default_factory=Manners)
+    manners: ObservedCapabilities = field(default_factory=ObservedCapabilities)
     clock: Clock = field(default_factory=SystemClock)
     _context: ssl.SSLContext | None = field(init=False, default=None)
-    _judge: Judge = field(init=False)
-    _session: Session | None = field(init=False, default=None)
+    _judge: ReplyJudge = field(init=False)
+    _session: SmtpSession | None = field(init=False, default=None)
     _pipeline: Pipeline = field(init=False)
     _conversation: Conversation | None = field(init=False, default=None)
     _capabilities: Capabilities = field(init=False, default=Capabilities())
@@ -67,7 +67,7 @@ class SmtpTransport:
         if self.tls != "none":
             self._context = self.manners.trust = self.manners.trust or tls.trusting(self.ca_file)
         secrets = login.spoken(self.user, self.password) if self.password else ()
-        self._judge = Judge(host=self.host, provider=self.provider, clock=self.clock, secrets=secrets)
+        self._judge = ReplyJudge(host=self.host, provider=self.provider, clock=self.clock, secrets=secrets)
         self._pipeline = self._new_pipeline()
         self._pipeline.lost("the connection is not open")
 
@@ -190,22 +190,22 @@ class SmtpTransport:
         """Return what the server announced at the last `open` that got as far as that."""
         return self._capabilities
 
-    def _connect(self) -> Session:
+    def _connect(self) -> SmtpSession:
         addresses = network.resolve(self.host, self.port)
         sock = network.connect(addresses, min(self.timeout, _CONNECT_TIMEOUT))
         sock.settimeout(self.timeout)
         name = self.local_hostname or network.literal(sock)
         if self.tls == "implicit" and self._context:
             sock = self._context.wrap_socket(sock, server_hostname=self.host)
-        return Session(sock, name=name, timeout=self.timeout)
+        return SmtpSession(sock, name=name, timeout=self.timeout)
 
-    def _obstacle(self, session: Session) -> Outcome | None:
+    def _obstacle(self, session: SmtpSession) -> Outcome | None:
         try:
             return self._prepare(session)
         except OSError as error:  # the family that smtplib's and ssl's errors belong to
             return self._failure(error)
 
-    def _prepare(self, session: Session) -> Outcome | None:
+    def _prepare(self, session: SmtpSession) -> Outcome | None:
         """Go from the greeting to the login; return what stands in the way, or raise OSError."""
         code, text = session.getreply()
         if code != 220:
@@ -222,7 +222,7 @@ class SmtpTransport:
         self._capabilities = _announced(session, starttls=offers_tls)
         return self._log_in(session) if self.user else None
 
-    def _log_in(self, session: Session) -> Outcome | None:
+    def _log_in(self, session: SmtpSession) -> Outcome | None:
         offered = self._capabilities.auth
         if not offered:
             return _misconfigured(
@@ -231,7 +231,7 @@ class SmtpTransport:
             )
         mechanism = login.choose(offered)
         if mechanism is None:
-            return Outcome(Kind.REFUSED, Scope.CREDENTIALS, login.why_none(offered, self.host))
+            return Outcome(OutcomeKind.REFUSED, Scope.CREDENTIALS, login.why_none(offered, self.host))
         code, text = login.log_in(session, mechanism, self.user, self.password or "")
         return None if code == 235 else self._judge.answered(Stage.AUTH, code, text)
 
@@ -247,7 +247,7 @@ class SmtpTransport:
         return _lost(network.explain(error, self.host, self.port))
 
 
-def _announced(session: Session, *, starttls: bool) -> Capabilities:
+def _announced(session: SmtpSession, *, starttls: bool) -> Capabilities:
     size = session.esmtp_features.get("size", "")
     return Capabilities(
         size=int(size) if size.isascii() and size.isdigit() and int(size) else None,  # 0: no limit (RFC 1870)
@@ -262,8 +262,8 @@ def _announced(session: Session, *, starttls: bool) -> Capabilities:
 
 
 def _lost(reason: str) -> Outcome:
-    return Outcome(Kind.DEFERRED, Scope.CONNECTION, reason, offered=False)
+    return Outcome(OutcomeKind.DEFERRED, Scope.CONNECTION, reason, offered=False)
 
 
 def _misconfigured(reason: str) -> Outcome:
-    return Outcome(Kind.REFUSED, Scope.CAMPAIGN, reason, at_once=True, offered=False)
+    return Outcome(OutcomeKind.REFUSED, Scope.CAMPAIGN, reason, at_once=True, offered=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import smtplib
 import time
 
-from mailrunner.transports.smtp.nonblocking_socket import Channel
+from mailrunner.transports.smtp.nonblocking_socket import NonblockingSocket
 from mailrunner.transports.smtp.pipeline import Pipeline
 from mailrunner.transports.smtp.reply_reader import ReplyBuffer
 
@@ -13,7 +13,7 @@ from mailrunner.transports.smtp.reply_reader import ReplyBuffer
 class Conversation:
     """`replies` is what was received on `channel` and not understood yet."""
 
-    def __init__(self, *, channel: Channel, replies: ReplyBuffer, pipeline: Pipeline) -> None:
+    def __init__(self, *, channel: NonblockingSocket, replies: ReplyBuffer, pipeline: Pipeline) -> None:
         self._channel, self._replies, self._pipeline = channel, replies, pipeline
 
     def fileno(self) -> int:

@@ -12,7 +12,7 @@ _RECORD = 16384
 _AT_ONCE = 1 << 20  # bytes written before the server is listened to again
 
 
-class Channel:
+class NonblockingSocket:
     """Reads from and writes to `sock`; both raise OSError when the connection is gone."""
 
     def __init__(self, sock: socket.socket) -> None:

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from mailrunner.model.outcome import Outcome, Stage
 from mailrunner.transports import Capabilities, Envelope
 from mailrunner.transports.smtp import envelope
-from mailrunner.transports.smtp.reply_outcome import Judge
-from mailrunner.transports.smtp.server_capabilities import Manners, is_improper
+from mailrunner.transports.smtp.reply_outcome import ReplyJudge
+from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities, is_improper
 from mailrunner.transports.smtp.transaction import (
     END_OF_DATA,
     STAGES,
@@ -56,7 +56,9 @@ class Pipeline:
     server takes chunks.  `now` is an instant in seconds of any steady clock.
     """
 
-    def __init__(self, *, able: Capabilities, judge: Judge, manners: Manners, in_flight: int) -> None:
+    def __init__(
+        self, *, able: Capabilities, judge: ReplyJudge, manners: ObservedCapabilities, in_flight: int
+    ) -> None:
         self._able, self._judge, self._manners, self._in_flight = able, judge, manners, in_flight
         self._pipelining = able.pipelining and manners.pipelining
         self._chunking = self._pipelining and able.chunking and manners.chunking

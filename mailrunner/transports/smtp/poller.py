@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence, Set
 from typing import Generic, Protocol, TypeVar
 
 
-class Waiting(Protocol):
+class Pollable(Protocol):
     """What is asked of a connection that is waited for."""
 
     def fileno(self) -> int: ...
@@ -20,10 +20,10 @@ class Waiting(Protocol):
     def deadline(self) -> float | None: ...
 
 
-W = TypeVar("W", bound=Waiting)
+W = TypeVar("W", bound=Pollable)
 
 
-class Watch(Generic[W]):
+class Poller(Generic[W]):
     """Waits for the same connections again and again; tells which of them may go on.
 
     That is all of them after `every` so many seconds, as a deadline may have come.  Each is to be
@@ -66,7 +66,7 @@ class Watch(Generic[W]):
         return _answering(self._reading, self._writing, seconds)
 
 
-def ready(waiting: Sequence[Waiting], seconds: float) -> None:
+def ready(waiting: Sequence[Pollable], seconds: float) -> None:
     """Return when one of `waiting` may go on, its deadline has come, or `seconds` have passed."""
     waiting = [one for one in waiting if one.fileno() >= 0]
     deadlines = [one.deadline for one in waiting if one.deadline is not None]

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 from mailrunner import replies
 from mailrunner.clock import Clock
-from mailrunner.model.outcome import Kind, Outcome, Scope, Stage
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Judge:
+class ReplyJudge:
     """`provider` is the preset's name; `secrets` are the forms of the password that no outcome may hold."""
 
     host: str
@@ -35,15 +35,15 @@ class Judge:
     def lost(self, reason: str, *, offered: bool = False) -> Outcome:
         """The connection is of no use any more and the message was not handed over."""
         sentence = f"{self.host}: {reason}; the message was not handed over"
-        return self.discreet(Outcome(Kind.DEFERRED, Scope.CONNECTION, sentence, offered=offered))
+        return self.discreet(Outcome(OutcomeKind.DEFERRED, Scope.CONNECTION, sentence, offered=offered))
 
     def in_doubt(self, reason: str) -> Outcome:
         """The message may have been taken."""
-        return self.discreet(Outcome(Kind.IN_DOUBT, Scope.RECIPIENT, f"{self.host} {reason}"))
+        return self.discreet(Outcome(OutcomeKind.IN_DOUBT, Scope.RECIPIENT, f"{self.host} {reason}"))
 
     def impossible(self, reason: str) -> Outcome:
         """This message cannot go this way, whatever the server says."""
-        return Outcome(Kind.REFUSED, Scope.RECIPIENT, reason, offered=False)
+        return Outcome(OutcomeKind.REFUSED, Scope.RECIPIENT, reason, offered=False)
 
     def discreet(self, outcome: Outcome) -> Outcome:
         """Take out a password that the server repeats, as some do with a command they do not know."""

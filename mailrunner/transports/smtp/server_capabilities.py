@@ -10,7 +10,7 @@ _IMPROPER = re.compile(rb"pipelin|synchroni[sz]", re.IGNORECASE)
 
 
 @dataclass(slots=True)
-class Manners:
+class ObservedCapabilities:
     """Shared by the connections to one server, for as long as they are used.
 
     `pipelining` and `chunking` turn False, and stay so, when a server that announced them cannot do

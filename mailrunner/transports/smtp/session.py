@@ -16,7 +16,7 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mailrunner.transports.smtp.nonblocking_socket import Channel
+from mailrunner.transports.smtp.nonblocking_socket import NonblockingSocket
 from mailrunner.transports.smtp.reply_reader import ReplyBuffer, ReplyReader
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _CLOSING = 421  # what a server may say unasked (RFC 5321 §3.8)
 
 
-class Session(smtplib.SMTP):
+class SmtpSession(smtplib.SMTP):
     """Speaks SMTP over the connected `sock`; `name` is what EHLO says, `timeout` seconds for an answer."""
 
     def __init__(self, sock: socket.socket, *, name: str, timeout: float) -> None:
@@ -104,9 +104,9 @@ class Session(smtplib.SMTP):
             raise smtplib.SMTPResponseException(code, text)
         raise smtplib.SMTPServerDisconnected(f"the server spoke out of turn: {code} {text[:80]!r}")
 
-    def hand_over(self) -> tuple[Channel, ReplyBuffer]:
+    def hand_over(self) -> tuple[NonblockingSocket, ReplyBuffer]:
         """Return what a pipeline speaks through; until `docmd` is called it has the socket to itself."""
-        return Channel(self._connected()), self._replies.buffer
+        return NonblockingSocket(self._connected()), self._replies.buffer
 
     def _connected(self) -> socket.socket:
         if self.sock is None:

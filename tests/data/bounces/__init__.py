@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailrunner.model.tokens import BOUNCE, MESSAGE, UNSUBSCRIBE, Signer
+from mailrunner.model.tokens import BOUNCE, MESSAGE, UNSUBSCRIBE, TokenSigner
 
 FOLDER = Path(__file__).parent
 NO_TOKEN = "a" * 32
@@ -19,7 +19,7 @@ NO_TOKEN = "a" * 32
 class Tokens:
     """What a delivery's message carried."""
 
-    signer: Signer
+    signer: TokenSigner
     number: int
 
     def of(self, purpose: str) -> str:

@@ -25,7 +25,7 @@ from pydantic import SecretStr
 
 from mailrunner.config.events import EventSettings
 from mailrunner.inbound.webhook_auth import signed_text
-from mailrunner.model.tokens import Signer, message_id
+from mailrunner.model.tokens import TokenSigner, message_id
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:feedback"
@@ -48,7 +48,7 @@ def basic(login: str) -> str:
 class Poster:
     """Posts events about one of our messages as each provider would; `now` is when."""
 
-    def __init__(self, *, signer: Signer, number: int, now: datetime = NOW) -> None:
+    def __init__(self, *, signer: TokenSigner, number: int, now: datetime = NOW) -> None:
         self._now = now
         self.message_id = message_id(signer, number, "example.org")
         self.token = signer.token("delivery", number)

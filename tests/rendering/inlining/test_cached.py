@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrunner.errors import RowError
-from mailrunner.rendering.inlining.cached import MemoInliner
+from mailrunner.rendering.inlining.cached import CachedInliner
 from mailrunner.rendering.inlining.premailer import PremailerInliner
 from tests.data.shape_corpus.rows import HOSTILE, PLAIN, TEMPLATES, row, template
 
 PREMAILER = PremailerInliner()
-MEMO = MemoInliner(PremailerInliner())
+MEMO = CachedInliner(PremailerInliner())
 
 
-def outcome(inliner: PremailerInliner | MemoInliner, html: str) -> str:
+def outcome(inliner: PremailerInliner | CachedInliner, html: str) -> str:
     try:
         return inliner.inline(html)
     except RowError as error:

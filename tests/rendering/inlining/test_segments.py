@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from mailrunner.rendering.inlining.lru import Recent
-from mailrunner.rendering.inlining.segments import Marked
+from mailrunner.rendering.inlining.lru import LruCache
+from mailrunner.rendering.inlining.segments import SegmentedText
 from mailrunner.rendering.templates import LARGEST, Template, Templates
 from tests.data.shape_corpus.rows import HOSTILE, PLAIN, TEMPLATES, row, template
 
@@ -88,8 +88,8 @@ def test_values_are_told_from_what_stands_around_them(
         "part": "p{{ x }}q",
     }
     compiled = compile_(source, **files)
-    assert compiled.marked(ROW) == Marked(statics, values)
-    assert compiled.render(ROW) == Marked(statics, values).text
+    assert compiled.marked(ROW) == SegmentedText(statics, values)
+    assert compiled.render(ROW) == SegmentedText(statics, values).text
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,9 @@ def test_a_template_that_uses_what_it_rendered_is_left_alone(source: str, compil
 
 def test_text_is_told_apart_too_and_not_escaped(compile_: Any) -> None:
     source = "{% macro f(y) %}<{{ y }}>{% endmacro %}{{ f(x) }} {{ x }}{{ n }}"
-    assert compile_(source, escaped=False).marked(ROW) == Marked(("<", "> ", "", ""), ("a<b", "a<b", ""))
+    assert compile_(source, escaped=False).marked(ROW) == SegmentedText(
+        ("<", "> ", "", ""), ("a<b", "a<b", "")
+    )
     called = "{% macro f() %}{{ caller() }}{% endmacro %}{% call f() %}{{ x }}{% endcall %}"
     assert compile_(called, escaped=False).marked(ROW) is None
 
@@ -156,7 +158,7 @@ BARE = template("bare")
 
 
 def test_what_was_not_used_lately_goes_and_the_size_stays_bounded() -> None:
-    recent: Recent[int, str] = Recent(100)
+    recent: LruCache[int, str] = LruCache(100)
     recent.put(-1, "kept", 10)
     for n in range(1000):
         recent.put(n, str(n), 10)
@@ -167,7 +169,7 @@ def test_what_was_not_used_lately_goes_and_the_size_stays_bounded() -> None:
 
 
 def test_what_is_too_large_is_not_kept() -> None:
-    recent: Recent[str, str] = Recent(100)
+    recent: LruCache[str, str] = LruCache(100)
     recent.put("a", "small", 10)
     recent.put("a", "large", 51)
     assert recent.get("a") is None

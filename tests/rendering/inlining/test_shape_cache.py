@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from mailrunner.errors import RowError
 from mailrunner.rendering.inlining.premailer import PremailerInliner
-from mailrunner.rendering.inlining.segments import Marked
+from mailrunner.rendering.inlining.segments import SegmentedText
 from mailrunner.rendering.inlining.shape_cache import Inlined, ShapeInliner
 from mailrunner.rendering.templates import Template, Templates
 from tests.data.shape_corpus.rows import HOSTILE, PLAIN, TEMPLATES, row, template
@@ -53,7 +53,7 @@ def outcome(inliner: ShapeInliner, compiled: Template, context: dict[str, Any]) 
 
 
 def whole(html: str) -> Inlined:
-    return Inlined(Marked((html,)))
+    return Inlined(SegmentedText((html,)))
 
 
 def primed(compiled: Template, context: dict[str, Any]) -> ShapeInliner:

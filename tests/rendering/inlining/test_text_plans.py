@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailrunner.rendering.html_to_text import text_from_html
-from mailrunner.rendering.inlining.segments import Marked, interleaved
+from mailrunner.rendering.inlining.segments import SegmentedText, interleaved
 from mailrunner.rendering.inlining.text_plans import TextPlans, Values
 
 NEWSLETTER = """<!DOCTYPE html><html><head><title>{}</title></head><body>
@@ -65,7 +65,7 @@ def document(values: list[str]) -> str:
 
 def planned(plans: TextPlans, values: list[str]) -> str | None:
     known = Values.of(values)
-    plan = known and plans.plan(known, Marked(PIECES, tuple(values)))
+    plan = known and plans.plan(known, SegmentedText(PIECES, tuple(values)))
     if not known or not plan:
         return None
     return plan.filling.text(known.texts)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailrunner.model.outcome import Kind, Scope
+from mailrunner.model.outcome import OutcomeKind, Scope
 from mailrunner.transports.smtp.poller import ready
 from tests.support.smtp_client import PATIENT, SOON, Clients, Letter, nothing_charged
 from tests.support.smtp_script import Do
@@ -61,7 +61,7 @@ def test_a_connection_lost_in_the_envelope_costs_nobody(
         assert nothing_charged(outcome)
         assert outcome.offered is offered
         sender.timeout = PATIENT
-        assert sender.send(Letter()).kind is Kind.SENT
+        assert sender.send(Letter()).kind is OutcomeKind.SENT
         assert len(server.accepted) == 1
 
 
@@ -92,7 +92,7 @@ def test_a_refusal_in_the_middle_of_the_body_is_believed(
     with SmtpServer(extensions=extensions, rules=[Rule("body", lambda _: refusal)]) as server:
         sender = client(server)
         outcome = sender.send(Letter(data=MEGABYTES))
-        assert (outcome.kind, outcome.scope) == (Kind.REFUSED, Scope.RECIPIENT)
+        assert (outcome.kind, outcome.scope) == (OutcomeKind.REFUSED, Scope.RECIPIENT)
         assert outcome.reply is not None
         assert outcome.reply.code == 552
         assert server.accepted == []
@@ -105,11 +105,11 @@ def test_a_server_that_hangs_up_between_messages_costs_nobody(
     last_words = Answer(b"250 2.0.0 Ok\r\n", effective=True, closes=True)
     with SmtpServer(extensions=extensions, rules=[Rule("eod", lambda _: last_words, nth=1)]) as server:
         sender = client(server)
-        assert sender.send(Letter()).kind is Kind.SENT
+        assert sender.send(Letter()).kind is OutcomeKind.SENT
         outcome = sender.send(Letter())
         assert nothing_charged(outcome)
         assert not outcome.offered
-        assert sender.send(Letter()).kind is Kind.SENT
+        assert sender.send(Letter()).kind is OutcomeKind.SENT
         assert len(server.accepted) == 2
 
 
@@ -143,7 +143,7 @@ def test_an_answer_to_no_question_is_never_taken_for_the_next_one(client: Client
     with SmtpServer(rules=[Rule("eod", twice, nth=1)]) as server:
         sender = client(server)
         kinds = [sender.send(Letter()).kind for _ in range(3)]
-        assert kinds == [Kind.SENT] * 3
+        assert kinds == [OutcomeKind.SENT] * 3
         assert [message.connection for message in server.accepted] == [1, 2, 2]
 
 
@@ -151,9 +151,9 @@ def test_a_421_between_messages_is_heard_and_costs_nobody(client: Clients) -> No
     twice = effective(b"250 2.0.0 Ok\r\n421 4.4.2 Idle too long\r\n")
     with SmtpServer(rules=[Rule("eod", twice, nth=1)]) as server:
         sender = client(server)
-        assert sender.send(Letter()).kind is Kind.SENT
+        assert sender.send(Letter()).kind is OutcomeKind.SENT
         assert not sender.is_open
-        assert sender.send(Letter()).kind is Kind.SENT
+        assert sender.send(Letter()).kind is OutcomeKind.SENT
         assert [message.connection for message in server.accepted] == [1, 2]
 
 
@@ -161,14 +161,14 @@ def test_a_421_between_messages_is_heard_and_costs_nobody(client: Clients) -> No
 def test_what_is_said_while_nobody_asks_is_met_before_the_next_message(client: Clients, stray: str) -> None:
     with SmtpServer() as server:
         sender = client(server)
-        assert sender.send(Letter()).kind is Kind.SENT
+        assert sender.send(Letter()).kind is OutcomeKind.SENT
         server.interrupt(stray.encode() + b"\r\n")
         ready([sender], PATIENT)
         outcome = sender.send(Letter())
         assert nothing_charged(outcome)
         assert not outcome.offered
         assert stray in outcome.reason
-        assert sender.send(Letter()).kind is Kind.SENT
+        assert sender.send(Letter()).kind is OutcomeKind.SENT
         assert [message.connection for message in server.accepted] == [1, 2]
 
 
@@ -208,11 +208,11 @@ def test_without_a_clear_answer_to_the_final_dot_the_message_is_in_doubt(
     with SmtpServer(extensions=extensions, rules=[Rule("eod", do, nth=1)]) as server:
         sender = client(server, final_timeout=SOON)
         outcome = sender.send(Letter())
-        assert (outcome.kind, outcome.scope, outcome.offered) == (Kind.IN_DOUBT, Scope.RECIPIENT, True)
+        assert (outcome.kind, outcome.scope, outcome.offered) == (OutcomeKind.IN_DOUBT, Scope.RECIPIENT, True)
         assert server.host in outcome.reason
         before = len(server.accepted)
         sender.final_timeout = PATIENT
-        assert sender.send(Letter()).kind is Kind.SENT
+        assert sender.send(Letter()).kind is OutcomeKind.SENT
         assert len(server.accepted) == before + 1
         assert server.connections == 2
 
@@ -226,7 +226,7 @@ def test_the_answer_to_the_final_dot_has_more_time_than_others(
         sender = client(server, timeout=0.5, final_timeout=30.0)
         timer = threading.Timer(0.8, released.set)
         timer.start()
-        assert sender.send(Letter()).kind is Kind.SENT
+        assert sender.send(Letter()).kind is OutcomeKind.SENT
         timer.join()
 
 
@@ -249,7 +249,7 @@ def test_an_interrupted_message_does_not_become_the_beginning_of_the_next(client
         sender = client(server)
         with pytest.raises(KeyboardInterrupt):
             sender.send(Interrupted(server))
-        assert sender.send(Letter()).kind is Kind.SENT
+        assert sender.send(Letter()).kind is OutcomeKind.SENT
         assert (server.connections, len(server.accepted)) == (2, 1)
 
 
@@ -293,7 +293,7 @@ def test_whatever_a_server_does_the_outcome_tells_what_it_took(
         taken = [message.recipient for message in server.accepted]
     for letter, outcome in zip(letters, outcomes, strict=True):
         assert taken.count(letter.recipient) <= 1
-        if outcome.kind is Kind.SENT:
+        if outcome.kind is OutcomeKind.SENT:
             assert letter.recipient in taken
         if letter.recipient in taken:
-            assert outcome.kind in (Kind.SENT, Kind.IN_DOUBT)
+            assert outcome.kind in (OutcomeKind.SENT, OutcomeKind.IN_DOUBT)

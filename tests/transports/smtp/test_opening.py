@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from mailrunner.errors import UserError
-from mailrunner.model.outcome import Kind, Scope, Stage
+from mailrunner.model.outcome import OutcomeKind, Scope, Stage
 from mailrunner.transports.smtp import login, network, tls
-from mailrunner.transports.smtp.server_capabilities import Manners
+from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 from tests.support.smtp_client import SOON, Clients, Letter, nothing_charged
 from tests.support.smtp_dialogue import Dialogue
 from tests.support.smtp_script import Answer, Do
@@ -87,7 +87,7 @@ def test_whatever_happens_while_opening_costs_nobody(client: Clients, stage: str
         outcome = sender.send(Letter())
         assert nothing_charged(outcome)
         assert not outcome.offered
-        assert client(server).send(Letter()).kind is Kind.SENT
+        assert client(server).send(Letter()).kind is OutcomeKind.SENT
 
 
 @pytest.mark.parametrize("stage", ["connect", "ehlo", "starttls", "auth"])
@@ -97,7 +97,7 @@ def test_a_busy_server_is_tried_again_later(client: Clients, stage: str) -> None
         sender = client(server)
         outcome = sender.open()
         assert outcome is not None
-        assert (outcome.kind, outcome.offered) == (Kind.DEFERRED, False)
+        assert (outcome.kind, outcome.offered) == (OutcomeKind.DEFERRED, False)
         assert outcome.reply is not None
         assert outcome.reply.code == 421
         assert sender.open() is None
@@ -111,7 +111,7 @@ def test_a_busy_server_is_tried_again_later(client: Clients, stage: str) -> None
 def test_a_message_goes_over_verified_tls(client: Clients, mode: str, host: str) -> None:
     with SmtpServer(tls=mode, auth=("ana", "secret")) as server:
         sender = client(server, host=host)
-        assert sender.send(Letter()).kind is Kind.SENT
+        assert sender.send(Letter()).kind is OutcomeKind.SENT
         assert sender.probe().tls_version.startswith("TLSv1.")
         assert [login.succeeded for login in server.logins] == [True]
 
@@ -119,7 +119,7 @@ def test_a_message_goes_over_verified_tls(client: Clients, mode: str, host: str)
 def test_starttls_that_is_not_offered_is_a_hard_stop_before_any_login(client: Clients) -> None:
     with SmtpServer(tls="none", auth=("ana", "secret")) as server:
         outcome = client(server, tls="starttls").send(Letter())
-        assert (outcome.kind, outcome.scope, outcome.at_once) == (Kind.REFUSED, Scope.CAMPAIGN, True)
+        assert (outcome.kind, outcome.scope, outcome.at_once) == (OutcomeKind.REFUSED, Scope.CAMPAIGN, True)
         assert not outcome.offered
         assert "STARTTLS" in outcome.reason
         assert [command.split()[0] for command in server.commands] == ["ehlo"]
@@ -138,7 +138,7 @@ def test_a_certificate_that_cannot_be_verified_is_a_hard_stop(
 ) -> None:
     with SmtpServer(tls=mode, auth=("ana", "secret")) as server:
         outcome = client(server, **wrong).send(Letter())
-        assert (outcome.kind, outcome.scope, outcome.at_once) == (Kind.REFUSED, Scope.CAMPAIGN, True)
+        assert (outcome.kind, outcome.scope, outcome.at_once) == (OutcomeKind.REFUSED, Scope.CAMPAIGN, True)
         assert not outcome.offered
         assert "certificate" in outcome.reason
         assert (server.logins, server.accepted) == ([], [])
@@ -148,7 +148,7 @@ def test_implicit_tls_to_a_server_that_speaks_first_is_a_hard_stop(client: Clien
     with SmtpServer() as server:
         outcome = client(server, tls="implicit").open()
         assert outcome is not None
-        assert (outcome.kind, outcome.scope, outcome.at_once) == (Kind.REFUSED, Scope.CAMPAIGN, True)
+        assert (outcome.kind, outcome.scope, outcome.at_once) == (OutcomeKind.REFUSED, Scope.CAMPAIGN, True)
         assert "starttls" in outcome.reason
 
 
@@ -157,7 +157,7 @@ def test_what_was_slipped_in_before_tls_is_forgotten(client: Clients) -> None:
     rules = [Rule("starttls", slipped)]
     with SmtpServer(tls="starttls", auth=("ana", "secret"), rules=rules) as server:
         sender = client(server)
-        assert sender.send(Letter()).kind is Kind.SENT
+        assert sender.send(Letter()).kind is OutcomeKind.SENT
         assert (sender.probe().size, sender.probe().auth) == (35_882_577, ("PLAIN", "LOGIN"))
 
 
@@ -171,11 +171,11 @@ def test_an_authority_file_is_trusted_instead_of_the_systems() -> None:
 
 
 def test_connections_of_one_run_read_the_authorities_once(client: Clients) -> None:
-    manners = Manners()
+    manners = ObservedCapabilities()
     with SmtpServer(tls="implicit") as server:
         one, other = client(server, manners=manners), client(server, manners=manners)
         assert one._context is other._context is manners.trust is not None
-        assert {one.send(Letter()).kind, other.send(Letter()).kind} == {Kind.SENT}
+        assert {one.send(Letter()).kind, other.send(Letter()).kind} == {OutcomeKind.SENT}
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a certificate"])
@@ -216,7 +216,11 @@ def test_a_wrong_password_is_tried_once_and_is_never_told(client: Clients, mecha
         sender = client(server, password="canary-0451")
         outcome = sender.open()
         assert outcome is not None
-        assert (outcome.kind, outcome.scope, outcome.offered) == (Kind.REFUSED, Scope.CREDENTIALS, False)
+        assert (outcome.kind, outcome.scope, outcome.offered) == (
+            OutcomeKind.REFUSED,
+            Scope.CREDENTIALS,
+            False,
+        )
         assert len(server.logins) == 1
         assert "canary" not in repr(outcome) + repr(sender)
 
@@ -239,7 +243,7 @@ def test_a_login_that_cannot_be_judged_now_is_no_wrong_password(client: Clients)
         sender = client(server)
         outcome = sender.open()
         assert outcome is not None
-        assert outcome.kind is Kind.DEFERRED
+        assert outcome.kind is OutcomeKind.DEFERRED
         assert outcome.reply is not None
         assert outcome.reply.stage is Stage.AUTH
         assert sender.open() is None
@@ -249,7 +253,11 @@ def test_a_server_that_wants_oauth_is_explained_and_no_password_is_shown_to_it(c
     with SmtpServer(auth=("ana", "secret"), mechanisms="XOAUTH2") as server:
         outcome = client(server).open()
         assert outcome is not None
-        assert (outcome.kind, outcome.scope, outcome.offered) == (Kind.REFUSED, Scope.CREDENTIALS, False)
+        assert (outcome.kind, outcome.scope, outcome.offered) == (
+            OutcomeKind.REFUSED,
+            Scope.CREDENTIALS,
+            False,
+        )
         assert "OAuth" in outcome.reason
         assert server.said("AUTH") == []
 
@@ -258,7 +266,7 @@ def test_a_server_that_offers_no_login_is_a_matter_of_set_up(client: Clients) ->
     with SmtpServer() as server:
         outcome = client(server, user="ana", password="secret").open()
         assert outcome is not None
-        assert (outcome.kind, outcome.scope, outcome.at_once) == (Kind.REFUSED, Scope.CAMPAIGN, True)
+        assert (outcome.kind, outcome.scope, outcome.at_once) == (OutcomeKind.REFUSED, Scope.CAMPAIGN, True)
         assert "offers no login" in outcome.reason
 
 

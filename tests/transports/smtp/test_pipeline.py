@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailrunner.model.outcome import Kind, Outcome
+from mailrunner.model.outcome import Outcome, OutcomeKind
 from mailrunner.transports import Capabilities
 from mailrunner.transports.smtp.pipeline import Pipeline
-from mailrunner.transports.smtp.reply_outcome import Judge
+from mailrunner.transports.smtp.reply_outcome import ReplyJudge
 from mailrunner.transports.smtp.reply_reader import ReplyBuffer
-from mailrunner.transports.smtp.server_capabilities import Manners
+from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 from mailrunner.transports.smtp.transaction import stuffed
-from tests.support.clocks import TurnedClock
+from tests.support.clocks import ManualClock
 from tests.support.smtp_client import Letter, numbered
 
 PLAIN = Capabilities()
@@ -30,8 +30,8 @@ END = b".\r\n"
 
 
 def pipeline(able: Capabilities, *, in_flight: int = 1, proven: bool = True) -> Pipeline:
-    judge = Judge(host="mail.example.org", provider="smtp", clock=TurnedClock())
-    return Pipeline(able=able, judge=judge, manners=Manners(proven=proven), in_flight=in_flight)
+    judge = ReplyJudge(host="mail.example.org", provider="smtp", clock=ManualClock())
+    return Pipeline(able=able, judge=judge, manners=ObservedCapabilities(proven=proven), in_flight=in_flight)
 
 
 def written(machine: Pipeline, number: int | None = None) -> bytes:
@@ -73,7 +73,9 @@ def test_an_envelope_rides_behind_the_end_of_the_data_before() -> None:
     assert written(machine) == FIRST + b"DATA\r\n"
     assert told(machine, "250 ok", "250 ok", "354 go") == []
     assert written(machine) == DATA + END + SECOND + b"DATA\r\n"
-    assert [outcome.kind for outcome in told(machine, "250 ok", "250 ok", "250 ok", "354 go")] == [Kind.SENT]
+    assert [outcome.kind for outcome in told(machine, "250 ok", "250 ok", "250 ok", "354 go")] == [
+        OutcomeKind.SENT
+    ]
     assert written(machine) == DATA + END
 
 
@@ -92,7 +94,7 @@ def test_a_chunk_waits_for_the_answers_to_its_own_envelope_only() -> None:
     assert written(machine) == FIRST
     told(machine, "250 ok", "250 ok")
     assert written(machine) == chunk + b"RSET\r\n" + SECOND
-    assert [outcome.kind for outcome in told(machine, *["250 ok"] * 4)] == [Kind.SENT]
+    assert [outcome.kind for outcome in told(machine, *["250 ok"] * 4)] == [OutcomeKind.SENT]
     assert written(machine) == chunk
 
 
@@ -158,7 +160,7 @@ def test_doubt_begins_with_the_first_byte_that_could_complete_the_message(
     written(machine, before + over)
     machine.lost("the wire was cut")
     [outcome] = machine.settled()
-    assert outcome.kind is (Kind.IN_DOUBT if over else Kind.DEFERRED)
+    assert outcome.kind is (OutcomeKind.IN_DOUBT if over else OutcomeKind.DEFERRED)
     assert outcome.offered
     assert "mail.example.org" in outcome.reason
     assert "the wire was cut" in outcome.reason
@@ -185,7 +187,7 @@ def test_an_answer_before_the_end_of_the_content_is_believed_only_if_it_is_a_no(
         told(machine, reply)
     written(machine, 30)
     [outcome] = told(machine, f"{code} 5.3.4 too big")
-    assert outcome.kind is (Kind.REFUSED if code == 552 else Kind.DEFERRED)
+    assert outcome.kind is (OutcomeKind.REFUSED if code == 552 else OutcomeKind.DEFERRED)
     assert machine.is_closed
 
 
@@ -205,7 +207,7 @@ def test_a_421_between_two_messages_does_not_answer_for_a_content_that_is_out() 
     machine = offered(CHUNKED, 2, in_flight=2)
     written(machine)
     outcomes = told(machine, "250 ok", "250 ok", "250 ok", "421 4.3.2 closing")
-    assert [outcome.kind for outcome in outcomes] == [Kind.SENT, Kind.IN_DOUBT]
+    assert [outcome.kind for outcome in outcomes] == [OutcomeKind.SENT, OutcomeKind.IN_DOUBT]
     assert "closing" in outcomes[1].reason
 
 
@@ -215,7 +217,7 @@ def test_a_421_between_two_messages_answers_for_one_that_has_only_its_envelope_o
         written(machine)
         told(machine, *answers)
     outcomes = told(machine, "250 ok", "421 4.3.2 closing")
-    assert [outcome.kind for outcome in outcomes] == [Kind.SENT, Kind.DEFERRED]
+    assert [outcome.kind for outcome in outcomes] == [OutcomeKind.SENT, OutcomeKind.DEFERRED]
     assert outcomes[1].reply is not None
     assert outcomes[1].reply.code == 421
 
@@ -381,12 +383,12 @@ def test_the_outcomes_are_what_a_server_did_wherever_the_bytes_are_split_or_cut(
             break
     taken = [recipient for recipient, _ in server.taken]
     for letter, outcome in zip(letters, outcomes, strict=False):
-        assert (taken.count(letter.recipient) == 1) or outcome.kind is not Kind.SENT
-        assert letter.recipient not in taken or outcome.kind in (Kind.SENT, Kind.IN_DOUBT)
+        assert (taken.count(letter.recipient) == 1) or outcome.kind is not OutcomeKind.SENT
+        assert letter.recipient not in taken or outcome.kind in (OutcomeKind.SENT, OutcomeKind.IN_DOUBT)
     assert [data for _, data in server.taken] == [
         letter.data for letter in letters if letter.recipient in taken
     ]
-    doubtful = sum(outcome.kind is Kind.IN_DOUBT for outcome in outcomes)
+    doubtful = sum(outcome.kind is OutcomeKind.IN_DOUBT for outcome in outcomes)
     assert doubtful <= (0 if cut_at is None or out < cut_at else in_flight if able.chunking else 1)
     if not doubtful and len(outcomes) == len(letters) and not machine.is_closed:
         refused = {

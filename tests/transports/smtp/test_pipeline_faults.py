@@ -8,8 +8,8 @@ from itertools import product
 
 import pytest
 
-from mailrunner.model.outcome import Kind, Outcome, Stage
-from mailrunner.transports.smtp.server_capabilities import Manners
+from mailrunner.model.outcome import Outcome, OutcomeKind, Stage
+from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 from tests.support.smtp_client import SOON, Clients, Letter, deliver, nothing_charged, numbered
 from tests.support.smtp_script import Do
 from tests.support.smtp_server import (
@@ -68,8 +68,8 @@ def true(letters: Sequence[Letter], outcomes: Sequence[Outcome], server: SmtpSer
     for letter, outcome in zip(letters, outcomes, strict=True):
         times = taken.count(letter.recipient)
         assert times <= 1
-        assert times == 1 or outcome.kind is not Kind.SENT
-        assert times == 0 or outcome.kind in (Kind.SENT, Kind.IN_DOUBT)
+        assert times == 1 or outcome.kind is not OutcomeKind.SENT
+        assert times == 0 or outcome.kind in (OutcomeKind.SENT, OutcomeKind.IN_DOUBT)
     return True
 
 
@@ -86,14 +86,18 @@ def test_whatever_befalls_one_of_many_each_outcome_is_what_the_server_did(
     letters = numbered(12)
     with SmtpServer(rules=rules, extensions=extensions) as server:
         sender = client(
-            server, in_flight=in_flight, timeout=SOON, final_timeout=SOON, manners=Manners(proven=True)
+            server,
+            in_flight=in_flight,
+            timeout=SOON,
+            final_timeout=SOON,
+            manners=ObservedCapabilities(proven=True),
         )
         outcomes = deliver(sender, letters)
         sender.close()
         assert true(letters, outcomes, server)
-        assert [outcome.kind for outcome in outcomes[:3]] == [Kind.SENT] * 3
+        assert [outcome.kind for outcome in outcomes[:3]] == [OutcomeKind.SENT] * 3
         # All are answered but those on the connection when it broke.
-        assert sum(outcome.kind is not Kind.SENT for outcome in outcomes) <= max(2, in_flight)
+        assert sum(outcome.kind is not OutcomeKind.SENT for outcome in outcomes) <= max(2, in_flight)
         again = [
             letter for letter, outcome in zip(letters, outcomes, strict=True) if nothing_charged(outcome)
         ]
@@ -113,9 +117,11 @@ def test_a_refused_message_among_many_leaves_the_others_and_the_connection_alone
     letters = numbered(12)
     rules = [Rule(stage, REFUSALS[deed], nth=range(3, 6))]
     with SmtpServer(rules=rules, extensions=extensions) as server:
-        outcomes = deliver(client(server, in_flight=in_flight, manners=Manners(proven=True)), letters)
+        outcomes = deliver(
+            client(server, in_flight=in_flight, manners=ObservedCapabilities(proven=True)), letters
+        )
         assert true(letters, outcomes, server)
-        refused = [outcome for outcome in outcomes if outcome.kind is not Kind.SENT]
+        refused = [outcome for outcome in outcomes if outcome.kind is not OutcomeKind.SENT]
         assert len(refused) == 3
         for outcome in refused:
             assert outcome.reply is not None
@@ -137,18 +143,20 @@ def test_a_connection_that_is_lost_in_an_envelope_leaves_no_doubt_about_its_mess
         Rule(stage, LOSSES[deed], recipient="r1@") if stage == "rcpt" else Rule(stage, LOSSES[deed], nth=2)
     ]
     with SmtpServer(rules=rules, extensions=MODES[mode][0]) as server:
-        sender = client(server, timeout=SOON, manners=Manners(proven=True))
+        sender = client(server, timeout=SOON, manners=ObservedCapabilities(proven=True))
         outcomes = deliver(sender, letters)
         assert nothing_charged(outcomes[1])
         assert outcomes[1].offered is (stage == "rcpt")
-        assert outcomes[0].kind is Kind.SENT
+        assert outcomes[0].kind is OutcomeKind.SENT
         assert [message.recipient for message in server.accepted] == ["r0@example.org"]
 
 
 def test_a_message_is_in_doubt_for_each_content_that_was_written_and_not_answered(client: Clients) -> None:
     letters = numbered(9)
     with SmtpServer(rules=[Rule("eod", stall(), nth=2)], extensions=CHUNKED) as server:
-        sender = client(server, in_flight=4, timeout=SOON, final_timeout=SOON, manners=Manners(proven=True))
+        sender = client(
+            server, in_flight=4, timeout=SOON, final_timeout=SOON, manners=ObservedCapabilities(proven=True)
+        )
         assert sender.open() is None
         for letter in letters[:4]:
             sender.offer(letter)
@@ -156,7 +164,7 @@ def test_a_message_is_in_doubt_for_each_content_that_was_written_and_not_answere
         while sender.pending:
             outcomes += sender.pump()
         kinds = [outcome.kind for outcome in outcomes]
-        assert kinds == [Kind.SENT, Kind.IN_DOUBT, Kind.IN_DOUBT, Kind.IN_DOUBT]
+        assert kinds == [OutcomeKind.SENT, OutcomeKind.IN_DOUBT, OutcomeKind.IN_DOUBT, OutcomeKind.IN_DOUBT]
         assert len(server.accepted) == 1
 
 
@@ -167,9 +175,14 @@ def test_a_recipient_is_refused_and_his_data_asked_for_all_the_same(client: Clie
     ]
     letters = numbered(4)
     with SmtpServer(rules=rules) as server:
-        outcomes = deliver(client(server, manners=Manners(proven=True)), letters)
+        outcomes = deliver(client(server, manners=ObservedCapabilities(proven=True)), letters)
         assert true(letters, outcomes, server)
-        assert [outcome.kind for outcome in outcomes] == [Kind.SENT, Kind.REFUSED, Kind.SENT, Kind.SENT]
+        assert [outcome.kind for outcome in outcomes] == [
+            OutcomeKind.SENT,
+            OutcomeKind.REFUSED,
+            OutcomeKind.SENT,
+            OutcomeKind.SENT,
+        ]
         assert outcomes[1].reply is not None
         assert outcomes[1].reply.stage is Stage.RCPT
         assert (server.connections, len(server.said("RSET"))) == (1, 1)
@@ -182,9 +195,13 @@ def test_a_sender_is_refused_and_the_data_asked_for_all_the_same(client: Clients
     ]
     letters = numbered(3)
     with SmtpServer(rules=rules) as server:
-        outcomes = deliver(client(server, manners=Manners(proven=True)), letters)
+        outcomes = deliver(client(server, manners=ObservedCapabilities(proven=True)), letters)
         assert true(letters, outcomes, server)
-        assert [outcome.kind for outcome in outcomes] == [Kind.SENT, Kind.REFUSED, Kind.SENT]
+        assert [outcome.kind for outcome in outcomes] == [
+            OutcomeKind.SENT,
+            OutcomeKind.REFUSED,
+            OutcomeKind.SENT,
+        ]
         assert server.connections == 2
 
 
@@ -195,8 +212,8 @@ def test_a_yes_to_the_content_of_a_refused_recipient_is_no_answer(client: Client
     ]
     letters = numbered(6)
     with SmtpServer(rules=rules, extensions=CHUNKED) as server:
-        outcomes = deliver(client(server, in_flight=3, manners=Manners(proven=True)), letters)
-        assert outcomes[1].kind is Kind.IN_DOUBT
+        outcomes = deliver(client(server, in_flight=3, manners=ObservedCapabilities(proven=True)), letters)
+        assert outcomes[1].kind is OutcomeKind.IN_DOUBT
         assert "after a refusal" in outcomes[1].reason
         assert true(letters, outcomes, server)
 
@@ -204,21 +221,21 @@ def test_a_yes_to_the_content_of_a_refused_recipient_is_no_answer(client: Client
 def test_a_421_for_one_does_not_answer_for_those_behind_it(client: Clients) -> None:
     letters = numbered(4)
     with SmtpServer(rules=[Rule("eod", REFUSALS["421"], nth=2)], extensions=CHUNKED) as server:
-        sender = client(server, in_flight=4, manners=Manners(proven=True))
+        sender = client(server, in_flight=4, manners=ObservedCapabilities(proven=True))
         assert sender.open() is None
         outcomes = deliver(sender, letters)
         assert [outcome.kind for outcome in outcomes] == [
-            Kind.SENT,
-            Kind.DEFERRED,
-            Kind.IN_DOUBT,
-            Kind.IN_DOUBT,
+            OutcomeKind.SENT,
+            OutcomeKind.DEFERRED,
+            OutcomeKind.IN_DOUBT,
+            OutcomeKind.IN_DOUBT,
         ]
 
 
 def test_closing_tells_what_became_of_the_messages_under_way(client: Clients) -> None:
     complete = threading.Event()
     with SmtpServer(rules=[Rule("eod", delay(threading.Event(), reached=complete))]) as server:
-        sender = client(server, manners=Manners(proven=True))
+        sender = client(server, manners=ObservedCapabilities(proven=True))
         assert sender.open() is None
         for letter in numbered(2):
             sender.offer(letter)
@@ -226,5 +243,5 @@ def test_closing_tells_what_became_of_the_messages_under_way(client: Clients) ->
             assert sender.pump() == []
         assert (sender.pending, sender.room) == (2, 0)
         sender.close()
-        assert [outcome.kind for outcome in sender.pump()] == [Kind.IN_DOUBT, Kind.DEFERRED]
+        assert [outcome.kind for outcome in sender.pump()] == [OutcomeKind.IN_DOUBT, OutcomeKind.DEFERRED]
         assert (sender.pending, sender.room, sender.fileno(), sender.deadline) == (0, 0, -1, None)

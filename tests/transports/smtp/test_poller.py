@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from mailrunner.transports.smtp.poller import Watch, ready
+from mailrunner.transports.smtp.poller import Poller, ready
 
 SOON = 0.01  # seconds, for what never comes
 HOURS = 1e4  # seconds
@@ -46,22 +46,22 @@ def lines() -> Iterator[list[Line]]:
 
 
 @pytest.fixture
-def watch(lines: list[Line]) -> Watch[Line]:
+def watch(lines: list[Line]) -> Poller[Line]:
     """Watches all of them, and has just told of all."""
-    watch: Watch[Line] = Watch(every=HOURS)
+    watch: Poller[Line] = Poller(every=HOURS)
     for one in lines:
         watch.note(one)
     assert (watch.ready(), watch.ready()) == (lines, [])
     return watch
 
 
-def told(watch: Watch[Line]) -> list[Line]:
+def told(watch: Poller[Line]) -> list[Line]:
     """What may go on, as soon as that is something."""
     watch.wait(PATIENT)
     return watch.ready()
 
 
-def test_only_those_that_may_go_on_are_told_of(watch: Watch[Line], lines: list[Line]) -> None:
+def test_only_those_that_may_go_on_are_told_of(watch: Poller[Line], lines: list[Line]) -> None:
     lines[1].far.send(b"250 ok")
     assert told(watch) == [lines[1]]
     lines[1].near.recv(100)
@@ -69,14 +69,14 @@ def test_only_those_that_may_go_on_are_told_of(watch: Watch[Line], lines: list[L
     assert told(watch) == [lines[2]]
 
 
-def test_one_that_wants_to_write_is_told_of_once_it_says_so(watch: Watch[Line], lines: list[Line]) -> None:
+def test_one_that_wants_to_write_is_told_of_once_it_says_so(watch: Poller[Line], lines: list[Line]) -> None:
     lines[0].wants_write = True
     watch.note(lines[0])
     assert told(watch) == [lines[0]]
 
 
 def test_a_closed_one_is_forgotten_though_another_has_its_number(lines: list[Line]) -> None:
-    watch: Watch[Line] = Watch(every=HOURS)
+    watch: Poller[Line] = Poller(every=HOURS)
     old, new, _ = lines
     watch.note(old)
     number = old.fileno()
@@ -97,14 +97,14 @@ def _moved(sock: socket.socket, number: int) -> int:
 
 
 def test_after_a_while_all_are_told_of_as_a_deadline_may_have_come(lines: list[Line]) -> None:
-    watch: Watch[Line] = Watch(every=0.0)
+    watch: Poller[Line] = Poller(every=0.0)
     for one in lines:
         watch.note(one)
     assert watch.ready() == watch.ready() == lines
 
 
 def test_without_any_connection_it_just_waits() -> None:
-    watch: Watch[Line] = Watch(every=HOURS)
+    watch: Poller[Line] = Poller(every=HOURS)
     watch.wait(SOON)
     assert watch.ready() == []
 

@@ -13,9 +13,9 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from mailrunner.model.outcome import Kind
+from mailrunner.model.outcome import OutcomeKind
 from mailrunner.transports.smtp.poller import ready
-from mailrunner.transports.smtp.server_capabilities import Manners
+from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 from tests.support.smtp_client import PATIENT, SOON, Clients, Letter, deliver, nothing_charged, numbered
 from tests.support.smtp_dialogue import Dialogue
 from tests.support.smtp_script import Answer, Do
@@ -63,16 +63,16 @@ def client() -> Iterator[Clients]:
 def test_a_server_that_cannot_bear_groups_of_commands_gets_them_one_by_one(
     client: Clients, extensions: Sequence[str], in_flight: int, do: Do
 ) -> None:
-    manners = Manners()
+    manners = ObservedCapabilities()
     letters = numbered(5)
     with SmtpServer(rules=[Rule("mail", if_ahead(do))], extensions=extensions) as server:
         sender = client(server, in_flight=in_flight, timeout=SOON, manners=manners)
         outcomes = deliver(sender, letters[:3])
         assert nothing_charged(outcomes[0])
-        assert [outcome.kind for outcome in outcomes[1:]] == [Kind.SENT] * 2
+        assert [outcome.kind for outcome in outcomes[1:]] == [OutcomeKind.SENT] * 2
         sender.timeout = PATIENT
         sibling = client(server, in_flight=in_flight, manners=manners)
-        assert [outcome.kind for outcome in deliver(sibling, letters[3:])] == [Kind.SENT] * 2
+        assert [outcome.kind for outcome in deliver(sibling, letters[3:])] == [OutcomeKind.SENT] * 2
         assert [message.recipient for message in server.accepted] == [each.recipient for each in letters[1:]]
         assert not manners.pipelining
 
@@ -90,7 +90,7 @@ def test_a_server_that_does_not_know_bdat_after_all_gets_data(
         sender = client(server, in_flight=in_flight)
         outcomes = deliver(sender, letters)
         assert nothing_charged(outcomes[0])
-        assert [outcome.kind for outcome in outcomes[1:]] == [Kind.SENT] * 2
+        assert [outcome.kind for outcome in outcomes[1:]] == [OutcomeKind.SENT] * 2
         assert (len(server.said("BDAT")), len(server.said("DATA"))) == (1, 2)
         assert (sender.manners.chunking, sender.manners.pipelining) == (False, True)
 
@@ -106,16 +106,19 @@ def test_a_refused_person_or_a_lost_connection_is_no_bad_manners(
     with SmtpServer(rules=rules, extensions=extensions) as server:
         sender = client(server)
         kinds = [outcome.kind for outcome in deliver(sender, numbered(3))]
-        assert kinds == [Kind.REFUSED, Kind.SENT, Kind.SENT]
+        assert kinds == [OutcomeKind.REFUSED, OutcomeKind.SENT, OutcomeKind.SENT]
         assert nothing_charged(sender.send(Letter()))
-        assert sender.manners == Manners(proven=True)
+        assert sender.manners == ObservedCapabilities(proven=True)
 
 
 def test_a_plain_server_is_not_thought_better_or_worse_of(client: Clients) -> None:
     with SmtpServer(rules=[Rule("mail", cut(), nth=2)], extensions=PLAIN) as server:
         sender = client(server)
-        assert [outcome.kind for outcome in deliver(sender, numbered(2))] == [Kind.SENT, Kind.DEFERRED]
-        assert sender.manners == Manners()
+        assert [outcome.kind for outcome in deliver(sender, numbered(2))] == [
+            OutcomeKind.SENT,
+            OutcomeKind.DEFERRED,
+        ]
+        assert sender.manners == ObservedCapabilities()
 
 
 # -- Room
@@ -128,7 +131,7 @@ def test_there_is_room_for_what_the_server_can_take(
     client: Clients, extensions: Sequence[str], in_flight: int, room: int
 ) -> None:
     with SmtpServer(extensions=extensions) as server:
-        sender = client(server, in_flight=in_flight, manners=Manners(proven=True))
+        sender = client(server, in_flight=in_flight, manners=ObservedCapabilities(proven=True))
         assert (sender.room, sender.is_open, sender.pending) == (0, False, 0)
         assert sender.open() is None
         assert (sender.room, sender.is_open) == (room, True)
@@ -138,9 +141,9 @@ def test_there_is_room_for_what_the_server_can_take(
 
 def test_a_connection_has_no_more_room_than_its_share_of_messages(client: Clients) -> None:
     with SmtpServer() as server:
-        sender = client(server, messages_per_connection=3, manners=Manners(proven=True))
+        sender = client(server, messages_per_connection=3, manners=ObservedCapabilities(proven=True))
         outcomes = deliver(sender, numbered(7))
-        assert {outcome.kind for outcome in outcomes} == {Kind.SENT}
+        assert {outcome.kind for outcome in outcomes} == {OutcomeKind.SENT}
         assert [message.connection for message in server.accepted] == [1, 1, 1, 2, 2, 2, 3]
         assert len(server.said("QUIT")) == 2
 
@@ -149,7 +152,14 @@ def test_a_message_that_cannot_go_takes_its_turn_among_the_others(client: Client
     letters = [*numbered(2), Letter(recipient="bob@x>"), Letter(data=b"x" * 200), *numbered(2)]
     with SmtpServer(extensions=["PIPELINING", "SIZE 100"]) as server:
         outcomes = deliver(client(server), letters)
-        assert [outcome.kind is Kind.SENT for outcome in outcomes] == [True, True, False, False, True, True]
+        assert [outcome.kind is OutcomeKind.SENT for outcome in outcomes] == [
+            True,
+            True,
+            False,
+            False,
+            True,
+            True,
+        ]
         assert len(server.accepted) == 4
 
 
@@ -169,7 +179,7 @@ def test_an_idle_connection_that_the_server_closes_is_noticed(client: Clients) -
         server.interrupt(b"421 4.4.2 Idle too long\r\n")
         ready([sender], PATIENT)
         assert (sender.pump(), sender.is_open) == ([], False)
-        assert sender.send(Letter()).kind is Kind.SENT
+        assert sender.send(Letter()).kind is OutcomeKind.SENT
 
 
 # -- Slow readers, TLS, many files
@@ -195,7 +205,7 @@ def test_a_slow_reader_gets_all_of_a_large_message(
         while not outcomes:
             ready([sender], PATIENT)
             outcomes = sender.pump()
-        assert outcomes[0].kind is Kind.SENT
+        assert outcomes[0].kind is OutcomeKind.SENT
         assert server.accepted[0].data == MEGABYTES
         assert not sender.wants_write
 
@@ -209,7 +219,7 @@ def test_many_messages_go_over_tls(
 ) -> None:
     with SmtpServer(extensions=extensions, tls=tls) as server:
         outcomes = deliver(client(server, in_flight=in_flight), numbered(30))
-        assert {outcome.kind for outcome in outcomes} == {Kind.SENT}
+        assert {outcome.kind for outcome in outcomes} == {OutcomeKind.SENT}
         assert [message.recipient for message in server.accepted] == [each.recipient for each in numbered(30)]
 
 
@@ -225,7 +235,7 @@ def test_a_process_with_many_open_files_sends_all_the_same(client: Clients) -> N
         for _ in range(1100):
             files.enter_context(open(os.devnull))  # noqa: PTH123 - nothing of its content matters
         sender = client(server)
-        assert sender.send(Letter()).kind is Kind.SENT
+        assert sender.send(Letter()).kind is OutcomeKind.SENT
         assert sender.fileno() > 1024
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -257,10 +267,15 @@ def _listens(port: int) -> bool:
 @pytest.mark.skipif(SINK is None, reason="Postfix's smtp-sink is not installed")
 @pytest.mark.parametrize(
     ("options", "kind"),
-    [((), Kind.SENT), (("-p",), Kind.SENT), (("-r", "RCPT"), Kind.DEFERRED), (("-q", "."), Kind.IN_DOUBT)],
+    [
+        ((), OutcomeKind.SENT),
+        (("-p",), OutcomeKind.SENT),
+        (("-r", "RCPT"), OutcomeKind.DEFERRED),
+        (("-q", "."), OutcomeKind.IN_DOUBT),
+    ],
 )
 def test_postfixs_own_test_server_is_understood(
-    client: Clients, options: tuple[str, ...], kind: Kind
+    client: Clients, options: tuple[str, ...], kind: OutcomeKind
 ) -> None:
     with sink(*options) as port, SmtpServer() as never_asked:
         sender = client(never_asked, port=port)
