@@ -64,7 +64,7 @@ def send_test(
     """Send one row's message, marked [TEST], to yourself.  It is not recorded as sent."""
     from mailrunner.model.address import normalise
     from mailrunner.model.outcome import OutcomeKind
-    from mailrunner.sending.test_send import TestSend
+    from mailrunner.sending.test_send import SendTest
 
     addresses = []
     for text in to:
@@ -77,7 +77,7 @@ def send_test(
     job = session.job(campaign)
     code = Exit.DONE
     with session.open_ledger() as ledger:
-        trial = TestSend(job, ledger, clock=session.clock, row=row)
+        trial = SendTest(job, ledger, clock=session.clock, row=row)
         for address in addresses:
             outcome = trial.send(address)
             if outcome.kind is OutcomeKind.SENT:

@@ -119,8 +119,8 @@ def next_step(hold: Wait, campaign_id: str) -> str:
     return {
         WaitReason.CREDENTIALS: "mend user and password in mailrunner.toml or .env, then: "
         f"mailrunner run {campaign_id} (with --again if nothing needed mending)",
-        WaitReason.STOPPED: f"who failed, if anybody: mailrunner report {campaign_id} --failed; when it is mended, "
-        f"or to go on all the same: mailrunner run {campaign_id} --again",
+        WaitReason.STOPPED: f"who failed, if anybody: mailrunner report {campaign_id} --failed; "
+        f"when it is mended, or to go on all the same: mailrunner run {campaign_id} --again",
         WaitReason.PAUSED: f"to go on: mailrunner unpause {campaign_id}",
         WaitReason.CANCELLED: f"to take people up again: mailrunner requeue {campaign_id} --skipped",
         WaitReason.SETUP: "mend the account in mailrunner.toml, then run again",

@@ -41,7 +41,7 @@ _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.\d])")
 _ACTIONS = {
     "delayed": EventKind.DELAYED,
     "delivered": EventKind.DELIVERED,
-    "relayed": EventKind.DELIVERED,  # passed on to where nothing more is reported: it was accepted all the same
+    "relayed": EventKind.DELIVERED,  # accepted; nothing more will be reported
     "expanded": EventKind.DELIVERED,
 }
 _FEEDBACK = {

@@ -20,7 +20,7 @@ from mailrunner.store import Ledger, Run
 from mailrunner.store.schema import CAMPAIGN_SHIFT
 
 
-class TestSend:
+class SendTest:
     """Sends tests of one job.
 
     Their numbers are random and of no campaign: the links are genuine and say that this was a test.

@@ -29,7 +29,7 @@ from mailrunner.model.outcome import OutcomeKind as Outcome
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.sending.prepared_campaign import UNSUBSCRIBE, PreparedCampaign
 from mailrunner.sending.run import Callbacks
-from mailrunner.sending.test_send import TestSend
+from mailrunner.sending.test_send import SendTest
 from mailrunner.store import Ledger
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.projects import Project, process
@@ -184,7 +184,7 @@ def test_the_link_of_a_test_message_says_so_and_takes_nobody_off(tmp_path: Path)
         job = PreparedCampaign.prepare(*load(tmp_path, "spring", {}))
         with mailing.ledger() as ledger, Served(ledger) as site:
             for _ in range(2):
-                trial = TestSend(job, ledger, clock=mailing.clock, row=None)
+                trial = SendTest(job, ledger, clock=mailing.clock, row=None)
                 assert trial.send("ana@example.net").kind is Outcome.SENT
             first, second = (message_from_bytes(message.data, policy=SMTP) for message in smtp.accepted)
             assert first["Message-ID"] != second["Message-ID"]

@@ -18,7 +18,7 @@ _NO_COMPLAINTS = ("not-spam", "auth-failure")
 _PLAIN = {
     "Delivery": EventKind.DELIVERED,
     "DeliveryDelay": EventKind.DELAYED,
-    "Reject": EventKind.SOFT_BOUNCED,  # SES found something in the message; the address is none the worse for it
+    "Reject": EventKind.SOFT_BOUNCED,  # the message was rejected, not the address
 }
 
 
