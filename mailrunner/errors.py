@@ -6,7 +6,7 @@ What a mail server may say is never an exception: it is an `Outcome`.  An except
     ├── UserError      a file or the set-up is wrong; carries *all* problems   exit 78
     ├── LedgerError    the ledger or the disk failed; nothing is lost           exit 74
     ├── RowError       one recipient's row cannot be rendered; never leaves the run
-    └── ServerAwayError, LoginRefusedError of `sent_folder`: IMAP alone         exit 75, 77
+    └── ImapUnavailableError, ImapLoginRefusedError of `inbound.imap`         exit 75, 77
 
 Anything else is a bug and shows its traceback.  Only `mailrunner.cli` turns these into sentences.
 """

@@ -103,14 +103,14 @@ def _ask(
     session: CommandContext, ledger: Ledger, record: CampaignRecord, doubts: Sequence[InDoubtDelivery]
 ) -> Exit:
     """Look for the doubtful messages, settle what is proved, say what is not and why."""
-    from mailrunner.reconciliation.sent_folder import LoginRefusedError, ServerAwayError
+    from mailrunner.inbound.imap import ImapLoginRefusedError, ImapUnavailableError
 
     try:
         verdicts = _verdicts(session, ledger, record, doubts)
-    except ServerAwayError as error:
+    except ImapUnavailableError as error:
         complain(f"the Sent folder cannot be asked now: {error}", "nothing was changed; try again later")
         return Exit.LATER
-    except LoginRefusedError as error:
+    except ImapLoginRefusedError as error:
         hint = f"nothing was changed; check user and password of {record.account_name} and of its imap table"
         complain(str(error), hint)
         return Exit.CREDENTIALS

@@ -33,9 +33,9 @@ class SentFolderCheck:
     _known: dict[int, bool] = field(default_factory=dict)
 
     def verdicts(self, doubts: Sequence[InDoubtDelivery]) -> list[tuple[InDoubtDelivery, Resolution]]:
-        """What the folder proves of each delivery; raises ServerAwayError."""
+        """What the folder proves of each delivery; raises ImapUnavailableError."""
         now = self.ledger.now()  # before the look: what arrives later is found by the next one
-        places = self.folder.where([self._message_id(doubt.id) for doubt in doubts])
+        places = self.folder.locate([self._message_id(doubt.id) for doubt in doubts])
         evidence = [self._evidence(doubt, places.get(self._message_id(doubt.id), "")) for doubt in doubts]
         return [(doubt, resolve(seen, now=now)) for doubt, seen in zip(doubts, evidence, strict=True)]
 
@@ -60,7 +60,7 @@ class SentFolderCheck:
     def _is_filed(self, number: int) -> bool:
         """Whether a delivery that was sent lies in the Sent folder; asked once only."""
         if number not in self._known:
-            self._known[number] = bool(self.folder.where([self._message_id(number)], trash=False))
+            self._known[number] = bool(self.folder.locate([self._message_id(number)], trash=False))
         return self._known[number]
 
     def _message_id(self, number: int) -> str:

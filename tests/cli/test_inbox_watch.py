@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from mailrunner.config.account import Imap
 from mailrunner.inbound import imap as mailbox_module
 from mailrunner.inbound.classify import MessageClassifier
-from mailrunner.inbound.imap import ImapMailbox as OpenMailbox
+from mailrunner.inbound.imap import ImapMailbox
 from mailrunner.inbound.poll import MailboxPoll, PollTally
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.store import Ledger
@@ -129,7 +129,7 @@ def test_without_idle_the_mailbox_is_looked_at_now_and_then(
         tokens = Tokens(TokenSigner(ledger.link_secrets(None)), ana)
         collection = MailboxPoll(
             ledger=ledger,
-            sorter=MessageClassifier(signer=tokens.signer, identity=""),
+            classifier=MessageClassifier(signer=tokens.signer, identity=""),
             since=timedelta(days=3),
         )
         stop, looks = threading.Event(), 0
@@ -142,7 +142,7 @@ def test_without_idle_the_mailbox_is_looked_at_now_and_then(
             if tally.understood or looks > 200:
                 stop.set()
 
-        with OpenMailbox.open(_imap(box), ca_file=None, timeout=10) as opened:
+        with ImapMailbox.open(_imap(box), ca_file=None, timeout=10) as opened:
             collection.watch(opened, stop, tell)
         assert ledger.suppressions.entries("ana@example.org")
 

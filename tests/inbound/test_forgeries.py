@@ -21,7 +21,7 @@ from mailrunner.cli.inbox import WatchedMailbox
 from mailrunner.config import load_project
 from mailrunner.config.account import Imap
 from mailrunner.inbound.classify import PROVIDER_DOMAINS, MessageClassifier
-from mailrunner.inbound.imap import ImapMailbox as OpenMailbox
+from mailrunner.inbound.imap import INBOX, ImapFolder, ImapMailbox
 from mailrunner.inbound.message import LONGEST, InboundMessage
 from mailrunner.inbound.poll import MailboxPoll
 from mailrunner.model.inbound_event import EventKind, InboundEvent, IngestResult
@@ -279,7 +279,7 @@ class TestMailbox:
         box = imap_server.mailbox(uuid4().hex)
         box.append("INBOX", b"X: y\r\n" * LONGEST + b"\r\nwords")
         with _opened(box.user, box.port) as opened:
-            opened.enter("INBOX", looking=True)
+            opened.select(INBOX, readonly=True)
 
             assert [len(header) for _, header in opened.headers([1])] == [LONGEST]
 
@@ -288,21 +288,21 @@ class TestMailbox:
         box = imap_server.mailbox(uuid4().hex)
         box.create("Old")
         with _opened(box.user, box.port) as opened:
-            first, again = (opened.enter("INBOX", looking=True) for _ in range(2))
-            other = opened.enter("Old", looking=True)
-            opened.enter("INBOX", looking=True)  # a folder that one is in cannot be deleted
-            opened._box.folder.delete("Old")
-            opened._box.folder.create("Old")
+            first, again = (opened.select(INBOX, readonly=True) for _ in range(2))
+            other = opened.select(ImapFolder("Old"), readonly=True)
+            opened.select(INBOX, readonly=True)  # a folder that one is in cannot be deleted
+            opened._client.delete("Old")
+            opened._client.create("Old")
 
             assert first == again
-            assert opened.enter("Old", looking=True) != other
+            assert opened.select(ImapFolder("Old"), readonly=True) != other
 
 
 class TestServer:
     def test_who_leaves_by_the_page_is_heard_however_many_look_at_pages(
         self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(web, "Throttle", lambda **_: RateLimit(rate=0, burst=0))
+        monkeypatch.setattr(web, "RateLimit", lambda **_: RateLimit(rate=0, burst=0))
         (ana,) = deliveries(ledger, mailed(ledger, [ANA]))
         with Served(ledger) as site:
             page = f"/u/{site.token(ana)}"
@@ -343,7 +343,7 @@ def test_a_mistake_while_watching_does_not_pass_for_a_good_end(
     assert account.imap is not None
     with ledger_of(Project(tmp_path)) as ledger:
         sorter = MessageClassifier(signer=TokenSigner((b"x",)), identity="")
-        collection = Failing(ledger=ledger, sorter=sorter, since=timedelta(days=1))
+        collection = Failing(ledger=ledger, classifier=sorter, since=timedelta(days=1))
 
         with pytest.raises(ZeroDivisionError):
             inbox_watch.watch(
@@ -359,7 +359,7 @@ def _import(ledger: Ledger, file: str, *chunks: list[str]) -> int:
 
 
 @contextmanager
-def _opened(user: str, port: int) -> Iterator[OpenMailbox]:
+def _opened(user: str, port: int) -> Iterator[ImapMailbox]:
     imap = Imap(host="127.0.0.1", port=port, tls="none", user=user, password=SecretStr(PASSWORD))
-    with OpenMailbox.open(imap, ca_file=None, timeout=20) as opened:
+    with ImapMailbox.open(imap, ca_file=None, timeout=20) as opened:
         yield opened
