@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import imaplib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -21,7 +21,7 @@ from tests.data.bounces import Tokens, letter, sample
 from tests.support.campaigns import CampaignInProcess
 from tests.support.imap_script import ScriptedImap
 from tests.support.imap_server import PASSWORD, ImapServer, Mailbox
-from tests.support.in_doubt import clear, scripted
+from tests.support.in_doubt import clear, implicit, scripted
 from tests.support.projects import Answer
 from tests.support.smtp_server import SmtpServer
 
@@ -413,23 +413,10 @@ def test_spam_folders_are_looked_into_where_wished(tmp_path: Path, smtp: SmtpSer
         assert lies(box, "Spam") == []
 
 
-def implicit(box: Mailbox, server: ImapServer) -> str:
-    return f'host = "127.0.0.1", port = {server.tls_port}, tls = "implicit", user = "{box.user}"'
-
-
-def starttls(box: Mailbox, server: ImapServer) -> str:
-    return f'host = "127.0.0.1", port = {server.port}, tls = "starttls", user = "{box.user}"'
-
-
-@pytest.mark.parametrize("imap", [implicit, starttls])
 def test_tls_is_verified_by_the_accounts_authority(
-    tmp_path: Path,
-    smtp: SmtpServer,
-    box: Mailbox,
-    imap_server: ImapServer,
-    imap: Callable[[Mailbox, ImapServer], str],
+    tmp_path: Path, smtp: SmtpServer, box: Mailbox, imap_server: ImapServer
 ) -> None:
-    club = Club(tmp_path, smtp, imap(box, imap_server))
+    club = Club(tmp_path, smtp, implicit(box, imap_server))
     club.came_back(box, "gmail_no_such_user", 0)
     distrustful = club.inbox()
     assert distrustful.code == 78
@@ -444,24 +431,6 @@ def test_a_wrong_password_is_77_and_is_not_shown(tmp_path: Path, smtp: SmtpServe
     assert answer.code == 77
     assert f"127.0.0.1 refused the login of {box.user}" in answer.stderr
     assert "mistyped" not in answer.stderr + answer.stdout
-
-
-def test_a_server_that_repeats_the_password_does_not_make_us_show_it(
-    tmp_path: Path, smtp: SmtpServer
-) -> None:
-    with ScriptedImap(answers={"LOGIN": "NO I do not like hunter2"}) as imap:
-        answer = Club(tmp_path, smtp, scripted(imap), password="hunter2").inbox()
-        assert (answer.code, "hunter2" in answer.stderr) == (77, False)
-        assert "I do not like …" in answer.stderr
-
-
-def test_a_password_is_not_sent_in_the_clear_where_starttls_is_missing(
-    tmp_path: Path, smtp: SmtpServer
-) -> None:
-    with ScriptedImap(capabilities="AUTH=PLAIN") as imap:
-        answer = Club(tmp_path, smtp, scripted(imap).replace('"none"', '"starttls"')).inbox()
-        assert (answer.code, set(imap.commands) - {"CAPABILITY", "LOGOUT"}) == (78, set())
-        assert "offers no STARTTLS" in answer.stderr
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,12 @@ from mailrunner.inbound.imap import ImapMailbox
 from mailrunner.inbound.poll import MailboxPoll, PollTally
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.store import Ledger
-from tests.cli.test_inbox import Club, LesserServer, implicit, lies
+from tests.cli.test_inbox import Club, LesserServer, lies
 from tests.data.bounces import Tokens, sample
 from tests.store.test_ingest import mailed
 from tests.support.clocks import ManualClock
 from tests.support.imap_server import PASSWORD, ImapServer, Mailbox
-from tests.support.in_doubt import clear
+from tests.support.in_doubt import clear, implicit
 from tests.support.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ends a process by SIGTERM")

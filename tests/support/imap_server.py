@@ -27,6 +27,10 @@ from types import TracebackType
 
 import pytest
 import trustme
+from pydantic import SecretStr
+
+from mailrunner.config.account import Imap
+from mailrunner.config.providers import Tls
 
 PASSWORD = "the right one, ä"
 SPECIAL_USES = {"Gesendet": r"\Sent", "Papierkorb": r"\Trash"}
@@ -132,6 +136,11 @@ class ImapServer:
     def mailbox(self, user: str) -> Mailbox:
         """A user's mailbox; a user that nobody has named before has an empty one."""
         return Mailbox(user, self.port)
+
+    def settings(self, user: str, *, password: str = PASSWORD, tls: Tls = "none") -> Imap:
+        """How a user logs in."""
+        port = self.tls_port if tls == "implicit" else self.port
+        return Imap(host="127.0.0.1", port=port, tls=tls, user=user, password=SecretStr(password))
 
     def _start(self) -> subprocess.Popen[str]:
         """Start it and wait until it listens; once more where somebody took a port meanwhile."""
