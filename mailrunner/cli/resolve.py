@@ -135,7 +135,7 @@ def _verdicts(
             preset=account.preset,
             signer=_signer(session, ledger),
             folder=folder,
-        ).verdicts(doubts)
+        ).resolutions(doubts)
 
 
 def _settled(

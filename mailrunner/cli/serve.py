@@ -88,7 +88,7 @@ def _events(session: CommandContext, signer: TokenSigner) -> WebhookParser | Non
     from mailrunner.inbound.webhooks import WebhookParser, check_installed
 
     check_installed()
-    return WebhookParser(settings, signer=signer, tell=complain)
+    return WebhookParser(settings, signer=signer, notify=complain)
 
 
 def _say_where(session: CommandContext, address: str, *, is_open: bool) -> None:

@@ -55,7 +55,7 @@ class SentFolder:
         return bool(self._trash)
 
     def locate(self, message_ids: Collection[str], *, trash: bool = True) -> dict[str, str]:
-        """The name of the folder that holds each message; those that are in none are left out.
+        """The name of the folder that holds each message, by Message-ID; those in none are left out.
 
         `trash` includes the folder of deleted messages.  Raises ImapUnavailableError.
         """

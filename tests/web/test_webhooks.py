@@ -95,7 +95,7 @@ def posting(tmp_path: Path) -> Iterator[Posting]:
             number = connection.execute(select(deliveries.c.id)).scalar_one()
         poster = Poster(signer=signer, number=number)
         events = WebhookParser(
-            poster.settings, signer=signer, tell=told.append, fetch=lambda _: poster.certificate()
+            poster.settings, signer=signer, notify=told.append, fetch=lambda _: poster.certificate()
         )
         log = EventLog(None, clock=ManualClock(NOW))
         with serving(Site(ledger, signer, tell=told.append, log=log, events=events), log) as port:
