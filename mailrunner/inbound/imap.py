@@ -37,9 +37,8 @@ __all__ = ["INBOX", "ImapFolder", "ImapLoginRefusedError", "ImapMailbox", "ImapU
 
 MOVED_TO = "Mailrunner"
 _BATCH = 100  # headers in one answer
-_IDLE = (
-    9 * 60.0
-)  # seconds; RFC 2177 wants less than 29 minutes, and many routers forget a silent connection earlier
+# Seconds; RFC 2177 wants less than 29 minutes, and many routers forget a silent connection earlier.
+_IDLE = 9 * 60.0
 _POLL = 60.0  # seconds between looks where the server has no IDLE
 _UID = re.compile(rb"\bUID (\d+)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -142,15 +141,15 @@ class ImapMailbox:
         return self._client.response("EXISTS")[1] != [None]
 
     def _fetch(self, uids: Sequence[int], item: str) -> dict[int, bytes]:
-        # The answer may have lines of its own between, for flags that were changed meanwhile.
+        found, wanted = {}, frozenset(uids)
         with translated(self._imap):
             answer = self._uid("FETCH", ",".join(map(str, uids)), f"(UID {item})")
-        found, wanted = {}, frozenset(uids)
-        for part, rest in zip(answer, [*answer[1:], b""], strict=True):
-            if isinstance(part, tuple):
-                uid = _UID.search(part[0]) or _UID.search(rest if isinstance(rest, bytes) else b"")
-                if uid and int(uid[1]) in wanted:
-                    found[int(uid[1])] = part[1]
+            # It may have lines of its own between, for flags that were changed meanwhile.
+            for part, rest in zip(answer, [*answer[1:], b""], strict=False):
+                if isinstance(part, tuple):
+                    uid = _UID.search(part[0]) or _UID.search(rest if isinstance(rest, bytes) else b"")
+                    if uid and int(uid[1]) in wanted:
+                        found[int(uid[1])] = part[1]
         return found
 
     def _uid(self, *words: str) -> Sequence[Any]:

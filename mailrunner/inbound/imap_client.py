@@ -90,6 +90,9 @@ class BoundedImap4(imaplib.IMAP4):
         self.send(b"DONE\r\n")
         self._command_complete("IDLE", tag)
 
+    def _log(self, line: str) -> None:
+        """Keep nothing: `imaplib` would remember ten lines, be it the login, be they of any length."""
+
     def _allow(self, timeout: float | None) -> None:
         """Begin a new budget."""
         self._octets, self._lines = LARGEST_ANSWER, MOST_LINES

@@ -20,7 +20,7 @@ from mailrunner.model.tokens import TokenSigner
 from tests.data.bounces import Tokens, letter, sample
 from tests.support.campaigns import CampaignInProcess
 from tests.support.imap_script import ScriptedImap
-from tests.support.imap_server import PASSWORD, ImapServer, Mailbox
+from tests.support.imap_server import PASSWORD, ImapServer, LimitedImapServer, Mailbox
 from tests.support.in_doubt import clear, implicit, scripted
 from tests.support.projects import Answer
 from tests.support.smtp_server import SmtpServer
@@ -367,23 +367,11 @@ def test_slips_of_the_keys_change_nothing(club: Club, words: list[str], code: in
 # -- Servers of all kinds
 
 
-class LesserServer(ImapServer):
-    """A dovecot that admits to less than it can do, and has a folder for spam."""
-
-    def __init__(self, capabilities: str) -> None:
-        self._capabilities = capabilities
-
-    def _config(self) -> str:
-        spam = "  mailbox Spam {\n    special_use = \\Junk\n  }\n"
-        config = super()._config().replace("  mailbox Papierkorb", f"{spam}  mailbox Papierkorb")
-        return f"{config}\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR SPECIAL-USE {self._capabilities}\n"
-
-
 @pytest.mark.parametrize(("capabilities", "filed"), [("UIDPLUS", True), ("", False)])
 def test_a_server_that_cannot_move_loses_nothing(
     tmp_path: Path, smtp: SmtpServer, capabilities: str, filed: bool
 ) -> None:
-    with LesserServer(capabilities) as server:
+    with LimitedImapServer(capabilities) as server:
         box = server.mailbox("ana")
         club = Club(tmp_path, smtp, clear(box))
         box.append("INBOX", letter("precious", subject="Keep me"))
@@ -403,7 +391,7 @@ def test_a_server_that_cannot_move_loses_nothing(
 
 
 def test_spam_folders_are_looked_into_where_wished(tmp_path: Path, smtp: SmtpServer) -> None:
-    with LesserServer("MOVE") as server:
+    with LimitedImapServer("MOVE") as server:
         box = server.mailbox("ana")
         box.create("Spam")
         club = Club(tmp_path, smtp, clear(box))
