@@ -43,23 +43,21 @@ class BoundedImap4(imaplib.IMAP4):
         super().send(data)
 
     def read(self, size: int) -> bytes:
-        """Read a literal of `size` octets, fewer where the connection is closed before."""
+        """Read a literal of `size` octets."""
         unread = self._received()
         if size - len(unread) > self._octets:
             raise self.abort(f"it announces {size} octets, which is more than any answer needs")
-        while len(unread) < size and self._receive():
-            pass
+        while len(unread) < size:
+            self._receive()
         return self._take(size)
 
     def readline(self) -> bytes:
-        """Read a line with its end; what is left at the end of the connection, b"" at last."""
+        """Read a line with its end."""
         unread = self._received()
         end = unread.find(b"\n")
         while end < 0:
             searched = len(unread)
-            if not self._receive():
-                end = searched
-                break
+            self._receive()
             end = unread.find(b"\n", searched)
         self._lines -= 1
         if self._lines < 0:
@@ -74,7 +72,8 @@ class BoundedImap4(imaplib.IMAP4):
         tag = self._command("IDLE")
         while self._get_response() is not None:
             if self.tagged_commands[tag]:
-                raise self.error(f"IDLE was refused: {self.tagged_commands[tag]}")
+                _, data = self._command_complete("IDLE", tag)
+                raise self.error(f"IDLE was refused: {data[-1].decode('utf-8', 'replace')}")
         timeout, until = self.sock.gettimeout(), monotonic() + seconds
         self._until = math.inf
         self.sock.settimeout(_IDLE_SLICE)
@@ -84,8 +83,7 @@ class BoundedImap4(imaplib.IMAP4):
             if "EXISTS" in self.untagged_responses:
                 break
             with suppress(TimeoutError):
-                if not self._receive():
-                    raise self.abort("it closed the connection")
+                self._receive()
         self.sock.settimeout(timeout)
         self.send(b"DONE\r\n")
         self._command_complete("IDLE", tag)
@@ -104,16 +102,17 @@ class BoundedImap4(imaplib.IMAP4):
             self._unread, self._unread_from = bytearray(), self.sock
         return self._unread
 
-    def _receive(self) -> bool:
-        """Receive some octets; False where the connection is closed."""
+    def _receive(self) -> None:
+        """Receive some octets within the budget."""
         if monotonic() > self._until:
             raise self.abort("its answer takes too long")
         received = self.sock.recv(_RECEIVED_AT_ONCE)
+        if not received:
+            raise self.abort("it closed the connection")
         self._unread += received
         self._octets -= len(received)
         if self._octets < 0:
             raise self.abort(f"its answer has more than {LARGEST_ANSWER:,} octets")
-        return bool(received)
 
     def _take(self, size: int) -> bytes:
         taken = bytes(self._unread[:size])

@@ -98,18 +98,18 @@ def test_a_request_to_stop_ends_idle_in_the_middle_of_a_line() -> None:
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        pytest.param("NO not now", "IDLE was refused", id="refused"),
+        pytest.param("NO not now", "IDLE was refused: not now", id="refused"),
         pytest.param(
             lambda _: chain([b"+ idling\r\n"], repeat(b"* 1 RECENT\r\n")), "more than 1,000 lines", id="flood"
         ),
     ],
 )
-def test_an_idle_that_fails_is_told(answer: ScriptedAnswer, problem: str) -> None:
+def test_an_idle_that_fails_is_an_error(answer: ScriptedAnswer, problem: str) -> None:
     with pytest.raises(ImapUnavailableError, match=problem):
         idle(answer)
 
 
-def test_a_connection_that_is_closed_during_idle_is_told() -> None:
+def test_a_connection_that_is_closed_during_idle_is_an_error() -> None:
     def closed(_: str) -> Iterator[bytes]:
         yield b"+ idling\r\n"
         raise OSError  # which ends the connection
@@ -127,10 +127,10 @@ def authority(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
     return context, tmp_path / "ca.pem"
 
 
-def test_what_came_unencrypted_counts_for_nothing_after_starttls(
+def test_what_came_unencrypted_is_dropped_after_starttls(
     authority: tuple[ssl.SSLContext, Path],
 ) -> None:
-    """Whoever sits in between may append to the last answer that is not encrypted."""
+    """An attacker in between may append to the last answer that is not encrypted."""
     context, ca_file = authority
 
     def injected(tag: str) -> list[bytes]:

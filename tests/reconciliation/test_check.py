@@ -1,4 +1,4 @@
-"""What a look into the Sent folder proves, and what the ledger knows of the circumstances."""
+"""Reconciliation: what the ledger knows of deliveries in doubt, and what a lookup proves."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ def test_neighbours_are_what_the_same_run_sent_within_the_time_nearest_first(
     campaign = load(ledger, [f"{n}@example.org" for n in range(8)])
     at = terms(campaign)
 
-    def go_on(run: Run, *settlements: Decision, minutes: int = 10) -> list[int]:
-        sent = claim(ledger, at, run.next_token(), most=len(settlements))
-        for delivery, settlement in zip(sent, settlements, strict=True):
+    def send_more(run: Run, *decisions: Decision, minutes: int = 10) -> list[int]:
+        sent = claim(ledger, at, run.next_token(), most=len(decisions))
+        for delivery, decision in zip(sent, decisions, strict=True):
             clock.turn(timedelta(minutes=minutes))
-            send(ledger, at, delivery, settlement)
+            send(ledger, at, delivery, decision)
         return [delivery.id for delivery in sent]
 
     before = Run.begin(ledger.database)
-    go_on(before, SENT)
+    send_more(before, SENT)
     before.end()
     clock.turn(timedelta(minutes=1))
     run = Run.begin(ledger.database)
-    first, second, _, fourth = go_on(run, SENT, SENT, DOUBT, SENT)
-    go_on(run, SENT, minutes=61)
+    first, second, _, fourth = send_more(run, SENT, SENT, DOUBT, SENT)
+    send_more(run, SENT, minutes=61)
     run.end()
     [doubt] = ledger.decisions.doubts(campaign.no)
     hour = timedelta(hours=1)
@@ -59,7 +59,7 @@ def test_a_decision_about_one_attempt_does_not_touch_the_next(ledger: Ledger) ->
     assert ledger.deliveries.counts(campaign.no) == Counts(in_doubt=1)
 
 
-def test_a_run_that_is_silent_but_not_gone_is_suspended(ledger: Ledger, clock: ManualClock) -> None:
+def test_a_run_without_a_lease_that_holds_its_lock_is_suspended(ledger: Ledger, clock: ManualClock) -> None:
     campaign = load(ledger, ["a@example.org"])
     at = terms(campaign)
     run = Run.begin(ledger.database)
@@ -76,7 +76,7 @@ def test_a_run_that_is_silent_but_not_gone_is_suspended(ledger: Ledger, clock: M
     assert not ledger.decisions.is_sender_suspended(doubt)
 
 
-# -- The judgement
+# -- The resolution
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PROOF = LookupEvidence(
@@ -91,7 +91,7 @@ PROOF = LookupEvidence(
 )
 
 
-def test_complete_proof_of_absence_is_believed() -> None:
+def test_a_complete_proof_of_absence_is_accepted() -> None:
     assert resolve(PROOF, now=NOW).finding is Lookup.ABSENT
 
 
@@ -109,9 +109,9 @@ def test_complete_proof_of_absence_is_believed() -> None:
     ids=lambda missing: next(iter(missing)),
 )
 def test_each_part_of_the_proof_is_needed(missing: dict[str, object]) -> None:
-    verdict = resolve(replace(PROOF, **missing), now=NOW)  # type: ignore[arg-type]
-    assert verdict.finding is Lookup.UNDECIDED
-    assert verdict.why.startswith("not found")
+    resolution = resolve(replace(PROOF, **missing), now=NOW)  # type: ignore[arg-type]
+    assert resolution.finding is Lookup.UNDECIDED
+    assert resolution.why.startswith("not found")
 
 
 @given(
@@ -121,15 +121,15 @@ def test_each_part_of_the_proof_is_needed(missing: dict[str, object]) -> None:
         attempted_at=st.none() | st.datetimes(timezones=st.just(UTC)),
     )
 )
-def test_what_is_found_is_sent_whatever_else_is_known(evidence: LookupEvidence) -> None:
+def test_a_message_that_is_found_was_sent_whatever_else_is_known(evidence: LookupEvidence) -> None:
     assert resolve(evidence, now=NOW).finding is Lookup.FOUND
 
 
 @given(ago=st.timedeltas(timedelta(), timedelta(days=9)))
-def test_to_look_again_is_only_advised_when_it_can_help(ago: timedelta) -> None:
-    verdict = resolve(replace(PROOF, attempted_at=NOW - ago), now=NOW)
-    if verdict.look_again_at is None:
-        assert verdict.finding is Lookup.ABSENT
+def test_another_lookup_is_only_advised_when_it_can_help(ago: timedelta) -> None:
+    resolution = resolve(replace(PROOF, attempted_at=NOW - ago), now=NOW)
+    if resolution.look_again_at is None:
+        assert resolution.finding is Lookup.ABSENT
     else:
-        later = resolve(replace(PROOF, attempted_at=NOW - ago), now=verdict.look_again_at)
-        assert (verdict.finding, later.finding) == (Lookup.UNDECIDED, Lookup.ABSENT)
+        later = resolve(replace(PROOF, attempted_at=NOW - ago), now=resolution.look_again_at)
+        assert (resolution.finding, later.finding) == (Lookup.UNDECIDED, Lookup.ABSENT)

@@ -27,7 +27,7 @@ from tests.support.smtp_server import Rule, SmtpServer, accept_then_cut
 
 @pytest.fixture
 def lossy() -> Iterator[SmtpServer]:
-    """Takes the third message, and cuts the line before it says so."""
+    """Accepts the third message, and cuts the connection before it says so."""
     with SmtpServer(rules=[Rule("eod", accept_then_cut(), nth=3)]) as running:
         yield running
 
@@ -49,7 +49,7 @@ def test_tls_is_verified_by_the_accounts_authority(
     assert (ask(made).code, counts(made)) == (0, Counts(sent=5))
 
 
-def test_gmail_is_asked_in_its_own_words_and_found_under_any_name(tmp_path: Path, lossy: SmtpServer) -> None:
+def test_gmail_is_asked_by_its_own_search_and_found_under_any_name(tmp_path: Path, lossy: SmtpServer) -> None:
     sent = '* LIST (\\HasNoChildren \\Sent) "/" "[Gmail]/Trimise &- p&AOM-strate"\nOK done'
     with ScriptedImap(
         capabilities="X-GM-EXT-1 SPECIAL-USE LIST-EXTENDED",
@@ -78,7 +78,7 @@ def test_a_folder_with_an_odd_name_is_opened(tmp_path: Path, lossy: SmtpServer, 
         made = mailing(tmp_path, lossy, scripted(imap), password="simple")
         made.run()
         assert ask(made).stdout == f'{DOUBTFUL}\tsent\tfound in "Gesendete "Post""\n'
-        assert [said for said in imap.commands if said.startswith("EXAMINE")] == [
+        assert [command for command in imap.commands if command.startswith("EXAMINE")] == [
             'EXAMINE "Gesendete \\"Post\\""'
         ]
 
@@ -95,7 +95,7 @@ def test_a_wrong_password_is_77_and_is_not_shown(tmp_path: Path, lossy: SmtpServ
     assert "mistyped" not in answer.stderr + answer.stdout
 
 
-def test_a_server_that_is_away_is_75_and_changes_nothing(tmp_path: Path, lossy: SmtpServer) -> None:
+def test_an_unreachable_server_is_75_and_changes_nothing(tmp_path: Path, lossy: SmtpServer) -> None:
     with ScriptedImap() as imap:
         closed = scripted(imap)
     made = mailing(tmp_path, lossy, closed)
@@ -122,7 +122,7 @@ SENT_ONLY = '* LIST (\\Sent) "/" Sent\nOK done'
         {"LIST": SENT_ONLY, "SEARCH": ""},
     ],
 )
-def test_no_refusal_and_no_silence_is_taken_for_an_empty_folder(
+def test_neither_refusal_nor_silence_is_taken_for_an_empty_folder(
     tmp_path: Path, lossy: SmtpServer, answers: dict[str, str]
 ) -> None:
     with ScriptedImap(answers=answers) as imap:

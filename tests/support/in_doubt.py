@@ -16,7 +16,7 @@ from tests.support.imap_server import PASSWORD, ImapServer, Mailbox
 from tests.support.projects import Answer
 from tests.support.smtp_server import Accepted, SmtpServer
 
-DOUBTFUL = "person2@example.org"  # where the third message is the one whose answer is lost
+DOUBTFUL = "person2@example.org"  # the recipient where the answer to the third message is lost
 LONG_AGO = timedelta(hours=3)
 
 
