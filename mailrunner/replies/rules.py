@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailrunner.outcome import Action, Scope, Stage
-from mailrunner.replies.texts import LATE, TEXTS
+from mailrunner.replies.doubt import is_about_us, may_strike_off
+from mailrunner.replies.texts import LATE, TEXTS, Rule
 
 _SCOPES = {
     Action.RETRY: Scope.RECIPIENT,
@@ -126,18 +127,30 @@ def judge(stage: Stage, code: int, enhanced: str, said: str, provider: str) -> V
     family = str(code)[0] if code // 100 in (4, 5) else "?"
     if enhanced in _QUOTA_CODES:
         return _verdict(Action.QUOTA, "the account's sending quota is used up")
-    rule = next((rule for rule in TEXTS if rule.applies(stage, family, said)), None)
-    if rule:
-        action, says = rule.action, rule.says
-    else:
-        action, says = _by_code(stage, code, family, enhanced, said)
+    rule = _by_text(stage, family, enhanced, said)
+    action, says = (rule.action, rule.says) if rule else _by_code(stage, code, family, enhanced, said)
+    if not rule and action is Action.SUPPRESS and is_about_us(enhanced, said):
+        action, says = _STAGES_5[Stage.RCPT]
     if stage is Stage.EOD and provider in _SUBMISSION and (action, says) == _FULL:
         action, says = _OWN_MAILBOX_FULL
     if action is Action.RETRY:
-        about_us = rule.run if rule and rule.run is not None else _is_about_us(code, enhanced, said)
+        about_us = rule.run if rule and rule.run is not None else _is_about_the_run(code, enhanced, said)
         return _retry(stage, says, about_us=about_us)
     counted = rule.counted if rule else says == _POLICY[1] and stage in LATE
     return _verdict(action, says, at_once=action is Action.STOP and not counted)
+
+
+def _by_text(stage: Stage, family: str, enhanced: str, said: str) -> Rule | None:
+    """The first row that applies; those that strike off are passed over where the reply may be about us."""
+    return next(
+        (
+            rule
+            for rule in TEXTS
+            if rule.applies(stage, family, enhanced, said)
+            and (rule.action is not Action.SUPPRESS or may_strike_off(enhanced, said, plain=rule.plain))
+        ),
+        None,
+    )
 
 
 def _verdict(action: Action, says: str, *, at_once: bool = False) -> Verdict:
@@ -153,7 +166,7 @@ def _retry(stage: Stage, says: str, *, about_us: bool) -> Verdict:
     return _verdict(Action.RETRY, says)
 
 
-def _is_about_us(code: int, enhanced: str, said: str) -> bool:
+def _is_about_the_run(code: int, enhanced: str, said: str) -> bool:
     """421 closes on everybody; x.7.x is policy, towards the sender unless a recipient is named."""
     return code == 421 or (enhanced.startswith("4.7.") and not _NAMES_RECIPIENT.search(said))
 

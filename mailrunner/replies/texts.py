@@ -23,6 +23,8 @@ class Rule:
 
     `classes` are first digits, "?" stands for codes that are neither 4xx nor 5xx.  `run` widens a
     retry to the whole run (None: the code decides), `counted` makes a stop wait for a second opinion.
+    `plain` marks words that can only mean that the mailbox does not exist.  `codes` is a pattern that
+    the enhanced code must match from its beginning.
     """
 
     action: Action
@@ -32,9 +34,15 @@ class Rule:
     classes: str
     run: bool | None
     counted: bool
+    plain: bool
+    codes: str
 
-    def applies(self, stage: Stage, family: str, said: str) -> bool:
-        return stage in self.stages and family in self.classes and bool(re.search(self.pattern, said))
+    def applies(self, stage: Stage, family: str, enhanced: str, said: str) -> bool:
+        return (
+            stage in self.stages
+            and family in self.classes
+            and bool(re.match(self.codes, enhanced) and re.search(self.pattern, said))
+        )
 
 
 def _rule(
@@ -45,8 +53,10 @@ def _rule(
     classes: str = "45",
     run: bool | None = False,
     counted: bool = False,
+    plain: bool = False,
+    codes: str = "",
 ) -> Rule:
-    return Rule(action, says, "|".join(patterns), stages, classes, run, counted)
+    return Rule(action, says, "|".join(patterns), stages, classes, run, counted, plain, codes)
 
 
 _PERSON = (
@@ -174,7 +184,23 @@ _SENDER = (
         r"(?:not|n't|must|please|turn on|enable|without|need)\b.{0,25}\b(?:authenticat\w*|"
         r"smtp auth\w*|log(?:ged)? ?in|auth first)",
         r"invalid (?:credentials|login|password|api key)|unauthori[sz]ed ip",
-        r"not authori[sz]ed to perform|auth first",
+        r"not authori[sz]ed to perform|auth first|not logged[ -]?in",
+    ),
+    # Postfix's answer to whoever is in none of `mynetworks` and has not logged in ("reject").  Microsoft's
+    # directory says the same words of an address it does not have, with 5.4.1: not that one.
+    _rule(
+        Action.AUTH,
+        "the server lets nobody send who has not logged in",
+        r"(?:recipient address|client host|data command|end-of-data|helo command|etrn command) rejected ?: "
+        r"access denied",
+        codes=r"(?![245]\.[14]\.)",
+    ),
+    _rule(
+        Action.STOP,
+        "the server denies access",
+        r"^\W*(?:@ ?)?(?:error: )?access (?:is |was |has been )?denied\W*$",
+        classes="5",
+        counted=True,
     ),
     _rule(
         Action.STOP,
@@ -290,6 +316,7 @@ _RECIPIENT = (
         "the provider has this address on its own suppression list",
         r"marked as inactive|suppression list|suppressed due to|bounced address",
         stages=LATE,
+        plain=True,
     ),
     _rule(
         Action.FAIL,
@@ -326,12 +353,12 @@ _RECIPIENT = (
         Action.SUPPRESS,
         "the server says this address does not exist",
         rf"\b(?:unknown|no such|not? (?:a )?(?:valid|known|local|existing|registered)|invalid|bad|"
-        rf"non-?existent|nonexisting|undeliverable|unrout\w+|wrong|incorrect|inexist\w+|"
+        rf"non-?existent|nonexisting|unrout\w+|wrong|incorrect|inexist\w+|"
         rf"unresolvable) (?:virtual |local |e-?mail |destination |recipient |relay )?{_PERSON}",
         rf"\b{_PERSON}\b.{{0,70}}\b(?:unknown|not known|unrecogni[sz]ed|not (?:be |been )?(?:found|"
         rf"exist\w*|listed|present|recogni[sz]ed|valid|a valid|registered|a known|our customer)|"
         rf"n't exist|no longer (?:exist|valid)|invalid|inexist\w*|does ?n[o']t (?:exist|have)|"
-        rf"undeliverable|was not found|not in (?:the |our )?(?:directory|recipient list))",
+        rf"was not found|not in (?:the |our )?(?:directory|recipient list))",
         rf"\b(?:no|not a|not an|isn't an?|never had an?) (?:\w+ )?(?:{_PERSON}|"
         rf"one)\b.{{0,25}}\b(?:here|by that name|at this|found|with that|available|on this)",
         r"not our customer|user ?unknown|unknown[ -]?user|usernotfound|recipientnotfound|nosuchuser",
@@ -340,8 +367,6 @@ _RECIPIENT = (
         r"name or service not known|null mx|badrcptto|validrcptto|relocated|has moved",
         r"left the (?:company|organi[sz]ation)|no longer (?:works|with|at|employed|on server)",
         r"does(?: not|n't) exist|no longer valid",
-        r"recipient address(?:es)? rejected ?: access denied",
-        r"^\W*(?:@ ?)?(?:\S+ )?address rejected\W*$|bad destination",
         r"(?:utilisateur|destinataire|adresse|bo[iî]te)\b.{0,40}\b(?:inconnue?|invalide|"
         r"inexistante?|n'existe)",
         r"unbekannt|(?:empf|benutzer|postfach|adresse)\S*\b.{0,30}\bexistiert nicht",
@@ -352,6 +377,26 @@ _RECIPIENT = (
         r"не (?:найден|существует|зарегистрирован)|nie istnieje|nieznany|不存在",
         stages=LATE,
         classes="5",
+        plain=True,
+    ),
+    _rule(
+        Action.SUPPRESS,
+        "the server says this address does not exist",
+        r"^\W*(?:@ ?)?(?:\S+ )?address rejected\W*$|bad destination",
+        # Postfix tells why it thinks so (ADDRESS_VERIFICATION_README): then that decides, by the rows above.
+        rf"\bundeliverable (?:\w+ )?{_PERSON}\b(?! ?: ?\S)|\b{_PERSON}\b.{{0,70}}\bundeliverable\b(?! \w)",
+        stages=LATE,
+        classes="5",
+    ),
+    # Exchange Online's directory (5.4.1, learn.microsoft.com): "access denied" is its word for "not here".
+    _rule(
+        Action.SUPPRESS,
+        "the server says this address does not exist",
+        r"recipient address(?:es)? rejected ?: access denied",
+        stages=LATE,
+        classes="5",
+        plain=True,
+        codes=r"5\.4\.1$",
     ),
     _rule(
         Action.SUPPRESS,
