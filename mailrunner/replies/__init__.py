@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from mailrunner.outcome import Action, Kind, Outcome, Reply, Scope, Stage
 from mailrunner.replies.rules import Verdict, judge
-from mailrunner.retry import LONGEST_NAMED, named_time, named_wait
+from mailrunner.replies.waits import LONGEST_NAMED, named_time, named_wait
 
 __all__ = ["Verdict", "classify", "outcome", "parse", "provider_id"]
 
