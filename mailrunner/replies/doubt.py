@@ -12,8 +12,8 @@ import re
 
 _LINK = re.compile(r"https?://\S+")
 _OUR_LOGIN = r"\b(?:un)?auth(?:ent|or)\w*|\bauth\b|\bcredential|\bpassword|\blog(?:ged)?[ -]?in\b"
-_OURS = rf"{_OUR_LOGIN}|\byour (?:\w+ )?(?:address|account|user(?:name)?|mailbox|domain)\b"
-_OURS_NAMED = re.compile(_OURS)
+_OURS = rf"{_OUR_LOGIN}|\b(?<!for )your (?:\w+ )?(?:address|account|user(?:name)?|mailbox|domain)\b"
+_OURS_NAMED = re.compile(rf"{_OURS}|\btoo many\b|\byour (?:\w+ )?(?:ip|server|host|network)\b")
 _ABOUT_US = re.compile(
     rf"{_OURS}|\baccess\b|\brelay|\bpolic(?:y|ies)\b|\bpermi(?:t|ssion)|\bnot allowed|\bsender|\bsending\b|"
     r"\bmail[ -]?from\b|\bclient\b|\b(?:helo|ehlo)\b|\breputation|\bspam|"

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from mailrunner.outcome import Action, Scope, Stage
 from mailrunner.replies.doubt import is_about_us, may_strike_off
-from mailrunner.replies.texts import LATE, TEXTS, Rule
+from mailrunner.replies.rule import LATE, Rule
+from mailrunner.replies.texts import TEXTS
 
 _SCOPES = {
     Action.RETRY: Scope.RECIPIENT,

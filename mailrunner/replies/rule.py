@@ -1,0 +1,64 @@
+"""A row of the table of texts: what servers write, and what follows.
+
+Patterns see lower-case text with single blanks and "@" for addresses.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mailrunner.outcome import Action, Stage
+
+LATE = frozenset({Stage.RCPT, Stage.DATA, Stage.EOD})  # a recipient is known
+WITH_CONTENT = frozenset({Stage.DATA, Stage.EOD})
+ANY = frozenset(Stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A row of the table of texts: where it applies, and what follows.
+
+    `classes` are first digits, "?" stands for codes that are neither 4xx nor 5xx.  `run` widens a
+    retry to the whole run (None: the code decides), `counted` makes a stop wait for a second opinion.
+    `plain` marks words that can only mean that the mailbox does not exist.  `codes` is a pattern that
+    the enhanced code must match from its beginning.
+    """
+
+    action: Action
+    says: str
+    pattern: str  # compiled when it is first needed: most runs never see a refusal
+    stages: frozenset[Stage]
+    classes: str
+    run: bool | None
+    counted: bool
+    plain: bool
+    codes: str
+
+    def applies(self, stage: Stage, family: str, enhanced: str, said: str) -> bool:
+        return (
+            stage in self.stages
+            and family in self.classes
+            and bool(re.match(self.codes, enhanced) and re.search(self.pattern, said))
+        )
+
+
+def row(
+    action: Action,
+    says: str,
+    *patterns: str,
+    stages: frozenset[Stage] = ANY - {Stage.AUTH},
+    classes: str = "45",
+    run: bool | None = False,
+    counted: bool = False,
+    plain: bool = False,
+    codes: str = "",
+) -> Rule:
+    """A row with what most rows have: 4xx and 5xx at any stage but the login."""
+    return Rule(action, says, "|".join(patterns), stages, classes, run, counted, plain, codes)
+
+
+PERSON = (
+    r"(?:user(?:name)?|mail[ -]?box|inbox|recipient|addressee|rcpt|(?<!ip )address|account|alias|customer|"
+    r"local[ -]part|person|destination)(?:e?s)?"
+)
