@@ -23,33 +23,35 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import event, text
 
-from mailrunner.breaker import Mark
 from mailrunner.clock import SystemClock
-from mailrunner.delivery import State
-from mailrunner.outcome import Kind, Outcome, Scope
-from mailrunner.quota import Limit, Series
-from mailrunner.settlement import Settlement
+from mailrunner.model.circuit_breaker import AnswerMark
+from mailrunner.model.delivery import State
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
+from mailrunner.model.outcome_policy import Decision
+from mailrunner.model.quota import Limit, Series
 from mailrunner.store import (
     Answer,
     Batch,
     CampaignRecord,
+    ClaimTerms,
     Delivery,
-    Go,
     Ledger,
     Phase,
-    PlainLine,
+    PlainSnapshotRow,
     Run,
-    Terms,
+    SendPermit,
 )
 from mailrunner.store.database import insert_many
+from mailrunner.store.quota_usage import account_scope
 from mailrunner.store.schema import to_micros, usage
-from mailrunner.store.usage import account_scope
 
 EXCHANGES, GROUP, CHUNK, SLOTS = 360, 64, 20_000, 100_000
-SENT = Settlement(outcome=Outcome(Kind.SENT, Scope.RECIPIENT, ""), state=State.SENT, mark=Mark.SENT)
+SENT = Decision(
+    outcome=Outcome(OutcomeKind.SENT, Scope.RECIPIENT, ""), state=State.SENT, mark=AnswerMark.SENT
+)
 
 
-def fill(ledger: Ledger, number: int) -> Terms:
+def fill(ledger: Ledger, number: int) -> ClaimTerms:
     """Write a campaign of `number` deliveries, the first half of them sent."""
     account = ledger.accounts.ensure("bench")
     values = {
@@ -62,12 +64,12 @@ def fill(ledger: Ledger, number: int) -> Terms:
     for place in range(0, number, CHUNK):
         keys = [f"person{n}@example.org" for n in range(place, min(place + CHUNK, number))]
         ledger.snapshots.add(
-            campaign.no, place, [PlainLine(0, key, "", key, (key,)) for key in keys], run_no=0
+            campaign.no, place, [PlainSnapshotRow(0, key, "", key, (key,)) for key in keys], run_no=0
         )
     ledger.snapshots.finish(campaign.no, run_no=0)
     _send_half(ledger, campaign, number)
     ledger.campaigns.begin(campaign.no, seen=Phase.READY)
-    return Terms(
+    return ClaimTerms(
         campaign_no=campaign.no,
         account_no=account.no,
         lists=frozenset({"bench"}),
@@ -97,7 +99,7 @@ def _send_half(ledger: Ledger, campaign: CampaignRecord, number: int) -> None:
             connection.execute(text("VACUUM ANALYZE"))
 
 
-def measure(ledger: Ledger, at: Terms, title: str) -> None:
+def measure(ledger: Ledger, at: ClaimTerms, title: str) -> None:
     """Send some as a run with 64 connections does, then die with a claim in hand; print what each step cost."""
     costs: dict[str, list[float]] = {"exchange": [], "with a claim": []}
     run = Run.begin(ledger.database)
@@ -112,7 +114,7 @@ def measure(ledger: Ledger, at: Terms, title: str) -> None:
         started = time.perf_counter()
         done = ledger.deliveries.exchange(at, batch)
         costs["with a claim" if wanted else "exchange"].append((time.perf_counter() - started) * 1e6)
-        assert all(go is Go.GO for go in done.goes) and all(done.recorded)
+        assert all(go is SendPermit.GO for go in done.goes) and all(done.recorded)
         stock += done.found if isinstance(done.found, list) else []
         flying = starting
     run._lock.release()

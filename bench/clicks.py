@@ -30,9 +30,9 @@ from urllib.request import urlopen
 from bench import machine
 from bench.sink import free_port, smtp_sink
 from mailrunner.clock import SystemClock
-from mailrunner.job import UNSUBSCRIBE
-from mailrunner.links import Signer
-from tests.mailing import Mailing, people
+from mailrunner.model.tokens import TokenSigner
+from mailrunner.sending.prepared_campaign import UNSUBSCRIBE
+from tests.support.campaigns import CampaignInProcess, people
 
 CONNECTIONS = 128  # as many as a busy proxy keeps open
 SAMPLE = 200
@@ -131,7 +131,7 @@ class Crowd:
 
 
 @contextlib.contextmanager
-def mailrunner(mailing: Mailing, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+def mailrunner(mailing: CampaignInProcess, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     """A command in a process of its own, stopped at the end."""
     given = [sys.executable, "-m", "mailrunner", *words, "--project", str(mailing.folder)]
     with subprocess.Popen(given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -148,9 +148,11 @@ class Place:
     port: int
 
 
-def prepare(folder: Path, port: int, number: int, pace: str) -> tuple[Mailing, list[tuple[str, str]]]:
+def prepare(
+    folder: Path, port: int, number: int, pace: str
+) -> tuple[CampaignInProcess, list[tuple[str, str]]]:
     """Two lists of so many people each; who is on the first, each with the token of the link."""
-    mailing = Mailing(folder, Place(port), SystemClock())  # type: ignore[arg-type]
+    mailing = CampaignInProcess(folder, Place(port), SystemClock())  # type: ignore[arg-type]
     mailing.write(csv=people(number))
     mailing.write(csv=people(number), name="summer", connections=4, send=pace)
     summer = folder / "campaigns" / "summer.toml"
@@ -158,7 +160,7 @@ def prepare(folder: Path, port: int, number: int, pace: str) -> tuple[Mailing, l
     mailing.run("spring", limit=1)
     mailing.run("summer", limit=1)
     with mailing.ledger() as ledger:
-        signer = Signer(ledger.link_secrets(None))
+        signer = TokenSigner(ledger.link_secrets(None))
         with ledger.database.read() as connection:
             rows = connection.exec_driver_sql(
                 "SELECT d.key, d.id FROM deliveries d JOIN campaigns c ON c.no = d.campaign_no "
@@ -187,7 +189,7 @@ def await_health(port: int, server: subprocess.Popen[bytes]) -> None:
     raise SystemExit(f"`mailrunner serve` ended with {server.returncode}")
 
 
-def await_messages(mailing: Mailing, campaign: subprocess.Popen[bytes]) -> None:
+def await_messages(mailing: CampaignInProcess, campaign: subprocess.Popen[bytes]) -> None:
     """Wait until the campaign is under way."""
     while sent(mailing) < 100:
         if campaign.poll() is not None:
@@ -195,7 +197,7 @@ def await_messages(mailing: Mailing, campaign: subprocess.Popen[bytes]) -> None:
         time.sleep(0.2)
 
 
-def sent(mailing: Mailing) -> int:
+def sent(mailing: CampaignInProcess) -> int:
     with mailing.ledger() as ledger:
         record = ledger.campaigns.find("summer")
         return ledger.deliveries.counts(record.no).sent if record else 0

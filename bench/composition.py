@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mailrunner.links import Signer, message_id
-from mailrunner.render import Letter, Renderer
+from mailrunner.model.tokens import TokenSigner, message_id
+from mailrunner.rendering import MessageFields, Renderer
 
 ROUNDS = 15
 NOW = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
@@ -57,16 +57,16 @@ class Spec:
     vars: dict[str, object] = None  # type: ignore[assignment]
 
 
-def letters(names: Sequence[str], many: int) -> list[Letter]:
+def letters(names: Sequence[str], many: int) -> list[MessageFields]:
     """Made before the clock starts: the row and the tokens are measured elsewhere."""
-    signer = Signer((b"secret",))
+    signer = TokenSigner((b"secret",))
     first, last, city, street = names
     found = []
     for number in range(many):
         url = f"https://news.example.org/u/{signer.token('unsubscribe', number)}"
         row = {"first_name": f"{first}{number}", "city": city, "street": street, "number": str(number)}
         found.append(
-            Letter(
+            MessageFields(
                 address=f"person{number}@example.net",
                 name=f"{first} {last}",
                 context={**row, "row": row},
@@ -108,7 +108,7 @@ def exhaust(messages: Iterable[object]) -> None:
     deque(messages, maxlen=0)
 
 
-def measure(name: str, made: Renderer, people: list[Letter]) -> None:
+def measure(name: str, made: Renderer, people: list[MessageFields]) -> None:
     for person in people[:5]:
         made.render(person, NOW)  # a shape is planned at its second sight
     contexts = [{**p.context, "unsubscribe_url": p.unsubscribe_url} for p in people]

@@ -19,10 +19,10 @@ from random import Random
 from typing import Any
 
 from bench.machine import name as machine
-from mailrunner.render.inline import PremailerInliner
-from mailrunner.render.memo import MemoInliner
-from mailrunner.render.shapes import ShapeInliner
-from tests.shape_corpus.rows import PLAIN, row, template
+from mailrunner.rendering.inlining.cached import CachedInliner
+from mailrunner.rendering.inlining.premailer import PremailerInliner
+from mailrunner.rendering.inlining.shape_cache import ShapeInliner
+from tests.data.shape_corpus.rows import PLAIN, row, template
 
 TEMPLATES = ("letter", "receipt", "newsletter", "invoice", "sideways", "digest", "captured")
 COLUMNS = "template|KB|premailer|memo|hit|run|premailer:memo|:hit|:run|hits|plans|why not"
@@ -42,7 +42,7 @@ def measure(which: str, messages: int) -> dict[str, Any]:
     compiled, random = template(which), Random(1)  # noqa: S311
     rows = [row(random, PLAIN) for _ in range(messages)]
     premailer, inliner = PremailerInliner(), ShapeInliner()
-    memo = MemoInliner(premailer)
+    memo = CachedInliner(premailer)
     premailer.inline("<p>the imports are not this template's</p>")
     start = time.perf_counter()
     for context in rows:

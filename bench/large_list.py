@@ -20,7 +20,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bench import machine, newsletter
-from tests.smtp_server import SmtpServer
+from tests.support.smtp_server import SmtpServer
 
 PROGRAM = [sys.executable, "-m", "mailrunner"]
 _AGAIN = 75  # run again later: --limit

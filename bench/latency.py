@@ -18,10 +18,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from bench import machine
-from mailrunner.outcome import Kind
-from mailrunner.transports.readiness import ready
-from mailrunner.transports.smtp import SmtpTransport
-from tests.smtp_server import CHUNKED, EXTENSIONS, SmtpServer
+from mailrunner.model.outcome import OutcomeKind
+from mailrunner.transports.smtp.client import SmtpTransport
+from mailrunner.transports.smtp.poller import ready
+from tests.support.smtp_server import CHUNKED, EXTENSIONS, SmtpServer
 
 BODY = b"Subject: spring\r\n\r\n" + b"The quick brown fox jumps over the lazy dog, once more.\r\n" * 460
 
@@ -93,7 +93,7 @@ def with_ours(port: int, seconds: float, in_flight: int) -> float:
         while transport.room:
             transport.offer(Message())
         outcomes = transport.pump()
-        assert all(outcome.kind is Kind.SENT for outcome in outcomes), outcomes
+        assert all(outcome.kind is OutcomeKind.SENT for outcome in outcomes), outcomes
         if not outcomes:
             ready([transport], 1)
         return len(outcomes)

@@ -24,9 +24,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from mailrunner.outcome import Kind
-from mailrunner.transports.manners import Manners
-from mailrunner.transports.smtp import SmtpTransport
+from mailrunner.model.outcome import OutcomeKind
+from mailrunner.transports.smtp.client import SmtpTransport
+from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 
 _LINE = b'<p style=3D"color:#333">Hello there, this is the news of the month. Read on.</p>'[:76] + b"\r\n"
 _HEAD = b"Message-ID: <1@example.org>\r\nSubject: The news\r\nContent-Type: text/html\r\n\r\n"
@@ -71,7 +71,7 @@ def by_smtplib(port: int, messages: int) -> None:
 
 def transports(port: int, connections: int) -> list[SmtpTransport]:
     """Connections that know the server already."""
-    manners = Manners(proven=True)
+    manners = ObservedCapabilities(proven=True)
     made = [
         SmtpTransport(
             host="127.0.0.1",
@@ -101,7 +101,7 @@ def by_transport(opened: list[SmtpTransport], messages: int) -> None:
         while answered < messages:
             for one in busy:
                 outcomes = one.pump()
-                assert all(outcome.kind is Kind.SENT for outcome in outcomes)
+                assert all(outcome.kind is OutcomeKind.SENT for outcome in outcomes)
                 answered += len(outcomes)
                 if not (number := min(one.room, left)):
                     continue

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from mailrunner.store import Ledger
-from tests.clocks import TurnedClock
-from tests.imap_server import ImapServer, Mailbox
+from tests.support.clocks import ManualClock
+from tests.support.imap_server import ImapServer, Mailbox
 
 
 @pytest.fixture
-def clock() -> TurnedClock:
-    return TurnedClock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,7 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def ledger(ledger_url: str, tmp_path: Path, clock: TurnedClock) -> Iterator[Ledger]:
+def ledger(ledger_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[Ledger]:
     """An empty ledger, once on each database."""
     with contextlib.closing(Ledger.open(folder=tmp_path, url=ledger_url, clock=clock)) as opened:
         yield opened

@@ -16,14 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mailrunner.campaign.tables import (
-    CampaignTable,
-    Kind,
-    MessageSpec,
-    RecipientsSpec,
-    SendSpec,
-    campaign_id,
-)
+from mailrunner.campaign.tables import CampaignTable, Kind, MessageSpec, RecipientsSpec, SendSpec, campaign_id
 from mailrunner.config import FILE, Project, absolute_database, survey_project
 from mailrunner.config.account import Account
 from mailrunner.config.toml_file import (
@@ -39,7 +32,7 @@ from mailrunner.config.toml_file import (
     validate,
 )
 from mailrunner.errors import Problem, UserError
-from mailrunner.suppression import list_key
+from mailrunner.model.suppression import list_key
 
 __all__ = [
     "Campaign",

@@ -9,7 +9,7 @@ from typing import Any
 from mailrunner.config import Project
 from mailrunner.config.toml_file import read
 from mailrunner.errors import UserError
-from mailrunner.suppression import list_key
+from mailrunner.model.suppression import list_key
 
 
 def tables(project: Project) -> Iterator[tuple[Path, dict[str, Any]]]:

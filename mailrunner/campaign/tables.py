@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from mailrunner.config import ListName, url_secrets
-from mailrunner.config.mailbox import Mailbox, refuse_control_characters
 from mailrunner.config.toml_file import Table, text_as
-from mailrunner.quota import Limit
-from mailrunner.schedule import ALWAYS, Schedule, duration
+from mailrunner.model.mailbox_address import MailboxAddress, refuse_control_characters
+from mailrunner.model.quota import Limit
+from mailrunner.model.schedule import ALWAYS, Schedule, duration
 
 Kind = Literal["bulk", "transactional"]
 CellType = Literal["int", "float", "date", "datetime", "bool"]
@@ -41,7 +41,7 @@ def campaign_id(text: str) -> str:
 
 
 def _sender(text: str) -> str:
-    Mailbox.parse(text)
+    MailboxAddress.parse(text)
     return text.strip()
 
 

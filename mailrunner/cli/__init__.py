@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mailrunner import __version__
-from mailrunner.cli.session import LogOption, ProjectOption, QuietOption
+from mailrunner.cli.context import LogOption, ProjectOption, QuietOption
 
 app = typer.Typer(
     name="mailrunner",
@@ -43,17 +43,17 @@ def everywhere(
 
 # In the order in which one needs them; the help lists them so.
 _CHAPTERS = (
-    "projects",
-    "checking",
-    "looking",
-    "running",
-    "standing",
-    "steering",
-    "resolving",
-    "receiving",
-    "suppressing",
-    "suppression_files",
-    "serving",
+    "init",
+    "check",
+    "report",
+    "run",
+    "status",
+    "pause",
+    "resolve",
+    "inbox",
+    "suppress",
+    "suppress_import",
+    "serve",
 )
 
 

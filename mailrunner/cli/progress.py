@@ -10,12 +10,12 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mailrunner.clerk import Tally
-from mailrunner.cli.answers import local
+from mailrunner.cli.output import local
 from mailrunner.clock import Clock
-from mailrunner.delivery import Counts
-from mailrunner.forecast import Forecast
-from mailrunner.hold import Hold, sentence_of
+from mailrunner.model.delivery import Counts
+from mailrunner.model.forecast import Forecast
+from mailrunner.model.wait_reason import Wait, sentence_of
+from mailrunner.sending.recorder import RunTally
 
 _EVERY = timedelta(seconds=10)
 
@@ -29,7 +29,7 @@ class ProgressShow:
         self._task = TaskID(0)
         self._begun = self._spoken = self._asked = clock.now()
         self._left = 0
-        self._waiting: Hold | None = None
+        self._waiting: Wait | None = None
         self._quota: int | None = None
 
     def start(self, campaign_id: str, counts: Counts, suppressed: int, forecast: Forecast) -> None:
@@ -55,7 +55,7 @@ class ProgressShow:
             self._task = self._bar.add_task("sending", total=counts.open, facts="")
             self._bar.start()
 
-    def watch(self, tally: Tally) -> None:
+    def watch(self, tally: RunTally) -> None:
         """Show how far it is; called a few times a second."""
         now = self._clock.now()
         if now - self._asked > timedelta(seconds=2):
@@ -76,7 +76,7 @@ class ProgressShow:
         if self._bar is not None:
             self._bar.stop()
 
-    def _speak(self, tally: Tally, now: datetime) -> None:
+    def _speak(self, tally: RunTally, now: datetime) -> None:
         if tally.waiting is not None and tally.waiting != self._waiting:
             self._console.print(_pause(tally.waiting, now), markup=False)
         elif now - self._spoken >= _EVERY:
@@ -86,14 +86,14 @@ class ProgressShow:
             return
         self._spoken, self._waiting = now, tally.waiting
 
-    def _facts(self, tally: Tally, now: datetime) -> str:
+    def _facts(self, tally: RunTally, now: datetime) -> str:
         seconds = max((now - self._begun).total_seconds(), 0.001)
         quota = "" if self._quota is None else f", quota left {self._quota:,}"
         failed = f", {tally.states['failed']:,} failed" if tally.states["failed"] else ""
         return f"{tally.sent:,} sent{failed}, {tally.sent / seconds:.1f}/s{quota}"
 
 
-def _pause(hold: Hold, now: datetime) -> str:
+def _pause(hold: Wait, now: datetime) -> str:
     seconds = (hold.until - now).total_seconds() if hold.until else 0.0
     wait = f"{max(1, round(seconds))} s" if seconds < 100 else f"until {local(hold.until)}"
     return f"  waiting {wait}: {sentence_of(hold)}"

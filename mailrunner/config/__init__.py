@@ -20,7 +20,6 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from mailrunner.config.account import Account, AccountTable, Secret, complete
 from mailrunner.config.events import EventSettings, EventsTable, event_settings
-from mailrunner.config.mailbox import check_address
 from mailrunner.config.toml_file import (
     Keys,
     Table,
@@ -33,7 +32,8 @@ from mailrunner.config.toml_file import (
     validate,
 )
 from mailrunner.errors import Problem, UserError
-from mailrunner.suppression import list_key
+from mailrunner.model.mailbox_address import check_address
+from mailrunner.model.suppression import list_key
 
 FILE = "mailrunner.toml"
 DEFAULT_DATABASE = "sqlite:///data/mailrunner.db"

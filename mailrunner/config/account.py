@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, PlainValidator, SecretStr, WithJsonSchema
 
-from mailrunner.config.mailbox import check_address
+from mailrunner.config.providers import Preset, Tls, by_host, preset, preset_names, tls_of_port
 from mailrunner.config.toml_file import Table, did_you_mean, is_file, text_as
 from mailrunner.errors import Problem
-from mailrunner.providers import Preset, Tls, by_host, preset, preset_names, tls_of_port
-from mailrunner.quota import Limit, merge
-from mailrunner.schedule import zone
+from mailrunner.model.mailbox_address import check_address
+from mailrunner.model.quota import Limit, merge
+from mailrunner.model.schedule import zone
 
 _IMAP_PORTS: dict[int, Tls] = {993: "implicit", 143: "starttls"}  # RFC 8314 §3.2
 _PORTS_OF_TLS: dict[Tls, int] = {"implicit": 465, "starttls": 587}

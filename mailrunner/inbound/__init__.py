@@ -12,15 +12,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mailrunner.inbound.fact import Effect, Fact, Kind
+from mailrunner.model.inbound_event import EventKind, InboundEvent, IngestResult
 
 if TYPE_CHECKING:
     from mailrunner.store import Ledger
 
-__all__ = ["Effect", "Fact", "Kind", "receive"]
+__all__ = ["EventKind", "InboundEvent", "IngestResult", "receive"]
 
 
-def receive(ledger: Ledger, facts: Sequence[Fact]) -> list[Effect]:
+def receive(ledger: Ledger, facts: Sequence[InboundEvent]) -> list[IngestResult]:
     """Record `facts` in one durable transaction; say of each what it did, in their order.
 
     A fact whose fingerprint is known already changes nothing.  Raises LedgerError if nothing could be

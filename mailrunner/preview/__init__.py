@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.job import Job, Letters
-from mailrunner.links import Signer
-from mailrunner.preview.proof import Proof
+from mailrunner.model.tokens import TokenSigner
+from mailrunner.preview.proof import MessageView
 from mailrunner.preview.sample import Sample, Specimen
-from mailrunner.recipients import Entry
-from mailrunner.render import Message
+from mailrunner.recipients import RecipientRow
+from mailrunner.rendering import Message
+from mailrunner.sending.prepared_campaign import MessageFactory, PreparedCampaign
 
 INDEX = "index.html"
 _MADE = ".mailrunner-preview"  # names the files that a preview made, so that the next one removes no other
@@ -37,15 +37,15 @@ class Card:
     """What the page shows of one row: its message, or why it has none."""
 
     number: int
-    entry: Entry
+    entry: RecipientRow
     reasons: tuple[str, ...]
     stem: str
-    proof: Proof | None
+    proof: MessageView | None
     problem: str
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class PreviewResult:
     """What was written: the page, how many rows it shows, how many of them have no message."""
 
     index: Path
@@ -56,17 +56,19 @@ class Made:
 class Preview:
     """Writes previews of one job's messages, dated `now`."""
 
-    def __init__(self, job: Job, *, now: datetime) -> None:
+    def __init__(self, job: PreparedCampaign, *, now: datetime) -> None:
         self._job, self._now = job, now
-        signer = Signer((secrets.token_bytes(32),))
-        self._letters = Letters(job, columns=job.people.columns, signer=signer, domain=job.message_domain)
+        signer = TokenSigner((secrets.token_bytes(32),))
+        self._letters = MessageFactory(
+            job, columns=job.people.columns, signer=signer, domain=job.message_domain
+        )
 
-    def write(self, sample: Sample, folder: Path) -> Made:
+    def write(self, sample: Sample, folder: Path) -> PreviewResult:
         """Write the messages of `sample` and the page into `folder`, in place of an earlier preview there.
 
         Raises UserError where files stand in the way that no preview has made.
         """
-        shelf = Shelf(folder)
+        shelf = PreviewFolder(folder)
         stems = list(_stems(sample.specimens))
         shelf.clear_for([INDEX, *(f"{stem}.{kind}" for stem in stems for kind in ("eml", "html", "txt"))])
         cards = [
@@ -75,15 +77,15 @@ class Preview:
         ]
         self._write_index(shelf, cards, sample)
         unmade = sum(card.proof is None for card in cards)
-        return Made(folder / INDEX, len(cards), unmade)
+        return PreviewResult(folder / INDEX, len(cards), unmade)
 
-    def _card(self, shelf: Shelf, number: int, specimen: Specimen, stem: str) -> Card:
+    def _card(self, shelf: PreviewFolder, number: int, specimen: Specimen, stem: str) -> Card:
         entry, reasons = specimen.entry, specimen.reasons
         try:
             message = self._message(entry)
         except RowError as error:
             return Card(number, entry, reasons, stem, None, str(error))
-        proof = Proof.of(message)
+        proof = MessageView.of(message)
         shelf.write(f"{stem}.eml", message.data)
         if proof.html is not None:
             # The charset is in the mail's header; a file says it with a byte order mark.
@@ -91,19 +93,19 @@ class Preview:
         shelf.write(f"{stem}.txt", proof.text.encode())
         return Card(number, entry, reasons, stem, proof, "")
 
-    def _message(self, entry: Entry) -> Message:
+    def _message(self, entry: RecipientRow) -> Message:
         if entry.problem:
             raise RowError(entry.problem)
         letter = self._letters.letter(secrets.randbelow(2**62), entry.address, entry.values)
         return self._job.renderer.render(letter, self._now)
 
-    def _write_index(self, shelf: Shelf, cards: list[Card], sample: Sample) -> None:
+    def _write_index(self, shelf: PreviewFolder, cards: list[Card], sample: Sample) -> None:
         template = _template()
         page = template.render(campaign=self._job.campaign, cards=cards, sample=sample, now=self._now)
         shelf.write(INDEX, page.encode())
 
 
-class Shelf:
+class PreviewFolder:
     """The folder of a preview; only files that a preview made are ever replaced or removed."""
 
     def __init__(self, folder: Path) -> None:

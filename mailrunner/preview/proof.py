@@ -15,16 +15,16 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from mailrunner.address import suggestion
-from mailrunner.lint import remarks
-from mailrunner.render import Message
+from mailrunner.model.address import suggestion
+from mailrunner.rendering import Message
+from mailrunner.rendering.lint import remarks
 
 _CID = re.compile(r"""cid:([^"'\s<>)&]+)""", re.IGNORECASE)
 _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}")
 _NOTHING = re.compile(r"\b(?:None(?! of)|NaN|nan|NaT)\b")  # how Python and pandas spell an empty cell
 
 
-class Attachment(NamedTuple):
+class ShownAttachment(NamedTuple):
     """A file that goes with the message; `size` in octets."""
 
     name: str
@@ -32,7 +32,7 @@ class Attachment(NamedTuple):
     size: int
 
 
-class Link(NamedTuple):
+class ShownLink(NamedTuple):
     """A link of the HTML and the words it stands under."""
 
     words: str
@@ -40,7 +40,7 @@ class Link(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class MessageView:
     """One message, read back.
 
     `html` is as sent, but with its inline images in it as data: URIs, so that it can be shown alone.
@@ -52,12 +52,12 @@ class Proof:
     size: int
     html: str | None
     text: str
-    attachments: tuple[Attachment, ...]
-    links: tuple[Link, ...]
+    attachments: tuple[ShownAttachment, ...]
+    links: tuple[ShownLink, ...]
     doubts: tuple[str, ...]
 
     @classmethod
-    def of(cls, message: Message) -> Proof:
+    def of(cls, message: Message) -> MessageView:
         """Read a message back."""
         # As text: the header of a message that needs SMTPUTF8 holds letters as they are (RFC 6532).
         mail = message_from_string(message.data.decode("utf-8", "replace"), policy=policy.default)
@@ -80,7 +80,7 @@ class _Links(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.found: list[Link] = []
+        self.found: list[ShownLink] = []
         self._target: str | None = None
         self._words: list[str] = []
         self.feed(html)
@@ -98,14 +98,14 @@ class _Links(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a" and self._target is not None:
-            self.found.append(Link(" ".join(" ".join(self._words).split()), self._target))
+            self.found.append(ShownLink(" ".join(" ".join(self._words).split()), self._target))
             self._target = None
 
 
-def _attachments(mail: EmailMessage) -> Iterator[Attachment]:
+def _attachments(mail: EmailMessage) -> Iterator[ShownAttachment]:
     for part in mail.walk():
         if part.get_content_disposition() == "attachment":
-            yield Attachment(part.get_filename() or "", part.get_content_type(), len(_octets(part)))
+            yield ShownAttachment(part.get_filename() or "", part.get_content_type(), len(_octets(part)))
 
 
 def _images(mail: EmailMessage) -> dict[str, str]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from mailrunner.address import BLANKS, normalise
 from mailrunner.errors import Problem, UserError
-from mailrunner.recipients import Entry, RecipientList, first_wins
+from mailrunner.model.address import BLANKS, normalise
+from mailrunner.recipients import RecipientList, RecipientRow, first_wins
 
 FIRST = 3
 
@@ -21,7 +21,7 @@ FIRST = 3
 class Specimen:
     """One row, and why it was chosen."""
 
-    entry: Entry
+    entry: RecipientRow
     reasons: tuple[str, ...]
 
 
@@ -42,9 +42,9 @@ class _Record:
     """The row that is furthest out in one respect; the first of equals."""
 
     best: int = 0
-    entry: Entry | None = None
+    entry: RecipientRow | None = None
 
-    def offer(self, score: int, entry: Entry) -> None:
+    def offer(self, score: int, entry: RecipientRow) -> None:
         if score > self.best:
             self.best, self.entry = score, entry
 
@@ -58,7 +58,7 @@ class _Extremes:
     emptiest: _Record = field(default_factory=_Record)
     foreign: _Record = field(default_factory=_Record)
 
-    def see(self, entry: Entry) -> None:
+    def see(self, entry: RecipientRow) -> None:
         values = entry.values
         self.longest.offer(max(map(len, values)), entry)
         self.emptiest.offer(sum(1 for value in values if not value or value.isspace()), entry)
@@ -66,7 +66,7 @@ class _Extremes:
         if not joined.isascii():
             self.foreign.offer(sum(1 for character in joined if not character.isascii()), entry)
 
-    def specimens(self) -> Iterator[tuple[Entry, str]]:
+    def specimens(self) -> Iterator[tuple[RecipientRow, str]]:
         if entry := self.longest.entry:
             place = [len(value) for value in entry.values].index(self.longest.best)
             yield entry, f"the longest value: {self.columns[place]}, {self.longest.best:,} characters"
@@ -95,7 +95,7 @@ def choose(people: RecipientList, *, first: int | None, addresses: Sequence[str]
 
 def sample(people: RecipientList, *, first: int = FIRST) -> Sample:
     """Choose the first `first` rows that can be mailed, and the edge cases among all that can."""
-    chosen: list[tuple[Entry, str]] = []
+    chosen: list[tuple[RecipientRow, str]] = []
     extremes = _Extremes(people.columns)
     rows = mailable = 0
     for entry, is_duplicate in first_wins(people.chunks()):
@@ -112,7 +112,7 @@ def sample(people: RecipientList, *, first: int = FIRST) -> Sample:
 def pick(people: RecipientList, addresses: Iterable[str]) -> Sample:
     """Choose the rows with these addresses, however they are spelled; UserError names those not there."""
     wanted = {_key(address): address for address in addresses}
-    found: dict[str, Entry] = {}
+    found: dict[str, RecipientRow] = {}
     for chunk in people.chunks():
         for entry in chunk:
             if (key := entry.key or entry.address) in wanted:
@@ -135,10 +135,10 @@ def _key(address: str) -> str:
         return address.strip(BLANKS)
 
 
-def _merged(chosen: Iterable[tuple[Entry, str]]) -> tuple[Specimen, ...]:
+def _merged(chosen: Iterable[tuple[RecipientRow, str]]) -> tuple[Specimen, ...]:
     """One specimen a row, with all reasons for it, in the list's order."""
     reasons: dict[int, list[str]] = {}
-    entries: dict[int, Entry] = {}
+    entries: dict[int, RecipientRow] = {}
     for entry, reason in chosen:
         entries[entry.row] = entry
         reasons.setdefault(entry.row, []).append(reason)

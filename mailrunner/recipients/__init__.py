@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, Protocol
 
 from jinja2 import StrictUndefined
 
-from mailrunner.address import BLANKS, normalise
 from mailrunner.errors import Problem, RowError, UserError
+from mailrunner.model.address import BLANKS, normalise
 from mailrunner.recipients.cell import convert, text_of
-from mailrunner.recipients.condition import Condition
+from mailrunner.recipients.filter import RowFilter
 from mailrunner.recipients.sources import CHUNK, Source
 
 
@@ -45,7 +45,7 @@ class Recipient:
     name: str
 
 
-class Entry(NamedTuple):
+class RecipientRow(NamedTuple):
     """One row of the list.
 
     `row` is its number in the source, `address` as written and trimmed, `wire` the envelope's spelling
@@ -141,12 +141,12 @@ class RecipientList:
         self.reader = RowReader(source.columns, spec)
         self._source = source
         self._spec = spec
-        self._condition = Condition(spec.where, _kinds(source.columns, spec)) if spec.where else None
+        self._condition = RowFilter(spec.where, _kinds(source.columns, spec)) if spec.where else None
         self._names = self._condition.names if self._condition else frozenset()
         seen = self.columns if "row" in self._names else self._names  # copying every cell takes its time
         self._looked_at = [(index, column) for index, column in enumerate(self.columns) if column in seen]
 
-    def chunks(self) -> Iterator[list[Entry]]:
+    def chunks(self) -> Iterator[list[RecipientRow]]:
         """Yield the entries in the order of the source; rows that fail `where` are left out entirely.
 
         Raise UserError where the source turns out to be damaged.
@@ -157,7 +157,7 @@ class RecipientList:
             chunk = chain((first,), islice(rows, CHUNK - 1))
             yield [entry for row in chunk if (entry := self._entry(*row)) is not None]
 
-    def _entry(self, row: int, values: tuple[str, ...]) -> Entry | None:
+    def _entry(self, row: int, values: tuple[str, ...]) -> RecipientRow | None:
         problem = self._verdict(values) if self._spec.types or self._condition else ""
         if problem is None:
             return None
@@ -165,8 +165,8 @@ class RecipientList:
         try:
             address = normalise(written)
         except ValueError as error:
-            return Entry(row, written, "", None, str(error), values, name)
-        return Entry(row, written, address.wire, address.key, problem, values, name)
+            return RecipientRow(row, written, "", None, str(error), values, name)
+        return RecipientRow(row, written, address.wire, address.key, problem, values, name)
 
     def _verdict(self, values: tuple[str, ...]) -> str | None:
         """What is wrong with the cells, or ""; None where the row is not meant."""
@@ -198,7 +198,7 @@ class RecipientList:
         return scene
 
 
-def first_wins(chunks: Iterable[list[Entry]]) -> Iterator[tuple[Entry, bool]]:
+def first_wins(chunks: Iterable[list[RecipientRow]]) -> Iterator[tuple[RecipientRow, bool]]:
     """Yield every entry and whether a row before it has the same key; invalid entries are no duplicates.
 
     For previews, which have no ledger to ask: digests of 8 bytes, about 65 MB for a million people; two
@@ -246,7 +246,7 @@ def _where_mistakes(source: Source, spec: ListSpec) -> Iterator[tuple[str, str, 
     if not spec.where:
         return
     try:
-        condition = Condition(spec.where, _kinds(source.columns, spec))
+        condition = RowFilter(spec.where, _kinds(source.columns, spec))
     except ValueError as error:
         yield "where", str(error), "e.g. country == 'RO' and points > 100"
     else:

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from mailrunner.config.toml_file import is_file
 from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.cell import text_of
-from mailrunner.recipients.delimited import DelimitedText
-from mailrunner.recipients.query import Query
+from mailrunner.recipients.csv_file import CsvText
+from mailrunner.recipients.sql import SqlQuery
 
 if TYPE_CHECKING:
     import pandas
@@ -196,11 +196,11 @@ class HeadedFile(FileSource):
 
 
 class CsvFile(HeadedFile):
-    """Delimited text; see `mailrunner.recipients.delimited`."""
+    """Delimited text; see `mailrunner.recipients.csv_file`."""
 
     def __init__(self, path: Path, label: str, encoding: str | None, delimiter: str | None) -> None:
         super().__init__(path, label)
-        self._text = DelimitedText.open(path, label, encoding, delimiter)
+        self._text = CsvText.open(path, label, encoding, delimiter)
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         return self._text.records()
@@ -297,7 +297,7 @@ class QueryRows(Source):
 
     first_row = 1
 
-    def __init__(self, query: Query, label: str) -> None:
+    def __init__(self, query: SqlQuery, label: str) -> None:
         super().__init__(label)
         self._query = query
 
@@ -327,4 +327,4 @@ def open_source(spec: SourceSpec, folder: Path) -> Source:
         return Worksheet(folder / spec.xlsx, spec.xlsx, spec.sheet)
     if spec.parquet is not None:
         return ParquetFile(folder / spec.parquet, spec.parquet)
-    return QueryRows(Query(spec.sql or "", spec.database or "", folder, "sql"), "sql")
+    return QueryRows(SqlQuery(spec.sql or "", spec.database or "", folder, "sql"), "sql")

@@ -14,11 +14,11 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from mailrunner.outcome import Action, Kind, Outcome, Reply, Scope, Stage
-from mailrunner.replies.rules import Verdict, judge
+from mailrunner.model.outcome import Action, Outcome, OutcomeKind, Reply, Scope, Stage
+from mailrunner.replies.rules import ReplyVerdict, judge
 from mailrunner.replies.waits import LONGEST_NAMED, named_time, named_wait
 
-__all__ = ["Verdict", "classify", "outcome", "parse", "provider_id"]
+__all__ = ["ReplyVerdict", "classify", "outcome", "parse", "provider_id"]
 
 _LONGEST = 1000  # characters of a reply that are kept
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?![.\d])[ :-]*")
@@ -43,7 +43,7 @@ _IDS = tuple(
 )
 
 
-def classify(stage: Stage | str, code: int, enhanced: str, text: str, provider: str = "") -> Verdict:
+def classify(stage: Stage | str, code: int, enhanced: str, text: str, provider: str = "") -> ReplyVerdict:
     """Judge an answer that is not a yes.
 
     `enhanced` is the enhanced code ("5.1.1") or empty, `text` the rest, `provider` the name of the
@@ -93,11 +93,15 @@ def outcome(reply: Reply, provider: str = "", now: datetime | None = None) -> Ou
     """
     if reply.stage is Stage.EOD and 200 <= reply.code < 300:
         return Outcome(
-            Kind.SENT, Scope.RECIPIENT, f"accepted: {reply}", reply, provider_id=provider_id(reply.text)
+            OutcomeKind.SENT,
+            Scope.RECIPIENT,
+            f"accepted: {reply}",
+            reply,
+            provider_id=provider_id(reply.text),
         )
     verdict = classify(reply.stage, reply.code, reply.enhanced, reply.text, provider)
     return Outcome(
-        Kind.DEFERRED if verdict.action in _PASSING else Kind.REFUSED,
+        OutcomeKind.DEFERRED if verdict.action in _PASSING else OutcomeKind.REFUSED,
         verdict.scope,
         f"{verdict.says}: {reply}",
         reply,
@@ -114,7 +118,7 @@ def provider_id(text: str) -> str:
     return next((found[1] for pattern in _IDS if (found := pattern.search(text))), "")
 
 
-def _wait(verdict: Verdict, now: datetime | None) -> timedelta | None:
+def _wait(verdict: ReplyVerdict, now: datetime | None) -> timedelta | None:
     """The wait that the server asks for; nonsense such as a time in the next century is none."""
     if verdict.retry_at and now:
         wait = verdict.retry_at - now

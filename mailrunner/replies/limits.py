@@ -5,7 +5,7 @@ The limits of one mailbox that receives come first: they are about one recipient
 
 from __future__ import annotations
 
-from mailrunner.outcome import Action
+from mailrunner.model.outcome import Action
 from mailrunner.replies.rule import ANY, row
 
 LIMIT = r"(?:limit|quota|allowance|max(?:imum)?\b|credits?|threshold|allowed|cap\b)"

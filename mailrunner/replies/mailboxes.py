@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailrunner.outcome import Action, Stage
+from mailrunner.model.outcome import Action, Stage
 from mailrunner.replies.rule import LATE, PERSON, row
 
 RECIPIENT = (

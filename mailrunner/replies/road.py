@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailrunner.outcome import Action
+from mailrunner.model.outcome import Action
 from mailrunner.replies.rule import LATE, WITH_CONTENT, row
 
 ROAD = (

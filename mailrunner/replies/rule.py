@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mailrunner.outcome import Action, Stage
+from mailrunner.model.outcome import Action, Stage
 
 LATE = frozenset({Stage.RCPT, Stage.DATA, Stage.EOD})  # a recipient is known
 WITH_CONTENT = frozenset({Stage.DATA, Stage.EOD})

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mailrunner.outcome import Action, Scope, Stage
+from mailrunner.model.outcome import Action, Scope, Stage
 from mailrunner.replies.doubt import is_about_us, may_strike_off
 from mailrunner.replies.rule import LATE, Rule
 from mailrunner.replies.texts import TEXTS
@@ -27,7 +27,7 @@ _SCOPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ReplyVerdict:
     """What to do with an answer that is not a yes, and why in a few words.
 
     `retry_after` or `retry_at` is set where the server's text names a wait or an instant.
@@ -123,7 +123,7 @@ _PASSWORD = re.compile(r"could not authenticate|credential|password|user ?name|i
 _NAMES_RECIPIENT = re.compile(r"^\W*@|\b(?:recipient|user|mailbox|account)\b")
 
 
-def judge(stage: Stage, code: int, enhanced: str, said: str, provider: str) -> Verdict:
+def judge(stage: Stage, code: int, enhanced: str, said: str, provider: str) -> ReplyVerdict:
     """Judge an answer whose text is already lower-case, with "@" for addresses."""
     family = str(code)[0] if code // 100 in (4, 5) else "?"
     if enhanced in _QUOTA_CODES:
@@ -154,16 +154,16 @@ def _by_text(stage: Stage, family: str, enhanced: str, said: str) -> Rule | None
     )
 
 
-def _verdict(action: Action, says: str, *, at_once: bool = False) -> Verdict:
-    return Verdict(action, says, _SCOPES[action], at_once)
+def _verdict(action: Action, says: str, *, at_once: bool = False) -> ReplyVerdict:
+    return ReplyVerdict(action, says, _SCOPES[action], at_once)
 
 
-def _retry(stage: Stage, says: str, *, about_us: bool) -> Verdict:
+def _retry(stage: Stage, says: str, *, about_us: bool) -> ReplyVerdict:
     """Say whom a retry concerns; before there is a recipient it cannot be one."""
     if stage in (Stage.CONNECT, Stage.AUTH):
         return _verdict(Action.RECONNECT, says)
     if stage is Stage.MAIL or about_us:
-        return Verdict(Action.RETRY, says, Scope.ACCOUNT)
+        return ReplyVerdict(Action.RETRY, says, Scope.ACCOUNT)
     return _verdict(Action.RETRY, says)
 
 

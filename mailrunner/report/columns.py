@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailrunner.address import normalise
-from mailrunner.delivery import OPEN
-from mailrunner.links import Signer, message_id
-from mailrunner.log import rfc3339
-from mailrunner.store.reports import ReportRow
+from mailrunner.event_log import rfc3339
+from mailrunner.model.address import normalise
+from mailrunner.model.delivery import OPEN
+from mailrunner.model.tokens import TokenSigner, message_id
+from mailrunner.store.report_rows import ReportRow
 
 COLUMNS = (
     *("address", "normalised", "state", "reason", "code", "enhanced_code", "reply", "provider_id"),
@@ -19,7 +19,7 @@ COLUMNS = (
 class Columns:
     """Gives the values of rows, by the names in `COLUMNS`; `domain` is that of the Message-IDs."""
 
-    def __init__(self, *, signer: Signer, domain: str) -> None:
+    def __init__(self, *, signer: TokenSigner, domain: str) -> None:
         self._signer, self._domain = signer, domain
 
     def values(self, row: ReportRow) -> dict[str, Any]:

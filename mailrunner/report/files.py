@@ -15,7 +15,7 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, BinaryIO, TextIO
 
-from mailrunner.delivery import Counts
+from mailrunner.model.delivery import Counts
 from mailrunner.report.columns import COLUMNS
 
 Values = Mapping[str, Any]

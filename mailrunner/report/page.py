@@ -8,10 +8,10 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any, NamedTuple, TextIO
 
-from mailrunner.delivery import Counts, State
-from mailrunner.inbound.fact import Kind
+from mailrunner.model.delivery import Counts, State
+from mailrunner.model.inbound_event import EventKind
 from mailrunner.store import CampaignRecord
-from mailrunner.store.reports import Reading, ReportRow
+from mailrunner.store.report_rows import Reading, ReportRow
 from mailrunner.store.snapshot import LEFT_LIST
 
 MOST_ROWS = 2_000  # a table; more would be neither read nor printed, and the other formats have them
@@ -26,17 +26,17 @@ _WORDS = {
     "in_flight": "being sent",
 }
 _CAME_BACK = {  # in a word, and what it means
-    Kind.BOUNCED: ("bounced", "taken by the server, and sent back later"),
-    Kind.REFUSED: ("refused later", "sent back for the sender's or the content's sake"),
-    Kind.SOFT_BOUNCED: ("not delivered this time", "a full mailbox, or a host that is away"),
-    Kind.COMPLAINED: ("complained", "marked it as spam"),
-    Kind.UNSUBSCRIBED: ("unsubscribed", "by its link, or by mail"),
+    EventKind.BOUNCED: ("bounced", "taken by the server, and sent back later"),
+    EventKind.REFUSED: ("refused later", "sent back for the sender's or the content's sake"),
+    EventKind.SOFT_BOUNCED: ("not delivered this time", "a full mailbox, or a host that is away"),
+    EventKind.COMPLAINED: ("complained", "marked it as spam"),
+    EventKind.UNSUBSCRIBED: ("unsubscribed", "by its link, or by mail"),
 }
 _NOT_GOT = (State.FAILED, State.IN_DOUBT, State.SUPPRESSED, State.SKIPPED)
 _OF_STATE = {State.CLAIMED: "in_flight", State.SENDING: "in_flight"}
 
 
-class Share(NamedTuple):
+class StateShare(NamedTuple):
     """One number of the summary: its key in `Counts`, its word, the number, its part of all in percent."""
 
     key: str
@@ -110,16 +110,16 @@ def _template() -> Any:
     return environment.from_string(files(__package__).joinpath("page.html").read_text("utf-8"))
 
 
-def _shares(counts: Counts) -> list[Share]:
+def _shares(counts: Counts) -> list[StateShare]:
     numbers = counts.as_dict()
     return [
-        Share(key, word, numbers[key], 100 * numbers[key] / counts.total)
+        StateShare(key, word, numbers[key], 100 * numbers[key] / counts.total)
         for key, word in _WORDS.items()
         if numbers[key]
     ]
 
 
-def _came_back(numbers: Mapping[Kind, int]) -> list[CameBack]:
+def _came_back(numbers: Mapping[EventKind, int]) -> list[CameBack]:
     return [CameBack(*words, numbers[kind]) for kind, words in _CAME_BACK.items() if numbers.get(kind)]
 
 
@@ -142,7 +142,11 @@ def _answer(row: ReportRow) -> str:
 
 def _back(row: ReportRow) -> str:
     """What came back after it was sent, in a word; of a bounce the reason tells."""
-    return _CAME_BACK[Kind(row.came_back)][0] if row.came_back not in ("", Kind.BOUNCED, Kind.REFUSED) else ""
+    return (
+        _CAME_BACK[EventKind(row.came_back)][0]
+        if row.came_back not in ("", EventKind.BOUNCED, EventKind.REFUSED)
+        else ""
+    )
 
 
 def _local(moment: datetime | None) -> str:

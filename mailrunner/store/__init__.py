@@ -24,36 +24,36 @@ from sqlalchemy.engine import make_url
 from mailrunner.clock import Clock
 from mailrunner.errors import LedgerError, MailrunnerError
 from mailrunner.store.accounts import AccountRecord, Accounts
+from mailrunner.store.batch import Answer, Batch, BatchResult, SendPermit
 from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase, Twin
-from mailrunner.store.claims import Delivery, Terms
+from mailrunner.store.claims import ClaimTerms, Delivery
 from mailrunner.store.database import Database, open_database
-from mailrunner.store.decisions import Decisions
 from mailrunner.store.deliveries import Deliveries
-from mailrunner.store.exchange import Answer, Batch, Done, Go
-from mailrunner.store.place import doubtful_place
-from mailrunner.store.reports import Reports
-from mailrunner.store.returns import Returns
+from mailrunner.store.inbound_events import InboundEvents
+from mailrunner.store.location_check import location_warning
+from mailrunner.store.manual_actions import ManualActions
+from mailrunner.store.report_rows import ReportRows
+from mailrunner.store.rollback_guard import LedgerMark, RollbackGuard
 from mailrunner.store.runs import Run
 from mailrunner.store.schema import ledger, secrets
-from mailrunner.store.snapshot import Drift, Line, PlainLine, Snapshots
+from mailrunner.store.snapshot import ListDrift, PlainSnapshotRow, SnapshotRow, Snapshots
 from mailrunner.store.suppressions import Suppressions
-from mailrunner.store.witness import Mark, Witness
 
 __all__ = [
     "AccountRecord",
     "Answer",
     "Batch",
+    "BatchResult",
     "CampaignRecord",
+    "ClaimTerms",
     "Delivery",
-    "Done",
-    "Drift",
-    "Go",
     "Ledger",
-    "Line",
+    "ListDrift",
     "Phase",
-    "PlainLine",
+    "PlainSnapshotRow",
     "Run",
-    "Terms",
+    "SendPermit",
+    "SnapshotRow",
     "Twin",
 ]
 
@@ -61,14 +61,14 @@ __all__ = [
 class Ledger:
     """One open ledger, checked against its witness."""
 
-    def __init__(self, database: Database, witness: Witness | None, ledger_id: str) -> None:
+    def __init__(self, database: Database, witness: RollbackGuard | None, ledger_id: str) -> None:
         self.database, self._witness, self._id = database, witness, ledger_id
         self.accounts = Accounts(database)
         self.campaigns = Campaigns(database)
         self.deliveries = Deliveries(database)
-        self.decisions = Decisions(database)
-        self.reports = Reports(database)
-        self.returns = Returns(database)
+        self.decisions = ManualActions(database)
+        self.reports = ReportRows(database)
+        self.returns = InboundEvents(database)
         self.snapshots = Snapshots(database)
         self.suppressions = Suppressions(database)
 
@@ -80,7 +80,7 @@ class Ledger:
         that is there is kept under another name.  Raises LedgerError for a ledger that is missing,
         another one, older than the one used last, or that cannot be used.
         """
-        witness, path = Witness(folder), _path(url)
+        witness, path = RollbackGuard(folder), _path(url)
         # Read before the ledger: another process counts in the ledger first and in the witness afterwards.
         seen = witness.read()
         if new:
@@ -108,7 +108,7 @@ class Ledger:
     def look(cls, *, folder: Path, url: str, clock: Clock) -> Ledger:
         """Open it for a command that only looks; a project without a ledger shows an empty one."""
         path = _path(url)
-        if path is None or path.exists() or Witness(folder).read() is not None:
+        if path is None or path.exists() or RollbackGuard(folder).read() is not None:
             return cls.open(folder=folder, url=url, clock=clock)
         return _Empty(clock)
 
@@ -116,7 +116,7 @@ class Ledger:
     def warning(self) -> str | None:
         """What is wrong with the place where the ledger lies."""
         path = self.database.path
-        return doubtful_place(path) if path is not None else None
+        return location_warning(path) if path is not None else None
 
     def count_run(self) -> None:
         """Count a sign of life, in the ledger first and then in its witness."""
@@ -195,23 +195,23 @@ def _secrets(connection: Connection) -> list[str]:
     return list(connection.execute(select(secrets.c.value).order_by(secrets.c.no)).scalars())
 
 
-def _mark(connection: Connection) -> Mark | None:
+def _mark(connection: Connection) -> LedgerMark | None:
     row = connection.execute(select(ledger.c.id, ledger.c.run_counter)).first()
-    return Mark(row.id, row.run_counter) if row else None
+    return LedgerMark(row.id, row.run_counter) if row else None
 
 
-def _baptise(connection: Connection, database: Database) -> Mark:
+def _baptise(connection: Connection, database: Database) -> LedgerMark:
     """Give a new ledger its id."""
     database.hold_everything(connection)
     mark = _mark(connection)
     if mark is None:
-        mark = Mark(uuid.uuid4().hex, 0)
+        mark = LedgerMark(uuid.uuid4().hex, 0)
         now = database.now(connection)
         connection.execute(insert(ledger).values(id=mark.ledger_id, run_counter=0, created_at=now))
     return mark
 
 
-def _refuse_used(known: Mark | None, url: str) -> None:
+def _refuse_used(known: LedgerMark | None, url: str) -> None:
     """A file is set aside for a new ledger; a database that is used already is not emptied."""
     if known is not None:
         name = make_url(url).render_as_string(hide_password=True)

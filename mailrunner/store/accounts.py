@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from mailrunner.delivery import State
-from mailrunner.hold import Hold, Why
-from mailrunner.quota import Limit, Room, Series, room, tightest
+from mailrunner.model.delivery import State
+from mailrunner.model.quota import Limit, Room, Series, room, tightest
+from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store.database import Database
+from mailrunner.store.quota_usage import UsageLog, account_scope
 from mailrunner.store.schema import TESTS, accounts, deliveries
-from mailrunner.store.usage import UsageLog, account_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Accounts:
 
     def begin_test(
         self, no: int, *, token: int, limits: Sequence[Limit], reserve: int, zone: ZoneInfo
-    ) -> Hold | None:
+    ) -> Wait | None:
         """Hold one slot for a test message, as a delivery of no campaign; None if it may go.
 
         Should the process die now, the run's successor counts the slot as used.
@@ -93,13 +93,13 @@ class Accounts:
             now = self._database.now(connection)
             account = connection.execute(select(accounts).where(accounts.c.no == no)).one()
             if account.paused_until is not None and account.paused_until > now:
-                return Hold(Why.ACCOUNT_PAUSED, account.paused_until, account.pause_reason)
+                return Wait(WaitReason.ACCOUNT_PAUSED, account.paused_until, account.pause_reason)
             log = UsageLog(connection, account_scope(no))
             log.mend(now)
             rooms = [room(limit, log, reserve=reserve, zone=zone, now=now) for limit in limits]
             left, next_slot_at = tightest(rooms)
             if left == 0:
-                return Hold(Why.QUOTA, next_slot_at)
+                return Wait(WaitReason.QUOTA, next_slot_at)
             log.add(Series.STARTS, now)
             connection.execute(insert(deliveries).values(_test_delivery(no, token, now)))
             return None

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, delete, exists, func, select, update
 
-from mailrunner.delivery import OPEN, Counts, State
+from mailrunner.model.delivery import OPEN, Counts, State
 from mailrunner.store.database import Database
-from mailrunner.store.queueing import locked_phase, skip_queued
+from mailrunner.store.requeue import locked_phase, skip_queued
 from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, recipients
 
 

@@ -10,20 +10,20 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select, update
 
-from mailrunner.delivery import IN_FLIGHT, State
-from mailrunner.hold import Hold, Why
-from mailrunner.quota import Limit, room, tightest
-from mailrunner.store import plain
+from mailrunner.model.delivery import IN_FLIGHT, State
+from mailrunner.model.quota import Limit, room, tightest
+from mailrunner.model.suppression import governing
+from mailrunner.model.wait_reason import Wait, WaitReason
+from mailrunner.store import raw_sql
+from mailrunner.store.quota_usage import UsageLog, account_scope, campaign_scope
 from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries, from_micros, to_micros
 from mailrunner.store.suppressions import entries_of
-from mailrunner.store.usage import UsageLog, account_scope, campaign_scope
-from mailrunner.suppression import governing
 
 LOOK_FURTHER = 500  # people who said no, passed over in one transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class ClaimTerms:
     """What a claim must respect; fixed for a run.
 
     `limits` are the account's, `pace` the campaign's own; `reserve` and `zone` the account's.
@@ -83,32 +83,32 @@ _TAKE = """
 """
 
 
-def obstacle(connection: Connection, terms: Terms, now: datetime) -> Hold | None:
+def obstacle(connection: Connection, terms: ClaimTerms, now: datetime) -> Wait | None:
     """What a person or an answer has put in the way since the run began."""
-    standing = plain.row(connection, _STANDING, (terms.account_no, terms.campaign_no))
+    standing = raw_sql.row(connection, _STANDING, (terms.account_no, terms.campaign_no))
     phase, reason, content_digest, paused_until, pause_reason, stop_reason = standing
     if phase in _PHASE_HOLDS:
-        return Hold(_PHASE_HOLDS[phase], None, reason)
+        return Wait(_PHASE_HOLDS[phase], None, reason)
     if content_digest != terms.content_digest:
-        return Hold(Why.DRIFT, None, "another process accepted changes to this campaign")
+        return Wait(WaitReason.DRIFT, None, "another process accepted changes to this campaign")
     if stop_reason:
-        return Hold(Why.CREDENTIALS, None, stop_reason)
+        return Wait(WaitReason.CREDENTIALS, None, stop_reason)
     if paused_until is not None and paused_until > to_micros(now):
-        return Hold(Why.ACCOUNT_PAUSED, from_micros(paused_until), pause_reason)
+        return Wait(WaitReason.ACCOUNT_PAUSED, from_micros(paused_until), pause_reason)
     return None
 
 
-_PHASE_HOLDS = {"paused": Why.PAUSED, "cancelled": Why.CANCELLED, "stopped": Why.STOPPED}
+_PHASE_HOLDS = {"paused": WaitReason.PAUSED, "cancelled": WaitReason.CANCELLED, "stopped": WaitReason.STOPPED}
 
 
-def logs_of(connection: Connection, terms: Terms) -> list[UsageLog]:
+def logs_of(connection: Connection, terms: ClaimTerms) -> list[UsageLog]:
     logs = [UsageLog(connection, account_scope(terms.account_no))]
     if terms.pace:
         logs.append(UsageLog(connection, campaign_scope(terms.campaign_no)))
     return logs
 
 
-def room_left(connection: Connection, terms: Terms, now: datetime) -> tuple[int | None, datetime | None]:
+def room_left(connection: Connection, terms: ClaimTerms, now: datetime) -> tuple[int | None, datetime | None]:
     """How many may be claimed (None: no limit), and when the first may where that is nobody."""
     rooms = []
     for log, limits, reserve in zip(
@@ -121,13 +121,13 @@ def room_left(connection: Connection, terms: Terms, now: datetime) -> tuple[int 
 
 
 def take(
-    connection: Connection, terms: Terms, found: Mapping[Place, Delivery], number: int, now: datetime
+    connection: Connection, terms: ClaimTerms, found: Mapping[Place, Delivery], number: int, now: datetime
 ) -> tuple[list[Delivery], Place]:
     """Claim the first `number` of those whose turn it is; also say how far in the order that went.
 
     Those who said no are passed over.
     """
-    out = said_no(connection, terms, [(one.id, one.key) for one in found.values()])
+    out = suppressed_keys(connection, terms, [(one.id, one.key) for one in found.values()])
     taken: list[Delivery] = []
     passed, reached = {}, FRONT
     for place, delivery in found.items():
@@ -141,12 +141,12 @@ def take(
     mark_suppressed(connection, passed, now)
     if taken:
         ids = [delivery.id for delivery in taken]
-        plain.change(connection, _TAKE, (taken[0].token, terms.account_no), ids)
+        raw_sql.change(connection, _TAKE, (taken[0].token, terms.account_no), ids)
     return taken, reached
 
 
-def turn(
-    connection: Connection, terms: Terms, token: int, now: datetime, *, most: int, after: Place
+def due_deliveries(
+    connection: Connection, terms: ClaimTerms, token: int, now: datetime, *, most: int, after: Place
 ) -> dict[Place, Delivery]:
     """The next `most` behind `after` whose turn it is, the longest waiting first, as `token` will have them.
 
@@ -154,9 +154,9 @@ def turn(
     PostgreSQL keeps what a long transaction of somebody else may still want to see, so that from the
     front every claim would pass all those that were claimed since that began.
     """
-    found = plain.rows(connection, _NEXT, (terms.campaign_no, to_micros(now), *after, most))
+    found = raw_sql.rows(connection, _NEXT, (terms.campaign_no, to_micros(now), *after, most))
     if not found and after != FRONT:
-        return turn(connection, terms, token, now, most=most, after=FRONT)
+        return due_deliveries(connection, terms, token, now, most=most, after=FRONT)
     return {
         (not_before, number): Delivery(
             id=number,
@@ -172,19 +172,21 @@ def turn(
     }
 
 
-def waiting(connection: Connection, terms: Terms, now: datetime) -> Hold | None:
+def waiting(connection: Connection, terms: ClaimTerms, now: datetime) -> Wait | None:
     """Why nobody's turn has come; None where somebody's has."""
     mine = deliveries.c.campaign_no == terms.campaign_no
     first = connection.execute(
         select(func.min(deliveries.c.not_before)).where(mine, deliveries.c.state == State.QUEUED)
     ).scalar()
     if first is not None:
-        return Hold(Why.RETRY, first) if first > now else None
+        return Wait(WaitReason.RETRY, first) if first > now else None
     flying = select(deliveries.c.id).where(mine, deliveries.c.state.in_(IN_FLIGHT)).limit(1)
-    return Hold(Why.OTHERS) if connection.execute(flying).first() else Hold(Why.DONE)
+    return Wait(WaitReason.OTHERS) if connection.execute(flying).first() else Wait(WaitReason.DONE)
 
 
-def said_no(connection: Connection, terms: Terms, candidates: Sequence[tuple[int, str]]) -> dict[int, str]:
+def suppressed_keys(
+    connection: Connection, terms: ClaimTerms, candidates: Sequence[tuple[int, str]]
+) -> dict[int, str]:
     """Those of the candidates (id, key) who said no, with the reason."""
     by_key = entries_of(connection, [key for _, key in candidates])
     found: dict[int, str] = {}

@@ -33,7 +33,7 @@ from sqlalchemy.pool import QueuePool
 from mailrunner.clock import Clock, SystemClock
 from mailrunner.errors import LedgerError, Problem, UserError
 from mailrunner.store.schema import REVISION, accounts
-from mailrunner.store.turn import Turn
+from mailrunner.store.write_queue import WriteQueue
 
 _BUSY_SECONDS = 15
 _FIRST_LOCK = 0x6D72  # PostgreSQL: the class of our advisory locks ("mr")
@@ -47,7 +47,7 @@ class Database:
         self.url = engine.url
         self._clock = clock
         self._thread = threading.RLock()
-        self._turn = Turn(path)
+        self._turn = WriteQueue(path)
         self._file = _inode(path)
 
     @property

@@ -9,17 +9,17 @@ from collections.abc import Sequence
 
 from sqlalchemy import exists, select, update
 
-from mailrunner.delivery import Counts, State
-from mailrunner.hold import Hold
-from mailrunner.settlement import Settlement
+from mailrunner.model.delivery import Counts, State
+from mailrunner.model.outcome_policy import Decision
+from mailrunner.model.wait_reason import Wait
+from mailrunner.store.batch import Answer, Batch, BatchResult, SendPermit, commit_batch, put_back
 from mailrunner.store.campaigns import counts
-from mailrunner.store.claims import FRONT, Delivery, Place, Terms
+from mailrunner.store.claims import FRONT, ClaimTerms, Delivery, Place
 from mailrunner.store.database import Database
-from mailrunner.store.exchange import Answer, Batch, Done, Go, exchange, put_back
-from mailrunner.store.queueing import after_queueing
+from mailrunner.store.recovery import end_if_gone
+from mailrunner.store.requeue import after_requeue
 from mailrunner.store.runs import is_alive, open_runs
 from mailrunner.store.schema import deliveries, recipients
-from mailrunner.store.takeover import end_if_gone
 
 
 class Deliveries:
@@ -29,27 +29,27 @@ class Deliveries:
         self._database = database
         self._reached: dict[int, Place] = {}  # by campaign; lost with the process, it costs one look
 
-    def exchange(self, terms: Terms, batch: Batch) -> Done:
+    def exchange(self, terms: ClaimTerms, batch: Batch) -> BatchResult:
         """Record, begin and claim what `batch` asks for, in one transaction (see `exchange`)."""
         with self._database.write() as connection:
             self._database.hold_account(connection, terms.account_no)
             reached = self._reached.get(terms.campaign_no, FRONT)
-            done = exchange(connection, terms, batch, self._database.now(connection), reached)
+            done = commit_batch(connection, terms, batch, self._database.now(connection), reached)
         self._reached[terms.campaign_no] = done.reached
         return done
 
-    def claim(self, terms: Terms, *, token: int, most: int) -> list[Delivery] | Hold:
+    def claim(self, terms: ClaimTerms, *, token: int, most: int) -> list[Delivery] | Wait:
         """Reserve up to `most` deliveries and their quota slots, or say why there are none."""
         while True:  # the next to look at may all have said no
             found = self.exchange(terms, Batch(wanted=most, token=token)).found
             if found:
                 return found
 
-    def begin_sending(self, delivery: Delivery, terms: Terms) -> Go:
+    def begin_sending(self, delivery: Delivery, terms: ClaimTerms) -> SendPermit:
         """Make `sending` durable; from here on the server may accept the message."""
         return self.exchange(terms, Batch(starting=[delivery])).goes[0]
 
-    def record(self, delivery: Delivery, terms: Terms, settlement: Settlement) -> bool:
+    def record(self, delivery: Delivery, terms: ClaimTerms, settlement: Decision) -> bool:
         """Record what came of it; False if the claim was lost and nothing was recorded."""
         return self.exchange(terms, Batch(answers=[Answer(delivery, settlement)])).recorded[0]
 
@@ -82,7 +82,7 @@ class Deliveries:
                 )
                 .values(state=State.QUEUED, token=None, reason="")
             ).rowcount
-            after_queueing(connection, campaign_no, self._database.now(connection))
+            after_requeue(connection, campaign_no, self._database.now(connection))
             return queued
 
     def counts(self, campaign_no: int) -> Counts:

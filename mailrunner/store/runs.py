@@ -183,7 +183,7 @@ class Run:
 
     def end(self) -> None:
         """Record the end, free what is still held, and let the lock go."""
-        from mailrunner.store.takeover import end_run  # which knows deliveries, as this file does not
+        from mailrunner.store.recovery import end_run  # which knows deliveries, as this file does not
 
         end_run(self._database, self)
 

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple, Protocol
 from pydantic_core import to_json
 from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 
-from mailrunner.delivery import State
 from mailrunner.errors import LedgerError
+from mailrunner.model.delivery import State
 from mailrunner.store.campaigns import CampaignRecord, Phase, record
 from mailrunner.store.database import Database, insert_many
-from mailrunner.store.queueing import after_queueing
+from mailrunner.store.requeue import after_requeue
 from mailrunner.store.schema import (
     CAMPAIGN_SHIFT,
     campaigns,
@@ -40,7 +40,7 @@ _QUEUED, _SKIPPED = State.QUEUED.value, State.SKIPPED.value
 _FRESH = ("id", "campaign_no", "row", "key", "state", "reason", "not_before", "finished_at")
 
 
-class Line(Protocol):
+class SnapshotRow(Protocol):
     """One row of a list; `key` is None and `problem` a sentence where nobody can be mailed from it."""
 
     @property
@@ -55,7 +55,7 @@ class Line(Protocol):
     def values(self) -> Sequence[str]: ...
 
 
-class PlainLine(NamedTuple):
+class PlainSnapshotRow(NamedTuple):
     """A line as it stands in the ledger."""
 
     row: int
@@ -66,7 +66,7 @@ class PlainLine(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
+class ListDrift:
     """How a changed list differs: people, among them those still queued who left, and who are back."""
 
     new: int
@@ -121,7 +121,7 @@ class Snapshots:
         self._clear(opened.no, run_no)
         return record(opened)
 
-    def add(self, campaign_no: int, place: int, lines: Sequence[Line], *, run_no: int) -> int:
+    def add(self, campaign_no: int, place: int, lines: Sequence[SnapshotRow], *, run_no: int) -> int:
         """Write a chunk of the list, `place` being the number of rows before it; the new place.
 
         Raises LedgerError if the campaign is no longer this run's to write.
@@ -157,7 +157,7 @@ class Snapshots:
                 delete(incoming).where((incoming.c.run_no == run_no) | incoming.c.run_no.in_(ended))
             )
 
-    def add_incoming(self, run_no: int, lines: Sequence[Line]) -> None:
+    def add_incoming(self, run_no: int, lines: Sequence[SnapshotRow]) -> None:
         """Read a chunk of the changed list in; the first of several rows with one key counts."""
         rows = [
             {
@@ -175,7 +175,7 @@ class Snapshots:
         with self._database.write() as connection:
             connection.execute(_insert(connection, incoming).on_conflict_do_nothing(), rows)
 
-    def compare(self, campaign_no: int, *, run_no: int) -> Drift:
+    def compare(self, campaign_no: int, *, run_no: int) -> ListDrift:
         """How the list that this run read in differs from the snapshot."""
         with self._database.read() as connection:
             mine = deliveries.c.campaign_no == campaign_no
@@ -187,7 +187,7 @@ class Snapshots:
             def number(statement: Any) -> int:
                 return int(connection.execute(statement).scalar_one())
 
-            return Drift(
+            return ListDrift(
                 new=number(
                     select(func.count()).select_from(incoming).where(theirs, incoming.c.reason == "", ~known)
                 ),
@@ -214,7 +214,7 @@ class Snapshots:
                 .where(_left(mine), here)
                 .values(state=State.QUEUED, reason="", finished_at=None)
             )
-            after_queueing(connection, campaign_no, now)
+            after_requeue(connection, campaign_no, now)
 
     def refresh(self, campaign_no: int, *, run_no: int) -> None:
         """Take over edited and new rows from the list that was read in, in short transactions.
@@ -246,13 +246,13 @@ class Snapshots:
         highest = select(func.max(deliveries.c.id)).where(deliveries.c.campaign_no == campaign_no)
         with self._database.write() as connection:
             lines = [
-                PlainLine(r.row, r.key, r.reason, r.address, json.loads(r.data))
+                PlainSnapshotRow(r.row, r.key, r.reason, r.address, json.loads(r.data))
                 for r in connection.execute(fresh)
             ]
             last = connection.execute(highest).scalar() or (campaign_no << CAMPAIGN_SHIFT)
             _write_lines(self._database, connection, lines, campaign_no=campaign_no, base=last + 1)
             if lines:
-                after_queueing(connection, campaign_no, self._database.now(connection))
+                after_requeue(connection, campaign_no, self._database.now(connection))
             return len(lines)
 
     def _know_list(self, connection: Connection, campaign: Any, now: datetime) -> None:
@@ -285,7 +285,7 @@ def known_lists(database: Database) -> dict[str, str]:
 
 
 def _write_lines(
-    database: Database, connection: Connection, lines: Sequence[Line], *, campaign_no: int, base: int
+    database: Database, connection: Connection, lines: Sequence[SnapshotRow], *, campaign_no: int, base: int
 ) -> None:
     """Insert rows and their deliveries; a key that stands already makes its row `skipped`."""
     if not lines:
@@ -306,7 +306,7 @@ def _write_lines(
 
 
 def _fresh(  # noqa: PLR0917 - a million times: positions are faster than names
-    number: int, campaign_no: int, line: Line, key: str | None, reason: str, moment: int
+    number: int, campaign_no: int, line: SnapshotRow, key: str | None, reason: str, moment: int
 ) -> tuple[Any, ...]:
     if reason:
         return (number, campaign_no, line.row, None, _SKIPPED, reason, 0, moment)
@@ -314,7 +314,7 @@ def _fresh(  # noqa: PLR0917 - a million times: positions are faster than names
 
 
 def _skip_duplicates(
-    database: Database, connection: Connection, lines: Sequence[Line], *, campaign_no: int, base: int
+    database: Database, connection: Connection, lines: Sequence[SnapshotRow], *, campaign_no: int, base: int
 ) -> None:
     """Insert the rows whose key stands already, each with the row that came first."""
     moment = to_micros(database.now(connection))

@@ -30,17 +30,21 @@ from sqlalchemy import (
     update,
 )
 
-from mailrunner.delivery import State
 from mailrunner.errors import Problem
-from mailrunner.store import plain
-from mailrunner.store.database import Database, insert_many
-from mailrunner.store.forgetting import (
-    Forgotten,
-    empty_log,
-    forget,
-    overwrite_deleted,
-    pseudonyms_of,
+from mailrunner.model.delivery import State
+from mailrunner.model.suppression import (
+    ALL_LISTS,
+    ChangeKind,
+    Pseudonyms,
+    SuppressionChange,
+    SuppressionEntry,
+    SuppressionReason,
+    governing,
+    is_domain,
 )
+from mailrunner.store import raw_sql
+from mailrunner.store.database import Database, insert_many
+from mailrunner.store.erasure import Erased, empty_log, erase, overwrite_deleted, pseudonyms_of
 from mailrunner.store.schema import (
     BEYOND_KEYS,
     campaigns,
@@ -52,7 +56,6 @@ from mailrunner.store.schema import (
     suppressions,
     to_micros,
 )
-from mailrunner.suppression import ALL_LISTS, Change, Entry, Event, Pseudonyms, Reason, governing, is_domain
 
 _CHUNK = 5_000
 _COLUMNS = (
@@ -75,7 +78,7 @@ class Import:
     no: int
     file: str
     list_key: str
-    reason: Reason
+    reason: SuppressionReason
     added: int
     created_at: datetime
     removed_at: datetime | None
@@ -87,7 +90,9 @@ class Suppressions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, keys: Sequence[str], *, list_key: str = ALL_LISTS, reason: Reason, source: str) -> int:
+    def add(
+        self, keys: Sequence[str], *, list_key: str = ALL_LISTS, reason: SuppressionReason, source: str
+    ) -> int:
         """Add an entry for each key; say how many were new."""
         with self._database.write() as connection:
             now = self._database.now(connection)
@@ -99,7 +104,7 @@ class Suppressions:
             now = self._database.now(connection)
             return release(connection, keys, list_key=list_key, why=why, now=now)
 
-    def forget(self, keys: Sequence[str]) -> list[Forgotten]:
+    def forget(self, keys: Sequence[str]) -> list[Erased]:
         """Forget the addresses of these people everywhere, all or none; what they are called now, and where.
 
         Raises UserError while a message to one of them is on its way.
@@ -107,11 +112,11 @@ class Suppressions:
         with self._database.write() as connection:
             overwrite_deleted(connection)
             now = self._database.now(connection)
-            done = [forget(connection, key, now=now) for key in keys]
+            done = [erase(connection, key, now=now) for key in keys]
         empty_log(self._database)
         return done
 
-    def history(self, key: str) -> list[Event]:
+    def history(self, key: str) -> list[SuppressionChange]:
         """All that ever happened to the entries under which this person can be found, the oldest first."""
         with self._database.read() as connection:
             names = pseudonyms_of(connection).all(key)
@@ -169,12 +174,12 @@ class Suppressions:
                     names.append(known.name)
         return names
 
-    def entries(self, key: str) -> list[Entry]:
+    def entries(self, key: str) -> list[SuppressionEntry]:
         """All entries of one key."""
         with self._database.read() as connection:
             return entries_of(connection, [key]).get(key, [])
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[SuppressionEntry]:
         """Every entry, by key, streamed."""
         with self._database.read() as connection:
             rows = connection.execution_options(yield_per=_CHUNK).execute(
@@ -187,12 +192,12 @@ class Suppressions:
         with self._database.read() as connection:
             return connection.execute(select(func.count()).select_from(suppressions)).scalar_one()
 
-    def matching(self, keys: Iterable[str]) -> dict[str, list[Entry]]:
+    def matching(self, keys: Iterable[str]) -> dict[str, list[SuppressionEntry]]:
         """The entries of each of many keys; keys without entries are left out."""
         with self._database.read() as connection:
             return entries_of(connection, list(keys))
 
-    def begin_import(self, *, file: str, list_key: str, reason: Reason) -> int:
+    def begin_import(self, *, file: str, list_key: str, reason: SuppressionReason) -> int:
         """Open an import; its number undoes it."""
         with self._database.write() as connection:
             now = self._database.now(connection)
@@ -223,7 +228,12 @@ class Suppressions:
         return found
 
     def import_chunk(
-        self, number: int, keys: Sequence[str], *, list_key: str | None = None, reason: Reason | None = None
+        self,
+        number: int,
+        keys: Sequence[str],
+        *,
+        list_key: str | None = None,
+        reason: SuppressionReason | None = None,
     ) -> int:
         """Add a chunk of an open import; say how many were new.  Short, so that runs go on meanwhile.
 
@@ -236,7 +246,7 @@ class Suppressions:
                 connection,
                 keys,
                 list_key=one.list_key if list_key is None else list_key,
-                reason=reason or Reason(one.reason),
+                reason=reason or SuppressionReason(one.reason),
                 source=f"import {number}: {one.file}",
                 now=now,
                 import_no=number,
@@ -256,7 +266,9 @@ class Suppressions:
             if not known:
                 return None
             mine = suppressions.c.import_no == number
-            return _take_off(connection, mine, change=Change.UNDONE, why=f"import {number} undone", now=now)
+            return _take_off(
+                connection, mine, change=ChangeKind.UNDONE, why=f"import {number} undone", now=now
+            )
 
     def imports(self) -> list[Import]:
         """All imports, the oldest first."""
@@ -272,7 +284,7 @@ class Suppressions:
                     imports.c.removed_at,
                 ).order_by(imports.c.no)
             )
-            return [Import(r.no, r.file, r.list_key, Reason(r.reason), *r[4:]) for r in rows]
+            return [Import(r.no, r.file, r.list_key, SuppressionReason(r.reason), *r[4:]) for r in rows]
 
 
 _OF_NAMES = """
@@ -284,20 +296,22 @@ def _itself(key: str) -> tuple[str]:
     return (key,)
 
 
-def entries_of(connection: Connection, keys: Iterable[str]) -> dict[str, list[Entry]]:
+def entries_of(connection: Connection, keys: Iterable[str]) -> dict[str, list[SuppressionEntry]]:
     """The entries of each key, under whatever name, in one look-up a few hundred keys."""
     names_of = pseudonyms_of(connection).all if _reaches_beyond_keys(connection) else _itself
-    found: dict[str, list[Entry]] = defaultdict(list)
+    found: dict[str, list[SuppressionEntry]] = defaultdict(list)
     waiting = iter(dict.fromkeys(keys))
     while chunk := list(islice(waiting, _ASKED)):
         asked: dict[str, list[str]] = defaultdict(list)
         for key in chunk:
             for name in names_of(key):
                 asked[name].append(key)
-        for name, list_key, reason, source, created_at, import_no in plain.rows(
+        for name, list_key, reason, source, created_at, import_no in raw_sql.rows(
             connection, _OF_NAMES, among=list(asked)
         ):
-            entry = Entry(name, list_key, Reason(reason), source, from_micros(created_at), import_no)
+            entry = SuppressionEntry(
+                name, list_key, SuppressionReason(reason), source, from_micros(created_at), import_no
+            )
             for key in asked[name]:
                 found[key].append(entry)
     return dict(found)
@@ -310,7 +324,7 @@ def release(
     list_key: str,
     why: str,
     now: datetime,
-    reasons: Collection[Reason] = tuple(Reason),
+    reasons: Collection[SuppressionReason] = tuple(SuppressionReason),
 ) -> int:
     """Take off what holds for exactly this scope, inside the caller's transaction; return how many.
 
@@ -320,7 +334,7 @@ def release(
     names = [name for key in keys for name in pseudonyms.own(key)]
     mine = suppressions.c.key.in_(names) & (suppressions.c.list_key == list_key)
     mine &= suppressions.c.reason.in_([reason.value for reason in reasons])
-    return _take_off(connection, mine, change=Change.REMOVED, why=why, now=now)
+    return _take_off(connection, mine, change=ChangeKind.REMOVED, why=why, now=now)
 
 
 def _held(connection: Connection, list_key: str) -> int:
@@ -345,7 +359,7 @@ def suppress(
     connection: Connection,
     keys: Sequence[str],
     *,
-    reason: Reason,
+    reason: SuppressionReason,
     source: str,
     now: datetime,
     list_key: str = ALL_LISTS,
@@ -364,7 +378,7 @@ def suppress(
 
 
 def _keep(
-    connection: Connection, keys: Sequence[str], *, list_key: str, reason: Reason, but: int | None
+    connection: Connection, keys: Sequence[str], *, list_key: str, reason: SuppressionReason, but: int | None
 ) -> None:
     """Let these entries stay whichever import is undone, but for those that import `but` itself brought."""
     mine = (suppressions.c.list_key == list_key, suppressions.c.reason == reason.value)
@@ -375,12 +389,14 @@ def _keep(
         connection.execute(kept.values(import_no=None))
 
 
-def _entry(row) -> Entry:  # type: ignore[no-untyped-def]
-    return Entry(row.key, row.list_key, Reason(row.reason), row.source, row.created_at, row.import_no)
+def _entry(row) -> SuppressionEntry:  # type: ignore[no-untyped-def]
+    return SuppressionEntry(
+        row.key, row.list_key, SuppressionReason(row.reason), row.source, row.created_at, row.import_no
+    )
 
 
 def _take_off(
-    connection: Connection, mine: ColumnElement[bool], *, change: Change, why: str, now: datetime
+    connection: Connection, mine: ColumnElement[bool], *, change: ChangeKind, why: str, now: datetime
 ) -> int:
     kept = select(
         suppressions.c.key,
@@ -408,7 +424,7 @@ _BEYOND = f"SELECT no FROM suppressions WHERE {BEYOND_KEYS} LIMIT 1"  # noqa: S6
 
 def _reaches_beyond_keys(connection: Connection) -> bool:
     """Whether a domain or a forgotten person is on the table, for whom no key is found."""
-    return plain.row(connection, _BEYOND) is not None
+    return raw_sql.row(connection, _BEYOND) is not None
 
 
 def _emptied(name: str, before: int, now: int) -> Problem:
@@ -420,24 +436,24 @@ def _emptied(name: str, before: int, now: int) -> Problem:
     )
 
 
-def _added(row, at: datetime) -> Event:  # type: ignore[no-untyped-def]
-    return Event(
+def _added(row, at: datetime) -> SuppressionChange:  # type: ignore[no-untyped-def]
+    return SuppressionChange(
         at=at,
-        change=Change.ADDED,
+        change=ChangeKind.ADDED,
         name=row.key,
         list_key=row.list_key,
-        reason=Reason(row.reason),
+        reason=SuppressionReason(row.reason),
         source=row.source,
     )
 
 
-def _changed(row) -> Event:  # type: ignore[no-untyped-def]
-    return Event(
+def _changed(row) -> SuppressionChange:  # type: ignore[no-untyped-def]
+    return SuppressionChange(
         at=row.created_at,
-        change=Change(row.change),
+        change=ChangeKind(row.change),
         name=row.key,
         list_key=row.list_key,
-        reason=Reason(row.reason),
+        reason=SuppressionReason(row.reason),
         source=row.source,
         why=row.why,
     )

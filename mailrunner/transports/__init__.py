@@ -25,7 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from mailrunner.outcome import Outcome
+from mailrunner.model.outcome import Outcome
 
 
 class Envelope(Protocol):

@@ -30,37 +30,37 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from mailrunner.errors import LedgerError
-from mailrunner.inbound import Effect, Fact, Kind, receive
-from mailrunner.inbound.fact import ALL
-from mailrunner.inbound.proofs import EventError
-from mailrunner.job import UNSUBSCRIBE
-from mailrunner.store.returns import is_test
-from mailrunner.web.choices import Choices, choices_of, choices_of_a_test
-from mailrunner.web.gate import Gate
-from mailrunner.web.languages import preferred
+from mailrunner.inbound import EventKind, InboundEvent, IngestResult, receive
+from mailrunner.inbound.webhook_auth import WebhookError
+from mailrunner.model.inbound_event import ALL
+from mailrunner.sending.prepared_campaign import UNSUBSCRIBE
+from mailrunner.store.inbound_events import is_test
+from mailrunner.web.access_log import AccessLog
+from mailrunner.web.batch_writer import BatchWriter
+from mailrunner.web.middleware import SecurityMiddleware
 from mailrunner.web.one_click import MARK, OneClick
 from mailrunner.web.pages import BACK, LEAVE, Pages
-from mailrunner.web.recorder import Recorder
-from mailrunner.web.register import Register
-from mailrunner.web.throttle import Throttle, client_key
+from mailrunner.web.preferences import Preferences, preferences_of, preferences_of_test
+from mailrunner.web.rate_limit import RateLimit, client_key
+from mailrunner.web.translations import preferred
 
 if TYPE_CHECKING:
-    from mailrunner.inbound.events import Events
-    from mailrunner.links import Signer
-    from mailrunner.log import EventLog
+    from mailrunner.event_log import EventLog
+    from mailrunner.inbound.webhooks import WebhookParser
+    from mailrunner.model.tokens import TokenSigner
     from mailrunner.store import Ledger
 
 FORM_BYTES = 8_192
 EVENT_BYTES = 4_194_304
 BODY_SECONDS = 20
-Show = Callable[[Choices, str, str, Kind | None], str]
+Show = Callable[[Preferences, str, str, EventKind | None], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class FormRequest:
     """What a person asks for: to leave or to come back; `list_key` as in a Fact."""
 
-    kind: Kind
+    kind: EventKind
     list_key: str = ""
 
 
@@ -74,22 +74,22 @@ class Site:
     def __init__(
         self,
         ledger: Ledger,
-        signer: Signer,
+        signer: TokenSigner,
         *,
         tell: Callable[[str], None],
         log: EventLog,
-        events: Events | None = None,
+        events: WebhookParser | None = None,
     ) -> None:
         self._ledger, self._signer, self._events = ledger, signer, events
         self._tell, self._log = tell, log
-        self._recorder = Recorder(self._receive)
+        self._recorder = BatchWriter(self._receive)
         self._pages = Pages()
         self._left = PlainTextResponse("You are off the list.\n")
         # Generous: the proxies of large mail providers open links for very many people.
-        self._visits = Throttle(rate=100, burst=1_000)
-        self._misses = Throttle(rate=1, burst=30)
+        self._visits = RateLimit(rate=100, burst=1_000)
+        self._misses = RateLimit(rate=1, burst=30)
 
-    def application(self, register: Register, *, prefix: str = "") -> ASGIApp:
+    def application(self, register: AccessLog, *, prefix: str = "") -> ASGIApp:
         """The ASGI application; `register` notes every answer, `prefix` is the path it is published under."""
         app = Starlette(
             routes=[
@@ -100,14 +100,14 @@ class Site:
             ],
             exception_handlers={
                 404: self._nothing,
-                EventError: self._not_believed,
+                WebhookError: self._not_believed,
                 LedgerError: self._not_recorded,
             },
             lifespan=self._lifespan,
         )
         app.router.redirect_slashes = False
         quick = OneClick(app, signer=self._signer, answer=self._one_click)
-        return Gate(quick, register=register, style_hash=self._pages.style_hash, prefix=prefix)
+        return SecurityMiddleware(quick, register=register, style_hash=self._pages.style_hash, prefix=prefix)
 
     async def leave(self, request: Request) -> Response:
         """The page of one list, and one click."""
@@ -127,7 +127,7 @@ class Site:
             await self._recorder.record(facts)
         return Response()
 
-    def _facts(self, request: Request, body: bytes) -> list[Fact]:
+    def _facts(self, request: Request, body: bytes) -> list[InboundEvent]:
         assert self._events is not None  # noqa: S101
         provider, headers = request.path_params["provider"], dict(request.headers)
         return self._events.parse(provider, headers, body, now=self._ledger.now())
@@ -145,7 +145,7 @@ class Site:
         with self._ledger.database.write():
             pass  # it finds a ledger that is locked, read-only, away, or was replaced
 
-    def _receive(self, facts: Sequence[Fact]) -> list[Effect]:
+    def _receive(self, facts: Sequence[InboundEvent]) -> list[IngestResult]:
         """Make a group durable and log it; a log that cannot be written does not undo what is recorded."""
         started = time.perf_counter()
         try:
@@ -168,8 +168,8 @@ class Site:
             body = await read_body(request, FORM_BYTES)
             if MARK in body:
                 return await self._one_click(request, delivery)
-            wish = wish_of(body)
-        leaves = wish is not None and wish.kind is Kind.UNSUBSCRIBED  # who says no is heard at once
+            wish = form_request(body)
+        leaves = wish is not None and wish.kind is EventKind.UNSUBSCRIBED  # who says no is heard at once
         if not leaves and not self._visits.admits(_client(request), time.monotonic()):
             return self._later(request, 429)
         choices = await self._grant(delivery, wish)
@@ -180,31 +180,31 @@ class Site:
     async def _one_click(self, request: Request, delivery: int) -> Response:
         """A mail program's own click: nobody reads the answer, and it is never throttled."""
         try:
-            known = await self._record(delivery, Wish(Kind.UNSUBSCRIBED))
+            known = await self._record(delivery, FormRequest(EventKind.UNSUBSCRIBED))
         except LedgerError as error:
             return await self._not_recorded(request, error)
         return self._left if known else await self._nothing(request)
 
-    async def _grant(self, delivery: int, wish: Wish | None) -> Choices | None:
+    async def _grant(self, delivery: int, wish: FormRequest | None) -> Preferences | None:
         """Do what is asked for and return what is open now; None where the ledger knows no such thing."""
         if is_test(delivery):
-            return choices_of_a_test(wish.kind if wish else None, wish.list_key if wish else "")
+            return preferences_of_test(wish.kind if wish else None, wish.list_key if wish else "")
         if wish is not None:
             if wish.list_key not in ("", ALL):  # only a list that stands on the page
-                known = await run_in_threadpool(choices_of, self._ledger, delivery)
+                known = await run_in_threadpool(preferences_of, self._ledger, delivery)
                 if known is None or not known.knows(wish.list_key):
                     return None
             if not await self._record(delivery, wish):
                 return None
-        return await run_in_threadpool(choices_of, self._ledger, delivery)
+        return await run_in_threadpool(preferences_of, self._ledger, delivery)
 
-    async def _record(self, delivery: int, wish: Wish) -> bool:
+    async def _record(self, delivery: int, wish: FormRequest) -> bool:
         """Make it durable; False where the ledger knows no such delivery."""
-        fact = Fact(kind=wish.kind, source="web", delivery=delivery, list_key=wish.list_key)
+        fact = InboundEvent(kind=wish.kind, source="web", delivery=delivery, list_key=wish.list_key)
         (effect,) = await self._recorder.record([fact])
-        if effect is Effect.UNKNOWN:
+        if effect is IngestResult.UNKNOWN:
             self._tell("a genuine link names a message that this ledger does not know: is it an older copy?")
-        return effect is not Effect.UNKNOWN
+        return effect is not IngestResult.UNKNOWN
 
     async def _nothing(self, request: Request, error: Exception | None = None) -> Response:
         """The same answer for a forged link, a damaged one, and a path that leads nowhere."""
@@ -218,7 +218,7 @@ class Site:
 
     async def _not_believed(self, request: Request, error: Exception) -> Response:
         """An event that proves nothing, or cannot be read; who guesses is slowed down like any other."""
-        assert isinstance(error, EventError)  # noqa: S101
+        assert isinstance(error, WebhookError)  # noqa: S101
         if error.status == 404 or not self._misses.admits(_client(request), time.monotonic()):
             return await self._nothing(request)
         self._tell(f"an event was not taken: {error}")
@@ -234,12 +234,12 @@ class Site:
         await self._recorder.close()
 
 
-def wish_of(body: bytes) -> Wish:
+def form_request(body: bytes) -> FormRequest:
     """What a form of ours asks for; anything else asks to leave the link's own list."""
     form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
     if BACK in form:
-        return Wish(Kind.RESUBSCRIBED, form[BACK][0])
-    return Wish(Kind.UNSUBSCRIBED, form.get(LEAVE, [""])[0])
+        return FormRequest(EventKind.RESUBSCRIBED, form[BACK][0])
+    return FormRequest(EventKind.UNSUBSCRIBED, form.get(LEAVE, [""])[0])
 
 
 async def read_body(request: Request, most: int) -> bytes:

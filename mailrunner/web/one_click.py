@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mailrunner.links import UNSUBSCRIBE
+from mailrunner.model.tokens import UNSUBSCRIBE
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from mailrunner.links import Signer
+    from mailrunner.model.tokens import TokenSigner
 
 MARK = b"One-Click"
 _PATH = "/u/"
@@ -30,7 +30,7 @@ Answer = Callable[[Request, int], Awaitable[Response]]
 class OneClick:
     """The application with a short way for clicks; `answer` takes the click on a delivery's link."""
 
-    def __init__(self, app: ASGIApp, *, signer: Signer, answer: Answer) -> None:
+    def __init__(self, app: ASGIApp, *, signer: TokenSigner, answer: Answer) -> None:
         self._app, self._signer, self._answer = app, signer, answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
-from tests.smtp_dialogue import Dialogue
-from tests.smtp_script import Answer, Do, Rule, accept_then_cut, cut, reply
+from tests.support.smtp_dialogue import Dialogue
+from tests.support.smtp_script import Answer, Do, Rule, accept_then_cut, cut, reply
 
 FAULTS = ("none", "slow", "cuts before the dot", "cuts after the dot", "4xx", "5xx", "421", "all of it")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 from tests.crash.lives import kill
-from tests.smtp_dialogue import Dialogue
-from tests.smtp_script import Answer, Cut, Rule
+from tests.support.smtp_dialogue import Dialogue
+from tests.support.smtp_script import Answer, Cut, Rule
 
 FIRST_STEPS = ("loading", "enrolled", "begun")  # once a run
 STEPS = ("claimed", "rendered", "sending", "answered", "recorded")  # once a batch or a message

@@ -10,7 +10,7 @@ from tests.crash.faults import FAULTS
 from tests.crash.lives import COMMAND, CONTAINED, can_contain
 from tests.crash.moments import MOMENTS, Moment
 from tests.crash.trial import Plan
-from tests.smtp_server import CHUNKED, EXTENSIONS, PLAIN
+from tests.support.smtp_server import CHUNKED, EXTENSIONS, PLAIN
 
 _CONNECTIONS = (1, 2, 5)
 _BATCHES = (1, 3, 10)

@@ -15,8 +15,8 @@ from tests.crash.lives import COMMAND, CONTAINED, Command, can_contain, kill
 from tests.crash.moments import ANY_TIME, MOMENTS, Moment
 from tests.crash.table import table
 from tests.crash.trial import Plan, attempt
-from tests.mailing import Mailing, people
-from tests.smtp_server import Rule, SmtpServer, delay
+from tests.support.campaigns import CampaignInProcess, people
+from tests.support.smtp_server import Rule, SmtpServer, delay
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a signal of Unix")
 contained = pytest.mark.skipif(not can_contain(), reason="this user may not make process namespaces")
@@ -83,7 +83,7 @@ def test_a_kill_at_any_time_keeps_every_promise(tmp_path: Path) -> None:
 def test_a_dead_container_is_taken_over_at_once_though_process_numbers_say_nothing(tmp_path: Path) -> None:
     reached, go_on = threading.Event(), threading.Event()
     with SmtpServer(rules=[Rule("eod", nth=5, do=delay(go_on, reached))]) as server:
-        mailing = Mailing(tmp_path, server).write(csv=people(25))
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(25))
         dead = Command(CONTAINED, tmp_path)
         assert reached.wait(60)
         kill(dead.pid)
@@ -99,7 +99,7 @@ def test_a_dead_container_is_taken_over_at_once_though_process_numbers_say_nothi
 def test_a_living_container_keeps_its_claims_though_its_process_number_is_the_same(tmp_path: Path) -> None:
     reached, go_on = threading.Event(), threading.Event()
     with SmtpServer(rules=[Rule("eod", nth=5, do=delay(go_on, reached))]) as server:
-        mailing = Mailing(tmp_path, server).write(csv=people(25))
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(25))
         living = Command(CONTAINED, tmp_path)
         assert reached.wait(60)
         assert Command(CONTAINED, tmp_path).ended(60) == 75  # the other still works on its claims

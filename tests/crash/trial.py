@@ -13,8 +13,8 @@ from tests.crash.faults import Faults
 from tests.crash.lives import KILLED, Command, Fork, Running, kill
 from tests.crash.moments import Moment, Snare
 from tests.crash.worker import Life
-from tests.mailing import Mailing, people
-from tests.smtp_server import EXTENSIONS, SmtpServer
+from tests.support.campaigns import CampaignInProcess, people
+from tests.support.smtp_server import EXTENSIONS, SmtpServer
 
 _LIVES = 25  # more than any trial needs; one that takes more would never end
 _PATIENCE = 60.0  # seconds for one life
@@ -58,7 +58,7 @@ def attempt(plan: Plan, folder: Path) -> Tally:
     snare = Snare(plan.moment)
     rules = (*snare.rules(), *faults.rules)
     with SmtpServer(rules=rules, extensions=plan.extensions) as server:
-        mailing = Mailing(folder, server).write(
+        mailing = CampaignInProcess(folder, server).write(
             csv=people(plan.messages),
             connections=plan.connections,
             account=f"in_flight = {plan.in_flight}",
@@ -87,7 +87,7 @@ class _Trial:
         while not self.wrong and not self._is_over():
             self._live(dies=self.kills < self.plan.kills)
 
-    def verdict(self, mailing: Mailing, faults: Faults) -> Tally:
+    def verdict(self, mailing: CampaignInProcess, faults: Faults) -> Tally:
         tally = judge(
             expected=[f"person{n}@example.org" for n in range(self.plan.messages)],
             states=self._books.states(),

@@ -16,13 +16,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from mailrunner import runner
 from mailrunner.campaign import load
-from mailrunner.dispatch import Dispatch, Ears, Wishes
-from mailrunner.job import Job
-from mailrunner.log import EventLog
+from mailrunner.event_log import EventLog
+from mailrunner.sending import loop
+from mailrunner.sending.prepared_campaign import PreparedCampaign
+from mailrunner.sending.run import Callbacks, CampaignRun, RunOptions
 from mailrunner.store import Ledger
-from tests.clocks import START, TurnedClock
+from tests.support.clocks import START, ManualClock
 
 BETWEEN_LIVES = timedelta(hours=6)  # longer than any wait between two tries
 
@@ -43,18 +43,18 @@ class Life:
 
 def live(life: Life) -> None:
     """Run the campaign until nothing more can be sent now, or until the step at which it dies."""
-    runner.BATCH = life.batch  # of this process alone
-    clock = TurnedClock(START + life.number * BETWEEN_LIVES)
-    job = Job.prepare(*load(life.folder, "spring", {}))
+    loop.BATCH = life.batch  # of this process alone
+    clock = ManualClock(START + life.number * BETWEEN_LIVES)
+    job = PreparedCampaign.prepare(*load(life.folder, "spring", {}))
     url = job.project.database_url
     with Ledger.open(folder=life.folder, url=url, clock=clock) as ledger, EventLog(None, clock=clock) as log:
-        Dispatch(
+        CampaignRun(
             job,
             ledger=ledger,
             clock=clock,
             random=Random(life.number),
             log=log,
-            wishes=Wishes(),
+            wishes=RunOptions(),
             ears=_ears(_fatal(life)),
         ).run()
 
@@ -69,14 +69,14 @@ def _fatal(life: Life) -> Callable[[str], None]:
     return on_step
 
 
-def _ears(on_step: Callable[[str], None]) -> Ears:
+def _ears(on_step: Callable[[str], None]) -> Callbacks:
     """Every place at which somebody may listen is a step to die at."""
 
     def confirm(_: Any) -> bool:
         on_step("enrolled")
         return True
 
-    return Ears(
+    return Callbacks(
         confirm=confirm,
         loading=lambda _: on_step("loading"),
         started=lambda *_: on_step("begun"),

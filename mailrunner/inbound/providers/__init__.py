@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailrunner.inbound.fact import Kind
+from mailrunner.model.inbound_event import EventKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class ProviderReport:
     """One event as the provider tells it.
 
     `names` are texts in which a token of ours may stand (a Message-ID, our own header), `provider_id` is
@@ -17,7 +17,7 @@ class Said:
     `words` are the remote server's, `status` the RFC 3463 code where it is told apart.
     """
 
-    kind: Kind
+    kind: EventKind
     address: str
     event_id: str
     names: tuple[str, ...] = ()

@@ -13,8 +13,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from mailrunner.inbound.fact import Kind
-from mailrunner.inbound.providers import Said
+from mailrunner.inbound.providers import ProviderReport
+from mailrunner.model.inbound_event import EventKind
 
 _VIEWS = {
     "mailgun": "MailgunTrackingWebhookView",
@@ -23,47 +23,47 @@ _VIEWS = {
     "brevo": "BrevoTrackingWebhookView",
 }
 _KINDS = {
-    "bounced": Kind.BOUNCED,
-    "rejected": Kind.SOFT_BOUNCED,
-    "failed": Kind.SOFT_BOUNCED,
-    "deferred": Kind.DELAYED,
-    "delivered": Kind.DELIVERED,
-    "autoresponded": Kind.AUTO_REPLIED,
-    "complained": Kind.COMPLAINED,
-    "unsubscribed": Kind.UNSUBSCRIBED,
+    "bounced": EventKind.BOUNCED,
+    "rejected": EventKind.SOFT_BOUNCED,
+    "failed": EventKind.SOFT_BOUNCED,
+    "deferred": EventKind.DELAYED,
+    "delivered": EventKind.DELIVERED,
+    "autoresponded": EventKind.AUTO_REPLIED,
+    "complained": EventKind.COMPLAINED,
+    "unsubscribed": EventKind.UNSUBSCRIBED,
 }
 # The provider's own word, casefolded, by the field in which it stands.
 _OWN_WORDS = {
     "mailgun": {
         "reason": {
-            "suppress-bounce": Kind.BOUNCED,
-            "suppress-complaint": Kind.COMPLAINED,
-            "suppress-unsubscribe": Kind.UNSUBSCRIBED,
+            "suppress-bounce": EventKind.BOUNCED,
+            "suppress-complaint": EventKind.COMPLAINED,
+            "suppress-unsubscribe": EventKind.UNSUBSCRIBED,
         }
     },
     "postmark": {
         "Type": {
-            "bademailaddress": Kind.BOUNCED,
-            "softbounce": Kind.SOFT_BOUNCED,
-            "spamnotification": Kind.SOFT_BOUNCED,  # a filter's verdict, nobody's complaint
-            "virusnotification": Kind.SOFT_BOUNCED,
+            "bademailaddress": EventKind.BOUNCED,
+            "softbounce": EventKind.SOFT_BOUNCED,
+            "spamnotification": EventKind.SOFT_BOUNCED,  # a filter's verdict, nobody's complaint
+            "virusnotification": EventKind.SOFT_BOUNCED,
         }
     },
     "sendgrid": {
-        "type": {"blocked": Kind.SOFT_BOUNCED, "expired": Kind.SOFT_BOUNCED},
+        "type": {"blocked": EventKind.SOFT_BOUNCED, "expired": EventKind.SOFT_BOUNCED},
         "reason": {
-            "bounced address": Kind.BOUNCED,
-            "invalid": Kind.BOUNCED,
-            "spam reporting address": Kind.COMPLAINED,
-            "unsubscribed address": Kind.UNSUBSCRIBED,
+            "bounced address": EventKind.BOUNCED,
+            "invalid": EventKind.BOUNCED,
+            "spam reporting address": EventKind.COMPLAINED,
+            "unsubscribed address": EventKind.UNSUBSCRIBED,
         },
     },
-    "brevo": {"event": {"soft_bounce": Kind.SOFT_BOUNCED, "unsubscribed": Kind.UNSUBSCRIBED}},
+    "brevo": {"event": {"soft_bounce": EventKind.SOFT_BOUNCED, "unsubscribed": EventKind.UNSUBSCRIBED}},
 }
 _ID_FIELDS = {"postmark": "MessageID", "sendgrid": "sg_message_id", "brevo": "message-id"}
 
 
-def read(provider: str, posted: Any) -> list[Said]:
+def read(provider: str, posted: Any) -> list[ProviderReport]:
     """What the posted JSON says; an event of another kind (an opened letter) says nothing.
 
     Raises ValueError for what the provider would not post.
@@ -77,14 +77,14 @@ def read(provider: str, posted: Any) -> list[Said]:
     return [one for one in said if one is not None]
 
 
-def _said(provider: str, posted: Mapping[str, Any]) -> Said | None:
+def _said(provider: str, posted: Mapping[str, Any]) -> ProviderReport | None:
     event = _view(provider).esp_to_anymail_event(posted)
     told = posted["event-data"] if provider == "mailgun" else posted
     kind = _own_word(provider, told) or _KINDS.get(event.event_type)
     if kind is None or not event.recipient:
         return None
     names = [event.message_id, *event.metadata.values()]
-    return Said(
+    return ProviderReport(
         kind=kind,
         address=str(event.recipient),
         event_id=event.event_id
@@ -98,7 +98,7 @@ def _said(provider: str, posted: Mapping[str, Any]) -> Said | None:
     )
 
 
-def _own_word(provider: str, told: Mapping[str, Any]) -> Kind | None:
+def _own_word(provider: str, told: Mapping[str, Any]) -> EventKind | None:
     for field, words in _OWN_WORDS[provider].items():
         if (kind := words.get(str(told.get(field, "")).casefold())) is not None:
             return kind

@@ -10,19 +10,19 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from mailrunner.inbound.fact import Kind
-from mailrunner.inbound.providers import Said
+from mailrunner.inbound.providers import ProviderReport
+from mailrunner.model.inbound_event import EventKind
 
 _OWN_HEADERS = ("x-mailrunner-delivery", "message-id")
 _NO_COMPLAINTS = ("not-spam", "auth-failure")
 _PLAIN = {
-    "Delivery": Kind.DELIVERED,
-    "DeliveryDelay": Kind.DELAYED,
-    "Reject": Kind.SOFT_BOUNCED,  # SES found something in the message; the address is none the worse for it
+    "Delivery": EventKind.DELIVERED,
+    "DeliveryDelay": EventKind.DELAYED,
+    "Reject": EventKind.SOFT_BOUNCED,  # the message was rejected, not the address
 }
 
 
-def read(message: Mapping[str, Any]) -> list[Said]:
+def read(message: Mapping[str, Any]) -> list[ProviderReport]:
     """What one notification of SNS says; raises KeyError, TypeError or ValueError for what is none."""
     try:
         event = json.loads(message["Message"])
@@ -36,34 +36,36 @@ def read(message: Mapping[str, Any]) -> list[Said]:
     return list(_READERS[kind](event, message["MessageId"]))
 
 
-def _bounce(event: Mapping[str, Any], event_id: str) -> Iterator[Said]:
+def _bounce(event: Mapping[str, Any], event_id: str) -> Iterator[ProviderReport]:
     bounce = event["bounce"]
     is_permanent = bounce["bounceType"] == "Permanent"
-    kind = Kind.BOUNCED if is_permanent else Kind.SOFT_BOUNCED
+    kind = EventKind.BOUNCED if is_permanent else EventKind.SOFT_BOUNCED
     if bounce.get("bounceSubType") == "UnsubscribedRecipient":
-        kind = Kind.UNSUBSCRIBED
+        kind = EventKind.UNSUBSCRIBED
     for person in bounce["bouncedRecipients"]:
         words = person.get("diagnosticCode") or f"{bounce['bounceType']}: {bounce.get('bounceSubType', '')}"
         status = person.get("status", "")
         yield _said(event, event_id, kind, person["emailAddress"], bounce, words=words, status=status)
 
 
-def _complaint(event: Mapping[str, Any], event_id: str) -> Iterator[Said]:
+def _complaint(event: Mapping[str, Any], event_id: str) -> Iterator[ProviderReport]:
     complaint = event["complaint"]
     feedback = complaint.get("complaintFeedbackType") or ""
     if feedback not in _NO_COMPLAINTS:
         for person in complaint["complainedRecipients"]:
-            yield _said(event, event_id, Kind.COMPLAINED, person["emailAddress"], complaint, words=feedback)
+            yield _said(
+                event, event_id, EventKind.COMPLAINED, person["emailAddress"], complaint, words=feedback
+            )
 
 
-def _subscription(event: Mapping[str, Any], event_id: str) -> Iterator[Said]:
+def _subscription(event: Mapping[str, Any], event_id: str) -> Iterator[ProviderReport]:
     change = event["subscription"]
     if change.get("newTopicPreferences", {}).get("unsubscribeAll"):
         for address in event["mail"]["destination"]:
-            yield _said(event, event_id, Kind.UNSUBSCRIBED, address, change)
+            yield _said(event, event_id, EventKind.UNSUBSCRIBED, address, change)
 
 
-def _plain(event: Mapping[str, Any], event_id: str) -> Iterator[Said]:
+def _plain(event: Mapping[str, Any], event_id: str) -> Iterator[ProviderReport]:
     name = event.get("eventType") or event["notificationType"]
     told = event.get(name[:1].lower() + name[1:], {})
     people = told.get("delayedRecipients") or [{"emailAddress": a} for a in event["mail"]["destination"]]
@@ -84,17 +86,17 @@ _READERS = {
 def _said(
     event: Mapping[str, Any],
     event_id: str,
-    kind: Kind,
+    kind: EventKind,
     address: str,
     told: Mapping[str, Any],
     *,
     words: str = "",
     status: str = "",
-) -> Said:
+) -> ProviderReport:
     mail = event["mail"]
     headers = {header["name"].casefold(): str(header["value"]) for header in mail.get("headers", ())}
     moment = told.get("timestamp")
-    return Said(
+    return ProviderReport(
         kind=kind,
         address=address,
         event_id=f"{event_id} {address}",

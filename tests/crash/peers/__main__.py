@@ -14,9 +14,9 @@ from random import Random
 
 from tests.crash.books import Books
 from tests.crash.peers.programs import Program, programs
-from tests.smtp_dialogue import Dialogue
-from tests.smtp_script import Answer, Rule
-from tests.smtp_server import SmtpServer
+from tests.support.smtp_dialogue import Dialogue
+from tests.support.smtp_script import Answer, Rule
+from tests.support.smtp_server import SmtpServer
 
 _PEOPLE = 60
 _THINKING = 0.01  # seconds that the server takes over a message; a real one takes longer

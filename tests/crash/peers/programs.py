@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.crash.lives import COMMAND
-from tests.mailing import Mailing, people
-from tests.smtp_server import SmtpServer
+from tests.support.campaigns import CampaignInProcess, people
+from tests.support.smtp_server import SmtpServer
 
 _SETTINGS = """
 SECRET_KEY = "for a test"
@@ -110,7 +110,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _mailrunner(folder: Path, server: SmtpServer, number: int) -> None:
-    Mailing(folder, server).write(csv=people(number))
+    CampaignInProcess(folder, server).write(csv=people(number))
 
 
 def _mailmerge(folder: Path, server: SmtpServer, number: int) -> None:

@@ -1,0 +1,198 @@
+"""What a new project begins with: its two kinds of TOML files with comments, templates, a list to try.
+
+    made, kept = write(folder, project_files(Sender(provider="gmail", address="ana@gmail.com", name="Ana")))
+
+The texts are in `data/project/`; only what depends on the sender is filled in here.  A file that
+exists is never touched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from mailrunner.config.providers import Preset, preset, tls_of_port
+
+SECRETS_FILE = ".env"
+IGNORED = (".env", ".mailrunner/", "data/*.db", "data/*.db-*", "previews/")
+CAMPAIGN = "newsletter"
+_SCHEMAS = ("mailrunner.schema.json", "campaign.schema.json")
+_SCHEMA_FOLDER = ".mailrunner/schemas"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_NEEDS_QUOTES = re.compile(r"[^\w\s!#$%&\'*+/=?^`{|}~-]")  # RFC 5322 §3.2.3, and all letters beyond ASCII
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectSender:
+    """Who sends.  `host` and `port` are for providers that know none; `limits` as in mailrunner.toml."""
+
+    provider: str
+    address: str
+    name: str
+    host: str = ""
+    port: int = 0
+    limits: tuple[str, ...] = ()
+
+    @property
+    def mailbox(self) -> str:
+        """How it stands in `from`."""
+        if not self.name:
+            return self.address
+        quoted = '"' + re.sub(r'(["\\])', r"\\\1", self.name) + '"'
+        return f"{quoted if _NEEDS_QUOTES.search(self.name) else self.name} <{self.address}>"
+
+    def secrets(self) -> tuple[str, ...]:
+        """The variables that the account needs, as they are to stand in .env."""
+        return tuple(re.findall(r"\$\{(\w+)\}", "\n".join(self.account_lines())))
+
+    def account_lines(self) -> list[str]:
+        """The account's table of mailrunner.toml."""
+        chosen = preset(self.provider)
+        lines = [f"[accounts.{self.provider}]", f'provider = "{self.provider}"']
+        if self.host:
+            lines += self._server_lines(chosen)
+        lines += self._login_lines(chosen)
+        if self.limits:
+            lines.append(f"limits = {json.dumps(list(self.limits))}")
+        elif _is_mailbox(chosen) and (reserve := _reserve(chosen)):
+            line = f"reserve = {reserve}"
+            lines.append(f"{line:<41} # room for the mail you write yourself")
+        return lines
+
+    def _server_lines(self, chosen: Preset) -> Iterator[str]:
+        yield f"host = {_quoted(self.host)}"
+        port = self.port or chosen.port
+        yield f"port = {port}"
+        if tls_of_port(port) is None:
+            yield f'tls = "{"none" if self.host in _LOOPBACK else "starttls"}"'
+
+    def _login_lines(self, chosen: Preset) -> Iterator[str]:
+        """A mailbox logs in by its address; a mailing service by a user of its own, or a fixed word."""
+        if self.host in _LOOPBACK or chosen.name == "google-relay":
+            return
+        variable = re.sub(r"\W", "_", self.provider).upper()
+        if _is_mailbox(chosen) or chosen.name == "smtp":
+            yield f"user = {_quoted(self.address)}"
+        elif not chosen.user:
+            yield f'user = "${{{variable}_USER}}"'
+        kind = "APP_PASSWORD" if chosen.app_password else "PASSWORD"
+        yield f'password = "${{{variable}_{kind}}}"'
+
+
+def placeholder(provider: str) -> ProjectSender:
+    """A sender to be edited later, with which the project can be checked at once."""
+    domain = "gmail.com" if provider == "gmail" else "example.org"
+    needs_host = not preset(provider).host
+    return ProjectSender(
+        provider=provider,
+        address=f"you@{domain}",
+        name="Your Name",
+        host="mail.example.org" if needs_host else "",
+        port=587 if needs_host else 0,
+    )
+
+
+def project_files(sender: ProjectSender) -> dict[str, bytes]:
+    """Every file of a new project but the hidden ones, by its path."""
+    marks = {
+        "<<account table>>": "\n".join(sender.account_lines()),
+        "<<account>>": _quoted(sender.provider),
+        "<<from>>": _quoted(sender.mailbox),
+    }
+    return {
+        path: _filled(content, marks) if path.endswith(".toml") else content
+        for path, content in _texts(_data() / "project")
+    }
+
+
+def hidden_files(sender: ProjectSender) -> dict[str, bytes]:
+    """.env with a placeholder for each secret, and .gitignore, which keeps it out of version control."""
+    secrets = ["# Secrets of this project: never in version control, for your eyes only."]
+    if note := preset(sender.provider).note:
+        secrets.append(f"# {note}")
+    secrets += [f"{name}=put-it-here" for name in sender.secrets()]
+    return {SECRETS_FILE: _lines(secrets), ".gitignore": _lines(IGNORED)}
+
+
+def campaign_files(name: str, *, account: str, sender: str) -> dict[str, bytes]:
+    """A campaign that is still to be written, and its template."""
+    marks = {"<<name>>": name, "<<account>>": _quoted(account), "<<from>>": _quoted(sender)}
+    skeleton = _data() / "campaign"
+    return {
+        f"campaigns/{name}.toml": _filled((skeleton / "campaign.toml").read_bytes(), marks),
+        f"templates/{name}.html": (skeleton / "message.html").read_bytes(),
+    }
+
+
+def write(folder: Path, contents: Mapping[str, bytes]) -> tuple[list[str], list[str]]:
+    """Write what is not there yet; return what was made and what was kept."""
+    made: list[str] = []
+    kept: list[str] = []
+    for name, content in contents.items():
+        (made if _create(folder / name, content) else kept).append(name)
+    return made, kept
+
+
+def write_schemas(folder: Path) -> None:
+    """Put the JSON Schemas of this version where the `#:schema` lines of the TOML files look."""
+    place = folder / _SCHEMA_FOLDER
+    place.mkdir(parents=True, exist_ok=True)
+    for name in _SCHEMAS:
+        (place / name).write_bytes((_data() / name).read_bytes())
+
+
+def _create(path: Path, content: bytes) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = 0o600 if path.name == SECRETS_FILE else 0o666
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    return True
+
+
+def _is_mailbox(chosen: Preset) -> bool:
+    return chosen.login == "password" and (chosen.app_password or chosen.files_submissions)
+
+
+def _reserve(chosen: Preset) -> int:
+    """A tenth of what the mailbox may send in a day."""
+    daily = [limit.number for limit in chosen.limits if limit.number and limit.usable(1) != limit.number]
+    return min(daily, default=0) // 10
+
+
+def _quoted(text: str) -> str:
+    """A basic string of TOML; those of JSON are among them, but for DEL, which no value here may hold."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _filled(content: bytes, marks: Mapping[str, str]) -> bytes:
+    text = content.decode()
+    for mark, value in marks.items():
+        text = text.replace(mark, value)
+    return text.encode()
+
+
+def _lines(lines: list[str] | tuple[str, ...]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _data() -> Traversable:
+    return files("mailrunner") / "data"
+
+
+def _texts(folder: Traversable, inside: str = "") -> Iterator[tuple[str, bytes]]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        path = f"{inside}{entry.name}"
+        if entry.is_dir():
+            yield from _texts(entry, f"{path}/")
+        else:
+            yield path, entry.read_bytes()

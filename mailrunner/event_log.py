@@ -1,0 +1,138 @@
+"""Every event an operator will ever look for, one method each.
+
+Events go to a file as JSON lines (`--log-json FILE`); addresses stand in it, secrets never do.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TextIO
+
+from mailrunner.clock import Clock
+from mailrunner.errors import LedgerError
+from mailrunner.model.outcome import Outcome
+
+if TYPE_CHECKING:
+    from mailrunner.rendering import InliningTally
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """An instant as JSON shows it: UTC, whole seconds, "Z"."""
+    if moment is None:
+        return None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class EventLog:
+    """Writes one JSON object a line; without a file it writes nothing."""
+
+    def __init__(self, file: Path | None, *, clock: Clock, secrets: Iterable[str] = ()) -> None:
+        self._clock = clock
+        self._secrets = tuple(s for s in secrets if s)
+        self._guard = threading.Lock()
+        self._stream: TextIO | None = None
+        if file is not None:
+            try:
+                self._stream = file.open("a", encoding="utf-8")
+            except OSError as error:
+                raise LedgerError(f"the log {file} cannot be written: {error.strerror}") from error
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether anybody reads it: what is dear to find out need not be, if nobody does."""
+        return self._stream is not None
+
+    def run_begun(self, campaign: str, run: int, total: int, queued: int) -> None:
+        self._write("run_begun", campaign=campaign, run=run, total=total, queued=queued)
+
+    def run_ended(self, campaign: str, sent: int, why: str, resume_at: datetime | None) -> None:
+        self._write("run_ended", campaign=campaign, sent=sent, why=why, resume_at=rfc3339(resume_at))
+
+    def answered(self, campaign: str, address: str, message_id: str, state: str, outcome: Outcome) -> None:
+        """One delivery's outcome; `state` is where it stands now."""
+        self._write(
+            "answered",
+            campaign=campaign,
+            address=address,
+            message_id=message_id,
+            state=state,
+            kind=outcome.kind,
+            scope=outcome.scope,
+            reason=outcome.reason,
+            reply=str(outcome.reply or ""),
+            provider_id=outcome.provider_id,
+        )
+
+    def unrenderable(self, campaign: str, address: str, reason: str) -> None:
+        self._write("unrenderable", campaign=campaign, address=address, reason=reason)
+
+    def suppressed(self, campaign: str, address: str) -> None:
+        self._write("suppressed", campaign=campaign, address=address)
+
+    def claim_lost(self, campaign: str, address: str) -> None:
+        """Another run took this delivery over; what this run saw of it was not recorded."""
+        self._write("claim_lost", campaign=campaign, address=address)
+
+    def no_connection(self, outcome: Outcome) -> None:
+        self._write("no_connection", scope=outcome.scope, reason=outcome.reason)
+
+    def waiting(self, campaign: str, why: str, until: datetime | None) -> None:
+        self._write("waiting", campaign=campaign, why=why, until=rfc3339(until))
+
+    def stopped(self, campaign: str, reason: str) -> None:
+        self._write("stopped", campaign=campaign, reason=reason)
+
+    def inlined(self, campaign: str, tally: InliningTally) -> None:
+        """How a run's messages got their CSS: from plans, by memoised premailer, by premailer itself."""
+        if tally.messages:
+            self._write("inlined", campaign=campaign, **{**asdict(tally), "reasons": dict(tally.reasons)})
+
+    def serving(self, address: str) -> None:
+        """`serve` listens."""
+        self._write("serving", address=address)
+
+    def taken_in(self, effects: Mapping[str, int], milliseconds: float) -> None:
+        """A group of clicks or reports is recorded: how many had which effect, how long it took."""
+        self._write("taken_in", effects=dict(effects), milliseconds=round(milliseconds, 1))
+
+    def not_taken_in(self, number: int, reason: str) -> None:
+        """So many clicks or reports could not be recorded; who brought them was told so."""
+        self._write("not_taken_in", number=number, reason=reason)
+
+    def requests(self, answers: Mapping[str, int]) -> None:
+        """How many requests were answered how since the last such event: "POST /u/… 200" and a number."""
+        self._write("requests", answers=dict(answers))
+
+    def serving_ended(self) -> None:
+        self._write("serving_ended")
+
+    def notice(self, campaign: str, sentence: str) -> None:
+        self._write("notice", campaign=campaign, sentence=sentence)
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self, event: str, **facts: Any) -> None:
+        if self._stream is None:
+            return
+        line = json.dumps({"time": rfc3339(self._clock.now()), "event": event, **facts}, ensure_ascii=False)
+        for secret in self._secrets:
+            line = line.replace(secret, "***")
+        with self._guard:
+            self._stream.write(line + "\n")
+            self._stream.flush()

@@ -1,0 +1,232 @@
+"""What a mail server reports of a message it was given: bounces, delays, complaints.  Pure.
+
+    RFC 3464   delivery status notifications: each recipient's action, status and the remote server's words
+    RFC 5965   feedback reports (ARF): a reader pressed "this is spam"
+    the rest   what older servers write for people, recognised by flufl.bounce
+
+A server's words are judged by `mailrunner.replies`, as if it had said them to us: a full mailbox, a
+refusal of the content or of the sender are no reason to strike a person off for ever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.message import Message
+from email.parser import Parser
+from email.policy import compat32
+
+from mailrunner.inbound.message import InboundMessage, addresses_in, text_of
+from mailrunner.inbound.phrases import says_spent
+from mailrunner.model.inbound_event import EventKind
+from mailrunner.model.outcome import Action, Stage
+from mailrunner.replies import classify, parse
+
+_STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
+_RETURNED_TYPES = (
+    "message/rfc822",
+    "message/global",
+    "text/rfc822-headers",
+    "message/rfc822-headers",
+    "message/global-headers",
+)
+_DAEMON = re.compile(
+    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|postmaster|mail\.?delivery\.?(?:system|subsystem)|"
+    r"bounces?|microsoftexchange[0-9a-f]+)(?:\+[^@]*)?@",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"(?<![\d.])([45]\d\d)(?=[ \-#](?:[^\d]|[45]\.\d))")
+_ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.\d])")
+_ACTIONS = {
+    "delayed": EventKind.DELAYED,
+    "delivered": EventKind.DELIVERED,
+    "relayed": EventKind.DELIVERED,  # accepted; nothing more will be reported
+    "expanded": EventKind.DELIVERED,
+}
+_FEEDBACK = {
+    "abuse": EventKind.COMPLAINED,
+    "fraud": EventKind.COMPLAINED,
+    "opt-out": EventKind.UNSUBSCRIBED,
+    "opt-out-list": EventKind.UNSUBSCRIBED,
+}
+# Whoever refuses the sender or the content says nothing of the mailbox.  As a soft bounce it would count, and
+# a week of a broken DKIM signature would strike everybody at that provider off.
+_KINDS = {
+    Action.SUPPRESS: EventKind.BOUNCED,
+    Action.STOP: EventKind.REFUSED,
+    Action.AUTH: EventKind.REFUSED,
+    Action.QUOTA: EventKind.REFUSED,
+}
+# The mildest first: where a list or a forwarder reports several addresses, one that got it is enough.
+_MILDEST = (
+    *(EventKind.DELIVERED, EventKind.DELAYED, EventKind.LIMIT_REACHED),
+    *(EventKind.REFUSED, EventKind.SOFT_BOUNCED, EventKind.BOUNCED),
+)
+_LONGEST = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BounceReport:
+    """What is said of one message: `address` as the reporter wrote it, the remote server's code and words."""
+
+    kind: EventKind
+    address: str = ""
+    code: int | None = None
+    enhanced_code: str = ""
+    words: str = ""
+
+
+def is_from_daemon(mail: InboundMessage) -> bool:
+    """Whether a mail server wrote this by itself, to go by its From or by what only servers set."""
+    sender = mail.sender or mail.field("From") + "@"
+    return bool(_DAEMON.match(sender) or mail.field("X-Failed-Recipients"))
+
+
+def feedback(mail: InboundMessage) -> BounceReport | None:
+    """Read a feedback report; None for any other mail and for kinds that mean no complaint."""
+    for part in mail.parts("message/feedback-report"):
+        fields = _first(part)
+        if fields is None:
+            continue
+        kind = _FEEDBACK.get(str(fields.get("Feedback-Type", "")).strip().casefold())
+        named = addresses_in(str(fields.get("Original-Rcpt-To", "")))
+        if kind is not None:
+            words = str(fields.get("User-Agent", ""))[:100]
+            return BounceReport(kind=kind, address=next(iter(named), ""), words=" ".join(words.split()))
+    return None
+
+
+def delivery_status(mail: InboundMessage) -> BounceReport | None:
+    """Read a delivery status notification; None for any other mail."""
+    blocks = [block for part in mail.parts(*_STATUS_TYPES) for block in _blocks(part)]
+    return mildest(report for block in blocks if (report := _of_recipient(block)))
+
+
+def is_delivery_status(mail: InboundMessage) -> bool:
+    """Whether the mail is such a notification, also one that cannot be understood."""
+    return bool(mail.parts(*_STATUS_TYPES))
+
+
+def is_structured(mail: InboundMessage) -> bool:
+    """Whether the mail says by its structure what it is: nothing else may then be read into its words.
+
+    A receipt (RFC 8098) is one, but for servers that refuse in that form ("automatically rejected").
+    """
+    receipt = mail.parts("message/disposition-notification") and not is_from_daemon(mail)
+    return bool(is_delivery_status(mail) or mail.parts("message/feedback-report") or receipt)
+
+
+def odd_bounce(mail: InboundMessage) -> BounceReport | None:
+    """Read a bounce that follows no standard; ask only of what a mail server wrote by itself.
+
+    flufl.bounce finds the address; what is said of it is judged here, as a full mailbox is no dead one.
+    """
+    from flufl.bounce import all_failures
+
+    passing, lasting = all_failures(mail.message)
+    address = next(iter(sorted(lasting | passing)), b"").decode("ascii", "replace")
+    if not address:
+        return None
+    words = _intro(mail)
+    if passing and not lasting:
+        return BounceReport(kind=EventKind.DELAYED, address=address, words=words)
+    return _judged(address, words, status="5.0.0", own=True)
+
+
+def notice(mail: InboundMessage) -> BounceReport | None:
+    """Read a server's notice that the account may send no more for now."""
+    words = f"{mail.field('Subject')} {_intro(mail)}"
+    return BounceReport(kind=EventKind.LIMIT_REACHED, words=words[:_LONGEST]) if says_spent(words) else None
+
+
+def returned_fields(mail: InboundMessage) -> Message | None:
+    """The header of the message that came back; None where it was not enclosed.
+
+    Older servers put it below their own text, where the first Message-ID line is its own.
+    """
+    for part in mail.parts(*_RETURNED_TYPES):
+        fields = _first(part)
+        return fields if fields is not None else Parser(policy=compat32).parsestr(text_of(part), True)
+    lines = [found[0].strip() for found in _OWN_LINES.finditer(mail.text)]
+    return Parser(policy=compat32).parsestr("\n".join(lines), True) if lines else None
+
+
+_OWN_LINES = re.compile(r"^[> \t]*(?:Message-ID|X-Mailrunner-Delivery):[^\n]{1,300}$", re.MULTILINE | re.I)
+
+
+def mildest(reports: Iterable[BounceReport]) -> BounceReport | None:
+    """The report that is the least grave, as somebody got the message, or may still get it."""
+    return min(reports, key=lambda report: _MILDEST.index(report.kind), default=None)
+
+
+def _first(part: Message) -> Message | None:
+    """The message that a message/… part encloses."""
+    inner = part.get_payload()
+    return inner[0] if isinstance(inner, list) and inner and isinstance(inner[0], Message) else None
+
+
+def _blocks(part: Message) -> list[Message]:
+    inner = part.get_payload()
+    return [block for block in inner if isinstance(block, Message)] if isinstance(inner, list) else []
+
+
+def _of_recipient(block: Message) -> BounceReport | None:
+    """One recipient's fields (RFC 3464 §2.3); None for those of the message as a whole."""
+    action = _value(block, "Action").casefold().split(" ")[0]
+    named = addresses_in(_value(block, "Original-Recipient")) or addresses_in(
+        _value(block, "Final-Recipient")
+    )
+    address, status = next(iter(named), ""), _value(block, "Status")
+    words = re.sub(r"^[\w-]+\s*;\s*", "", _value(block, "Diagnostic-Code"))
+    if action in _ACTIONS:
+        enhanced = _ENHANCED.search(status)
+        return BounceReport(
+            kind=_ACTIONS[action],
+            address=address,
+            enhanced_code=enhanced[1] if enhanced else "",
+            words=words[:_LONGEST],
+        )
+    if action != "failed":
+        return None
+    return _judged(address, words, status=status, own=not _value(block, "Remote-MTA"))
+
+
+def _judged(address: str, words: str, *, status: str, own: bool) -> BounceReport:
+    """What a refusal means; `own` says that the account's own server speaks, not a remote one."""
+    stated = _ENHANCED.search(status)
+    named = _CODE.search(words)
+    code = int(named[1]) if named else 450 if stated and stated[1].startswith("4") else 550
+    # A reply of several lines comes as one: "550-5.1.1 … 550-5.1.1 … 550 5.1.1 …".
+    spoken = re.sub(rf"(?<!\d){code}[ -]", "\n", words[named.start() :]) if named else words
+    reply = parse(Stage.RCPT, code, spoken)
+    enhanced = reply.enhanced or _first_code(spoken) or (stated[1] if stated else "")
+    verdict = classify(Stage.RCPT, code, enhanced, reply.text)
+    spent = own and (verdict.action is Action.QUOTA or says_spent(words))
+    return BounceReport(
+        kind=EventKind.LIMIT_REACHED if spent else _KINDS.get(verdict.action, EventKind.SOFT_BOUNCED),
+        address=address,
+        code=code if named else None,
+        enhanced_code=enhanced,
+        words=f"{verdict.says}: {reply.text}"[:_LONGEST].rstrip(": "),
+    )
+
+
+def _first_code(text: str) -> str:
+    found = _ENHANCED.search(text)
+    return found[1] if found else ""
+
+
+def _intro(mail: InboundMessage) -> str:
+    """A server's own words, before the message that it returns."""
+    text = re.split(
+        r"^(?:-{2,}.*|Return-Path:.*|Received:.*|Message-ID:.*)$",
+        mail.text,
+        maxsplit=1,
+        flags=re.MULTILINE | re.I,
+    )[0]
+    return " ".join(text.split())[:_LONGEST]
+
+
+def _value(block: Message, name: str) -> str:
+    return " ".join(str(block.get(name, ""))[:4000].split())

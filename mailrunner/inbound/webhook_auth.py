@@ -1,0 +1,221 @@
+"""Whether a provider's event comes from that provider: passwords and signatures, before anything is believed.
+
+    basic authentication   RFC 7617, in the address that the provider was given
+    Mailgun                HMAC-SHA256 of timestamp and token; documentation.mailgun.com, "Securing webhooks"
+    SendGrid               ECDSA of timestamp and body; twilio.com/docs/sendgrid, "Event Webhook Security"
+    SNS (for SES)          RSA under a certificate of Amazon's; docs.aws.amazon.com/sns, "Verifying
+                           the signatures of Amazon SNS messages"
+
+Providers try again for hours, with the timestamps of the first time, so only what is older than two days
+is refused as stale; what was recorded already changes nothing anyhow.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import http.client
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from mailrunner.config.events import EventSettings
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.x509 import Certificate
+
+_STALE = timedelta(days=2)
+_AHEAD = timedelta(minutes=15)  # their clock and ours
+_TIMEOUT = 10  # seconds
+_LONGEST = 65_536  # octets of a certificate
+_SIGNED = {
+    "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
+    "SubscriptionConfirmation": (
+        *("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
+    ),
+}
+_SIGNED["UnsubscribeConfirmation"] = _SIGNED["SubscriptionConfirmation"]
+_CERTIFICATE = re.compile(
+    r"https://(sns\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?)(/SimpleNotificationService-\w+\.pem)"
+)
+
+Fetch = Callable[[str], bytes]
+
+
+class WebhookError(Exception):
+    """These events are not taken; `status` is what the provider is answered (RFC 9110 §15)."""
+
+    status = 400
+
+
+class MalformedError(WebhookError):
+    """This is not what the provider sends."""
+
+
+class UnsignedError(WebhookError):
+    """It does not prove where it comes from."""
+
+    status = 403
+
+
+class LoginRequiredError(UnsignedError):
+    """It names no user and password; some providers do so only once they were asked to."""
+
+    status = 401
+
+
+class UnknownProviderError(WebhookError):
+    """There is no such provider, or mailrunner.toml does not name it."""
+
+    status = 404
+
+
+class NotNowError(WebhookError):
+    """It cannot be checked just now; the provider should try again."""
+
+    status = 503
+
+
+def check_login(settings: EventSettings, headers: Mapping[str, str]) -> None:
+    """Raise UnsignedError unless the request has the user and password that were agreed, if any were."""
+    if settings.login is None:
+        return
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.casefold() != "basic":
+        raise LoginRequiredError("it names no user and password")
+    wanted = base64.b64encode(settings.login.get_secret_value().encode())
+    if not hmac.compare_digest(given.strip().encode(), wanted):
+        raise UnsignedError("its user and password are not those of mailrunner.toml")
+
+
+def check_mailgun(settings: EventSettings, signature: Mapping[str, Any], now: datetime) -> None:
+    """Check Mailgun's signature, which covers its timestamp and token (not the event)."""
+    stamp, token = str(signature["timestamp"]), str(signature["token"])
+    assert settings.signing_key is not None  # noqa: S101 - mailrunner.toml must name it
+    key = settings.signing_key.get_secret_value().encode()
+    wanted = hmac.new(key, f"{stamp}{token}".encode(), hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(str(signature["signature"]).encode(), wanted.encode()):
+        raise UnsignedError("its signature is not Mailgun's, or the signing key has changed")
+    _check_fresh(stamp, now)
+
+
+def check_sendgrid(settings: EventSettings, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+    """Check the signature of the signed event webhook, where a key is set."""
+    if settings.public_key is None:
+        return
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = _sendgrid_key(settings.public_key)
+    stamp = headers.get("x-twilio-email-event-webhook-timestamp", "")
+    signature = _decoded(headers.get("x-twilio-email-event-webhook-signature", ""))
+    try:
+        key.verify(signature, stamp.encode() + body, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        raise UnsignedError("its signature is not SendGrid's, or the verification key has changed") from None
+    _check_fresh(stamp, now)
+
+
+def _sendgrid_key(public_key: str) -> ec.EllipticCurvePublicKey:
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    try:
+        key = load_der_public_key(base64.b64decode(public_key))
+    except ValueError:
+        key = None
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise NotNowError("events.sendgrid.public_key in mailrunner.toml is not SendGrid's verification key")
+    return key
+
+
+class Sns:
+    """Checks messages of SNS; certificates are fetched once."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._certificates: dict[str, Certificate] = {}
+
+    def check(self, settings: EventSettings, message: Mapping[str, Any], now: datetime) -> None:
+        """Check that Amazon signed it, and that it is of one of our topics: anybody can have a topic."""
+        if message["TopicArn"] not in settings.topics:
+            raise UnsignedError(f"the topic {message['TopicArn']!r} is not among those of mailrunner.toml")
+        url, region = str(message["SigningCertURL"]), str(message["TopicArn"]).split(":")[3]
+        place = _CERTIFICATE.fullmatch(url)
+        if place is None or not place[1].startswith(f"sns.{region}."):
+            raise UnsignedError("its certificate does not lie where Amazon keeps them")
+        self._verify(message, self._certificate(url), now)
+        sent_at = datetime.fromisoformat(message["Timestamp"])
+        _check_fresh(str(sent_at.timestamp()), now)
+
+    def _certificate(self, url: str) -> Certificate:
+        from cryptography.x509 import load_pem_x509_certificate
+
+        if url not in self._certificates:
+            try:
+                self._certificates[url] = load_pem_x509_certificate(self._fetch(url))
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                raise NotNowError(f"the certificate {url} cannot be had: {error}") from error
+        return self._certificates[url]
+
+    @staticmethod
+    def _verify(message: Mapping[str, Any], certificate: Certificate, now: datetime) -> None:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import padding
+
+        if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+            raise UnsignedError("its certificate is not valid at this time")
+        # Version 1 is the default of a topic and uses SHA-1; version 2 must be asked for.
+        digest = hashes.SHA256() if message["SignatureVersion"] == "2" else hashes.SHA1()  # noqa: S303
+        key = cast("rsa.RSAPublicKey", certificate.public_key())
+        try:
+            key.verify(_decoded(message["Signature"]), signed_text(message), padding.PKCS1v15(), digest)
+        except InvalidSignature:
+            raise UnsignedError("its signature is not Amazon's") from None
+
+
+def signed_text(message: Mapping[str, Any]) -> bytes:
+    """What SNS signs of a message: its fields by name, each name and value on a line of its own."""
+    fields = _SIGNED.get(message["Type"])
+    if fields is None:
+        raise MalformedError(f"SNS has no messages of the type {message['Type']!r}")
+    present = (field for field in fields if message.get(field) is not None)
+    return "".join(f"{field}\n{message[field]}\n" for field in present).encode()
+
+
+def fetch_certificate(url: str) -> bytes:
+    """Get one of Amazon's certificates over https, following no redirect; raises OSError."""
+    place = _CERTIFICATE.fullmatch(url)
+    if place is None:
+        raise OSError("it does not lie where Amazon keeps them")
+    connection = http.client.HTTPSConnection(place[1], timeout=_TIMEOUT, context=ssl.create_default_context())
+    try:
+        connection.request("GET", place[2])
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise OSError(f"{answer.status} {answer.reason}")
+        return answer.read(_LONGEST)
+    finally:
+        connection.close()
+
+
+def _decoded(signature: str) -> bytes:
+    try:
+        return base64.b64decode(signature, validate=True)
+    except ValueError:
+        raise UnsignedError("its signature is not base64") from None
+
+
+def _check_fresh(stamp: str, now: datetime) -> None:
+    try:
+        signed_at = datetime.fromtimestamp(float(stamp), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise MalformedError("it says in no known way when it was signed") from None
+    if not now - _STALE <= signed_at <= now + _AHEAD:
+        raise UnsignedError(f"it was signed at {signed_at:%Y-%m-%d %H:%M} UTC, which is not lately")

@@ -1,0 +1,85 @@
+"""Whether a delivery in doubt was sent: what a look into the account's Sent folder proves.
+
+A message that is found was taken by the server.  One that is not found was refused or never
+arrived only where *everything* else speaks for it; otherwise nobody knows, and it stays in doubt.
+Pure: the evidence is an argument.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+# A server may think about the final dot for ten minutes (RFC 5321 §4.5.3.2.6), and a folder's
+# index may lag behind by about as much.
+ANSWER, INDEX = timedelta(minutes=10), timedelta(minutes=10)
+SAME_TIME = timedelta(hours=1)
+
+
+class Lookup(StrEnum):
+    """What is known of a delivery after the look."""
+
+    FOUND = "found"  # it was sent
+    ABSENT = "absent"  # it was not sent
+    UNDECIDED = "undecided"  # it stays in doubt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupEvidence:
+    """What was seen of one delivery.
+
+    `folder` is where its message lies, "" where it was not found; `provider` is the provider's name
+    for people.  `sender_lives` says that the process which handed it over has lost its claim but
+    may still wake up; `neighbour_found`, that another message of the same run, sent within
+    `SAME_TIME` of this one, lies in the Sent folder.
+    """
+
+    folder: str
+    attempted_at: datetime | None
+    provider: str
+    files_submissions: bool
+    keeps_message_id: bool
+    sender_lives: bool
+    trash_searched: bool
+    neighbour_found: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """The finding, why in words, and when it is worth looking again (None: that will not help)."""
+
+    finding: Lookup
+    why: str
+    look_again_at: datetime | None = None
+
+
+def resolve(evidence: LookupEvidence, *, now: datetime) -> Resolution:
+    """Say what `evidence`, gathered at `now`, proves; the first thing that stands in the way is named."""
+    if evidence.folder:
+        return Resolution(finding=Lookup.FOUND, why=f'found in "{evidence.folder}"')
+    if why := _unprovable(evidence):
+        return Resolution(finding=Lookup.UNDECIDED, why=f"not found, but {why}")
+    provable_at = evidence.attempted_at + ANSWER + INDEX if evidence.attempted_at else now
+    if now < provable_at:
+        why = "not found yet, which proves nothing so soon after the attempt"
+        return Resolution(finding=Lookup.UNDECIDED, why=why, look_again_at=provable_at)
+    if not evidence.neighbour_found:
+        why = "not found, but no other message of the same hour is in the Sent folder either"
+        return Resolution(finding=Lookup.UNDECIDED, why=why)
+    return Resolution(finding=Lookup.ABSENT, why="neither in the Sent folder nor in the trash")
+
+
+def _unprovable(evidence: LookupEvidence) -> str:
+    """Why absence proves nothing, however long one waits; "" where it may."""
+    if not evidence.files_submissions:
+        return f"{evidence.provider} is not known to file all that is sent through it"
+    if not evidence.keeps_message_id:
+        return f"{evidence.provider} is not known to keep our Message-ID"
+    if evidence.attempted_at is None:
+        return "the time of the attempt is not known"
+    if evidence.sender_lives:
+        return "the process that was sending it is suspended, not gone; end it first"
+    if not evidence.trash_searched:
+        return "the account shows no trash folder in which it could lie"
+    return ""

@@ -1,0 +1,138 @@
+"""What an outcome does: to the person's row, to the account, to the campaign.  Pure.
+
+Only an outcome that concerns the recipient moves that recipient's delivery on; every other one
+puts it back as it was and says what to pause or stop instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+from mailrunner.model.circuit_breaker import AnswerMark
+from mailrunner.model.delivery import State
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
+from mailrunner.model.retry import next_try
+
+# After a lost connection others go first, so that a message that makes a server hang up cannot
+# hold all of them back.
+_BLIP = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How long a campaign and an account wait: the campaign's `give_up_after`, the preset's pauses.
+
+    `resend_doubt` is the campaign's `on_in_doubt = "resend"`.
+    """
+
+    give_up_after: timedelta
+    quota_pause: timedelta
+    throttle_pause: timedelta
+    resend_doubt: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is to be recorded.
+
+    `state`, `reason`, `not_before` are the delivery's; `attempted` says whether the try is charged
+    to it, `waited` is added to the time it was told to wait.  `answered`: a quota slot was used.
+    `mark` goes to the campaign's recent answers.  The last four pause or stop more than one person.
+    """
+
+    outcome: Outcome
+    state: State
+    reason: str = ""
+    not_before: datetime | None = None
+    attempted: bool = True
+    waited: timedelta = timedelta(0)
+    answered: bool = True
+    mark: AnswerMark | None = None
+    suppress: bool = False
+    pause_account_until: datetime | None = None
+    stop_credentials: bool = False
+    stop_campaign: bool = False
+
+
+def decide(
+    outcome: Outcome,
+    *,
+    attempts: int,
+    waited: timedelta,
+    patience: RetryPolicy,
+    now: datetime,
+    random: Random,
+) -> Decision:
+    """Decide what `outcome` does.
+
+    `attempts` is the number of tries made including this one, `waited` the sum of the waits this
+    delivery was given before.
+    """
+    if outcome.kind is OutcomeKind.SENT:
+        return Decision(outcome=outcome, state=State.SENT, mark=AnswerMark.SENT)
+    if outcome.scope is Scope.RECIPIENT or outcome.kind is OutcomeKind.IN_DOUBT:
+        may_try_again = outcome.kind is OutcomeKind.DEFERRED or (
+            outcome.kind is OutcomeKind.IN_DOUBT and patience.resend_doubt
+        )
+        again = (
+            next_try(
+                attempts=attempts,
+                waited=waited,
+                give_up_after=patience.give_up_after,
+                retry_after=outcome.retry_after,
+                now=now,
+                random=random,
+            )
+            if may_try_again
+            else None
+        )
+        return _later(outcome, again, now) if again else _for_good(outcome, attempts)
+    return Decision(
+        outcome=outcome,
+        state=State.QUEUED,
+        not_before=now + _BLIP if outcome.scope is Scope.CONNECTION else None,
+        attempted=False,
+        answered=outcome.offered,
+        mark=AnswerMark.CONTENT if _is_verdict_on_content(outcome) else None,
+        pause_account_until=_pause(outcome, patience, now),
+        stop_credentials=outcome.scope is Scope.CREDENTIALS,
+        stop_campaign=outcome.scope is Scope.CAMPAIGN and outcome.at_once,
+    )
+
+
+def _later(outcome: Outcome, again: datetime, now: datetime) -> Decision:
+    return Decision(
+        outcome=outcome,
+        state=State.QUEUED,
+        reason=outcome.reason,
+        not_before=again,
+        waited=again - now,
+        answered=outcome.offered,
+    )
+
+
+def _for_good(outcome: Outcome, attempts: int) -> Decision:
+    if outcome.kind is OutcomeKind.IN_DOUBT:
+        return Decision(outcome=outcome, state=State.IN_DOUBT, reason=outcome.reason)
+    given_up = f"given up after {attempts} tries: " if outcome.kind is OutcomeKind.DEFERRED else ""
+    return Decision(
+        outcome=outcome,
+        state=State.FAILED,
+        reason=given_up + outcome.reason,
+        answered=outcome.offered,
+        mark=AnswerMark.FAILED,
+        suppress=outcome.suppress,
+    )
+
+
+def _is_verdict_on_content(outcome: Outcome) -> bool:
+    return outcome.scope is Scope.CAMPAIGN and not outcome.at_once
+
+
+def _pause(outcome: Outcome, patience: RetryPolicy, now: datetime) -> datetime | None:
+    if outcome.scope is not Scope.ACCOUNT:
+        return None
+    default = patience.quota_pause if outcome.quota else patience.throttle_pause
+    return now + (outcome.retry_after or default)

@@ -1,0 +1,265 @@
+"""One shape of a message: the inlined document with holes for the values, and proof that it may be used.
+
+What premailer makes of a document depends on its tags, attributes, tree and sheets.  A `Form` is made
+for the fixed texts of a rendering and knows which slots hold what no sheet looks at (`places`, by kind);
+every other value is literal: its own text is a part of the key.  So is a value that has no spelling in
+its slot, an empty one, and the answers to what selectors ask of an attribute with values in it.  Equal
+keys therefore mean equal documents but for the contents of text, attributes and comments that nothing
+depends on.  `plan` inlines that document once, with tokens in the slots, and with the rules that the
+actual message's elements have been found to have.
+
+The argument rests on what libxml2 and premailer do, so every plan has to show it before it is used: filled
+with the actual values and with hostile ones it must give exactly what inlining that document gives.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mailrunner.rendering.inlining.cached import CachedInliner, matches, read, written
+from mailrunner.rendering.inlining.cascade import Cascade, Rules
+from mailrunner.rendering.inlining.premailer import one_at_a_time, prepared
+from mailrunner.rendering.inlining.segments import SegmentedText, interleaved
+from mailrunner.rendering.inlining.selectors import Test
+from mailrunner.rendering.inlining.slots import (
+    HOSTILE,
+    LITERAL,
+    SPELLINGS,
+    TOKENS,
+    Place,
+    SlotKind,
+    cut,
+    places,
+    token,
+)
+
+Key = tuple[object, ...]
+
+_XML = re.compile(r"\A\s*(?:<\?xml[^>]*\?>)?\s*\Z")
+
+
+class NoPlanError(Exception):
+    """This document cannot be made from pieces; the text is the reason."""
+
+
+class Shape:
+    """The inlined document of one shape: n+1 fixed pieces, and what holds each of the n values between."""
+
+    def __init__(self, pieces: Iterable[str], kinds: Iterable[SlotKind]) -> None:
+        self.pieces, self.kinds = tuple(pieces), tuple(kinds)
+
+    def fill(self, values: Sequence[str]) -> str:
+        """Return the document with values in their output spelling."""
+        return interleaved(self.pieces, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An attribute that selectors ask about: n+1 fixed texts, the slots between, and the questions."""
+
+    fixed: tuple[str, ...]
+    slots: tuple[int, ...]
+    tests: tuple[Test, ...]
+
+    def answers(self, values: Sequence[str]) -> tuple[bool, ...]:
+        """The answers for a message whose values are spelled as in its HTML."""
+        given = interleaved(self.fixed, [html.unescape(values[slot]) for slot in self.slots])
+        return tuple(test.holds(given) for test in self.tests)
+
+
+class DocumentForm:
+    """The slots of one sequence of fixed texts: a kind for each, None where the value is literal."""
+
+    def __init__(self, kinds: Sequence[SlotKind | None], asked: Iterable[Asked]) -> None:
+        self.kinds, self.asked = tuple(kinds), tuple(asked)
+        self._spellings = [SPELLINGS[kind] if kind else LITERAL for kind in self.kinds]
+
+    def key(self, values: Sequence[str]) -> tuple[Key, list[str]]:
+        """What of the values belongs to the shape, and the others in their output spelling."""
+        key: list[object] = []
+        spelled: list[str] = []
+        for spelling, value in zip(self._spellings, values, strict=True):
+            text = value if spelling.is_clean(value) else spelling.spell(value)
+            if text is None:
+                key.append(value)
+            else:
+                key.append(None)
+                spelled.append(text)
+        for one in self.asked:
+            # Only of what has a spelling is it known how the parser reads it.
+            odd = any(key[slot] for slot in one.slots)
+            key.append(tuple(values[slot] for slot in one.slots) if odd else one.answers(values))
+        return tuple(key), spelled
+
+
+@dataclass(frozen=True, slots=True)
+class InliningPlan:
+    """What was made of a message: its form, its key in that, and the shape."""
+
+    form: DocumentForm
+    key: Key
+    shape: Shape
+    values: tuple[str, ...]
+
+
+class Planner:
+    """Makes forms and plans with the help of the memo; takes the lock for a moment at a time."""
+
+    def __init__(self, memo: CachedInliner) -> None:
+        self._memo = memo
+
+    def form(self, marked: SegmentedText, literal: Iterable[int] = ()) -> DocumentForm:
+        """Find out what holds each slot, some being `literal`; raise what reading the document raises."""
+        fixed = set(literal) | _at_the_edge(marked.statics)
+        fixed |= {slot for slot in range(len(marked.values)) if cut(marked.statics[slot])}
+        shared = self._shared(marked)
+        while True:
+            found, asked, more = self._survey(marked, fixed, shared)
+            if not more:
+                return DocumentForm(
+                    [found[n].kind if n in found else None for n in range(len(marked.values))], asked
+                )
+            fixed |= more
+
+    def plan(self, marked: SegmentedText, form: DocumentForm) -> InliningPlan:
+        """Plan a message of a form; raise NoPlanError or what inlining it raises.
+
+        The plan has another form if slots of this one turn out to be literal.
+        """
+        while True:
+            key, values = form.key(marked.values)
+            shape = self._shape(form, key, marked)
+            weak = self._weak(form, key, marked, shape)
+            if not weak:
+                return InliningPlan(form, key, shape, tuple(values))
+            form = self.form(marked, weak | {n for n, kind in enumerate(form.kinds) if kind is None})
+
+    def _shape(self, form: DocumentForm, key: Key, marked: SegmentedText) -> Shape:
+        """Make the shape of a key, from a message that has it; raise NoPlanError if there is none."""
+        slots = [n for n, kind in enumerate(form.kinds) if kind and key[n] is None]
+        tokens = _filled(marked, {slot: token(slot) for slot in slots})
+        with one_at_a_time:
+            actual, document = read(prepared(marked.text)), read(prepared(tokens))
+            if actual.sheets != document.sheets or actual.tags != document.tags:
+                raise NoPlanError("a value changes what stands around it")
+            cascade = self._memo.cascade(actual.sheets)
+            found = places(document.page)
+            matched = matches(actual, cascade)
+            inlined = written(document, cascade, matched)
+        before = _before(marked, set(slots))
+        for slot in slots:
+            if slot not in found or found[slot].kind is not form.kinds[slot]:
+                raise NoPlanError("a value stands in another kind of place than before")
+            if _looked_at(found[slot], cascade, matched):
+                raise NoPlanError("a value stands in a style that is merged")
+            if cut(before[slot], attribute=bool(found[slot].attribute)):
+                raise NoPlanError("a value completes the one before it")
+        texts = TOKENS.split(inlined)
+        if [int(slot) for slot in texts[1::2]] != slots:
+            raise NoPlanError("a value moves, or stands in two places")
+        return Shape(texts[::2], [kind for n in slots if (kind := form.kinds[n])])
+
+    def _weak(self, form: DocumentForm, key: Key, marked: SegmentedText, shape: Shape) -> set[int]:
+        """The slots that cannot hold every value after all; raise NoPlanError if it is none by itself."""
+        slots = {n: HOSTILE[kind] for n, kind in enumerate(form.kinds) if kind and key[n] is None}
+        hostile = {n: self._bearable(form, key, marked, n, text) for n, text in slots.items()}
+        if self._holds(form, key, shape, marked) and self._holds(form, key, shape, _with(marked, hostile)):
+            return set()
+        weak = {n for n in hostile if not self._holds(form, key, shape, _with(marked, {n: hostile[n]}))}
+        if not weak:
+            raise NoPlanError("its values cannot be told apart in the inlined document")
+        return weak
+
+    def _shared(self, marked: SegmentedText) -> list[tuple[str, frozenset[int]]]:
+        """The attributes with values in them, by name, and the slots of each."""
+        with one_at_a_time:
+            tokens = {slot: token(slot) for slot in range(len(marked.values))}
+            found = places(read(prepared(_filled(marked, tokens))).page)
+        return [
+            (place.attribute, frozenset(map(int, TOKENS.findall(place.value)))) for place in found.values()
+        ]
+
+    def _survey(
+        self, marked: SegmentedText, fixed: set[int], shared: Iterable[tuple[str, frozenset[int]]]
+    ) -> tuple[dict[int, Place], list[Asked], set[int]]:
+        """The places of all slots that are not fixed, and which more have to be."""
+        slots = set(range(len(marked.values))) - fixed
+        with one_at_a_time:
+            document = read(prepared(_filled(marked, {slot: token(slot) for slot in slots})))
+            found = places(document.page)
+            joined = {n for n, p in found.items() if p.attribute and cut(marked.statics[n], attribute=True)}
+            if more := (slots - found.keys()) | joined:
+                return found, [], more
+            cascade = self._memo.cascade(document.sheets)
+            matched = matches(document, cascade)
+            tested: dict[str, list[Test]] = {}
+            for test in cascade.tests:
+                tested.setdefault(test.name, []).append(test)
+            more = {n for n, p in found.items() if _looked_at(p, cascade, matched)}
+            # Beside a literal value the answers could not be foretold from the other ones.
+            for name, beside in shared:
+                more |= (beside & slots) if name in tested and beside & fixed else set()
+            if more:
+                return found, [], more
+            inlined = written(document, cascade, matched)
+        kept = [int(slot) for slot in TOKENS.findall(inlined)]
+        return found, _asked(found.values(), tested), {slot for slot in slots if kept.count(slot) != 1}
+
+    def _bearable(self, form: DocumentForm, key: Key, marked: SegmentedText, slot: int, text: str) -> str:
+        """A hostile value for a slot, such that the answers to what selectors ask stay the same."""
+        actual = marked.values[slot]
+        for value in (text, f"{actual}{text}", f"{text}{actual}"):
+            if form.key(_with(marked, {slot: value}).values)[0] == key:
+                return value
+        return actual
+
+    def _holds(self, form: DocumentForm, key: Key, shape: Shape, marked: SegmentedText) -> bool:
+        own, values = form.key(marked.values)
+        return own == key and shape.fill(values) == self._memo.inline(marked.text)
+
+
+def _looked_at(place: Place, cascade: Cascade, matched: Sequence[Rules]) -> bool:
+    """Whether the value itself, not only an answer about it, says what becomes of the document."""
+    if place.attribute == "style":
+        asked = any(test.name == "style" for test in cascade.tests)
+        return asked or place.tag == "img" or bool(matched[place.element])
+    return place.attribute == "class" or place.attribute in cascade.sideways
+
+
+def _asked(found: Iterable[Place], tested: Mapping[str, Sequence[Test]]) -> list[Asked]:
+    attributes = {(p.element, p.attribute, p.value) for p in found if p.attribute in tested}
+    asked = []
+    for _, name, value in sorted(attributes):
+        texts = TOKENS.split(value)
+        tests = tuple(test for test in tested[name] if not test.settled(texts[0], texts[-1]))
+        if tests:
+            asked.append(Asked(tuple(texts[::2]), tuple(map(int, texts[1::2])), tests))
+    return asked
+
+
+def _at_the_edge(statics: Sequence[str]) -> set[int]:
+    """The slots with nothing but blanks before or behind: premailer strips a document."""
+    count = len(statics) - 1
+    first = next((n for n in range(count) if not _XML.match(statics[n])), count)
+    last = next((n for n in range(count, 0, -1) if statics[n].strip()), 0)
+    return {*range(first), *range(last, count)}
+
+
+def _before(marked: SegmentedText, free: set[int]) -> list[str]:
+    """What stands before each slot, back to the last value that is free."""
+    before, tail = [], ""
+    for slot, (static, value) in enumerate(zip(marked.statics, marked.values, strict=False)):
+        before.append(f"{tail}{static}")
+        tail = "" if slot in free else f"{before[-1]}{value}"[-100:]
+    return before
+
+
+def _filled(marked: SegmentedText, words: Mapping[int, str]) -> str:
+    return _with(marked, words).text
+
+
+def _with(marked: SegmentedText, values: Mapping[int, str]) -> SegmentedText:
+    return SegmentedText(marked.statics, tuple(values.get(n, value) for n, value in enumerate(marked.values)))

@@ -1,0 +1,177 @@
+"""The MIME message: header fields, and a tree of parts that are already encoded.
+
+    mixed( alternative( text, related( html, images ) ), attachments )
+
+Levels with a single child are left out.  Everything is 7-bit and bytes from the start, so that what is
+the same for everyone (an image, an attachment, the fixed text of a newsletter) is encoded once; a body is
+a list of such chunks, which are joined a single time, when the message is complete.  No line of a body
+begins with a dot.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from mailrunner.errors import RowError
+from mailrunner.rendering import quoted_printable
+from mailrunner.rendering.inlining.segments import SegmentedText
+
+_CRLF = b"\r\n"
+_BLANK_LINE = b"\r\n\r\n"  # ends the line of the last field too
+_COLUMNS = 76
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFields:
+    """What is particular to one delivery.
+
+    `address` is the address as it is mailed to, `name` the display name in To or "".  `context` is
+    what the templates see of the row: its columns, and `row` and `recipient`.  `unsubscribe_url` is
+    what `{{ unsubscribe_url }}` gives; `list_unsubscribe` are the URIs of the header field, https
+    first; `one_click` adds List-Unsubscribe-Post where one of them is https (RFC 8058).
+    `return_path` is the envelope sender.  `subject_prefix` marks a test ("[TEST] ").
+    """
+
+    address: str
+    name: str
+    context: Mapping[str, object]
+    message_id: str
+    delivery_token: str
+    unsubscribe_url: str
+    list_unsubscribe: tuple[str, ...]
+    one_click: bool
+    return_path: str
+    subject_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message, ready for the wire: `data` is complete, with CRLF, and not yet dot-stuffed.
+
+    `has_leading_dots` says whether some line of `data` begins with a dot; where none does there is
+    nothing to stuff (RFC 5321 §4.5.2), and a renderer's messages have none.  What a reader sees is
+    kept in pieces, which the messages of one shape share: a run never looks at it.
+    """
+
+    sender: str
+    recipient: str
+    data: bytes
+    smtputf8: bool
+    has_leading_dots: bool
+    subject: str
+    marked_html: SegmentedText | None
+    marked_text: SegmentedText
+
+    @property
+    def html(self) -> str | None:
+        """The HTML as it was encoded, None where there is only text; joined at every call."""
+        return self.marked_html and self.marked_html.text
+
+    @property
+    def text(self) -> str:
+        """The text part as it was encoded; joined at every call."""
+        return self.marked_text.text
+
+    @property
+    def size(self) -> int:
+        """Octets, as counted by the SIZE extension (RFC 1870)."""
+        return len(self.data)
+
+
+class Part(NamedTuple):
+    """An encoded MIME entity: its own header fields (no blank line, no last CRLF) and its body, in chunks."""
+
+    fields: bytes
+    body: Sequence[bytes]
+
+
+def text_part(text: str, subtype: str) -> Part:
+    """A text/plain or text/html part; quoted-printable, or base64 where that is shorter (RFC 2045 §6).
+
+    Its lines end with CRLF, the last one too.  Raises RowError for a lone surrogate.
+    """
+    try:
+        octets = quoted_printable.octets_of(text)
+    except UnicodeEncodeError:
+        raise half_a_character(subtype) from None
+    if quoted_printable.is_foreign(octets):
+        return Part(_text_fields(subtype, b"base64"), [base64_lines(octets)])
+    return quoted_part([quoted_printable.whole(octets)], subtype)
+
+
+def quoted_part(body: Sequence[bytes], subtype: str) -> Part:
+    """A part whose body is quoted-printable already."""
+    return Part(_text_fields(subtype, b"quoted-printable"), body)
+
+
+def half_a_character(subtype: str) -> RowError:
+    """What is said of a text that has no encoding."""
+    return RowError(f"the {subtype} contains half a character (a lone surrogate)")
+
+
+def base64_lines(octets: bytes) -> bytes:
+    """Encode in lines of 76 columns."""
+    line = binascii.b2a_base64(octets, newline=False)
+    return _CRLF.join(line[i : i + _COLUMNS] for i in range(0, len(line), _COLUMNS))
+
+
+def multipart(kind: str, parts: Sequence[Part], *, parameters: str = "") -> Part:
+    """Join parts; one part alone needs no level around it.
+
+    The boundary may be the same in every message: "=_" occurs neither in quoted-printable nor in
+    base64, so no body can hold it, and no level's boundary begins with another's.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    frame = _frame(kind, parameters)
+    body: list[bytes] = []
+    delimiter = frame.first
+    for part in parts:
+        body += (delimiter, part.fields, _BLANK_LINE)
+        body += part.body
+        delimiter = frame.between
+    body.append(frame.last)
+    return Part(frame.fields, body)
+
+
+def body_tree(text: Part, html: Part | None, images: Sequence[Part], attachments: Sequence[Part]) -> Part:
+    """The tree of the module's docstring: least rich first (RFC 2046 §5.1.4)."""
+    versions = [text]
+    if html is not None:
+        versions.append(multipart("related", [html, *images], parameters='; type="text/html"'))
+    return multipart("mixed", [multipart("alternative", versions), *attachments])
+
+
+def compose(head: bytes, body: Part) -> bytes:
+    """Put header fields (no last CRLF) before a body; the message ends with CRLF."""
+    chunks = [head, b"\r\nMIME-Version: 1.0\r\n", body.fields, _BLANK_LINE, *body.body]
+    if not chunks[-1].endswith(_CRLF):
+        chunks.append(_CRLF)
+    return b"".join(chunks)
+
+
+class _Frame(NamedTuple):
+    """What a multipart level puts around its parts (RFC 2046 §5.1.1)."""
+
+    fields: bytes
+    first: bytes
+    between: bytes
+    last: bytes
+
+
+@lru_cache
+def _frame(kind: str, parameters: str) -> _Frame:
+    boundary = f"=_{kind}_mailrunner"
+    fields = f'Content-Type: multipart/{kind}; boundary="{boundary}"{parameters}'
+    lines = (fields, f"--{boundary}\r\n", f"\r\n--{boundary}\r\n", f"\r\n--{boundary}--\r\n")
+    return _Frame(*(line.encode("ascii") for line in lines))
+
+
+@lru_cache
+def _text_fields(subtype: str, encoding: bytes) -> bytes:
+    kind = b"Content-Type: text/" + subtype.encode("ascii") + b"; charset=utf-8"
+    return kind + b"\r\nContent-Transfer-Encoding: " + encoding

@@ -1,0 +1,200 @@
+"""From a row to a message: context → HTML and text → CSS inlined → parts → header fields → bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from mailrunner.errors import Problem, RowError, UserError
+from mailrunner.model.mailbox_address import MailboxAddress
+from mailrunner.rendering.bodies import Bodies, Body
+from mailrunner.rendering.content import Content, MessageSource, digest_of
+from mailrunner.rendering.headers import (
+    list_id_field,
+    mailbox,
+    mailbox_field,
+    single_line,
+    text_field,
+    token_field,
+    uri_field,
+    wire_address,
+)
+from mailrunner.rendering.inlining.shape_cache import InliningTally, ShapeInliner
+from mailrunner.rendering.mime import Message, MessageFields, Part, body_tree, compose
+from mailrunner.rendering.single_line import SingleLine
+
+_ONE_CLICK = token_field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+_SECOND = timedelta(seconds=1)
+_SENDERS = 16  # return paths that are kept: one, unless each message has its own
+
+
+class Renderer:
+    """Renders the rows of one campaign; several threads may call `render` at once."""
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        templates_dir: Path,
+        spec: MessageSource,
+        kind: Literal["bulk", "transactional"],
+        campaign_id: str,
+        list_name: str,
+        list_id: str,
+        strict_inlining: bool = False,
+    ) -> None:
+        """Read and compile everything; raise UserError with all problems of the files together.
+
+        `list_id` is the value of List-Id, 'Name <key.domain>' (RFC 2919); transactional mail has
+        none.  With `strict_inlining` premailer itself makes every document, a hundred times slower.
+        """
+        self._content = Content(folder=folder, templates_dir=templates_dir, spec=spec)
+        self._inliner = ShapeInliner(strict=strict_inlining)
+        self._bodies = Bodies(html=self._content.html, text=self._content.text, inliner=self._inliner)
+        self._subject_line = SingleLine(self._content.subject)
+        self._extra_lines = {name: SingleLine(template) for name, template in self._content.headers.items()}
+        self._provided = {
+            "vars": spec.vars,
+            "campaign": {"id": campaign_id, "list": list_name},
+            "postal_address": spec.postal_address or "",
+        }
+        self._vars = dict(spec.vars)
+        self._kind = kind
+        self._identity = {"kind": digest_of(kind), "list": digest_of([list_name, list_id, campaign_id])}
+        self._sender = lru_cache(maxsize=_SENDERS)(_sender)
+        self._date = (datetime.fromtimestamp(0, UTC), b"")
+        fields, problems = _fixed_fields(spec, list_id if kind == "bulk" else "")
+        UserError.collect([*self._content.problems, *problems])
+        self._fixed_fields = b"\r\n".join(fields)
+
+    def render(self, letter: MessageFields, now: datetime) -> Message:
+        """Return the message of one row, dated `now`; raise RowError, with a sentence, if it has none."""
+        recipient = MailboxAddress(letter.name, wire_address(letter.address, "the recipient"))
+        sender = self._sender(letter.return_path)
+        context = {
+            **self._vars,
+            **letter.context,
+            **self._provided,
+            "unsubscribe_url": letter.unsubscribe_url,
+        }
+        subject = self._subject(letter, context)
+        body = self._bodies.body(context)
+        head = b"\r\n".join([*self._fields(letter, recipient, subject, now), *self._extra_fields(context)])
+        return Message(
+            sender=sender,
+            recipient=recipient.address,
+            data=compose(head, self._tree(body, context)),
+            smtputf8=not (sender.isascii() and head.isascii()),
+            has_leading_dots=False,  # all of it is encoded here, and headers, quoted and base64 have none
+            subject=subject,
+            marked_html=body.html,
+            marked_text=body.text,
+        )
+
+    @property
+    def inlining(self) -> InliningTally:
+        """How the documents of the messages so far were made, and why some took longer than others."""
+        tally = self._inliner.tally
+        return replace(tally, reasons=tally.reasons + self._bodies.single)
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """Which body templates the campaign has: "html", "text" or both."""
+        return frozenset(self._content.bodies())
+
+    def uses(self, name: str) -> frozenset[str]:
+        """The body templates ("html", "text") in which `name` stands, also in files they include."""
+        return frozenset(part for part, t in self._content.bodies().items() if t.mentions(name))
+
+    def unknown_names(self, columns: Iterable[str]) -> list[Problem]:
+        """Names that every message needs and that neither the columns nor anything else provides."""
+        return self._content.unknown_names(columns)
+
+    def clashes(self, columns: Iterable[str]) -> list[Problem]:
+        """Columns whose name means something else too, so that a template would be misread."""
+        return self._content.clashes(columns)
+
+    def digest(self) -> dict[str, str]:
+        """A sha256 for each thing that the messages are made of, by a name for people.
+
+        Renderers whose digests are equal make the same messages of the same rows; the keys that
+        differ say what was changed ("templates/spring.html", "[message] subject").
+        """
+        return {**self._identity, **self._content.digest()}
+
+    def _tree(self, body: Body, context: Mapping[str, object]) -> Part:
+        images = [self._content.image(name).part for name in body.images]
+        read = (attachment.read(self._content.folder, context) for attachment in self._content.attachments)
+        return body_tree(body.text_part, body.html_part, images, [file.part for file in read if file])
+
+    def _subject(self, letter: MessageFields, context: Mapping[str, object]) -> str:
+        subject = single_line(self._subject_line.render(context), "the subject").strip()
+        if not subject:
+            raise RowError("the subject is empty for this row")
+        return single_line(letter.subject_prefix, "the subject's prefix") + subject
+
+    def _fields(
+        self, letter: MessageFields, to: MailboxAddress, subject: str, now: datetime
+    ) -> Iterator[bytes]:
+        yield self._date_field(now)
+        yield self._fixed_fields
+        yield mailbox_field("To", to)
+        yield text_field("Subject", subject)
+        yield token_field("Message-ID", letter.message_id)
+        yield token_field("X-Mailrunner-Delivery", letter.delivery_token)
+        if self._kind == "bulk" and letter.list_unsubscribe:
+            yield uri_field("List-Unsubscribe", letter.list_unsubscribe)
+            if letter.one_click and _has_https(letter.list_unsubscribe):
+                yield _ONE_CLICK
+
+    def _date_field(self, now: datetime) -> bytes:
+        """The field changes once a second, which is many messages."""
+        second, field = self._date
+        # Equal times may be of different zones, or an hour apart when the clocks go back.
+        if not (second <= now < second + _SECOND and now.tzinfo is second.tzinfo and now.fold == second.fold):
+            second = now.replace(microsecond=0)
+            field = token_field("Date", format_datetime(second))
+            self._date = (second, field)
+        return field
+
+    def _extra_fields(self, context: Mapping[str, object]) -> Iterator[bytes]:
+        """The campaign's own header fields; one that is empty for this row is left out."""
+        for name, line in self._extra_lines.items():
+            value = single_line(line.render(context), f"the header {name}").strip()
+            if value:
+                yield text_field(name, value)
+
+
+def _fixed_fields(spec: MessageSource, list_id: str) -> tuple[tuple[bytes, ...], list[Problem]]:
+    """The fields that are the same for everyone, and what is wrong with them."""
+    makers: dict[str, Callable[[], bytes]] = {
+        "message.from": lambda: mailbox_field("From", mailbox(spec.from_))
+    }
+    if reply_to := spec.reply_to:
+        makers["message.reply_to"] = lambda: mailbox_field("Reply-To", mailbox(reply_to))
+    if list_id:
+        makers["list"] = lambda: list_id_field(list_id)
+        if not any(name.lower() == "precedence" for name in spec.headers):
+            makers["message.headers"] = lambda: token_field("Precedence", "bulk")
+    fields: list[bytes] = []
+    problems: list[Problem] = []
+    for key, make in makers.items():
+        try:
+            fields.append(make())
+        except RowError as error:
+            problems.append(Problem(str(error), key=key))
+    return tuple(fields), problems
+
+
+def _sender(address: str) -> str:
+    return wire_address(address, "the return path")
+
+
+def _has_https(uris: Iterable[str]) -> bool:
+    """RFC 8058 §3.1: List-Unsubscribe-Post needs an https URI beside it."""
+    return "https://" in [uri[:8].lower() for uri in uris]

@@ -1,0 +1,160 @@
+"""Which names templates need, found by reading them and without rendering anything.
+
+*Certain* names are those that every row's message looks up: not in a branch, a loop or a macro, not
+behind `is defined` or `|default`, and set nowhere.  One that does not exist is the file's fault.  All
+other names can only be judged row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from jinja2 import nodes
+
+from mailrunner.errors import Problem
+
+# What the program itself puts before the templates.  These win over columns and vars of the same
+# name, which is why such a column, if the templates use its name, is a problem and not a guess.
+RESERVED = frozenset({"campaign", "postal_address", "recipient", "row", "unsubscribe_url", "vars"})
+
+_TESTS_OF_EXISTENCE = frozenset({"defined", "undefined"})
+_DEFAULTS = frozenset({"default", "d"})
+# Of nodes that may skip some of their children: the fields that are looked at in any case.
+_ALWAYS: dict[type[nodes.Node], tuple[str, ...]] = {
+    nodes.If: ("test",),
+    nodes.CondExpr: ("test",),
+    nodes.For: ("iter",),
+    nodes.And: ("left",),
+    nodes.Or: ("left",),
+    nodes.CallBlock: ("call",),
+    nodes.Macro: (),
+    nodes.Extends: (),
+    nodes.Import: (),
+    nodes.FromImport: (),
+}
+_OWN = frozenset({"caller", "kwargs", "loop", "self", "super", "varargs"})
+
+
+@dataclass(frozen=True, slots=True)
+class NameUse:
+    """A name at a place; `column` is true for `row["name"]`."""
+
+    name: str
+    label: str
+    line: int
+    column: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One parsed template; `loaded` are the trees it may refer to, by the name it uses for them."""
+
+    label: str
+    root: nodes.Template
+    loaded: Mapping[str, Tree]
+
+    def mentioned(self) -> frozenset[str]:
+        """Every name that this tree looks up anywhere."""
+        return frozenset(n.name for n in self.root.find_all(nodes.Name) if n.ctx == "load")
+
+    def assigned(self) -> frozenset[str]:
+        """Every name that this tree sets anywhere; scopes are not told apart, to be on the safe side."""
+        names = {n.name for n in self.root.find_all(nodes.Name) if n.ctx in ("store", "param")}
+        names |= {n.name for n in self.root.find_all(nodes.Macro)}
+        names |= {n.target for n in self.root.find_all(nodes.Import)}
+        for node in self.root.find_all(nodes.FromImport):
+            names |= {n if isinstance(n, str) else n[1] for n in node.names}
+        return frozenset(names)
+
+    def certain(self) -> Iterator[NameUse]:
+        """Every name that rendering this tree is bound to look up."""
+        yield from _certain(self, {})
+
+    def written(self) -> str:
+        """What stands outside of Jinja's braces, with one brace in place of each expression."""
+        return "{".join(n.data for n in self.root.find_all(nodes.TemplateData))
+
+
+def _certain(tree: Tree, blocks: dict[str, tuple[Tree, nodes.Block]]) -> Iterator[NameUse]:
+    """`blocks` are those of the children: a child's block stands in place of its parent's."""
+    own = {block.name: (tree, block) for block in tree.root.find_all(nodes.Block)}
+    blocks = {**own, **blocks}
+    parent = next(tree.root.find_all(nodes.Extends), None)
+    if parent is None:
+        yield from _bound(tree.root.body, tree, blocks)
+    elif (above := _referenced(parent.template, tree)) is not None:
+        yield from _certain(above, blocks)
+
+
+def _bound(
+    inside: Iterable[nodes.Node], tree: Tree, blocks: dict[str, tuple[Tree, nodes.Block]]
+) -> Iterator[NameUse]:
+    for node in inside:
+        if isinstance(node, nodes.Block):
+            home, block = blocks[node.name]
+            yield from _bound(block.body, home, blocks)
+        elif isinstance(node, nodes.Include):
+            included = _referenced(node.template, tree)
+            if included is not None and not node.ignore_missing:
+                yield from _certain(included, {})
+        elif (use := _use(node, tree)) is not None:
+            yield use
+        else:
+            yield from _bound(_always(node), tree, blocks)
+
+
+def _use(node: nodes.Node, tree: Tree) -> NameUse | None:
+    if isinstance(node, nodes.Name) and node.ctx == "load":
+        return NameUse(node.name, tree.label, node.lineno)
+    if isinstance(node, nodes.Getitem | nodes.Getattr) and _is_row(node.node):
+        key = node.attr if isinstance(node, nodes.Getattr) else _constant(node.arg)
+        return NameUse(key, tree.label, node.lineno, column=True) if key else None
+    return None
+
+
+def _is_row(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Name) and node.name == "row"
+
+
+def _constant(node: nodes.Node) -> str:
+    return node.value if isinstance(node, nodes.Const) and isinstance(node.value, str) else ""
+
+
+def _always(node: nodes.Node) -> Iterable[nodes.Node]:
+    """The children that are looked at whenever `node` is."""
+    if isinstance(node, nodes.Test) and node.name in _TESTS_OF_EXISTENCE:
+        return ()
+    if isinstance(node, nodes.Filter) and node.name in _DEFAULTS:
+        return ()
+    # `row.get("x")` and its like are methods of a mapping, not columns.
+    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and _is_row(node.node.node):
+        return (*node.args, *node.kwargs)
+    if type(node) in _ALWAYS:
+        return tuple(getattr(node, field) for field in _ALWAYS[type(node)])
+    return node.iter_child_nodes()
+
+
+def _referenced(name: nodes.Expr, tree: Tree) -> Tree | None:
+    return tree.loaded.get(_constant(name))
+
+
+def unknown(
+    trees: Iterable[Tree], uses: Iterable[NameUse], known: set[str], columns: set[str]
+) -> list[Problem]:
+    """Tell which certain names do not exist; `known` are all names, `columns` those of the row alone."""
+    assigned = frozenset[str]().union(*(tree.assigned() for tree in trees)) | _OWN
+    problems: dict[tuple[str, str], Problem] = {}
+    for use in uses:
+        there = columns if use.column else known | assigned
+        if use.name not in there:
+            problems.setdefault((use.label, use.name), _problem(use, there))
+    return list(problems.values())
+
+
+def _problem(use: NameUse, there: set[str] | frozenset[str]) -> Problem:
+    close = get_close_matches(use.name, sorted(there), n=1)
+    what = f'there is no column "{use.name}"' if use.column else f'nothing is called "{use.name}"'
+    hint = f'did you mean "{close[0]}"?' if close else "name a column, or set it in [message] vars"
+    return Problem(f"line {use.line}: {what}", file=use.label, hint=hint)

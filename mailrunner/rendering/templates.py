@@ -1,0 +1,302 @@
+"""Jinja templates of a campaign: found in one folder, compiled once, rendered in a sandbox.
+
+A template is rendered either as HTML, where every value is escaped, or as text, where none is; that
+depends on what it is for and not on what its file is called.  A name that does not exist is an
+error, an empty cell is nothing, and values cannot be changed by a template, as all rows share `vars`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import jinja2
+from jinja2 import meta, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from mailrunner.config.toml_file import is_file
+from mailrunner.errors import Problem, RowError, UserError
+from mailrunner.rendering.inlining.segments import Marking, SegmentedText, SegmentingEnvironment, keeps_marks
+from mailrunner.rendering.template_names import NameUse, Tree
+
+LARGEST = 10_000_000  # characters of one rendered template; far beyond what any mailbox takes
+
+
+class _Absent(jinja2.StrictUndefined):
+    """A name that does not exist, with a message for the person who wrote the template."""
+
+    @property
+    def _undefined_message(self) -> str:
+        if self._undefined_hint:
+            return str(self._undefined_hint)
+        if self._undefined_obj is jinja2.utils.missing:
+            return f'nothing is called "{self._undefined_name}"'
+        return f'there is no "{self._undefined_name}" in what stands before it'
+
+
+class _Loader(jinja2.FileSystemLoader):
+    """Reads templates of the project only, also where a symlink points out of it, and each one once.
+
+    Jinja loads an included file when a row first needs it; a file edited by then would be sent to
+    some, and under the digest of the other text.  `texts` is what was read, by name.
+    """
+
+    def __init__(self, folder: Path, templates_dir: Path) -> None:
+        super().__init__(templates_dir)
+        self._project = folder.resolve()
+        self._label = _labels(folder, templates_dir)
+        self.texts: dict[str, str] = {}
+
+    def get_source(
+        self, environment: jinja2.Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        """Return the text, and the name that errors give as its file."""
+        label = self._label(template)
+        if template in self.texts:
+            return self.texts[template], label, lambda: True
+        try:
+            source, filename, _ = super().get_source(environment, template)
+        except UnicodeDecodeError:
+            raise UserError(Problem("is not UTF-8; save it in that encoding", file=label)) from None
+        if not Path(filename).resolve().is_relative_to(self._project):
+            raise UserError(Problem("is outside the project", file=label))
+        self.texts[template] = source
+        return source, label, lambda: True
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One compiled template and all it refers to (`trees`, itself first).
+
+    `marking` renders it with its values told apart, if that can be done.
+    """
+
+    label: str
+    compiled: jinja2.Template
+    trees: tuple[Tree, ...]
+    marking: Marking | None = None
+
+    def render(self, context: Mapping[str, object]) -> str:
+        """Return the text for one row; raise RowError, with template and line, if it has none."""
+        try:
+            return "".join(self._pieces(context))
+        except RowError:
+            raise
+        except Exception as error:  # whatever a template's expression may raise, it is this row's
+            raise RowError(f"{self._place(error)}: {_sentence(error)}") from error
+
+    def marked(self, context: Mapping[str, object]) -> SegmentedText | None:
+        """Return what `render` does, with the values told apart.
+
+        None where only `render` can say what the text is, or what is wrong with it.
+        """
+        if self.marking is None:
+            return None
+        try:
+            return self.marking(context, LARGEST)
+        except Exception:  # `render` raises it again, as an error of this row
+            return None
+
+    def mentions(self, name: str) -> bool:
+        """Whether the name stands anywhere in it."""
+        return any(name in tree.mentioned() for tree in self.trees)
+
+    def certain(self) -> Iterator[NameUse]:
+        """The names that every row needs."""
+        return self.trees[0].certain()
+
+    def _pieces(self, context: Mapping[str, object]) -> Iterator[str]:
+        size = 0
+        for piece in self.compiled.generate(context):
+            size += len(piece)
+            if size > LARGEST:
+                raise RowError(f"{self.label} gives more than {LARGEST:,} characters for this row")
+            yield piece
+
+    def _place(self, error: BaseException) -> str:
+        """The last template line on the way to the error; Jinja puts its own lines into the trace."""
+        labels = {tree.label for tree in self.trees}
+        place, trace = self.label, error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename in labels:
+                place = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
+            trace = trace.tb_next
+        return place
+
+
+class Templates:
+    """The templates of one campaign, and a memory of every file that they are made of."""
+
+    def __init__(self, *, folder: Path, templates_dir: Path) -> None:
+        self._folder = templates_dir
+        self._label = _labels(folder, templates_dir)
+        self._loader = _Loader(folder, templates_dir)
+        options: dict[str, Any] = {
+            "loader": self._loader,
+            "undefined": _Absent,
+            "finalize": _nothing_for_none,
+            "auto_reload": False,
+            "cache_size": -1,
+        }
+        self._environments: dict[bool, ImmutableSandboxedEnvironment] = {
+            escaped: ImmutableSandboxedEnvironment(autoescape=escaped, **options) for escaped in (True, False)
+        }
+        self._marking = {
+            escaped: SegmentingEnvironment(autoescape=escaped, **options) for escaped in (True, False)
+        }
+        self._parsed: dict[str, Tree] = {}
+        self._dynamic = False
+
+    def html(self, name: str) -> Template:
+        """Compile a file whose values are escaped; raise UserError with all that is wrong with it."""
+        return self._file(name, escaped=True)
+
+    def text(self, name: str) -> Template:
+        """Compile a file whose values stand as they are; raise UserError with all that is wrong with it."""
+        return self._file(name, escaped=False)
+
+    def line(self, label: str, source: str) -> Template:
+        """Compile a template that stands in a campaign file, under a name that errors give."""
+        environment = self._environments[False]
+        with _explained(label):
+            root = environment.parse(source, label, label)
+            # Jinja gives a template from a string no file name, and errors would not name it.
+            code: CodeType = environment.compile(source, label, label)
+            compiled = environment.template_class.from_code(environment, code, environment.globals.copy())
+        tree = Tree(label, root, self._load_all(root))
+        return Template(label, compiled, tuple(_reachable(tree)))
+
+    def sources(self) -> dict[str, str]:
+        """The sha256 of every template file used, by its path in the project.
+
+        Included files count; where a template chooses by name what to include, the whole folder does.
+        """
+        names = set(self._loader.list_templates()) if self._dynamic else set(self._parsed)
+        return {self._label(name): self._sha256(name) for name in sorted(names)}
+
+    @property
+    def globals(self) -> frozenset[str]:
+        """Names that Jinja itself provides (`range`, `dict`, …)."""
+        return frozenset(self._environments[False].globals)
+
+    def _sha256(self, name: str) -> str:
+        """The digest of what was read and is sent, whatever stands in the file by now."""
+        text = self._loader.texts.get(name)
+        octets = (self._folder / name).read_bytes() if text is None else text.encode("utf-8")
+        return hashlib.sha256(octets).hexdigest()
+
+    def _file(self, name: str, *, escaped: bool) -> Template:
+        tree = self._tree(name)
+        trees = tuple(_reachable(tree))
+        marks = keeps_marks((tree.root for tree in trees), escaped=escaped)
+        with _explained(self._label(name)):
+            compiled = self._environments[escaped].get_template(name)
+            marking = self._marking[escaped].marking(name) if marks else None
+        return Template(self._label(name), compiled, trees, marking)
+
+    def _tree(self, name: str) -> Tree:
+        """Parse a file and, before it is handed out, all that it names."""
+        if name in self._parsed:
+            return self._parsed[name]
+        label = self._label(name)
+        environment = self._environments[False]
+        with _explained(label, missing=self._missing(name)):
+            source, _, _ = self._loader.get_source(environment, name)
+            root = environment.parse(source, name, label)
+            environment.compile(source, name, label)  # unknown filters and tests show only here
+        loaded: dict[str, Tree] = {}
+        tree = self._parsed[name] = Tree(label, root, loaded)
+        loaded.update(self._load_all(root))
+        return tree
+
+    def _load_all(self, root: nodes.Template) -> dict[str, Tree]:
+        optional = _optional(root)
+        loaded: dict[str, Tree] = {}
+        problems: list[Problem] = []
+        for name in meta.find_referenced_templates(root):
+            if name is None:
+                self._dynamic = True
+                loaded.update(self._whole_folder())
+            elif name not in optional or is_file(self._folder / name):
+                try:
+                    loaded[name] = self._tree(name)
+                except UserError as error:
+                    problems += error.problems
+        UserError.collect(problems)
+        return loaded
+
+    def _whole_folder(self) -> Iterator[tuple[str, Tree]]:
+        """What a name made at run time may mean: every file here that is a template."""
+        for name in self._loader.list_templates():
+            with suppress(UserError):
+                yield name, self._tree(name)
+
+    def _missing(self, name: str) -> Problem:
+        close = get_close_matches(name, self._loader.list_templates(), n=1)
+        hint = f'did you mean "{close[0]}"?' if close else "templates are looked for in this folder"
+        return Problem("does not exist", file=self._label(name), hint=hint)
+
+
+@contextmanager
+def _explained(label: str, missing: Problem | None = None) -> Iterator[None]:
+    """Turn what Jinja says of a template into a problem of that file."""
+    try:
+        yield
+    except jinja2.TemplateNotFound as error:
+        raise UserError(
+            missing or Problem(f'names "{error.name}", which does not exist', file=label)
+        ) from None
+    except jinja2.TemplateSyntaxError as error:
+        raise UserError(Problem(f"line {error.lineno}: {error.message}", file=label)) from None
+    except (RecursionError, SyntaxError):  # Python cannot compile what Jinja made of it
+        raise UserError(Problem("nests too deeply", file=label, hint="make it simpler")) from None
+    except ValueError as error:  # a number of thousands of digits, a NUL in a name
+        raise UserError(Problem(f"cannot be read: {error}", file=label)) from None
+    except OSError as error:
+        raise UserError(Problem(f"cannot be read: {error.strerror}", file=label)) from None
+
+
+def _optional(root: nodes.Template) -> set[str]:
+    """The names of files that may be missing: `ignore missing`, or one of several to choose from."""
+    names: set[str] = set()
+    for include in root.find_all(nodes.Include):
+        named = include.template
+        if include.ignore_missing or not isinstance(named, nodes.Const):
+            names |= {c.value for c in (named, *named.find_all(nodes.Const)) if isinstance(c, nodes.Const)}
+    return names
+
+
+def _reachable(tree: Tree) -> list[Tree]:
+    """The tree and all that it refers to, each once; templates may refer to each other in a circle."""
+    found = [tree]
+    for one in found:
+        found += [other for other in one.loaded.values() if all(other is not seen for seen in found)]
+    return found
+
+
+def _labels(folder: Path, templates_dir: Path) -> Callable[[str], str]:
+    within = templates_dir.is_relative_to(folder)
+    home = templates_dir.relative_to(folder).as_posix() if within else templates_dir.name
+    return lambda name: f"{home}/{name}"
+
+
+def _nothing_for_none(value: Any) -> Any:
+    """An empty cell of a typed column must not greet anyone as "None"."""
+    return "" if value is None else value
+
+
+def _sentence(error: Exception) -> str:
+    match error:
+        case jinja2.TemplateNotFound():
+            return f'the template "{error.name}" does not exist'
+        case UserError():
+            return str(error)
+        case RecursionError():
+            return "it calls itself without end"
+    return str(error) or type(error).__name__

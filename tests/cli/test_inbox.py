@@ -1,0 +1,534 @@
+"""`mailrunner inbox`: real campaigns, what came back of them in a real mailbox, and what is done with it."""
+
+from __future__ import annotations
+
+import imaplib
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from typer.testing import CliRunner
+
+from mailrunner.cli import commands
+from mailrunner.inbound.message import LONGEST
+from mailrunner.model.delivery import Counts, State
+from mailrunner.model.suppression import SuppressionReason
+from mailrunner.model.tokens import TokenSigner
+from tests.data.bounces import Tokens, letter, sample
+from tests.support.campaigns import CampaignInProcess
+from tests.support.imap_script import ScriptedImap
+from tests.support.imap_server import PASSWORD, ImapServer, Mailbox
+from tests.support.in_doubt import clear, scripted
+from tests.support.projects import Answer
+from tests.support.smtp_server import SmtpServer
+
+PEOPLE = 6
+
+
+@pytest.fixture(scope="module")
+def smtp() -> Iterator[SmtpServer]:
+    with SmtpServer() as running:
+        yield running
+
+
+@pytest.fixture
+def box(imap_server: ImapServer) -> Mailbox:
+    return imap_server.mailbox(uuid4().hex)
+
+
+class Club:
+    """A campaign that was sent to a few people, and the mailbox that its account reads."""
+
+    def __init__(
+        self, folder: Path, smtp: SmtpServer, imap: str, *, password: str = PASSWORD, limit: int = PEOPLE
+    ) -> None:
+        self.made = CampaignInProcess(folder, smtp)
+        self.made.clock.turn(datetime.now(self.made.clock.now().tzinfo) - self.made.clock.now())
+        rows = "".join(f"person{n}@example.org,Name {n}\n" for n in range(PEOPLE))
+        account = f'user = "ana@example.org"\nimap = {{ {imap}, password = "{password}" }}'
+        self.made.write(csv=f"email,name\n{rows}", account=account)
+        assert self.made.run(limit=limit).counts.sent == limit
+
+    def tokens(self, place: int) -> Tokens:
+        with self.made.ledger() as ledger:
+            signer = TokenSigner(ledger.link_secrets(None))
+            record = ledger.campaigns.find("spring")
+        assert record is not None
+        return Tokens(signer, (record.no << 40) + place + 1)
+
+    def came_back(self, box: Mailbox, name: str, place: int = 0, folder: str = "INBOX") -> None:
+        box.append(folder, sample(name, self.tokens(place), f"person{place}@example.org"))
+
+    def inbox(self, *words: str) -> Answer:
+        result = CliRunner().invoke(commands(), ["inbox", *words, "--project", str(self.made.folder)])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Answer(result.exit_code, result.stdout, result.stderr)
+
+    def states(self) -> list[State]:
+        with self.made.ledger() as ledger:
+            record = ledger.campaigns.find("spring")
+            assert record is not None
+            return [State(row.state) for row in ledger.reports.rows(record.no)]
+
+    def suppressed(self) -> dict[str, set[tuple[str, SuppressionReason]]]:
+        with self.made.ledger() as ledger:
+            found: dict[str, set[tuple[str, SuppressionReason]]] = {}
+            for entry in ledger.suppressions:
+                found.setdefault(entry.key, set()).add((entry.list_key, entry.reason))
+            return found
+
+
+@pytest.fixture
+def club(tmp_path: Path, smtp: SmtpServer, box: Mailbox) -> Club:
+    return Club(tmp_path, smtp, clear(box))
+
+
+def lies(box: Mailbox, folder: str) -> list[bytes]:
+    """The messages in a folder, none of which is marked by looking."""
+    with box._client() as client:
+        assert client.select(f'"{folder}"', readonly=True)[0] == "OK"
+        numbers = client.search(None, "ALL")[1][0].split()
+        return [client.fetch(number, "(BODY.PEEK[])")[1][0][1] for number in numbers]  # type: ignore[index,misc]
+
+
+def understood(answer: Answer) -> dict[str, int]:
+    assert answer.code == 0, answer.stderr
+    (mailbox,) = json.loads(answer.stdout)["mailboxes"]
+    found: dict[str, int] = mailbox["understood"]
+    return found
+
+
+# -- What each kind does
+
+
+def test_a_whole_mailbox_is_read_recorded_and_filed(club: Club, box: Mailbox) -> None:
+    club.came_back(box, "gmail_no_such_user", 0)
+    club.came_back(box, "arf_yahoo", 1)
+    club.came_back(box, "gmail_full", 2)
+    club.came_back(box, "absent_german", 3)
+    leaves = letter(subject=f"unsubscribe {club.tokens(4).unsubscribe}", Message_ID="<leave@x.example>")
+    private = letter("Dear Ana, shall we meet?", subject="Our holidays", Message_ID="<private@x.example>")
+    box.append("INBOX", leaves, private)
+    answer = club.inbox("--json")
+    (mailbox,) = json.loads(answer.stdout)["mailboxes"]
+    assert mailbox == {
+        "account": "relay",
+        "accounts": ["relay"],
+        "looked_at": 6,
+        "understood": {
+            "auto_replied": 1,
+            "bounced": 1,
+            "complained": 1,
+            "soft_bounced": 1,
+            "unsubscribed": 1,
+        },
+        "repeated": 0,
+        "tests": 0,
+        "left": 1,
+        "problems": [],
+    }
+    assert club.suppressed() == {
+        "person0@example.org": {("", SuppressionReason.BOUNCE)},
+        "person1@example.org": {("", SuppressionReason.COMPLAINT)},
+        "person4@example.org": {("club news", SuppressionReason.UNSUBSCRIBE)},
+    }
+    assert club.states() == [State.FAILED, *[State.SENT] * 5]
+    assert [raw for raw in lies(box, "INBOX") if b"Our holidays" not in raw] == []
+    assert box.unseen("INBOX") == 1
+    assert (len(lies(box, "Mailrunner")), box.unseen("Mailrunner")) == (5, 0)
+
+
+def test_the_folder_is_subscribed_and_used_again(club: Club, box: Mailbox) -> None:
+    for place in range(2):
+        club.came_back(box, "gmail_no_such_user", place)
+        assert club.inbox().code == 0
+    with box._client() as client:
+        assert any(b"Mailrunner" in (line or b"") for line in client.lsub()[1])
+    assert len(lies(box, "Mailrunner")) == 2
+
+
+def test_whoever_leaves_by_mail_gets_nothing_more_of_a_campaign_that_goes_on(
+    tmp_path: Path, smtp: SmtpServer, box: Mailbox
+) -> None:
+    club = Club(tmp_path, smtp, clear(box), limit=2)
+    box.append("INBOX", letter(subject=f"unsubscribe {club.tokens(4).unsubscribe}"))
+    assert club.inbox().code == 0
+    assert club.made.run().counts == Counts(sent=PEOPLE - 1, suppressed=1)
+
+
+def test_a_notice_of_the_limit_pauses_the_account(club: Club, box: Mailbox) -> None:
+    raw = sample("gmail_limit", club.tokens(0))
+    stamp = f"{datetime.now().astimezone():%a, %d %b %Y %H:%M:%S %z}"
+    box.append("INBOX", raw.replace(b"Fri, 20 Nov 2026 09:00:05 +0100", stamp.encode()))
+    assert understood(club.inbox("--json")) == {"limit_reached": 1}
+    with club.made.ledger() as ledger:
+        account = ledger.accounts.find("127.0.0.1/ana@example.org")
+        assert account is not None and account.paused_until is not None
+        assert account.paused_until > datetime.now().astimezone()
+    assert club.suppressed() == {}
+
+
+def test_an_answer_to_a_test_message_changes_nothing_and_is_said(club: Club, box: Mailbox) -> None:
+    test = Tokens(club.tokens(0).signer, 12345)  # a number of no campaign
+    box.append("INBOX", letter(subject=f"unsubscribe {test.unsubscribe}"))
+    answer = club.inbox()
+    assert "1  tests          about test messages: nothing was changed" in answer.stdout
+    assert club.suppressed() == {}
+
+
+def test_an_account_that_cannot_be_used_keeps_no_other_from_being_read(club: Club, box: Mailbox) -> None:
+    club.came_back(box, "gmail_no_such_user", 0)
+    settings = club.made.folder / "mailrunner.toml"
+    broken = settings.read_text().replace("[accounts.relay]", "[accounts.other]")
+    settings.write_text(settings.read_text() + broken.replace(PASSWORD, "${NOT_SET_ANYWHERE}"))
+    answer = club.inbox()
+    assert (answer.code, "NOT_SET_ANYWHERE" in answer.stderr) == (78, True)
+    assert club.suppressed().keys() == {"person0@example.org"}
+
+
+def test_the_table_says_what_was_done(club: Club, box: Mailbox) -> None:
+    club.came_back(box, "gmail_no_such_user", 0)
+    box.append("INBOX", letter("Hello"))
+    answer = club.inbox()
+    assert answer.stdout.splitlines() == [
+        f"{box.user} (relay): 2 mails looked at; done:",
+        "        1  bounced        refused for good: struck off all lists",
+        "        1  left           not about our messages: left as they were",
+    ]
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(club: Club, box: Mailbox) -> None:
+    club.came_back(box, "gmail_no_such_user", 0)
+    assert understood(club.inbox("--dry-run", "--json")) == {"bounced": 1}
+    assert club.suppressed() == {}
+    assert box.unseen("INBOX") == len(lies(box, "INBOX")) == 1
+    assert understood(club.inbox("--json")) == {"bounced": 1}
+
+
+# -- Twice, and after a crash
+
+
+def test_what_was_recorded_but_not_filed_is_filed_the_next_time(club: Club, box: Mailbox) -> None:
+    """A crash between the two: the same mail is met again."""
+    club.came_back(box, "gmail_no_such_user", 0)
+    raw = lies(box, "INBOX")
+    assert understood(club.inbox("--json")) == {"bounced": 1}
+    box.append("INBOX", *raw)
+    answer = json.loads(club.inbox("--json").stdout)["mailboxes"][0]
+    assert (answer["understood"], answer["repeated"], answer["left"]) == ({}, 1, 0)
+    assert lies(box, "INBOX") == []
+
+
+def test_nothing_is_filed_that_could_not_be_recorded(club: Club, box: Mailbox) -> None:
+    club.came_back(box, "gmail_no_such_user", 0)
+    database = club.made.folder / "data" / "mailrunner.db"
+    kept = database.read_bytes()
+    database.write_bytes(b"no database at all" * 100)
+    assert club.inbox().code == 74
+    assert box.unseen("INBOX") == 1
+    database.write_bytes(kept)
+    assert understood(club.inbox("--json")) == {"bounced": 1}
+
+
+def test_a_dry_run_before_the_first_campaign_finds_nothing_and_makes_nothing(
+    tmp_path: Path, smtp: SmtpServer, box: Mailbox
+) -> None:
+    account = f'user = "ana@example.org"\nimap = {{ {clear(box)}, password = "{PASSWORD}" }}'
+    CampaignInProcess(tmp_path, smtp).write(csv="email,name\n", account=account)
+    box.append("INBOX", sample("gmail_no_such_user", None))
+    result = CliRunner().invoke(
+        commands(), ["inbox", "--dry-run", "--since", "1000000d", "--project", str(tmp_path)]
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "1 mail looked at; would be done" in result.stdout
+    assert not (tmp_path / "data" / "mailrunner.db").exists()
+
+
+def test_old_mail_is_not_looked_at(club: Club, box: Mailbox) -> None:
+    with box._client() as client:
+        old = imaplib.Time2Internaldate(datetime.now().astimezone() - timedelta(days=40))
+        assert client.append("INBOX", "", old, sample("gmail_no_such_user", club.tokens(0)))[0] == "OK"
+    assert json.loads(club.inbox("--json").stdout)["mailboxes"][0]["looked_at"] == 0
+    assert understood(club.inbox("--since", "60d", "--json")) == {"bounced": 1}
+
+
+def test_many_mails_are_read_in_groups(club: Club, box: Mailbox) -> None:
+    others = [letter("Hello", Message_ID=f"<{n}@x.example>") for n in range(230)]
+    box.append("INBOX", *others)
+    club.came_back(box, "gmail_no_such_user", 0)
+    answer = json.loads(club.inbox("--json").stdout)["mailboxes"][0]
+    assert (answer["looked_at"], answer["understood"], answer["left"]) == (231, {"bounced": 1}, 230)
+    assert box.unseen("INBOX") == 230
+
+
+# -- What is never done
+
+
+def test_what_somebody_marked_as_deleted_is_not_deleted(club: Club, box: Mailbox) -> None:
+    box.append("INBOX", letter("precious", subject="Keep me"))
+    with box._client() as client:
+        client.select("INBOX")
+        client.store("1", "+FLAGS", r"(\Deleted)")
+        client.unselect()
+    club.came_back(box, "gmail_no_such_user", 0)
+    assert club.inbox().code == 0
+    assert [b"Keep me" in raw for raw in lies(box, "INBOX")] == [True]
+
+
+def test_a_huge_mail_costs_only_its_beginning(club: Club, box: Mailbox) -> None:
+    box.append("INBOX", sample("gmail_no_such_user", club.tokens(0)) + b"x" * 70 + b"\r\ny" * LONGEST)
+    assert understood(club.inbox("--json")) == {"bounced": 1}
+
+
+def test_a_mail_that_cannot_be_read_is_left_alone_and_told_of(club: Club, box: Mailbox) -> None:
+    bomb = "".join(f'Content-Type: multipart/mixed; boundary="b{n}"\r\n\r\n--b{n}\r\n' for n in range(99))
+    box.append("INBOX", f"From: mailer-daemon@x.example\r\nSubject: boo\r\n{bomb}".encode())
+    club.came_back(box, "gmail_no_such_user", 0)
+    answer = club.inbox()
+    assert answer.code == 0
+    assert (
+        'the mail "boo" from mailer-daemon@x.example () was left alone: it has too many parts'
+        in answer.stderr
+    )
+    assert box.unseen("INBOX") == 1
+    assert "1  bounced" in answer.stdout
+
+
+def test_a_forged_bounce_is_put_before_a_person_and_changes_nothing(club: Club, box: Mailbox) -> None:
+    box.append("INBOX", sample("gmail_no_such_user", None, "person2@example.org"))
+    box.append("INBOX", sample("postfix_no_such_user", None, "stranger@example.org"))
+    assert understood(club.inbox("--json")) == {"asked": 1}
+    assert club.suppressed() == {}
+    assert box.unseen("INBOX") == 2
+    assert "person2@example.org" in club.inbox("--review").stdout
+
+
+# -- Requests in free words
+
+
+def asks(club: Club, box: Mailbox, place: int, words: str) -> None:
+    raw = letter(
+        words,
+        subject="Re: Name, spring is here",
+        sender=f"person{place}@example.org",
+        Message_ID=f"<{uuid4().hex}@x.example>",
+        In_Reply_To=f"<{club.tokens(place).message}@example.org>",
+    )
+    box.append("INBOX", raw)
+
+
+def test_free_requests_wait_for_a_person_who_decides(club: Club, box: Mailbox) -> None:
+    asks(club, box, 0, "Please remove me")
+    asks(club, box, 1, "Bitte abmelden\r\n\r\n> Hello")
+    answer = club.inbox()
+    assert "2  asked" in answer.stdout and "inbox --review" in answer.stderr
+    assert (club.suppressed(), box.unseen("INBOX")) == ({}, 2)
+    shown = club.inbox("--review")
+    first, words, second, other = shown.stdout.splitlines()
+    assert "person0@example.org" in first and 'the list "Club news"' in first
+    assert (words.strip(), other.strip()) == ("Please remove me", "Bitte abmelden")
+    one, two = first.split()[0], second.split()[0]
+    decided = club.inbox("--review", "--unsubscribe", one, "--ignore", two)
+    assert decided.stdout == (
+        f'{one}\tperson0@example.org\toff the list "Club news"\n{two}\tperson1@example.org\tignored\n'
+    )
+    assert club.suppressed() == {"person0@example.org": {("club news", SuppressionReason.UNSUBSCRIBE)}}
+    assert club.inbox("--review").stdout == "Nobody waits for a decision.\n"
+
+
+def test_a_request_that_waits_is_not_counted_again(club: Club, box: Mailbox) -> None:
+    asks(club, box, 0, "unsubscribe")
+    assert understood(club.inbox("--json")) == {"asked": 1}
+    assert understood(club.inbox("--json")) == {}
+    assert len(json.loads(club.inbox("--review", "--json").stdout)["requests"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--review", "--ignore", "999"], 78),
+        (["--review", "--ignore", "one"], 2),
+        (["--review", "--ignore", "1", "--unsubscribe", "1"], 2),
+        (["--ignore", "1"], 2),
+        (["--watch", "--json"], 2),
+        (["--since", "soon"], 2),
+        (["--account", "nobody"], 78),
+    ],
+)
+def test_slips_of_the_keys_change_nothing(club: Club, words: list[str], code: int) -> None:
+    answer = club.inbox(*words)
+    assert (answer.code, club.suppressed()) == (code, {}), answer.stderr
+
+
+# -- Servers of all kinds
+
+
+class LesserServer(ImapServer):
+    """A dovecot that admits to less than it can do, and has a folder for spam."""
+
+    def __init__(self, capabilities: str) -> None:
+        self._capabilities = capabilities
+
+    def _config(self) -> str:
+        spam = "  mailbox Spam {\n    special_use = \\Junk\n  }\n"
+        config = super()._config().replace("  mailbox Papierkorb", f"{spam}  mailbox Papierkorb")
+        return f"{config}\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR SPECIAL-USE {self._capabilities}\n"
+
+
+@pytest.mark.parametrize(("capabilities", "filed"), [("UIDPLUS", True), ("", False)])
+def test_a_server_that_cannot_move_loses_nothing(
+    tmp_path: Path, smtp: SmtpServer, capabilities: str, filed: bool
+) -> None:
+    with LesserServer(capabilities) as server:
+        box = server.mailbox("ana")
+        club = Club(tmp_path, smtp, clear(box))
+        box.append("INBOX", letter("precious", subject="Keep me"))
+        with box._client() as client:
+            client.select("INBOX")
+            client.store("1", "+FLAGS", r"(\Deleted)")
+            client.logout()
+        club.came_back(box, "gmail_no_such_user", 0)
+        answer = club.inbox()
+        assert answer.code == 0, answer.stderr
+        assert len(lies(box, "INBOX")) == (1 if filed else 2)
+        assert any(b"Keep me" in raw for raw in lies(box, "INBOX"))
+        assert ("cannot move" in answer.stderr) is not filed
+        assert ("repeated" in club.inbox("--json").stdout) and club.suppressed()
+        if filed:
+            assert len(lies(box, "Mailrunner")) == 1
+
+
+def test_spam_folders_are_looked_into_where_wished(tmp_path: Path, smtp: SmtpServer) -> None:
+    with LesserServer("MOVE") as server:
+        box = server.mailbox("ana")
+        box.create("Spam")
+        club = Club(tmp_path, smtp, clear(box))
+        club.came_back(box, "gmail_no_such_user", 0, folder="Spam")
+        assert understood(club.inbox("--json")) == {}
+        assert understood(club.inbox("--junk", "--json")) == {"bounced": 1}
+        assert lies(box, "Spam") == []
+
+
+def implicit(box: Mailbox, server: ImapServer) -> str:
+    return f'host = "127.0.0.1", port = {server.tls_port}, tls = "implicit", user = "{box.user}"'
+
+
+def starttls(box: Mailbox, server: ImapServer) -> str:
+    return f'host = "127.0.0.1", port = {server.port}, tls = "starttls", user = "{box.user}"'
+
+
+@pytest.mark.parametrize("imap", [implicit, starttls])
+def test_tls_is_verified_by_the_accounts_authority(
+    tmp_path: Path,
+    smtp: SmtpServer,
+    box: Mailbox,
+    imap_server: ImapServer,
+    imap: Callable[[Mailbox, ImapServer], str],
+) -> None:
+    club = Club(tmp_path, smtp, imap(box, imap_server))
+    club.came_back(box, "gmail_no_such_user", 0)
+    distrustful = club.inbox()
+    assert distrustful.code == 78
+    assert "the certificate of 127.0.0.1" in distrustful.stderr
+    settings = tmp_path / "mailrunner.toml"
+    settings.write_text(settings.read_text() + f'ca_file = "{imap_server.ca_file}"\n')
+    assert understood(club.inbox("--json")) == {"bounced": 1}
+
+
+def test_a_wrong_password_is_77_and_is_not_shown(tmp_path: Path, smtp: SmtpServer, box: Mailbox) -> None:
+    answer = Club(tmp_path, smtp, clear(box), password="mistyped").inbox()
+    assert answer.code == 77
+    assert f"127.0.0.1 refused the login of {box.user}" in answer.stderr
+    assert "mistyped" not in answer.stderr + answer.stdout
+
+
+def test_a_server_that_repeats_the_password_does_not_make_us_show_it(
+    tmp_path: Path, smtp: SmtpServer
+) -> None:
+    with ScriptedImap(answers={"LOGIN": "NO I do not like hunter2"}) as imap:
+        answer = Club(tmp_path, smtp, scripted(imap), password="hunter2").inbox()
+        assert (answer.code, "hunter2" in answer.stderr) == (77, False)
+        assert "I do not like …" in answer.stderr
+
+
+def test_a_password_is_not_sent_in_the_clear_where_starttls_is_missing(
+    tmp_path: Path, smtp: SmtpServer
+) -> None:
+    with ScriptedImap(capabilities="AUTH=PLAIN") as imap:
+        answer = Club(tmp_path, smtp, scripted(imap).replace('"none"', '"starttls"')).inbox()
+        assert (answer.code, set(imap.commands) - {"CAPABILITY", "LOGOUT"}) == (78, set())
+        assert "offers no STARTTLS" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"LOGIN": "NO [UNAVAILABLE] come back later"},
+        {"LOGIN": ""},
+        {"SELECT": "NO not now"},
+        {"SELECT": "* 3 EXISTS\nOK [READ-WRITE] done", "SEARCH": "BAD what"},
+        {"SELECT": "OK done", "SEARCH": "* SEARCH 7\nOK done", "FETCH": "NO broken"},
+        {"SELECT": "OK done", "SEARCH": "* BYE going down\nOK done"},
+        {"SELECT": "OK done", "SEARCH": "* SEARCH seven\nOK done"},
+    ],
+)
+def test_a_server_that_fails_is_75_and_nothing_is_lost(
+    tmp_path: Path, smtp: SmtpServer, answers: dict[str, str]
+) -> None:
+    with ScriptedImap(answers=answers) as imap:
+        club = Club(tmp_path, smtp, scripted(imap), password="simple")
+        settings = tmp_path / "mailrunner.toml"
+        settings.write_text(settings.read_text().replace("timeout = 5", "timeout = 1"))
+        answer = club.inbox()
+        assert (answer.code, club.suppressed()) == (75, {}), answer.stderr
+        assert "cannot be read now" in answer.stderr
+
+
+def test_a_server_that_is_away_keeps_no_other_mailbox_from_being_read(
+    tmp_path: Path, smtp: SmtpServer, box: Mailbox
+) -> None:
+    club = Club(tmp_path, smtp, clear(box))
+    club.came_back(box, "gmail_no_such_user", 0)
+    settings = tmp_path / "mailrunner.toml"
+    with ScriptedImap() as imap:
+        away = scripted(imap)
+    other = settings.read_text().replace("[accounts.relay]", "[accounts.other]").replace(clear(box), away)
+    settings.write_text(other.replace("ana@example.org", "eva@example.org") + settings.read_text())
+    answer = club.inbox("--json")
+    assert answer.code == 75
+    first, second = json.loads(answer.stdout)["mailboxes"]
+    assert (first["account"], first["looked_at"], len(first["problems"])) == ("other", 0, 1)
+    assert (second["account"], second["understood"]) == ("relay", {"bounced": 1})
+    assert club.inbox("--account", "relay").code == 0
+
+
+def test_a_mailbox_that_two_accounts_share_is_read_once(
+    tmp_path: Path, smtp: SmtpServer, box: Mailbox
+) -> None:
+    club = Club(tmp_path, smtp, clear(box))
+    settings = tmp_path / "mailrunner.toml"
+    settings.write_text(
+        settings.read_text() + settings.read_text().replace("[accounts.relay]", "[accounts.other]")
+    )
+    (mailbox,) = json.loads(club.inbox("--json").stdout)["mailboxes"]
+    assert mailbox["accounts"] == ["relay", "other"]
+
+
+@pytest.mark.parametrize(("provider", "words"), [("smtp", "write imap = {"), ("outlook", "OAuth only")])
+def test_without_a_mailbox_it_is_78_and_says_what_to_write(
+    tmp_path: Path, smtp: SmtpServer, provider: str, words: str
+) -> None:
+    made = CampaignInProcess(tmp_path, smtp).write(csv="email,name\n", account='user = "ana@example.org"')
+    settings = tmp_path / "mailrunner.toml"
+    text = settings.read_text()
+    if provider == "outlook":
+        text = '[accounts.relay]\nprovider = "outlook"\nuser = "ana@outlook.com"\npassword = "x"\n'
+    settings.write_text(text)
+    result = CliRunner().invoke(commands(), ["inbox", "--project", str(made.folder)])
+    assert result.exit_code == 78
+    assert "accounts.relay.imap: this account has no IMAP mailbox" in result.stderr
+    assert words in result.stderr

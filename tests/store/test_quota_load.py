@@ -1,0 +1,43 @@
+"""At full load for days: the quota is used up, and the times at which it is said to come back are true."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from mailrunner.model.wait_reason import Wait, WaitReason
+from mailrunner.store import SendPermit
+from tests.support.clocks import ManualClock
+from tests.support.ledger_worker import SENT, enrol, terms
+from tests.support.quota_model import opened
+
+
+@pytest.mark.parametrize(
+    ("limits", "days"), [(["500/24h"], 3), (["60/24h", "30/1m", "60/day", "500/month"], 7)], ids=str
+)
+def test_days_at_full_load_use_nearly_all_of_the_quota(
+    tmp_path: Path, clock: ManualClock, limits: list[str], days: int
+) -> None:
+    """Claims come when the hold before said, and no other wait is needed."""
+    with opened(f"sqlite:///{tmp_path}/mailrunner.db", tmp_path, clock) as ledger:
+        random, begin = Random(7), clock.now()
+        end, sent = begin + timedelta(days=days), 0
+        campaign = enrol(ledger, "week", "gmail/ana@gmail.com", 4_000)
+        at = terms(campaign, limits)
+        while clock.now() < end:
+            found = ledger.deliveries.claim(at, token=1, most=10)
+            if isinstance(found, Wait):
+                assert found.why is WaitReason.QUOTA and found.until is not None and found.until > clock.now()
+                clock.turn(found.until - clock.now())
+                found = ledger.deliveries.claim(at, token=1, most=10)
+                assert isinstance(found, list)  # the wait was long enough
+            for delivery in found:
+                assert ledger.deliveries.begin_sending(delivery, at) is SendPermit.GO
+                clock.turn(timedelta(seconds=random.uniform(0.2, 3)))
+                assert ledger.deliveries.record(delivery, at, SENT)
+                sent += clock.now() < end
+        ideal = days * int(limits[0].partition("/")[0])
+        assert 0.99 * ideal <= sent <= ideal

@@ -1,0 +1,450 @@
+"""The quota and the claims under adversity: random histories against an independent model.
+
+After every step all deliveries and all windows of the ledger are compared with `tests.support.quota_model`.
+HYPOTHESIS_PROFILE=long runs many more histories, other ones each time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import hypothesis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import select
+
+from mailrunner.model.delivery import Counts, State
+from mailrunner.model.quota import Limit
+from mailrunner.model.wait_reason import Wait, WaitReason
+from mailrunner.store import ClaimTerms, Ledger, Phase, Run, SendPermit
+from mailrunner.store.runs import LEASE
+from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries
+from tests.support.clocks import ManualClock
+from tests.support.ledger_worker import BUCHAREST, enrol, terms
+from tests.support.quota_model import (
+    KINDS,
+    Cap,
+    Grip,
+    Mailing,
+    Model,
+    Person,
+    Process,
+    Sender,
+    answer,
+    caps_of_an_account,
+    note,
+    opened,
+)
+
+TICK = timedelta(microseconds=1)
+PEOPLE = 25
+STARTS = [
+    datetime(2026, 3, 27, 20, tzinfo=UTC),  # a day of 23 hours in Bucharest is near
+    datetime(2026, 10, 23, 20, tzinfo=UTC),  # one of 25 hours
+    datetime(2026, 12, 30, 12, tzinfo=UTC),  # the end of a month and a year
+]
+FORWARD = [
+    *(timedelta(seconds=s) for s in (0.4, 1, 5, 61)),
+    *(timedelta(minutes=m) for m in (5, 19, 21, 59)),
+    *(timedelta(hours=h) for h in (1, 5, 12, 24, 25)),
+    *(timedelta(days=d) for d in (3, 9)),
+]
+BACK = [timedelta(seconds=1), timedelta(minutes=7), timedelta(hours=1), timedelta(hours=5), timedelta(days=1)]
+
+
+class QuotaMachine(Model, RuleBasedStateMachine):
+    """Some processes and three campaigns on two accounts, any steps in any order."""
+
+    ledger: Ledger
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.people: dict[int, Person] = {}
+        self.processes: list[Process] = []
+        self.grips: list[Grip] = []
+        self.latest = STARTS[0]
+
+    @initialize(
+        start=st.sampled_from(STARTS),
+        limits=st.tuples(caps_of_an_account(), caps_of_an_account()),
+        pace=st.sampled_from(["1s", "1m"]),
+    )
+    def set_up(self, start: datetime, limits: Sequence[tuple[list[Cap], int]], pace: str) -> None:
+        self.clock.turn(start - self.clock.now())
+        self.latest = start
+        mark = uuid4().hex[:8]  # many histories share one ledger; each has its own accounts
+        self.senders = [
+            Sender(self.ledger.accounts.ensure(identity).no, identity, caps, reserve)
+            for identity, (caps, reserve) in zip((f"smtp/a-{mark}", f"smtp/b-{mark}"), limits, strict=True)
+        ]
+        self.mailings = [
+            Mailing(enrol(self.ledger, f"{mark}-{place}", self.senders[sender].identity, PEOPLE), sender, own)
+            for place, (sender, own) in enumerate([(0, [Cap(2, pace)]), (0, []), (1, [])])
+        ]
+        for place, mailing in enumerate(self.mailings):
+            base = (mailing.record.no << CAMPAIGN_SHIFT) + 1
+            self.people |= {base + n: Person(place) for n in range(PEOPLE)}
+        self.a_process_starts()
+
+    # What processes do
+
+    @precondition(lambda self: len(self.living) < 3)
+    @rule()
+    def a_process_starts(self) -> None:
+        self.processes.append(Process(Run.begin(self.ledger.database), self.now + LEASE))
+
+    @precondition(lambda self: self.living)
+    @rule(which=st.integers(0, 99), campaign=st.integers(0, 2), most=st.integers(1, 10))
+    def claim(self, which: int, campaign: int, most: int) -> None:
+        self._claim(self._pick(self.living, which), campaign, most)
+
+    @precondition(lambda self: self.grips)
+    @rule(which=st.integers(0, 99))
+    def begin_sending(self, which: int) -> None:
+        waiting = [grip for grip in self.grips if not grip.started]
+        if waiting:
+            self._begin(self._pick(waiting, which))
+
+    @precondition(lambda self: self.grips)
+    @rule(which=st.integers(0, 99), kind=st.sampled_from(KINDS))
+    def record(self, which: int, kind: str) -> None:
+        flying = [grip for grip in self.grips if grip.started]
+        if flying:
+            self._record(self._pick(flying, which), kind)
+
+    @precondition(lambda self: self.living)
+    @rule(
+        which=st.integers(0, 99),
+        campaign=st.integers(0, 2),
+        kinds=st.lists(st.sampled_from(KINDS), max_size=8),
+    )
+    def send_some(self, which: int, campaign: int, kinds: list[str]) -> None:
+        process = self._pick(self.living, which)
+        for grip, kind in zip(self._claim(process, campaign, len(kinds) or 1), kinds, strict=False):
+            if self._begin(grip):
+                self._record(grip, kind)
+
+    @precondition(lambda self: self.grips)
+    @rule(which=st.integers(0, 99))
+    def release(self, which: int) -> None:
+        run = self._pick(self.grips, which).run
+        idle = [grip for grip in self.grips if grip.run == run and not grip.started]
+        ours = [grip for grip in idle if self.is_ours(grip, State.CLAIMED)]
+        assert self.ledger.deliveries.release([grip.delivery for grip in idle]) == len(ours)
+        for grip in idle:
+            self.grips.remove(grip)
+        for grip in ours:
+            self.requeue(self.people[grip.delivery.id])
+
+    @precondition(lambda self: self.living)
+    @rule(which=st.integers(0, 99))
+    def renew(self, which: int) -> None:
+        process = self._pick(self.living, which)
+        process.run.renew()
+        process.leased_until = self.now + LEASE
+
+    @precondition(lambda self: self.living)
+    @rule(which=st.integers(0, 99), sender=st.integers(0, 1))
+    def a_test_message_begins(self, which: int, sender: int) -> None:
+        process, account = self._pick(self.living, which), self.senders[sender]
+        if process.test is not None:
+            return
+        token = process.run.next_token()
+        hold = self.ledger.accounts.begin_test(
+            account.no,
+            token=token,
+            limits=[Limit.parse(str(cap)) for cap in account.caps],
+            reserve=account.reserve,
+            zone=BUCHAREST,
+        )
+        if account.paused_until is not None and account.paused_until > self.now:
+            assert hold == Wait(WaitReason.ACCOUNT_PAUSED, account.paused_until, "limit exceeded")
+            return
+        account.book.bring_back(self.now)
+        room = self.room(account)
+        assert (hold is None) == (room > 0) or (hold is not None and account.forgot)
+        if hold is None:
+            note(account.book.starts, self.now)
+            process.test, process.test_lost = (sender, token), False
+
+    @precondition(lambda self: any(p.test and not p.dead for p in self.processes))
+    @rule(answered=st.booleans())
+    def a_test_message_ends(self, answered: bool) -> None:
+        process = next(p for p in self.processes if p.test and not p.dead)
+        assert process.test is not None
+        sender, token = process.test
+        self.ledger.accounts.end_test(self.senders[sender].no, token=token, answered=answered)
+        if answered and not process.test_lost:
+            note(self.senders[sender].book.answers, self.now)
+        process.test = None
+
+    # What befalls them
+
+    @precondition(lambda self: self.living)
+    @rule(which=st.integers(0, 99))
+    def a_process_is_killed(self, which: int) -> None:
+        process = self._pick(self.living, which)
+        process.run._lock.release()  # what the operating system does for a killed process
+        process.dead = True
+        self.grips = [grip for grip in self.grips if grip.run != process.run.no]
+
+    @precondition(lambda self: self.living)
+    @rule(which=st.integers(0, 99), campaign=st.integers(0, 2), started=st.integers(0, 3))
+    def a_process_is_killed_with_work_in_hand(self, which: int, campaign: int, started: int) -> None:
+        process = self._pick(self.living, which)
+        for grip in self._claim(process, campaign, 5)[:started]:
+            self._begin(grip)
+        self.a_process_is_killed(self.living.index(process))
+
+    @rule()
+    def take_over(self) -> None:
+        gone = [p for p in self.processes if p.dead or self.now >= p.leased_until]
+        doubtful = sum(self.lose_all(process) for process in gone)
+        assert self.ledger.deliveries.take_over() == doubtful
+        self.processes = [p for p in self.processes if not p.dead]
+
+    @rule(by=st.sampled_from(FORWARD))
+    def time_passes(self, by: timedelta) -> None:
+        self.clock.turn(by)
+        self.latest = max(self.latest, self.now)
+
+    @rule(by=st.sampled_from(BACK))
+    def the_clock_is_set_back(self, by: timedelta) -> None:
+        self.clock.turn(-by)
+        self.lift_ceilings()
+
+    @precondition(lambda self: self.living)
+    @rule(by=st.sampled_from(BACK), campaign=st.integers(0, 2))
+    def the_clock_is_wrong_for_a_while(self, by: timedelta, campaign: int) -> None:
+        self.clock.turn(by)
+        self.send_some(0, campaign, ["sent"] * 3)
+        self._windows_are_not_passed()
+        self.clock.turn(-by)
+        self.lift_ceilings()
+
+    @precondition(lambda self: self.living)
+    @rule(campaign=st.integers(0, 2), kind=st.sampled_from(KINDS), again=st.booleans())
+    def a_process_is_suspended_and_answers_late(self, campaign: int, kind: str, again: bool) -> None:
+        process = self.living[0]
+        grips = [grip for grip in self._claim(process, campaign, 3)[:2] if self._begin(grip)]
+        self.time_passes(LEASE)
+        self.take_over()
+        if again:
+            self.resend_what_is_in_doubt(campaign)
+        for grip in grips:
+            self._record(grip, kind)
+
+    # What people do
+
+    @precondition(lambda self: self.living)
+    @rule(sender=st.integers(0, 1), new=caps_of_an_account(), campaign=st.integers(0, 2))
+    def limits_are_edited(self, sender: int, new: tuple[list[Cap], int], campaign: int) -> None:
+        account = self.senders[sender]
+        account.caps, account.reserve = new
+        account.book.ceilings.clear()
+        self.lift_ceilings()
+        self._claim(self.living[0], campaign, 1)
+
+    @rule(campaign=st.integers(0, 2))
+    def a_campaign_is_paused(self, campaign: int) -> None:
+        self.ledger.campaigns.pause(self.mailings[campaign].record.no)
+        self.mailings[campaign].paused = True
+
+    @precondition(lambda self: any(mailing.paused for mailing in self.mailings))
+    @rule()
+    def all_campaigns_go_on(self) -> None:
+        for mailing in self.mailings:
+            if mailing.paused:
+                assert self.ledger.campaigns.begin(mailing.record.no, seen=Phase.PAUSED)
+            mailing.paused = False
+
+    @rule(campaign=st.integers(0, 2))
+    def resend_what_is_in_doubt(self, campaign: int) -> None:
+        doubtful = [p for p in self.people.values() if (p.campaign, p.state) == (campaign, State.IN_DOUBT)]
+        number = self.ledger.deliveries.resend_doubtful(self.mailings[campaign].record.no)
+        assert number == len(doubtful)
+        for person in doubtful:
+            person.resent += 1
+            self.requeue(person)
+
+    @precondition(lambda self: self.now >= self.latest)
+    @rule(sender=st.integers(0, 1))
+    def old_usage_is_forgotten(self, sender: int) -> None:
+        self.ledger.accounts.forget_old_usage(self.senders[sender].no)
+        self.senders[sender].forgot = True
+
+    # What must hold
+
+    @invariant()
+    def every_delivery_is_where_it_should_be(self) -> None:
+        numbers = [mailing.record.no for mailing in self.mailings]
+        with self.ledger.database.read() as connection:
+            rows = connection.execute(
+                select(deliveries.c.id, deliveries.c.state, deliveries.c.token).where(
+                    deliveries.c.campaign_no.in_(numbers)
+                )
+            ).all()
+        expected = {number: (person.state, person.token) for number, person in self.people.items()}
+        assert {row.id: (row.state, row.token) for row in rows} == expected
+        for place, number in enumerate(numbers):
+            states = Counter(str(p.state) for p in self.people.values() if p.campaign == place)
+            assert self.ledger.deliveries.counts(number) == Counts.of(states)
+
+    @invariant()
+    def nobody_is_accepted_twice_unless_resent(self) -> None:
+        for person in self.people.values():
+            assert person.perhaps_accepted <= 1 + person.resent
+
+    @invariant()
+    def no_window_is_ever_passed(self) -> None:
+        self._windows_are_not_passed()
+
+    def _windows_are_not_passed(self) -> None:
+        for book, cap, inside in self.windows():
+            assert inside <= book.ceilings.get(cap.window, cap.usable), f"{inside} in {cap}, {cap.reserve}"
+            book.ceilings[cap.window] = max(cap.usable, inside)
+
+    @invariant()
+    def quota_shows_what_was_used(self) -> None:
+        for account in self.senders:
+            if account.forgot:
+                continue
+            limits = [Limit.parse(str(cap)) for cap in account.caps]
+            rooms = self.ledger.accounts.rooms(
+                account.identity, limits=limits, reserve=account.reserve, zone=BUCHAREST
+            )
+            for cap, found in zip(account.caps, rooms, strict=True):
+                assert found.used == account.book.count(cap, self.now) + self.held(account, cap)
+
+    def teardown(self) -> None:
+        for process in self.processes:
+            process.run.end()
+
+    # The steps, and what the model says of them
+
+    @staticmethod
+    def _pick(things: Sequence[Any], which: int) -> Any:
+        return things[which % len(things)]
+
+    def _terms(self, campaign: int) -> ClaimTerms:
+        mailing = self.mailings[campaign]
+        account = self.senders[mailing.sender]
+        limits, pace = [str(cap) for cap in account.caps], [str(cap) for cap in mailing.pace]
+        return terms(mailing.record, limits, pace=pace, reserve=account.reserve)
+
+    def _claim(self, process: Process, campaign: int, most: int) -> list[Grip]:
+        mailing = self.mailings[campaign]
+        account = self.senders[mailing.sender]
+        token = process.run.next_token()
+        found = self.ledger.deliveries.claim(self._terms(campaign), token=token, most=most)
+        expected = self.expected(account, mailing, campaign, most)
+        if isinstance(found, Wait):
+            assert found.why == expected or (account.forgot and found.why is WaitReason.QUOTA)
+            if found.why is WaitReason.QUOTA and expected is WaitReason.QUOTA:
+                self._check_until(found, account, mailing)
+            return []
+        assert len(found) == expected or (account.forgot and len(found) < int(expected))
+        for delivery in found:
+            person = self.people[delivery.id]
+            assert person.state is State.QUEUED and self.is_due(person)
+            person.state, person.token = State.CLAIMED, token
+        grips = [Grip(process.run.no, campaign, delivery) for delivery in found]
+        self.grips += grips
+        return grips
+
+    def _check_until(self, hold: Wait, account: Sender, mailing: Mailing) -> None:
+        """Just before `until` there is no slot; at `until` there is one, unless slots are held."""
+        assert hold.until is not None and hold.until > self.now
+        nothing_held = not any(self.held(account, cap) for cap in (*account.caps, Cap(1, "1h")))
+        if nothing_held and not account.forgot:
+            assert self.room(account, mailing, hold.until - TICK) <= 0
+            assert self.room(account, mailing, hold.until) > 0
+
+    def _begin(self, grip: Grip) -> bool:
+        mailing, person = self.mailings[grip.campaign], self.people[grip.delivery.id]
+        account, ours = self.senders[mailing.sender], self.is_ours(grip, State.CLAIMED)
+        go = self.ledger.deliveries.begin_sending(grip.delivery, self._terms(grip.campaign))
+        paused = account.paused_until is not None and account.paused_until > self.now
+        expected = (
+            SendPermit.LOST if not ours else SendPermit.HELD if paused or mailing.paused else SendPermit.GO
+        )
+        assert go is expected
+        if go is not SendPermit.GO:
+            self.grips.remove(grip)
+            if go is SendPermit.HELD:
+                self.requeue(person)
+            return False
+        person.state, grip.started = State.SENDING, True
+        person.perhaps_accepted += 1
+        note(account.book.starts, self.now)
+        if mailing.pace:
+            note(mailing.book.starts, self.now)
+        return True
+
+    def _record(self, grip: Grip, kind: str) -> None:
+        self.grips.remove(grip)
+        mailing, person = self.mailings[grip.campaign], self.people[grip.delivery.id]
+        account, was = self.senders[mailing.sender], person.state
+        ours = self.is_ours(grip, State.SENDING, State.IN_DOUBT)
+        settlement = answer(kind, self.now)
+        said = self.ledger.deliveries.record(grip.delivery, self._terms(grip.campaign), settlement)
+        assert said == ours
+        person.perhaps_accepted -= kind not in ("sent", "doubt")
+        if not ours:
+            return
+        person.state = settlement.state
+        if person.state is not State.IN_DOUBT:
+            person.token = None
+        person.not_before = settlement.not_before or person.not_before
+        if was is State.SENDING and settlement.answered:
+            note(account.book.answers, self.now)
+        until = settlement.pause_account_until
+        if until is not None:
+            account.paused_until = max(until, account.paused_until or until)
+
+
+def run_histories(ledger: Ledger, clock: ManualClock, *, short: int, long: int) -> None:
+    """Run random histories: `short` of them, or `long` with HYPOTHESIS_PROFILE=long."""
+
+    class Histories(QuotaMachine):
+        pass
+
+    Histories.ledger, Histories.clock = ledger, clock
+    is_long = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+    budget = settings(
+        max_examples=long if is_long else short,
+        stateful_step_count=60,
+        deadline=None,
+        derandomize=not is_long,
+        database=None,
+        # A history of a few dozen steps says enough; making it shorter takes minutes.
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Histories, settings=budget)
+
+
+def test_any_history_keeps_every_window_and_every_delivery(tmp_path: Path, clock: ManualClock) -> None:
+    with opened(f"sqlite:///{tmp_path}/mailrunner.db", tmp_path, clock) as ledger:
+        run_histories(ledger, clock, short=30, long=1500)
+
+
+def test_some_histories_do_so_on_postgresql(
+    postgresql_database: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    with opened(postgresql_database, tmp_path, clock) as ledger:
+        run_histories(ledger, clock, short=5, long=200)

@@ -1,0 +1,117 @@
+"""A small project in a folder, and runs of its campaign in this process with a clock turned by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from mailrunner.campaign import load
+from mailrunner.event_log import EventLog
+from mailrunner.sending.list_import import Confirmations
+from mailrunner.sending.prepared_campaign import PreparedCampaign
+from mailrunner.sending.run import Callbacks, CampaignRun, RunOptions, RunResult
+from mailrunner.store import Ledger
+from tests.support.clocks import ManualClock
+from tests.support.smtp_server import SmtpServer
+
+PROJECT = """
+{head}
+[accounts.relay]
+provider = "smtp"
+host = "127.0.0.1"
+port = {port}
+tls = "none"
+limits = [{limits}]
+connections = {connections}
+timeout = 5
+{account}
+"""
+
+CAMPAIGN = """
+account = "relay"
+list = "Club news"
+{head}
+[message]
+from = "Ana Pop <ana@example.org>"
+subject = "{{{{ name }}}}, spring is here"
+html = "letter.html"
+postal_address = "Club, 1 Park Street"
+{message}
+[recipients]
+csv = "data/people.csv"
+{recipients}
+[send]
+{send}
+"""
+
+LETTER = (
+    "<html><body><p>Hello {{ name }}</p><p>{{ postal_address }}</p>"
+    '<p><a href="{{ unsubscribe_url }}">Unsubscribe</a></p></body></html>\n'
+)
+
+
+def people(number: int) -> str:
+    """A CSV of so many people."""
+    return "email,name\n" + "".join(f"person{n}@example.org,Name {n}\n" for n in range(number))
+
+
+@dataclass
+class CampaignInProcess:
+    """One project; `run` is what `mailrunner run` does."""
+
+    folder: Path
+    server: SmtpServer
+    clock: ManualClock = field(default_factory=ManualClock)
+
+    def write(
+        self, *, csv: str, limits: str = "", connections: int = 1, name: str = "spring", **parts: str
+    ) -> CampaignInProcess:
+        """Write all files; `parts` go to the tables of their names."""
+        for sub in ("campaigns", "templates", "data"):
+            (self.folder / sub).mkdir(exist_ok=True)
+        project = PROJECT.format(
+            head=parts.get("project", ""),
+            port=self.server.port,
+            limits=limits,
+            connections=connections,
+            account=parts.get("account", ""),
+        )
+        (self.folder / "mailrunner.toml").write_text(project)
+        campaign = CAMPAIGN.format(
+            **{key: parts.get(key, "") for key in ("head", "message", "recipients", "send")}
+        )
+        (self.folder / "campaigns" / f"{name}.toml").write_text(campaign)
+        (self.folder / "templates" / "letter.html").write_text(parts.get("letter", LETTER))
+        self.list(csv)
+        return self
+
+    def list(self, csv: str) -> None:
+        (self.folder / "data" / "people.csv").write_text(csv)
+
+    def ledger(self) -> Ledger:
+        url = f"sqlite:///{self.folder}/data/mailrunner.db"
+        return Ledger.open(folder=self.folder, url=url, clock=self.clock)
+
+    def run(self, name: str = "spring", *, ears: Callbacks | None = None, **wishes: Any) -> RunResult:
+        """Run the campaign once; `refresh`, `accept_changes`, `again`, `limit`, `wait`, `by_hand`."""
+        consent = Confirmations(
+            **{key: wishes.pop(key) for key in ("refresh", "accept_changes", "again") if key in wishes}
+        )
+        job = PreparedCampaign.prepare(*load(self.folder, name, {}))
+        with self.ledger() as ledger, EventLog(None, clock=self.clock) as log:
+            return CampaignRun(
+                job,
+                ledger=ledger,
+                clock=self.clock,
+                random=Random(1),
+                log=log,
+                wishes=RunOptions(consent=consent, **wishes),
+                ears=ears or Callbacks(),
+            ).run()
+
+    def copies(self) -> Counter[str]:
+        """How many messages the server accepted for each address."""
+        return Counter(message.recipient for message in self.server.accepted)

@@ -1,0 +1,299 @@
+"""What the ledger should say: people, processes, accounts and their windows, kept in the plainest way.
+
+Slots are lists of instants, and a window is counted one instant at a time: nothing is shared with
+`mailrunner.model.quota` or with the ledger's running totals.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+from sqlalchemy import event
+
+from mailrunner.model.delivery import State
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
+from mailrunner.model.outcome_policy import Decision
+from mailrunner.model.wait_reason import WaitReason
+from mailrunner.store import CampaignRecord, Delivery, Ledger, Run
+from tests.support.clocks import ManualClock
+from tests.support.ledger_worker import BUCHAREST, SENT
+
+LONG = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "72h": timedelta(hours=72)}
+SHORT = {"1s": timedelta(seconds=1), "1m": timedelta(minutes=1), "30m": timedelta(minutes=30)}
+OF_A_DAY = ("24h", "72h", "day", "month")  # where the reserve applies
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """So many in one window, as the model understands it."""
+
+    number: int
+    window: str
+    reserve: int = 0
+
+    @property
+    def usable(self) -> int:
+        return self.number - (self.reserve if self.window in OF_A_DAY else 0)
+
+    @property
+    def counts_starts(self) -> bool:
+        return self.window in SHORT
+
+    def holds(self, stamp: datetime, now: datetime) -> bool:
+        """Whether a slot stamped `stamp` is still in the window that ends `now`."""
+        if self.window in ("day", "month"):
+            there, here = stamp.astimezone(BUCHAREST), now.astimezone(BUCHAREST)
+            digits = 3 if self.window == "day" else 2
+            return there.timetuple()[:digits] >= here.timetuple()[:digits]
+        return stamp > now - (LONG | SHORT)[self.window]
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.window}"
+
+
+@dataclass(slots=True)
+class Book:
+    """The instants of one account's or campaign's starts and answers, on the ledger's clock."""
+
+    starts: list[datetime] = field(default_factory=list)
+    answers: list[datetime] = field(default_factory=list)
+    ceilings: dict[str, int] = field(default_factory=dict)  # what a window may hold now, by window
+
+    def of(self, cap: Cap) -> list[datetime]:
+        return self.starts if cap.counts_starts else self.answers
+
+    def count(self, cap: Cap, now: datetime) -> int:
+        return sum(cap.holds(stamp, now) for stamp in self.of(cap))
+
+    def bring_back(self, now: datetime) -> None:
+        """What seems to lie in the future, because the clock was set back, is now."""
+        self.starts = [min(stamp, now) for stamp in self.starts]
+        self.answers = [min(stamp, now) for stamp in self.answers]
+
+
+def note(stamps: list[datetime], now: datetime) -> None:
+    """Slots are in the order in which they were used, whatever the clock says."""
+    stamps.append(max([now, *stamps[-1:]]))
+
+
+@dataclass(slots=True)
+class Person:
+    """One delivery as it should be, and what the servers may have accepted of it."""
+
+    campaign: int
+    state: State = State.QUEUED
+    token: int | None = None
+    not_before: datetime | None = None
+    perhaps_accepted: int = 0
+    resent: int = 0
+
+
+@dataclass(slots=True)
+class Grip:
+    """What a worker believes it holds; it may have lost it meanwhile."""
+
+    run: int
+    campaign: int
+    delivery: Delivery
+    started: bool = False
+
+
+@dataclass(slots=True)
+class Process:
+    """A run: alive or dead, with its lease."""
+
+    run: Run
+    leased_until: datetime
+    dead: bool = False
+    test: tuple[int, int] | None = None  # account, token of a test message on the wire
+    test_lost: bool = False
+
+
+@dataclass(slots=True)
+class Sender:
+    """An account: its limits, its pause, its book."""
+
+    no: int
+    identity: str
+    caps: list[Cap]
+    reserve: int
+    paused_until: datetime | None = None
+    book: Book = field(default_factory=Book)
+    forgot: bool = False
+
+
+@dataclass(slots=True)
+class Mailing:
+    """A campaign: its account, its own pace, its book."""
+
+    record: CampaignRecord
+    sender: int
+    pace: list[Cap]
+    paused: bool = False
+    book: Book = field(default_factory=Book)
+
+
+def answer(kind: str, now: datetime) -> Decision:
+    """What the courier would record of one kind of answer."""
+    if kind == "sent":
+        return SENT
+    if kind == "refused":
+        return Decision(
+            outcome=Outcome(OutcomeKind.REFUSED, Scope.RECIPIENT, "no such user"), state=State.FAILED
+        )
+    if kind == "doubt":
+        return Decision(outcome=Outcome(OutcomeKind.IN_DOUBT, Scope.RECIPIENT, "cut"), state=State.IN_DOUBT)
+    if kind == "deferred":
+        later = Outcome(OutcomeKind.DEFERRED, Scope.RECIPIENT, "greylisted")
+        return Decision(outcome=later, state=State.QUEUED, not_before=now + timedelta(minutes=5))
+    if kind == "quota":
+        spent = Outcome(OutcomeKind.DEFERRED, Scope.ACCOUNT, "limit exceeded", quota=True)
+        until = now + timedelta(hours=1)
+        return Decision(outcome=spent, state=State.QUEUED, attempted=False, pause_account_until=until)
+    lost = Outcome(OutcomeKind.DEFERRED, Scope.CONNECTION, "connection lost", offered=False)
+    again = now + timedelta(seconds=5)
+    return Decision(outcome=lost, state=State.QUEUED, attempted=False, answered=False, not_before=again)
+
+
+KINDS = ["sent", "sent", "sent", "refused", "doubt", "deferred", "quota", "lost"]
+
+
+@st.composite
+def caps_of_an_account(draw: st.DrawFn) -> tuple[list[Cap], int]:
+    reserve = draw(st.integers(0, 2))
+    windows = draw(
+        st.lists(
+            st.sampled_from(["24h", "24h", "day", "1h", "72h", "month", "1s", "1m", "30m"]),
+            min_size=1,
+            max_size=3,
+            unique=True,
+        )
+    )
+    return [Cap(reserve + draw(st.integers(1, 7)), window, reserve) for window in windows], reserve
+
+
+class Model:
+    """All of it, and the arithmetic."""
+
+    clock: ManualClock
+    people: dict[int, Person]
+    processes: list[Process]
+    senders: list[Sender]
+    mailings: list[Mailing]
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    @property
+    def living(self) -> list[Process]:
+        return [process for process in self.processes if not process.dead]
+
+    def held(self, account: Sender, cap: Cap) -> int:
+        """Claimed, and for long windows also what is on the wire, tests too."""
+        states = (State.CLAIMED,) if cap.counts_starts else (State.CLAIMED, State.SENDING)
+        people = sum(
+            p.state in states and self.senders[self.mailings[p.campaign].sender] is account
+            for p in self.people.values()
+        )
+        if cap.counts_starts:
+            return people
+        tests = sum(
+            p.test is not None and not p.test_lost and self.senders[p.test[0]] is account
+            for p in self.processes
+        )
+        return people + tests
+
+    def claimed(self, campaign: int) -> int:
+        return sum(p.state is State.CLAIMED and p.campaign == campaign for p in self.people.values())
+
+    def room(self, account: Sender, mailing: Mailing | None = None, at: datetime | None = None) -> int:
+        now = at or self.now
+        rooms = [cap.usable - account.book.count(cap, now) - self.held(account, cap) for cap in account.caps]
+        if mailing is not None:
+            claimed = self.claimed(self.mailings.index(mailing))
+            rooms += [cap.number - mailing.book.count(cap, now) - claimed for cap in mailing.pace]
+        return min(rooms)
+
+    def windows(self) -> Iterator[tuple[Book, Cap, int]]:
+        """Every window of every book, with what is used and held in it."""
+        for account in self.senders:
+            for cap in account.caps:
+                yield account.book, cap, account.book.count(cap, self.now) + self.held(account, cap)
+        for place, mailing in enumerate(self.mailings):
+            for cap in mailing.pace:
+                yield mailing.book, cap, mailing.book.count(cap, self.now) + self.claimed(place)
+
+    def lift_ceilings(self) -> None:
+        """After a limit was lowered or the clock set back, windows may hold more; never more still."""
+        for book, cap, inside in self.windows():
+            book.ceilings[cap.window] = max(cap.usable, inside)
+
+    def expected(self, account: Sender, mailing: Mailing, campaign: int, most: int) -> WaitReason | int:
+        """How many a claim must get, or why none."""
+        if mailing.paused:
+            return WaitReason.PAUSED
+        if account.paused_until is not None and account.paused_until > self.now:
+            return WaitReason.ACCOUNT_PAUSED
+        account.book.bring_back(self.now)
+        if mailing.pace:
+            mailing.book.bring_back(self.now)
+        mine = [person for person in self.people.values() if person.campaign == campaign]
+        queued = [person for person in mine if person.state is State.QUEUED]
+        due = sum(map(self.is_due, queued))
+        room = self.room(account, mailing)
+        if due:
+            return min(most, due, room) if room > 0 else WaitReason.QUOTA
+        if queued:
+            return WaitReason.RETRY
+        flying = any(person.state in (State.CLAIMED, State.SENDING) for person in mine)
+        return WaitReason.OTHERS if flying else WaitReason.DONE
+
+    def is_due(self, person: Person) -> bool:
+        return person.not_before is None or person.not_before <= self.now
+
+    def is_ours(self, grip: Grip, *states: State) -> bool:
+        person = self.people[grip.delivery.id]
+        return person.token == grip.delivery.token and person.state in states
+
+    @staticmethod
+    def requeue(person: Person) -> None:
+        person.state, person.token = State.QUEUED, None
+
+    def lose_all(self, process: Process) -> int:
+        """Take over what a process held; how many are in doubt."""
+        doubtful = 0
+        for person in self.people.values():
+            if person.token is None or person.token >> 32 != process.run.no:
+                continue
+            if person.state is State.CLAIMED:
+                self.requeue(person)
+            elif person.state is State.SENDING:
+                person.state = State.IN_DOUBT
+                note(self.senders[self.mailings[person.campaign].sender].book.answers, self.now)
+                doubtful += 1
+        if process.test is not None and not process.test_lost:
+            note(self.senders[process.test[0]].book.answers, self.now)
+            process.test_lost = True
+        return doubtful
+
+
+@contextlib.contextmanager
+def opened(url: str, folder: Path, clock: ManualClock) -> Iterator[Ledger]:
+    """A ledger that does not wait for the disk: power loss is not what is tried here."""
+    with Ledger.open(folder=folder, url=url, clock=clock) as ledger:
+        ledger.database.engine.dispose()
+        event.listen(ledger.database.engine, "connect", _in_haste)
+        yield ledger
+
+
+def _in_haste(connection: Any, _record: Any) -> None:
+    is_sqlite = type(connection).__module__.startswith("sqlite3")
+    connection.execute("PRAGMA synchronous=OFF" if is_sqlite else "SET synchronous_commit=off")
+    connection.commit()

@@ -1,0 +1,141 @@
+"""A project to render, a letter, and parsers that are not ours to read the message back."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.message import Message as OldMessage
+from pathlib import Path
+from typing import Any, Literal
+
+from mailrunner.rendering import Message, MessageFields, Renderer
+
+NOW = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+URL = "https://news.example.org/u/" + "k" * 120
+MAILTO = "mailto:unsubscribe@example.org?subject=unsubscribe%20" + "k" * 32
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A [message] table."""
+
+    from_: str = "Ana Pop <ana@example.org>"
+    reply_to: str | None = None
+    subject: str = "{{ first_name }}, spring is here"
+    html: str | None = "spring.html"
+    text: str | None = None
+    postal_address: str | None = "Club, 1 Park Street, Cluj"
+    attachments: Sequence[str] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    vars: Mapping[str, Any] = field(default_factory=dict)
+
+
+LETTER = MessageFields(
+    address="bob@example.net",
+    name="Bob Stone",
+    context={"first_name": "Bob", "row": {"first_name": "Bob"}, "recipient": {"address": "bob@example.net"}},
+    message_id="<abc@example.org>",
+    delivery_token="abc",
+    unsubscribe_url=URL,
+    list_unsubscribe=(URL, MAILTO),
+    one_click=True,
+    return_path="ana@example.org",
+)
+
+
+def project_in(folder: Path) -> Path:
+    for name in ("templates", "templates/images", "data/tickets"):
+        (folder / name).mkdir(parents=True)
+    write(
+        folder, "templates/spring.html", '<p>Hi {{ first_name }}</p><a href="{{ unsubscribe_url }}">leave</a>'
+    )
+    write(folder, "templates/spring.txt", "Hi {{ first_name }}\n{{ unsubscribe_url }}\n")
+    (folder / "templates/logo.png").write_bytes(PNG)
+    (folder / "templates/images/top.png").write_bytes(PNG[::-1])
+    (folder / "data/programme.pdf").write_bytes(PNG * 9)
+    (folder / "data/tickets/7.txt").write_bytes("One\nTwo\r\n.\nThree é".encode())
+    (folder / ".env").write_text("PASSWORD=canary", encoding="utf-8")
+    return folder
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(text, encoding="utf-8")
+
+
+def renderer(
+    folder: Path,
+    spec: Spec,
+    kind: Literal["bulk", "transactional"] = "bulk",
+    list_name: str = "Club news",
+    *,
+    strict_inlining: bool = False,
+) -> Renderer:
+    return Renderer(
+        folder=folder,
+        templates_dir=folder / "templates",
+        spec=spec,
+        kind=kind,
+        campaign_id="spring",
+        list_name=list_name,
+        list_id=f"{list_name} <club-news.example.org>",
+        strict_inlining=strict_inlining,
+    )
+
+
+def letter(**columns: object) -> MessageFields:
+    return replace(LETTER, context={**LETTER.context, **columns})
+
+
+def modern(message: Message) -> EmailMessage:
+    parsed = email.message_from_bytes(message.data, policy=email.policy.default)
+    assert isinstance(parsed, EmailMessage)
+    assert_well_formed(parsed)
+    return parsed
+
+
+def old(message: Message) -> OldMessage:
+    parsed: OldMessage = email.message_from_bytes(message.data, policy=email.policy.compat32)
+    assert_well_formed(parsed)
+    return parsed
+
+
+def assert_well_formed(parsed: OldMessage) -> None:
+    for part in parsed.walk():
+        assert part.defects == []
+
+
+def assert_clean_on_the_wire(data: bytes) -> None:
+    """7 bit, CRLF only, body lines of 76, no NUL, and nothing that dot-stuffing has to mend."""
+    assert data.isascii()
+    assert data.endswith(b"\r\n")
+    assert b"\0" not in data
+    lines = data.split(b"\r\n")
+    assert not any(b"\r" in line or b"\n" in line for line in lines)
+    body = lines[lines.index(b"") :]
+    assert max(map(len, lines)) <= 998
+    assert max(len(line) for line in body if not line.startswith(b"Content-")) <= 76
+    assert not any(line.startswith(b".") for line in lines)
+
+
+def tree(part: OldMessage) -> Any:
+    if part.is_multipart():
+        children = part.get_payload()
+        assert isinstance(children, list)
+        return {part.get_content_type(): [tree(child) for child in children if isinstance(child, OldMessage)]}
+    return part.get_content_type()
+
+
+def as_read(message: Message) -> tuple[object, ...]:
+    """The message as a reader has it, whatever line breaks its encoding put where."""
+    parts = [(part.items(), part.get_payload(decode=True)) for part in modern(message).walk()]
+    shown = (message.sender, message.recipient, message.smtputf8, message.subject, message.html, message.text)
+    return shown, parts
+
+
+def fields(message: Message) -> list[str]:
+    return [name for name, _ in old(message).raw_items()]
