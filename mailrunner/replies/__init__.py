@@ -15,10 +15,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mailrunner.model.outcome import Action, Outcome, OutcomeKind, Reply, Scope, Stage
+from mailrunner.replies.doubt import is_about_us
 from mailrunner.replies.rules import ReplyVerdict, judge
 from mailrunner.replies.waits import LONGEST_NAMED, named_time, named_wait
 
-__all__ = ["ReplyVerdict", "classify", "outcome", "parse", "provider_id"]
+__all__ = ["ReplyVerdict", "classify", "is_about_us", "outcome", "parse", "provider_id"]
 
 _LONGEST = 1000  # characters of a reply that are kept
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?![.\d])[ :-]*")

@@ -34,8 +34,10 @@ def may_strike_off(enhanced: str, said: str, *, plain: bool) -> bool:
     """Whether a reply that would suppress may do so.
 
     `plain` tells that its words can mean nothing but that the mailbox does not exist; even those are
-    ours where they name "your account" or a login.
+    ours where they name "your account" or a login.  5.1.7 and 5.1.8 are the sender's (RFC 3463 §3.2).
     """
+    if enhanced in ("5.1.7", "5.1.8"):
+        return False
     if plain:
         return not _OURS_NAMED.search(_LINK.sub("", said))
     return not is_about_us(enhanced, said)

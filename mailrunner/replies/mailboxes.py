@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailrunner.model.outcome import Action, Stage
-from mailrunner.replies.rule import LATE, PERSON, row
+from mailrunner.replies.rule import LATE, PERSON, TOO_BIG, row
 
 RECIPIENT = (
     row(
@@ -27,7 +27,7 @@ RECIPIENT = (
     ),
     row(
         Action.FAIL,
-        "the message is too big",
+        TOO_BIG,
         r"(?:message|mail|e-?mail|body|attachment|file|content|data|"
         r"recipsize)s?\b.{0,30}\b(?:too (?:big|large|long)|size|exceeds? (?:the )?(?:max|limit|"
         r"fixed))",

@@ -14,6 +14,14 @@ LATE = frozenset({Stage.RCPT, Stage.DATA, Stage.EOD})  # a recipient is known
 WITH_CONTENT = frozenset({Stage.DATA, Stage.EOD})
 ANY = frozenset(Stage)
 
+TOO_BIG = "the message is too big"
+TOO_MANY_RECIPIENTS = "the server counts too many recipients"
+UNWRITABLE = "the server cannot take this address's letters"
+CHOSEN_SENDERS = "this recipient takes mail from chosen senders only"
+SEVERAL_REASONS = "the server gives several reasons and no certain one"
+# What may fail a message and says nothing of whether the mailbox is alive.
+NOT_THE_MAILBOX = frozenset({TOO_BIG, TOO_MANY_RECIPIENTS, UNWRITABLE, CHOSEN_SENDERS, SEVERAL_REASONS})
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

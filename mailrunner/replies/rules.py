@@ -7,12 +7,12 @@ RFC 7504 and RFC 7505.  Texts come from `mailrunner.replies.texts`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mailrunner.model.outcome import Action, Scope, Stage
 from mailrunner.replies.doubt import is_about_us, may_strike_off
-from mailrunner.replies.rule import LATE, Rule
+from mailrunner.replies.rule import LATE, TOO_BIG, TOO_MANY_RECIPIENTS, UNWRITABLE, Rule
 from mailrunner.replies.texts import TEXTS
 
 _SCOPES = {
@@ -32,13 +32,16 @@ class ReplyVerdict:
 
     `retry_after` or `retry_at` is set where the server's text names a wait or an instant.
     `at_once` is true for a stop that needs no second opinion (the sender, its authentication, TLS,
-    the protocol, relaying); a verdict on content is counted first.
+    the protocol, relaying); a verdict on content is counted first.  `worded` tells that words and
+    not the code decided, `plain` that they can only mean that the mailbox does not exist.
     """
 
     action: Action
     says: str
     scope: Scope
     at_once: bool = False
+    worded: bool = False
+    plain: bool = False
     retry_after: timedelta | None = None
     retry_at: datetime | None = None
 
@@ -49,7 +52,7 @@ _DEAD = Action.SUPPRESS, "the server says this address does not exist"
 _CLOSED = Action.SUPPRESS, "the server says this mailbox is closed"
 _OWN_MAILBOX_FULL = Action.STOP, "the sending account's own mailbox is full"
 _FULL = Action.RETRY, "the recipient's mailbox is full"
-_BIG = Action.FAIL, "the message is too big"
+_BIG = Action.FAIL, TOO_BIG
 _SENDER_REFUSED = Action.STOP, "the server refuses this sender"
 _LOOP = Action.FAIL, "the message goes round in circles"
 _OWN_FAULT = Action.STOP, "the server calls our SMTP or the message malformed"
@@ -74,8 +77,8 @@ _ENHANCED_5 = {
     "4.4": _DEAD,
     "4.6": _LOOP,
     "4.14": _LOOP,
-    "5.3": (Action.FAIL, "the server counts too many recipients"),
-    "6.7": (Action.FAIL, "the server cannot take this address's letters"),
+    "5.3": (Action.FAIL, TOO_MANY_RECIPIENTS),
+    "6.7": (Action.FAIL, UNWRITABLE),
 }
 _ENHANCED_4 = {
     "1.7": _SENDER_REFUSED,
@@ -134,8 +137,15 @@ def judge(stage: Stage, code: int, enhanced: str, said: str, provider: str) -> R
         action, says = _STAGES_5[Stage.RCPT]
     if stage is Stage.EOD and provider in _SUBMISSION and (action, says) == _FULL:
         action, says = _OWN_MAILBOX_FULL
+    verdict = _weighed(stage, action, says, rule, about_us=_is_about_the_run(code, enhanced, said))
+    return replace(verdict, worded=rule is not None, plain=rule is not None and rule.plain)
+
+
+def _weighed(stage: Stage, action: Action, says: str, rule: Rule | None, *, about_us: bool) -> ReplyVerdict:
+    """Say whom a retry concerns, and whether a stop needs a second opinion."""
     if action is Action.RETRY:
-        about_us = rule.run if rule and rule.run is not None else _is_about_the_run(code, enhanced, said)
+        if rule and rule.run is not None:
+            about_us = rule.run
         return _retry(stage, says, about_us=about_us)
     counted = rule.counted if rule else says == _POLICY[1] and stage in LATE
     return _verdict(action, says, at_once=action is Action.STOP and not counted)

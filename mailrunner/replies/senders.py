@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailrunner.model.outcome import Action
-from mailrunner.replies.rule import ANY, LATE, row
+from mailrunner.replies.rule import ANY, CHOSEN_SENDERS, LATE, SEVERAL_REASONS, row
 
 FROM = (
     r"(?:sender\b|mail[ -]?from\b|from:|from (?:header|address|domain|field)|envelope|"
@@ -23,7 +23,7 @@ SENDER = (
     ),
     row(
         Action.FAIL,
-        "this recipient takes mail from chosen senders only",
+        CHOSEN_SENDERS,
         r"resolver\.rst|restrict(?:ed)?to\w+|notauthenticatedfor|restrictedrecipient|target address",
         r"blocked - user|failure for one or more recipients",
         r"only (?:accept|allow)\w*\b.{0,30}\bfrom (?:specific|certain|known|approved|its|members|"
@@ -38,7 +38,7 @@ SENDER = (
     ),
     row(
         Action.FAIL,
-        "the server gives several reasons and no certain one",
+        SEVERAL_REASONS,
         r"account or domain may not exist",
         stages=LATE,
         classes="5",
