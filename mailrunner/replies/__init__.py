@@ -26,7 +26,7 @@ _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?![.\d])[ :-]*")
 _ENHANCED_INSIDE = re.compile(r"#([245]\.\d{1,3}\.\d{1,3})(?![.\d])")  # qmail: "… (#5.1.1)"
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]+@[^\s<>()\[\]\"',;:]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_HOURLY = re.compile(r"\bhour|\blog[ -]?in")
+_HOURLY = re.compile(r"(?<!\d )(?<!\d-)\bhour(?:ly)?\b|\blog[ -]?in")  # and no "24 hours"
 _PASSING = frozenset({Action.RETRY, Action.QUOTA, Action.RECONNECT})
 
 # How servers name the message they took, most telling first.

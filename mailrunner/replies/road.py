@@ -32,7 +32,7 @@ ROAD = (
         r"service not available\b.{0,10}clos|going down\b|\btoo many errors\b",
         # A bare goodbye (RFC 5321 §3.8): it ends this session and says nothing of the account.
         r"^\W*(?:[\w.-]+ )?(?:service )?clos(?:ing|ed)(?: the| this)?(?: smtp)? "
-        r"(?:transmission |transaction )?(?:channel|connection|session)\W*$",
+        r"(?:transmission |transaction )?(?:channel|connection|session)\W*$|^\W*(?:good)?bye\W*$",
         classes="4",
     ),
     row(
@@ -57,6 +57,7 @@ ROAD = (
         "the server asks to send more slowly",
         r"rate[- ]?limit|throttl|slow(?:ing|er)?\b.{0,10}\bdown|(?:submission|sending) rate\b",
         r"unusual rate|unexpected volume",
+        r"\brate (?:limit )?exceeded",
         r"excessive volume|high volume|frequency|too (?:fast|quickly|frequently|much)",
         r"server (?:is )?(?:too )?busy",
         r"too many (?:messages|mails|e-?mails|recipients received|invalid|unknown)",

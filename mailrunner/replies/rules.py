@@ -188,6 +188,8 @@ def _by_code(stage: Stage, code: int, family: str, enhanced: str, said: str) -> 
     if stage is Stage.AUTH:
         return _at_login(code, family, said)
     detail = enhanced.partition(".")[2]
+    if code == 421 and not said.strip():
+        return _LOST
     if family == "4":
         return _ENHANCED_4.get(detail, _BUSY)
     found = _ENHANCED_5.get(detail) or _CODES.get(code) or _SUBJECTS_5.get(detail.partition(".")[0])

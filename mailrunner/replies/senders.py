@@ -18,6 +18,7 @@ SENDER = (
         r"\b(?<!reverse )(?:dns|look-?up)\b.{0,40}\btemporar",
         r"temperror|(?:spf|dkim|dmarc)\b.{0,40}\btemp|could not complete sender verif|dns timeout",
         r"look-?up timed out|sender address rejected\b.{0,40}\bverification in progress",
+        r"\b(?:sender|ip)\b.{0,20}\btemporar\w+ (?:block|suspend|lock|disabl|restrict)",
         classes="4",
         run=True,
     ),
@@ -31,7 +32,8 @@ SENDER = (
         r"members[- ]only|allowed[- ]senders|closed (?:mailing )?list|not subscribed|recipient preferences",
         r"by (?:the |this )?recipients?\b(?!.{0,20}polic)",
         r"not (?:allowed|permitted|authori[sz]ed) to (?:send|post|mail|write|"
-        r"e-?mail)\b.{0,20} to (?:this|the|that) (?:list|group|recipient|user|mailbox|address)",
+        r"e-?mail)\b.{0,20} to (?:this|the|that) (?:mailing |distribution )?"
+        r"(?:list|group|recipient|user|mailbox|address)",
         r"(?:sending|send) to \(or from\)|recipient (?:has )?(?:block|refus)\w+",
         stages=LATE,
         classes="5",
@@ -67,8 +69,9 @@ SENDER = (
     row(
         Action.AUTH,
         "the server lets nobody send who has not logged in",
-        r"\brelay\w*\b.{0,80}\b(?:auth\w* (?:is )?(?:required|needed)|without auth|authenticated connection)",
-        r"turn on smtp auth",
+        r"\brelay\w*\b.{0,80}\b(?:auth\w* (?:is )?(?:required|needed)|"
+        r"without\b.{0,15}\bauth|authenticated connection)",
+        r"turn on smtp auth|\bonly\b.{0,15}\bauthenticated (?:users?|clients?|senders?|connections?)",
     ),
     row(
         Action.STOP,
@@ -77,6 +80,7 @@ SENDER = (
         r"\b(?:not|unable|cannot|can't|won't|refuse|deny|denied|disallow\w*|prohibit\w*)\b.{0,40}\brelay",
         r"rcpthosts|open relay|^\W*i cannot deliver (?:mail )?for\b",
         r"not a (?:local|known) (?:domain|host)|local users? only|is not local\b|not (?:a )?gateway",
+        r"\bnot (?:our|my|one of our) domain|domain\b.{0,20}\bnot (?:hosted|handled|ours)",
     ),
     row(
         Action.AUTH,

@@ -1,6 +1,6 @@
 """When a reply asks us to come back: a small grammar of waits and of instants.  Pure.
 
-    wait     = cue … [range] amount {[","] ["and"] amount} | cue … "in" hh:mm:ss | amount "remaining"
+    wait     = cue … amount {[","] ["and"] amount} | cue … "in" hh:mm:ss | amount "remaining"
     amount   = number [" " | "-"] unit | ("a" | "an" | "one" | "half an") " " unit spelt out
     number   = digits [("." | ",") digits]              "2.5", "1,5"; "3,600" has a thousand
     unit     = "s" … "seconds", "m" … "minutes", "h" … "hours", "d" … "days", "w" … "weeks"
@@ -37,7 +37,7 @@ _AS_CLOCK = re.compile(
     re.IGNORECASE,
 )
 _AS_AMOUNT = re.compile(
-    rf"{_CUE}.{{0,40}}?{_SPAN_BEFORE}(?<![=/.:\w])(?<!\d,)(?:{_NUMBER} ?(?:-|to) ?)?({_AMOUNT}){_SPAN_AFTER}",
+    rf"{_CUE}.{{0,40}}?{_SPAN_BEFORE}(?<![=/.:\w])(?<!\d,)({_AMOUNT}){_SPAN_AFTER}",
     re.IGNORECASE,
 )
 _AS_REST = re.compile(

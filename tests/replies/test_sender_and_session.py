@@ -64,6 +64,8 @@ def test_the_recipients_rate_is_not(text: str) -> None:
         (421, "", "mx.example.com closing transmission channel"),
         (421, "4.3.2", "mx.example.com Service closing transmission channel"),
         (421, "", "Closing the connection."),
+        (421, "", ""),
+        (421, "", "Bye"),
         (421, "4.3.2", "The server is going down for maintenance"),
         (452, "4.5.3", "Too many recipients this session"),
         (452, "4.5.3", "Maximum number of recipients per session exceeded"),
