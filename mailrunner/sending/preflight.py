@@ -148,7 +148,7 @@ class Preflight:
         found.to_send += 1
         found.octets += message.size
         found.largest = max(found.largest, message.size)
-        for kind, detail in remarks(message.html, message.subject, message.size):
+        for kind, detail in remarks(message.html, message.subject, message.size, message.images):
             self._remark(kind, entry, detail)
 
     def _skip(self, kind: str, entry: RecipientRow, why: str) -> None:
