@@ -20,6 +20,7 @@ from typing import Any
 
 from mailrunner.config.events import EventSettings
 from mailrunner.errors import Problem, UserError
+from mailrunner.inbound.bounce_reason import reason_of
 from mailrunner.inbound.providers import ProviderEvent, esp, ses
 from mailrunner.inbound.webhook_auth import (
     FetchCertificate,
@@ -32,12 +33,10 @@ from mailrunner.inbound.webhook_auth import (
     fetch_certificate,
 )
 from mailrunner.model.inbound_event import EventKind, InboundEvent
-from mailrunner.model.outcome import Action, Stage
+from mailrunner.model.outcome import Action
 from mailrunner.model.tokens import MESSAGE, TokenSigner
-from mailrunner.replies import classify, parse
 
 _TOKEN = re.compile(r"(?<![a-z0-9])[a-z2-7]{32}(?![a-z0-9])", re.IGNORECASE)
-_CODE = re.compile(r"(?<![\d.])([45]\d\d)(?=[ -])")
 _LONGEST = 1_000  # characters of a server's text that are kept
 
 
@@ -130,35 +129,21 @@ def _storable(text: str) -> str:
     return str(text)[:_LONGEST].encode("utf-8", "replace").decode().replace("\0", "")
 
 
-_HARD_BOUNCE_KINDS = {
-    Action.SUPPRESS: EventKind.BOUNCED,
-    Action.FAIL: EventKind.BOUNCED,
-    Action.STOP: EventKind.REFUSED,
-    Action.AUTH: EventKind.REFUSED,
-    Action.QUOTA: EventKind.REFUSED,
-}
-
-
 def _classified(reported: ProviderEvent) -> tuple[EventKind, int | None, str, str]:
     """The kind, reply code, enhanced code (RFC 3463) and detail of a reported event.
 
     A provider calls hard whatever it will not try again, also where the remote server refused the
-    content, the sender or a full mailbox: that suppresses no address.
+    content, the sender or a full mailbox: that suppresses no address.  Neither do words that may be about
+    us; of a refusal without a reason the provider knows more than its words say.
     """
-    found = _CODE.search(reported.text)
     if reported.kind not in (EventKind.BOUNCED, EventKind.SOFT_BOUNCED):
         return reported.kind, None, "", reported.text
-    code = int(found[1]) if found else 450 if reported.status.startswith("4") else 550
-    lines = re.sub(rf"(?<!\d){code}[ -]", "\n", reported.text[found.start() :]) if found else reported.text
-    reply = parse(Stage.RCPT, code, lines)
-    enhanced = reply.enhanced or reported.status
-    verdict = classify(Stage.RCPT, code, enhanced, reply.text)
-    kind = (
-        _HARD_BOUNCE_KINDS.get(verdict.action, EventKind.SOFT_BOUNCED)
-        if reported.kind is EventKind.BOUNCED
-        else reported.kind
-    )
-    return kind, code if found else None, enhanced[:16], f"{verdict.says}: {reply.text}".rstrip(": ")
+    reason = reason_of(reported.text, status=reported.status, addresses=(reported.address,))
+    kind: EventKind = reported.kind
+    if reported.kind is EventKind.BOUNCED:
+        refused = reason.certain and reason.action in (Action.SUPPRESS, Action.FAIL)
+        kind = EventKind.BOUNCED if refused and reason.kind is EventKind.SOFT_BOUNCED else reason.kind
+    return kind, reason.code, reason.enhanced_code[:16], reason.words
 
 
 def check_installed() -> None:
