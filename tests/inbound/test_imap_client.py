@@ -57,6 +57,20 @@ def test_an_answer_has_a_largest_size(answer: ScriptedAnswer, problem: str) -> N
         search(answer)
 
 
+@pytest.mark.parametrize("silent_at", ["LOGIN", "LIST", "SEARCH"])
+def test_silence_is_no_empty_answer(silent_at: str) -> None:
+    """A slow machine ends in the same error, only earlier."""
+    with ScriptedImap(answers={silent_at: ""}) as server:
+        settings = server.settings()
+        with (
+            pytest.raises(ImapUnavailableError, match="did not answer"),
+            ImapMailbox.open(settings, ca_file=None, timeout=0.1) as mailbox,
+        ):
+            mailbox.folders()
+            mailbox.select(INBOX, readonly=True)
+            mailbox.search("ALL")
+
+
 def test_an_answer_that_drips_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The timeout of a socket begins anew with each octet."""
     ticks = count()
