@@ -41,7 +41,7 @@ def resolve(
         raise typer.BadParameter("--from-sent-folder, --sent and --resend exclude each other")
     with session.open_ledger() as ledger:
         record = begun(session, ledger, campaign)
-        ledger.deliveries.take_over()
+        ledger.deliveries.recover()
         doubts = _chosen(ledger, record, addresses or ())
         if not doubts:
             session.result(f"Nothing of {record.id} is in doubt.")

@@ -68,7 +68,7 @@ class ListImport:
             return ImportedList(record)
         if record.phase is Phase.CANCELLED:
             return ImportedList(record)
-        self._run.works_on(record.no)
+        self._run.set_campaign(record.no)
         record = self._compare_content(record)
         return ImportedList(self._compare_list(record), tuple(self._notices))
 
@@ -90,7 +90,7 @@ class ListImport:
             return Wait(WaitReason.OTHERS, None, "another process is reading this campaign's list")
         if record.phase is not Phase.LOADING:  # another process was quicker
             return self.enrol()
-        self._run.works_on(record.no)
+        self._run.set_campaign(record.no)
         rows = self._fill(record)
         try:
             self._check_snapshot(record, rows)

@@ -113,7 +113,7 @@ class CampaignRun:
         run = Run.begin(self._ledger.database)
         try:
             self._ledger.beat(run)
-            self._ledger.deliveries.take_over(own_run=run.no)
+            self._ledger.deliveries.recover(own_run=run.no)
             self._ledger.returns.catch_up()
             return self._run(run)
         finally:
@@ -199,7 +199,7 @@ class CampaignRun:
         if self._wishes.by_hand or self._wishes.consent.again:
             self._ledger.campaigns.restart_count(record.no)
         if self._job.campaign.send.on_in_doubt == "resend":
-            self._ledger.deliveries.resend_doubtful(record.no)
+            self._ledger.deliveries.requeue_in_doubt(record.no)
         self._ledger.accounts.forget_old_usage(record.account_no)
         return None
 

@@ -24,14 +24,15 @@ from sqlalchemy.engine import make_url
 from mailrunner.clock import Clock
 from mailrunner.errors import LedgerError, MailrunnerError
 from mailrunner.store.accounts import AccountRecord, Accounts
-from mailrunner.store.batch import Answer, Batch, BatchResult, SendPermit
+from mailrunner.store.batch import Answer, Batch, Batches, BatchResult
 from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase, Twin
-from mailrunner.store.claims import ClaimTerms, Delivery
-from mailrunner.store.database import Database, open_database
+from mailrunner.store.claims import ClaimTerms, Delivery, SendPermit
+from mailrunner.store.database import Database
 from mailrunner.store.deliveries import Deliveries
 from mailrunner.store.inbound_events import InboundEvents
 from mailrunner.store.location_check import location_warning
 from mailrunner.store.manual_actions import ManualActions
+from mailrunner.store.opening import open_database
 from mailrunner.store.report_rows import ReportRows
 from mailrunner.store.rollback_guard import LedgerMark, RollbackGuard
 from mailrunner.store.runs import Run
@@ -64,6 +65,7 @@ class Ledger:
     def __init__(self, database: Database, witness: RollbackGuard | None, ledger_id: str) -> None:
         self.database, self._witness, self._id = database, witness, ledger_id
         self.accounts = Accounts(database)
+        self.batches = Batches(database)
         self.campaigns = Campaigns(database)
         self.deliveries = Deliveries(database)
         self.decisions = ManualActions(database)
@@ -143,7 +145,7 @@ class Ledger:
         wanted = configured or (known[-1] if known else "")
         if wanted not in known:
             with self.database.write() as connection:
-                self.database.hold_everything(connection)
+                self.database.lock_ledger(connection)
                 known = _secrets(connection)
                 wanted = configured or (known[-1] if known else entropy.token_hex(32))
                 if wanted not in known:
@@ -202,7 +204,7 @@ def _mark(connection: Connection) -> LedgerMark | None:
 
 def _baptise(connection: Connection, database: Database) -> LedgerMark:
     """Give a new ledger its id."""
-    database.hold_everything(connection)
+    database.lock_ledger(connection)
     mark = _mark(connection)
     if mark is None:
         mark = LedgerMark(uuid.uuid4().hex, 0)

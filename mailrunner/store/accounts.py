@@ -49,13 +49,13 @@ class Accounts:
     def stop(self, no: int, *, reason: str, digest: str) -> None:
         """Do not use these credentials again until they change or a person says so."""
         with self._database.write() as connection:
-            self._database.hold_account(connection, no)
+            self._database.lock_account(connection, no)
             stop_account(connection, no, reason=reason, digest=digest)
 
     def try_again(self, no: int, *, digest: str) -> None:
         """Lift the stop for these credentials; others that were refused stay known."""
         with self._database.write() as connection:
-            self._database.hold_account(connection, no)
+            self._database.lock_account(connection, no)
             refused = {known: why for known, why in _refused(connection, no).items() if known != digest}
             _set(connection, no, stop_reason="", refused=json.dumps(refused))
 
@@ -89,13 +89,13 @@ class Accounts:
         Should the process die now, the run's successor counts the slot as used.
         """
         with self._database.write() as connection:
-            self._database.hold_account(connection, no)
+            self._database.lock_account(connection, no)
             now = self._database.now(connection)
             account = connection.execute(select(accounts).where(accounts.c.no == no)).one()
             if account.paused_until is not None and account.paused_until > now:
                 return Wait(WaitReason.ACCOUNT_PAUSED, account.paused_until, account.pause_reason)
             log = UsageLog(connection, account_scope(no))
-            log.mend(now)
+            log.pull_back_future(now)
             rooms = [room(limit, log, reserve=reserve, zone=zone, now=now) for limit in limits]
             left, next_slot_at = tightest(rooms)
             if left == 0:
@@ -107,7 +107,7 @@ class Accounts:
     def end_test(self, no: int, *, token: int, answered: bool) -> None:
         """Use the slot of a test message, or give it back where nothing was offered."""
         with self._database.write() as connection:
-            self._database.hold_account(connection, no)
+            self._database.lock_account(connection, no)
             gone = connection.execute(delete(deliveries).where(deliveries.c.id == -token)).rowcount
             if gone and answered:
                 UsageLog(connection, account_scope(no)).add(Series.ANSWERS, self._database.now(connection))
@@ -147,7 +147,7 @@ def ensure_account(connection: Connection, database: Database, identity: str) ->
     """Find or make the record of `identity` inside the caller's transaction."""
     if found := _find(connection, identity):
         return found
-    database.hold_everything(connection)
+    database.lock_ledger(connection)
     if found := _find(connection, identity):
         return found
     connection.execute(insert(accounts).values(identity=identity))

@@ -96,7 +96,7 @@ class Campaigns:
         Looking for the twin and beginning are one transaction, so that of two twins only one begins.
         """
         with self._database.write() as connection:
-            self._database.hold_everything(connection)
+            self._database.lock_ledger(connection)
             twin = None if again else _twin(connection, campaign)
             return twin or _move(connection, campaign.no, {Phase.READY}, Phase.BEGUN, like=campaign)
 

@@ -25,7 +25,8 @@ from mailrunner.model.suppression import (
     SuppressionEntry,
     SuppressionReason,
 )
-from mailrunner.store.database import Database, insert_many
+from mailrunner.store.database import Database
+from mailrunner.store.raw_sql import insert_many, to_micros
 from mailrunner.store.schema import (
     campaigns,
     consents,
@@ -35,7 +36,6 @@ from mailrunner.store.schema import (
     recipients,
     returns,
     suppressions,
-    to_micros,
 )
 
 SOURCE = "asked to be forgotten"

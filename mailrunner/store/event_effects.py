@@ -19,9 +19,10 @@ from mailrunner.model.inbound_event import EventKind
 from mailrunner.model.soft_bounce import WINDOW, is_dead
 from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 from mailrunner.store.accounts import pause_account
-from mailrunner.store.database import Database, insert_many
+from mailrunner.store.database import Database
 from mailrunner.store.matching import MatchedEvent
-from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, returns, suppressions, to_micros
+from mailrunner.store.raw_sql import insert_many, to_micros
+from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, returns, suppressions
 from mailrunner.store.suppressions import release
 
 FOR_GOOD = (EventKind.BOUNCED, EventKind.REFUSED)  # the message did not reach its reader, and will not
@@ -182,7 +183,7 @@ def rest(database: Database, connection: Connection, heard: MatchedEvent, now: d
     """Pause the account whose limit is reached, counted from when that was said."""
     until = heard.happened_at + heard.fact.pause
     if heard.account_no is not None and until > now:
-        database.hold_account(connection, heard.account_no)
+        database.lock_account(connection, heard.account_no)
         words = f": {heard.fact.detail}" if heard.fact.detail else ""
         reason = f"{heard.fact.source}: a notice says that the account's limit is reached{words}"
         pause_account(connection, heard.account_no, until=until, reason=reason)

@@ -15,10 +15,11 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from mailrunner.model.inbound_event import EventKind, InboundEvent, IngestResult
 from mailrunner.model.suppression import SuppressionReason
-from mailrunner.store.database import Database, insert_many
+from mailrunner.store.database import Database
 from mailrunner.store.event_effects import FOR_GOOD, OF_NOBODY, apply_events, give_up_dead, suppress_for
 from mailrunner.store.matching import MatchedEvent, hear
-from mailrunner.store.schema import consents, ledger, returns, to_micros
+from mailrunner.store.raw_sql import insert_many, to_micros
+from mailrunner.store.schema import consents, ledger, returns
 
 _AT_ONCE = 500
 _LONGEST = 1_000  # characters of somebody's words that are kept

@@ -11,9 +11,11 @@ from sqlalchemy import BigInteger, Connection, func, select, type_coerce, update
 from mailrunner.model.delivery import State
 from mailrunner.model.suppression import governing
 from mailrunner.store.database import Database
+from mailrunner.store.raw_sql import to_micros
+from mailrunner.store.recovery import TOKEN_SHIFT
 from mailrunner.store.requeue import locked_phase
-from mailrunner.store.runs import TOKEN_SHIFT, is_alive
-from mailrunner.store.schema import campaigns, deliveries, recipients, runs, to_micros
+from mailrunner.store.run_lock import is_alive
+from mailrunner.store.schema import campaigns, deliveries, recipients, runs
 from mailrunner.store.suppressions import entries_of
 
 _CHUNK = 2_000

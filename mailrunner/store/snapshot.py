@@ -19,7 +19,8 @@ from sqlalchemy import Connection, and_, delete, exists, func, insert, select, u
 from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import State
 from mailrunner.store.campaigns import CampaignRecord, Phase, record
-from mailrunner.store.database import Database, insert_many
+from mailrunner.store.database import Database
+from mailrunner.store.raw_sql import insert_many, to_micros
 from mailrunner.store.requeue import after_requeue
 from mailrunner.store.schema import (
     CAMPAIGN_SHIFT,
@@ -29,7 +30,6 @@ from mailrunner.store.schema import (
     lists,
     recipients,
     runs,
-    to_micros,
 )
 
 LEFT_LIST = "left_list"
@@ -99,7 +99,7 @@ class Snapshots:
         `loading` then, and nothing is to be written.
         """
         with self._database.write() as connection:
-            self._database.hold_everything(connection)
+            self._database.lock_ledger(connection)
             now = self._database.now(connection)
             found = connection.execute(select(campaigns).where(campaigns.c.id == values["id"])).first()
             if found is None:

@@ -42,19 +42,17 @@ from mailrunner.model.suppression import (
     governing,
     is_domain,
 )
-from mailrunner.store import raw_sql
-from mailrunner.store.database import Database, insert_many
+from mailrunner.store.database import Database
 from mailrunner.store.erasure import Erased, empty_log, erase, overwrite_deleted, pseudonyms_of
+from mailrunner.store.raw_sql import from_micros, insert_many, run, run_with_list, to_micros
 from mailrunner.store.schema import (
     BEYOND_KEYS,
     campaigns,
     consents,
     deliveries,
-    from_micros,
     imports,
     lists,
     suppressions,
-    to_micros,
 )
 
 _CHUNK = 5_000
@@ -292,22 +290,18 @@ _OF_NAMES = """
 """
 
 
-def _itself(key: str) -> tuple[str]:
-    return (key,)
-
-
 def entries_of(connection: Connection, keys: Iterable[str]) -> dict[str, list[SuppressionEntry]]:
     """The entries of each key, under whatever name, in one look-up a few hundred keys."""
-    names_of = pseudonyms_of(connection).all if _reaches_beyond_keys(connection) else _itself
+    names_of = pseudonyms_of(connection).all if _reaches_beyond_keys(connection) else None
     found: dict[str, list[SuppressionEntry]] = defaultdict(list)
     waiting = iter(dict.fromkeys(keys))
     while chunk := list(islice(waiting, _ASKED)):
         asked: dict[str, list[str]] = defaultdict(list)
         for key in chunk:
-            for name in names_of(key):
+            for name in names_of(key) if names_of else (key,):
                 asked[name].append(key)
-        for name, list_key, reason, source, created_at, import_no in raw_sql.rows(
-            connection, _OF_NAMES, among=list(asked)
+        for name, list_key, reason, source, created_at, import_no in run_with_list(
+            connection, _OF_NAMES, (), list(asked)
         ):
             entry = SuppressionEntry(
                 name, list_key, SuppressionReason(reason), source, from_micros(created_at), import_no
@@ -424,7 +418,7 @@ _BEYOND = f"SELECT no FROM suppressions WHERE {BEYOND_KEYS} LIMIT 1"  # noqa: S6
 
 def _reaches_beyond_keys(connection: Connection) -> bool:
     """Whether a domain or a forgotten person is on the table, for whom no key is found."""
-    return raw_sql.row(connection, _BEYOND) is not None
+    return run(connection, _BEYOND).fetchone() is not None
 
 
 def _emptied(name: str, before: int, now: int) -> Problem:

@@ -13,8 +13,8 @@ from sqlalchemy import delete, insert, select, update
 from mailrunner.errors import UserError
 from mailrunner.model.delivery import State
 from mailrunner.model.suppression import ChangeKind, Pseudonyms, SuppressionReason, is_pseudonym
-from mailrunner.store import ClaimTerms, Ledger
-from mailrunner.store.claims import suppressed_keys
+from mailrunner.store import ClaimTerms, Delivery, Ledger
+from mailrunner.store.claims import suppression_reasons
 from mailrunner.store.schema import consents, deliveries, lists, metadata, recipients, returns, suppressions
 from tests.cli.test_suppress import begin_campaign, entries, ledger_of, on_unix
 from tests.support.clocks import ManualClock
@@ -45,7 +45,8 @@ def terms(*, lists: tuple[str, ...] = ("club news",), transactional: bool = Fals
 def stopped(ledger: Ledger, *keys: str, **given: object) -> list[str]:
     """Who of `keys` would be stopped at the moment of sending."""
     with ledger.database.read() as connection:
-        found = suppressed_keys(connection, terms(**given), list(enumerate(keys)))  # type: ignore[arg-type]
+        queued = [Delivery(n, 0, 0, key, key, (), 0, timedelta(0)) for n, key in enumerate(keys)]
+        found = suppression_reasons(connection, terms(**given), queued)  # type: ignore[arg-type]
     return [keys[number] for number in sorted(found)]
 
 

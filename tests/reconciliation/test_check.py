@@ -13,8 +13,16 @@ from mailrunner.model.delivery import Counts
 from mailrunner.model.in_doubt import ANSWER, INDEX, Lookup, LookupEvidence, resolve
 from mailrunner.model.outcome_policy import Decision
 from mailrunner.store import Ledger, Run, SendPermit
-from tests.store.test_ledger import DOUBT, SENT, claim, load, send, terms
 from tests.support.clocks import ManualClock
+from tests.support.ledger_builder import (
+    IN_DOUBT,
+    SENT,
+    begin_sending,
+    claim,
+    claim_terms,
+    load_campaign,
+    send,
+)
 
 # -- The ledger's part, on each database
 
@@ -22,8 +30,8 @@ from tests.support.clocks import ManualClock
 def test_neighbours_are_what_the_same_run_sent_within_the_time_nearest_first(
     ledger: Ledger, clock: ManualClock
 ) -> None:
-    campaign = load(ledger, [f"{n}@example.org" for n in range(8)])
-    at = terms(campaign)
+    campaign = load_campaign(ledger, [f"{n}@example.org" for n in range(8)])
+    at = claim_terms(campaign)
 
     def go_on(run: Run, *settlements: Decision, minutes: int = 10) -> list[int]:
         sent = claim(ledger, at, run.next_token(), most=len(settlements))
@@ -37,7 +45,7 @@ def test_neighbours_are_what_the_same_run_sent_within_the_time_nearest_first(
     before.end()
     clock.turn(timedelta(minutes=1))
     run = Run.begin(ledger.database)
-    first, second, _, fourth = go_on(run, SENT, SENT, DOUBT, SENT)
+    first, second, _, fourth = go_on(run, SENT, SENT, IN_DOUBT, SENT)
     go_on(run, SENT, minutes=61)
     run.end()
     [doubt] = ledger.decisions.doubts(campaign.no)
@@ -48,25 +56,25 @@ def test_neighbours_are_what_the_same_run_sent_within_the_time_nearest_first(
 
 
 def test_a_decision_about_one_attempt_does_not_touch_the_next(ledger: Ledger) -> None:
-    campaign = load(ledger, ["a@example.org"])
-    at = terms(campaign)
-    send(ledger, at, claim(ledger, at, token=1)[0], DOUBT)
+    campaign = load_campaign(ledger, ["a@example.org"])
+    at = claim_terms(campaign)
+    send(ledger, at, claim(ledger, at, token=1)[0], IN_DOUBT)
     old = ledger.decisions.doubts(campaign.no)
     assert ledger.decisions.settle_as_not_sent(campaign.no, old) == 1
-    send(ledger, at, claim(ledger, at, token=2)[0], DOUBT)
+    send(ledger, at, claim(ledger, at, token=2)[0], IN_DOUBT)
     assert ledger.decisions.settle_as_not_sent(campaign.no, old) == 0
     assert ledger.decisions.settle_as_sent(old, reason="found") == 0
     assert ledger.deliveries.counts(campaign.no) == Counts(in_doubt=1)
 
 
 def test_a_run_that_is_silent_but_not_gone_is_suspended(ledger: Ledger, clock: ManualClock) -> None:
-    campaign = load(ledger, ["a@example.org"])
-    at = terms(campaign)
+    campaign = load_campaign(ledger, ["a@example.org"])
+    at = claim_terms(campaign)
     run = Run.begin(ledger.database)
     [delivery] = claim(ledger, at, run.next_token())
-    assert ledger.deliveries.begin_sending(delivery, at) is SendPermit.GO
+    assert begin_sending(ledger, at, delivery) is SendPermit.GO
     clock.turn(timedelta(minutes=21))
-    assert ledger.deliveries.take_over() == 1
+    assert ledger.deliveries.recover() == 1
     [doubt] = ledger.decisions.doubts(campaign.no)
     assert ledger.decisions.is_sender_suspended(doubt)
     run.renew()

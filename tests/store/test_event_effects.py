@@ -14,8 +14,17 @@ from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 from mailrunner.store import Ledger, SendPermit
 from mailrunner.store.schema import CAMPAIGN_SHIFT
 from tests.store.test_ingest import ANA, BO, DAY, entries, fact, mailed, recent, recorded, row_of, tell
-from tests.store.test_ledger import DOUBT, SENT, claim, load, send, terms
 from tests.support.clocks import START, ManualClock
+from tests.support.ledger_builder import (
+    IN_DOUBT,
+    SENT,
+    begin_sending,
+    claim,
+    claim_terms,
+    load_campaign,
+    record,
+    send,
+)
 
 GONE: dict[str, Any] = {"code": 550, "enhanced_code": "5.1.1", "detail": "no such user"}
 
@@ -59,43 +68,43 @@ def test_the_same_bounce_read_twice_counts_once(ledger: Ledger) -> None:
 
 
 def test_a_bounce_settles_a_doubt(ledger: Ledger) -> None:
-    campaign = load(ledger, [ANA])
-    at = terms(campaign)
+    campaign = load_campaign(ledger, [ANA])
+    at = claim_terms(campaign)
     (held,) = claim(ledger, at, token=1)
-    send(ledger, at, held, DOUBT)
+    send(ledger, at, held, IN_DOUBT)
     tell(ledger, fact(EventKind.BOUNCED, held.id, **GONE))
     row = row_of(ledger, campaign)
     assert (row.state, row.finished_at) == (State.FAILED, START)
-    assert not ledger.deliveries.record(held, at, SENT)  # the late answer is older news
+    assert not record(ledger, at, held)  # the late answer is older news
 
 
 def test_a_bounce_of_what_is_queued_again_after_a_doubt_fails_it(ledger: Ledger) -> None:
-    campaign = load(ledger, [ANA])
-    at = terms(campaign)
+    campaign = load_campaign(ledger, [ANA])
+    at = claim_terms(campaign)
     (held,) = claim(ledger, at, token=1)
-    send(ledger, at, held, DOUBT)
-    assert ledger.deliveries.resend_doubtful(campaign.no) == 1
+    send(ledger, at, held, IN_DOUBT)
+    assert ledger.deliveries.requeue_in_doubt(campaign.no) == 1
     tell(ledger, fact(EventKind.BOUNCED, held.id, **GONE))
     assert ledger.deliveries.counts(campaign.no) == Counts(failed=1)
 
 
 def test_a_bounce_of_what_was_never_tried_only_suppresses(ledger: Ledger) -> None:
-    campaign = load(ledger, [ANA])
+    campaign = load_campaign(ledger, [ANA])
     tell(ledger, fact(EventKind.BOUNCED, (campaign.no << CAMPAIGN_SHIFT) + 1))
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=1)
     assert entries(ledger) == {(ALL_LISTS, SuppressionReason.BOUNCE)}
 
 
 def test_a_bounce_that_is_quicker_than_the_answer_waits_for_it(ledger: Ledger) -> None:
-    campaign = load(ledger, [ANA])
-    at = terms(campaign, "5/24h")
+    campaign = load_campaign(ledger, [ANA])
+    at = claim_terms(campaign, "5/24h")
     (held,) = claim(ledger, at, token=1)
-    assert ledger.deliveries.begin_sending(held, at) is SendPermit.GO
+    assert begin_sending(ledger, at, held) is SendPermit.GO
     assert tell(ledger, fact(EventKind.BOUNCED, held.id, **GONE)) == [IngestResult.RECORDED]
     assert ledger.returns.catch_up() == 0
     assert ledger.deliveries.counts(campaign.no) == Counts(in_flight=1)
     assert entries(ledger) == {(ALL_LISTS, SuppressionReason.BOUNCE)}
-    assert ledger.deliveries.record(held, at, SENT)
+    assert record(ledger, at, held)
     assert ledger.returns.catch_up() == 1
     assert ledger.returns.catch_up() == 0
     assert ledger.deliveries.counts(campaign.no) == Counts(failed=1)
@@ -103,23 +112,23 @@ def test_a_bounce_that_is_quicker_than_the_answer_waits_for_it(ledger: Ledger) -
 
 
 def test_whatever_comes_next_does_what_has_waited(ledger: Ledger) -> None:
-    campaign = load(ledger, [ANA, BO])
-    at = terms(campaign)
+    campaign = load_campaign(ledger, [ANA, BO])
+    at = claim_terms(campaign)
     held, other = claim(ledger, at, token=1)
-    ledger.deliveries.begin_sending(held, at)
+    begin_sending(ledger, at, held)
     tell(ledger, fact(EventKind.BOUNCED, held.id), fact(EventKind.DELIVERED, held.id))
     send(ledger, at, other)
-    ledger.deliveries.record(held, at, DOUBT)
+    record(ledger, at, held, IN_DOUBT)
     tell(ledger, fact(EventKind.UNSUBSCRIBED, other.id))
     assert row_of(ledger, campaign).state is State.FAILED
 
 
 def test_a_bounce_of_a_claimed_delivery_stops_it(ledger: Ledger) -> None:
-    campaign = load(ledger, [ANA])
-    at = terms(campaign)
+    campaign = load_campaign(ledger, [ANA])
+    at = claim_terms(campaign)
     (held,) = claim(ledger, at, token=1)
     tell(ledger, fact(EventKind.BOUNCED, held.id))
-    assert ledger.deliveries.begin_sending(held, at) is SendPermit.SUPPRESSED
+    assert begin_sending(ledger, at, held) is SendPermit.SUPPRESSED
     assert ledger.returns.catch_up() == 1
     assert ledger.deliveries.counts(campaign.no) == Counts(suppressed=1)
 
@@ -148,9 +157,9 @@ def test_a_bounce_by_address_alone_is_tied_to_the_newest_message_of_two_weeks(
 
 def test_a_providers_name_tells_which_of_several_messages_is_meant(ledger: Ledger) -> None:
     named = [replace(SENT, outcome=replace(SENT.outcome, provider_id=name)) for name in ("n1", "n2")]
-    campaigns = [load(ledger, [ANA], name) for name in ("winter", "spring")]
+    campaigns = [load_campaign(ledger, [ANA], name) for name in ("winter", "spring")]
     for token, (campaign, settlement) in enumerate(zip(campaigns, named, strict=True), 1):
-        at = terms(campaign)
+        at = claim_terms(campaign)
         send(ledger, at, claim(ledger, at, token=token)[0], settlement)
     tell(
         ledger, *(fact(EventKind.BOUNCED, address=ANA, provider_id=name) for name in ("n1.filter9", "other"))
@@ -218,10 +227,10 @@ def test_reports_of_messages_that_are_not_of_this_ledger_count_for_nobody(
 
 
 def test_a_notice_of_delivery_settles_a_doubt_and_else_is_no_news(ledger: Ledger) -> None:
-    campaign = load(ledger, [ANA, BO])
-    at = terms(campaign)
+    campaign = load_campaign(ledger, [ANA, BO])
+    at = claim_terms(campaign)
     first, second = claim(ledger, at, token=1)
-    send(ledger, at, first, DOUBT)
+    send(ledger, at, first, IN_DOUBT)
     send(ledger, at, second)
     effects = tell(ledger, *(fact(EventKind.DELIVERED, d.id, source="ses") for d in (first, second)))
     assert effects == [IngestResult.RECORDED, IngestResult.REPEATED]

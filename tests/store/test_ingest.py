@@ -21,8 +21,15 @@ from mailrunner.store import CampaignRecord, Ledger, PlainSnapshotRow, SendPermi
 from mailrunner.store.inbound_events import ListStatus, ReviewDecision
 from mailrunner.store.report_rows import ReportRow
 from mailrunner.store.schema import CAMPAIGN_SHIFT, returns
-from tests.store.test_ledger import claim, load, send, terms, values
 from tests.support.clocks import START, ManualClock
+from tests.support.ledger_builder import (
+    begin_sending,
+    campaign_values,
+    claim,
+    claim_terms,
+    load_campaign,
+    send,
+)
 
 DAY = timedelta(days=1)
 SAID = st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=12)  # who, and whether it is a no
@@ -31,8 +38,8 @@ ANA, BO = "ana@example.org", "bo@example.org"
 
 def mailed(ledger: Ledger, keys: list[str], campaign_id: str = "spring") -> tuple[CampaignRecord, list[int]]:
     """A begun campaign whose messages were all sent, and their numbers."""
-    campaign = load(ledger, keys, campaign_id)
-    at = terms(campaign)
+    campaign = load_campaign(ledger, keys, campaign_id)
+    at = claim_terms(campaign)
     held = claim(ledger, at, token=1, most=len(keys))
     for delivery in held:
         send(ledger, at, delivery)
@@ -166,12 +173,12 @@ def test_undoing_an_import_leaves_who_has_clicked_since(ledger: Ledger) -> None:
 
 def test_a_click_stops_a_delivery_that_is_claimed_already(ledger: Ledger) -> None:
     _, (ana,) = mailed(ledger, [ANA])
-    campaign = load(ledger, [ANA, BO], "summer")
-    at = terms(campaign)
+    campaign = load_campaign(ledger, [ANA, BO], "summer")
+    at = claim_terms(campaign)
     first, second = claim(ledger, at, token=2)
     tell(ledger, fact(EventKind.UNSUBSCRIBED, ana))
-    assert ledger.deliveries.begin_sending(first, at) is SendPermit.SUPPRESSED
-    assert ledger.deliveries.begin_sending(second, at) is SendPermit.GO
+    assert begin_sending(ledger, at, first) is SendPermit.SUPPRESSED
+    assert begin_sending(ledger, at, second) is SendPermit.GO
 
 
 def test_a_duplicate_row_speaks_for_the_person_whose_address_it_has(ledger: Ledger) -> None:
@@ -179,7 +186,7 @@ def test_a_duplicate_row_speaks_for_the_person_whose_address_it_has(ledger: Ledg
         PlainSnapshotRow(9, ANA, "", "Ana@Example.org", ("x",)),
         PlainSnapshotRow(10, None, "no address", "x", ("x",)),
     ]
-    campaign = load(ledger, [ANA], more=again)
+    campaign = load_campaign(ledger, [ANA], more=again)
     first = campaign.no << CAMPAIGN_SHIFT
     effects = tell(ledger, fact(EventKind.UNSUBSCRIBED, first + 2), fact(EventKind.UNSUBSCRIBED, first + 3))
     assert effects == [IngestResult.RECORDED, IngestResult.UNKNOWN]
@@ -350,7 +357,7 @@ def test_a_link_names_a_person_and_a_list(ledger: Ledger) -> None:
 def begun(ledger: Ledger, name: str, key: str, kind: str = "bulk") -> None:
     """A campaign of this name to one person, for a list of the same name."""
     facts = {"list_key": name, "list_name": name.title(), "kind": kind}
-    campaign = ledger.snapshots.begin(values(name, ledger) | facts, run_no=1)
+    campaign = ledger.snapshots.begin(campaign_values(name, ledger) | facts, run_no=1)
     assert campaign is not None
     ledger.snapshots.add(campaign.no, 0, [PlainSnapshotRow(2, key, "", key, (key,))], run_no=1)
 

@@ -23,7 +23,14 @@ from mailrunner.store import Delivery, Ledger, Run, SendPermit
 from mailrunner.store.quota_usage import UsageLog, account_scope
 from mailrunner.store.schema import deliveries
 from tests.support.clocks import ManualClock
-from tests.support.ledger_worker import BUCHAREST, SENT, enrol, terms
+from tests.support.ledger_builder import (
+    BUCHAREST,
+    begin_sending,
+    claim_or_wait,
+    claim_terms,
+    numbered_campaign,
+    record,
+)
 
 ROOT = Path(__file__).parents[2]
 PEOPLE, CAP, PACE = 60, 80, 25
@@ -34,7 +41,7 @@ def shared(ledger_url: str, tmp_path: Path) -> Iterator[Ledger]:
     """A ledger on the machine's own clock with two campaigns on one account."""
     with contextlib.closing(Ledger.open(folder=tmp_path, url=ledger_url, clock=SystemClock())) as opened:
         for campaign_id in ("one", "two"):
-            enrol(opened, campaign_id, "gmail/ana@gmail.com", PEOPLE)
+            numbered_campaign(opened, campaign_id, PEOPLE)
         yield opened
 
 
@@ -109,8 +116,8 @@ def _assert_the_ledger_says_the_same(shared: Ledger, sent: Sequence[int]) -> Non
 
 def claim(ledger: Ledger, run: Run, people: int = 3) -> list[Delivery]:
     """Enrol a campaign of so many and claim them all."""
-    at = terms(enrol(ledger, "one", "gmail/ana@gmail.com", people), ["9/24h"])
-    found = ledger.deliveries.claim(at, token=run.next_token(), most=people)
+    at = claim_terms(numbered_campaign(ledger, "one", people), "9/24h")
+    found = claim_or_wait(ledger, at, token=run.next_token(), most=people)
     assert isinstance(found, list)
     return found
 
@@ -120,9 +127,9 @@ def test_a_run_that_ends_with_work_in_hand_leaves_nobody_in_flight(ledger: Ledge
     on_wire, *_ = claim(ledger, run)
     campaign = ledger.campaigns.find("one")
     assert campaign is not None
-    assert ledger.deliveries.begin_sending(on_wire, terms(campaign, ["9/24h"])) is SendPermit.GO
+    assert begin_sending(ledger, claim_terms(campaign, "9/24h"), on_wire) is SendPermit.GO
     run.end()
-    ledger.deliveries.take_over()
+    ledger.deliveries.recover()
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=2, in_doubt=1)
 
 
@@ -132,7 +139,7 @@ def test_what_is_put_back_after_a_cancel_is_skipped(ledger: Ledger) -> None:
     campaign = ledger.campaigns.find("one")
     assert campaign is not None
     ledger.campaigns.cancel(campaign.no)
-    assert ledger.deliveries.begin_sending(first, terms(campaign, ["9/24h"])) is SendPermit.HELD
+    assert begin_sending(ledger, claim_terms(campaign, "9/24h"), first) is SendPermit.HELD
     ledger.deliveries.release(others)
     run.end()
     assert ledger.deliveries.counts(campaign.no) == Counts(skipped=3)
@@ -145,7 +152,7 @@ def test_a_test_message_that_was_taken_over_uses_one_slot(ledger: Ledger, clock:
         ledger.accounts.begin_test(account.no, token=token, limits=limits, reserve=0, zone=BUCHAREST) is None
     )
     clock.turn(timedelta(hours=1))  # the machine slept
-    ledger.deliveries.take_over()
+    ledger.deliveries.recover()
     ledger.accounts.end_test(account.no, token=token, answered=True)
     run.end()
     (room,) = ledger.accounts.rooms("gmail/ana@gmail.com", limits=limits, reserve=0, zone=BUCHAREST)
@@ -160,13 +167,13 @@ def test_taking_over_waits_for_whoever_uses_the_accounts_slots(
         on_wire, *_ = claim(ledger, dead)
         campaign = ledger.campaigns.find("one")
         assert campaign is not None
-        at = terms(campaign, ["9/24h"])
-        assert ledger.deliveries.begin_sending(on_wire, at) is SendPermit.GO
+        at = claim_terms(campaign, "9/24h")
+        assert begin_sending(ledger, at, on_wire) is SendPermit.GO
         dead._lock.release()
         failures: list[BaseException] = []
         successor = threading.Thread(target=_take_over, args=(postgresql_database, tmp_path, clock, failures))
         with ledger.database.write() as connection:
-            ledger.database.hold_account(connection, campaign.account_no)
+            ledger.database.lock_account(connection, campaign.account_no)
             log = UsageLog(connection, account_scope(campaign.account_no))
             log.add(Series.ANSWERS, clock.now())
             successor.start()
@@ -192,7 +199,7 @@ def test_a_message_that_starts_while_its_run_is_taken_over_uses_its_slot(
         failures: list[BaseException] = []
         successor = threading.Thread(target=_take_over, args=(postgresql_database, tmp_path, clock, failures))
         with ledger.database.write() as connection:  # as `begin_sending` does
-            ledger.database.hold_account(connection, campaign.account_no)
+            ledger.database.lock_account(connection, campaign.account_no)
             successor.start()
             _until_somebody_waits(ledger)
             connection.execute(
@@ -211,7 +218,7 @@ def test_a_message_that_starts_while_its_run_is_taken_over_uses_its_slot(
 def _take_over(url: str, folder: Path, clock: ManualClock, failures: list[BaseException]) -> None:
     with Ledger.open(folder=folder, url=url, clock=clock) as ledger:
         try:
-            ledger.deliveries.take_over()
+            ledger.deliveries.recover()
         except LedgerError as error:
             failures.append(error)
 
@@ -236,11 +243,11 @@ def test_no_step_of_a_run_reads_a_whole_table_on_sqlite(tmp_path: Path, clock: M
         claimed = claim(ledger, run)
         campaign = ledger.campaigns.find("one")
         assert campaign is not None
-        at = terms(campaign, ["9/24h", "9/second"], pace=["9/second"])
-        assert ledger.deliveries.begin_sending(claimed[0], at) is SendPermit.GO
-        assert ledger.deliveries.record(claimed[0], at, SENT)
+        at = claim_terms(campaign, "9/24h", "9/second", pace=["9/second"])
+        assert begin_sending(ledger, at, claimed[0]) is SendPermit.GO
+        assert record(ledger, at, claimed[0])
         run._lock.release()
-        ledger.deliveries.take_over()
+        ledger.deliveries.recover()
         assert {"deliveries", "usage", "suppressions"} <= {name for one in seen for name in one.split()}
         assert whole_tables(ledger, seen) == []
 
@@ -249,8 +256,8 @@ def test_a_release_costs_the_same_however_many_are_queued(tmp_path: Path, clock:
     with Ledger.open(folder=tmp_path, url=f"sqlite:///{tmp_path}/x.db", clock=clock) as ledger:
         run, costs = Run.begin(ledger.database), []
         for people in (100, 5_000):
-            at = terms(enrol(ledger, f"list-{people}", "gmail/ana@gmail.com", people), ["9/24h"])
-            held = ledger.deliveries.claim(at, token=run.next_token(), most=3)
+            at = claim_terms(numbered_campaign(ledger, f"list-{people}", people), "9/24h")
+            held = claim_or_wait(ledger, at, token=run.next_token(), most=3)
             assert isinstance(held, list)
             with counted_steps(ledger) as steps:
                 assert ledger.deliveries.release(held) == 3

@@ -34,7 +34,14 @@ from mailrunner.store import ClaimTerms, Ledger, Phase, Run, SendPermit
 from mailrunner.store.runs import LEASE
 from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries
 from tests.support.clocks import ManualClock
-from tests.support.ledger_worker import BUCHAREST, enrol, terms
+from tests.support.ledger_builder import (
+    BUCHAREST,
+    begin_sending,
+    claim_or_wait,
+    claim_terms,
+    numbered_campaign,
+    record,
+)
 from tests.support.quota_model import (
     KINDS,
     Cap,
@@ -92,7 +99,13 @@ class QuotaMachine(Model, RuleBasedStateMachine):
             for identity, (caps, reserve) in zip((f"smtp/a-{mark}", f"smtp/b-{mark}"), limits, strict=True)
         ]
         self.mailings = [
-            Mailing(enrol(self.ledger, f"{mark}-{place}", self.senders[sender].identity, PEOPLE), sender, own)
+            Mailing(
+                numbered_campaign(
+                    self.ledger, f"{mark}-{place}", PEOPLE, identity=self.senders[sender].identity
+                ),
+                sender,
+                own,
+            )
             for place, (sender, own) in enumerate([(0, [Cap(2, pace)]), (0, []), (1, [])])
         ]
         for place, mailing in enumerate(self.mailings):
@@ -214,7 +227,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
     def take_over(self) -> None:
         gone = [p for p in self.processes if p.dead or self.now >= p.leased_until]
         doubtful = sum(self.lose_all(process) for process in gone)
-        assert self.ledger.deliveries.take_over() == doubtful
+        assert self.ledger.deliveries.recover() == doubtful
         self.processes = [p for p in self.processes if not p.dead]
 
     @rule(by=st.sampled_from(FORWARD))
@@ -275,7 +288,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
     @rule(campaign=st.integers(0, 2))
     def resend_what_is_in_doubt(self, campaign: int) -> None:
         doubtful = [p for p in self.people.values() if (p.campaign, p.state) == (campaign, State.IN_DOUBT)]
-        number = self.ledger.deliveries.resend_doubtful(self.mailings[campaign].record.no)
+        number = self.ledger.deliveries.requeue_in_doubt(self.mailings[campaign].record.no)
         assert number == len(doubtful)
         for person in doubtful:
             person.resent += 1
@@ -344,13 +357,13 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         mailing = self.mailings[campaign]
         account = self.senders[mailing.sender]
         limits, pace = [str(cap) for cap in account.caps], [str(cap) for cap in mailing.pace]
-        return terms(mailing.record, limits, pace=pace, reserve=account.reserve)
+        return claim_terms(mailing.record, *limits, pace=pace, reserve=account.reserve)
 
     def _claim(self, process: Process, campaign: int, most: int) -> list[Grip]:
         mailing = self.mailings[campaign]
         account = self.senders[mailing.sender]
         token = process.run.next_token()
-        found = self.ledger.deliveries.claim(self._terms(campaign), token=token, most=most)
+        found = claim_or_wait(self.ledger, self._terms(campaign), token=token, most=most)
         expected = self.expected(account, mailing, campaign, most)
         if isinstance(found, Wait):
             assert found.why == expected or (account.forgot and found.why is WaitReason.QUOTA)
@@ -377,7 +390,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
     def _begin(self, grip: Grip) -> bool:
         mailing, person = self.mailings[grip.campaign], self.people[grip.delivery.id]
         account, ours = self.senders[mailing.sender], self.is_ours(grip, State.CLAIMED)
-        go = self.ledger.deliveries.begin_sending(grip.delivery, self._terms(grip.campaign))
+        go = begin_sending(self.ledger, self._terms(grip.campaign), grip.delivery)
         paused = account.paused_until is not None and account.paused_until > self.now
         expected = (
             SendPermit.LOST if not ours else SendPermit.HELD if paused or mailing.paused else SendPermit.GO
@@ -401,7 +414,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         account, was = self.senders[mailing.sender], person.state
         ours = self.is_ours(grip, State.SENDING, State.IN_DOUBT)
         settlement = answer(kind, self.now)
-        said = self.ledger.deliveries.record(grip.delivery, self._terms(grip.campaign), settlement)
+        said = record(self.ledger, self._terms(grip.campaign), grip.delivery, settlement)
         assert said == ours
         person.perhaps_accepted -= kind not in ("sent", "doubt")
         if not ours:

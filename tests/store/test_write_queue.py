@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from mailrunner.clock import SystemClock
 from mailrunner.config.project_template import IGNORED
 from mailrunner.store import Ledger
-from mailrunner.store.write_queue import WriteQueue
+from mailrunner.store.database import WriteQueue
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SQLite's own lock has to do there")
 
@@ -24,8 +24,8 @@ ROOT = Path(__file__).parents[2]
 HOLD = """
 import sys
 from pathlib import Path
-from mailrunner.store.write_queue import Turn
-with Turn(Path(sys.argv[1])).hold():
+from mailrunner.store.database import WriteQueue
+with WriteQueue(Path(sys.argv[1])).hold():
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -90,7 +90,7 @@ def test_who_writes_without_a_pause_does_not_keep_another_waiting(tmp_path: Path
 
 
 def test_the_turn_of_a_killed_process_is_free_at_once(path: Path) -> None:
-    turn = WriteQueue(path, patience=60)
+    turn = WriteQueue(path, seconds=60)
     with child(HOLD, path) as process:
         process.kill()
         process.wait()
@@ -100,7 +100,7 @@ def test_the_turn_of_a_killed_process_is_free_at_once(path: Path) -> None:
 
 
 def test_a_process_that_stands_still_is_waited_for_no_longer_than_patience(path: Path) -> None:
-    turn = WriteQueue(path, patience=0.05)
+    turn = WriteQueue(path, seconds=0.05)
     with child(HOLD, path), turn.hold(), pytest.raises(BlockingIOError):
         _try(path)  # the child has it still
     turn.close()

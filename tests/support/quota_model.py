@@ -22,7 +22,7 @@ from mailrunner.model.outcome_policy import Decision
 from mailrunner.model.wait_reason import WaitReason
 from mailrunner.store import CampaignRecord, Delivery, Ledger, Run
 from tests.support.clocks import ManualClock
-from tests.support.ledger_worker import BUCHAREST, SENT
+from tests.support.ledger_builder import BUCHAREST, SENT
 
 LONG = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "72h": timedelta(hours=72)}
 SHORT = {"1s": timedelta(seconds=1), "1m": timedelta(minutes=1), "30m": timedelta(minutes=30)}
