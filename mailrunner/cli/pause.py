@@ -88,7 +88,7 @@ def requeue(
     with session.open_ledger() as ledger:
         record = begun(session, ledger, campaign)
         known = session.project.lists.get(record.list_key)
-        done = ledger.decisions.requeue(
+        done = ledger.manual_actions.requeue(
             record.no,
             states=states,
             keys=keys_of(addresses or ()),

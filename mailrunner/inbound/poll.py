@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from mailrunner.inbound import receive
 from mailrunner.inbound.classify import MessageClassifier
 from mailrunner.inbound.imap import ImapMailbox
 from mailrunner.inbound.message import InboundMessage, UnreadableError
@@ -131,7 +130,7 @@ class MailboxPoll:
 
     def _record(self, box: ImapMailbox, found: dict[int, InboundEvent], tally: PollTally) -> None:
         filed = []
-        effects = receive(self.ledger, list(found.values()))
+        effects = self.ledger.inbound_events.ingest(list(found.values()))
         for (number, fact), effect in zip(found.items(), effects, strict=True):
             tally.count(fact.kind, effect)
             # What a person decides about stays where that person reads; so does what names nobody we know.

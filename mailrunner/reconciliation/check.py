@@ -40,7 +40,7 @@ class SentFolderCheck:
         return [(doubt, resolve(seen, now=now)) for doubt, seen in zip(doubts, evidence, strict=True)]
 
     def _evidence(self, doubt: InDoubtDelivery, place: str) -> LookupEvidence:
-        decisions = self.ledger.decisions
+        decisions = self.ledger.manual_actions
         return LookupEvidence(
             folder=place,
             attempted_at=doubt.last_attempt_at,
@@ -53,7 +53,7 @@ class SentFolderCheck:
         )
 
     def _has_neighbour(self, doubt: InDoubtDelivery) -> bool:
-        decisions = self.ledger.decisions
+        decisions = self.ledger.manual_actions
         nearest = decisions.neighbours(self.record.no, doubt, within=SAME_TIME, most=_NEIGHBOURS)
         return any(map(self._is_filed, nearest))
 

@@ -114,7 +114,7 @@ class CampaignRun:
         try:
             self._ledger.beat(run)
             self._ledger.deliveries.recover(own_run=run.no)
-            self._ledger.returns.catch_up()
+            self._ledger.inbound_events.apply_waiting()
             return self._run(run)
         finally:
             run.end()
@@ -210,7 +210,7 @@ class CampaignRun:
         self._ears.started(runner, counts, suppressed, self.forecast(counts.open - suppressed))
         self._log.run_begun(self._id, run.no, counts.total, counts.queued)
         hold = runner.run(self._ears.watch)
-        self._ledger.returns.catch_up()  # a bounce may have been quicker than the server's own answer
+        self._ledger.inbound_events.apply_waiting()  # bounces quicker than the server
         result = replace(self._ended(record, hold, runner.tally.sent), inlining=self._job.renderer.inlining)
         self._log.inlined(self._id, result.inlining)
         self._log.run_ended(self._id, result.sent_now, result.hold.why, result.hold.until)

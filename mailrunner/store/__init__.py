@@ -68,9 +68,9 @@ class Ledger:
         self.batches = Batches(database)
         self.campaigns = Campaigns(database)
         self.deliveries = Deliveries(database)
-        self.decisions = ManualActions(database)
+        self.manual_actions = ManualActions(database)
         self.reports = ReportRows(database)
-        self.returns = InboundEvents(database)
+        self.inbound_events = InboundEvents(database)
         self.snapshots = Snapshots(database)
         self.suppressions = Suppressions(database)
 

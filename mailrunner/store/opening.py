@@ -16,6 +16,7 @@ from mailrunner.store.database import Database
 from mailrunner.store.schema import REVISION
 
 _BUSY_SECONDS = 15
+_DEVELOPMENT_REVISION = "0001"
 
 
 def open_database(url: str, *, clock: Clock, create: bool) -> Database:
@@ -102,6 +103,12 @@ def _migrate(database: Database) -> None:
             return
     with database.write() as connection:
         database.lock_ledger(connection)
+        if _revision(connection) == _DEVELOPMENT_REVISION:
+            raise LedgerError(
+                "the ledger was made by a development version before mailrunner 0.1.0",
+                'upgrade it with that version first: pip install "mailrunner==0.1.0", mailrunner status; '
+                "then with this one: pip install --upgrade mailrunner",
+            )
         _upgrade(connection)
 
 

@@ -35,7 +35,7 @@ from mailrunner.model.delivery import Counts, State
 from mailrunner.model.inbound_event import EventKind
 from mailrunner.store.campaigns import counts
 from mailrunner.store.database import Database
-from mailrunner.store.inbound_events import after_sent, of_campaign
+from mailrunner.store.inbound_events import inbound_counts, of_campaign
 from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries, recipients, returns
 
 NO_CAMPAIGN = 0  # the number of a campaign without rows: numbers begin at 1
@@ -111,9 +111,9 @@ class Reading:
         streamed = self._connection.execute(statement, execution_options={"yield_per": _AT_ONCE})
         return map(_report_row, streamed)
 
-    def after_sent(self) -> dict[EventKind, int]:
-        """How many messages each kind of fact came back for."""
-        return after_sent(self._connection, self._campaign_no)
+    def inbound_counts(self) -> dict[EventKind, int]:
+        """The number of messages with each kind of inbound event."""
+        return inbound_counts(self._connection, self._campaign_no)
 
     def causes(self, *states: State, most: int) -> list[Cause]:
         """Why deliveries are in `states`, the most frequent reason first; duplicates are one reason.

@@ -249,7 +249,7 @@ def tell(mailing: CampaignInProcess, **what: EventKind) -> None:
         assert campaign is not None
         numbers = {row.address.partition("@")[0]: row.id for row in ledger.reports.rows(campaign.no)}
         said: dict[str, Any] = {"code": 550, "enhanced_code": "5.1.1", "detail": FORMULA}
-        ledger.returns.receive(
+        ledger.inbound_events.ingest(
             [
                 InboundEvent(
                     kind=kind, source="inbox", delivery=numbers[name], fingerprint=f"{name} {kind}", **said

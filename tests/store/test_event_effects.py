@@ -64,7 +64,7 @@ def test_the_same_bounce_read_twice_counts_once(ledger: Ledger) -> None:
         *(IngestResult.RECORDED, IngestResult.REPEATED, IngestResult.RECORDED)
     ]
     assert recent(ledger, campaign) == "sf"
-    assert ledger.returns.after_sent(campaign.no) == {EventKind.BOUNCED: 1}
+    assert ledger.inbound_events.counts(campaign.no) == {EventKind.BOUNCED: 1}
 
 
 def test_a_bounce_settles_a_doubt(ledger: Ledger) -> None:
@@ -101,12 +101,12 @@ def test_a_bounce_that_is_quicker_than_the_answer_waits_for_it(ledger: Ledger) -
     (held,) = claim(ledger, at, token=1)
     assert begin_sending(ledger, at, held) is SendPermit.GO
     assert tell(ledger, fact(EventKind.BOUNCED, held.id, **GONE)) == [IngestResult.RECORDED]
-    assert ledger.returns.catch_up() == 0
+    assert ledger.inbound_events.apply_waiting() == 0
     assert ledger.deliveries.counts(campaign.no) == Counts(in_flight=1)
     assert entries(ledger) == {(ALL_LISTS, SuppressionReason.BOUNCE)}
     assert record(ledger, at, held)
-    assert ledger.returns.catch_up() == 1
-    assert ledger.returns.catch_up() == 0
+    assert ledger.inbound_events.apply_waiting() == 1
+    assert ledger.inbound_events.apply_waiting() == 0
     assert ledger.deliveries.counts(campaign.no) == Counts(failed=1)
     assert recent(ledger, campaign) == "sf"
 
@@ -129,7 +129,7 @@ def test_a_bounce_of_a_claimed_delivery_stops_it(ledger: Ledger) -> None:
     (held,) = claim(ledger, at, token=1)
     tell(ledger, fact(EventKind.BOUNCED, held.id))
     assert begin_sending(ledger, at, held) is SendPermit.SUPPRESSED
-    assert ledger.returns.catch_up() == 1
+    assert ledger.inbound_events.apply_waiting() == 1
     assert ledger.deliveries.counts(campaign.no) == Counts(suppressed=1)
 
 

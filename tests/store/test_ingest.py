@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, select
 
-from mailrunner.inbound import receive
 from mailrunner.model.delivery import Counts, State
 from mailrunner.model.inbound_event import ALL, EventKind, InboundEvent, IngestResult
 from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
@@ -51,7 +50,7 @@ def fact(kind: EventKind, delivery: int | None = None, **parts: Any) -> InboundE
 
 
 def tell(ledger: Ledger, *facts: InboundEvent) -> list[IngestResult]:
-    return receive(ledger, facts)
+    return ledger.inbound_events.ingest(facts)
 
 
 def entries(ledger: Ledger, key: str = ANA) -> set[tuple[str, SuppressionReason]]:
@@ -109,7 +108,7 @@ def test_a_mind_can_be_changed_again_and_again(ledger: Ledger) -> None:
         assert tell(ledger, yes) == [IngestResult.RECORDED]
         assert tell(ledger, yes) == [IngestResult.REPEATED]
         assert entries(ledger) == set()
-    assert ledger.returns.after_sent(campaign.no) == {EventKind.RESUBSCRIBED: 1}
+    assert ledger.inbound_events.counts(campaign.no) == {EventKind.RESUBSCRIBED: 1}
     history = ledger.suppressions.history(ANA)
     assert len(history) == 6
     assert history[-1].why == f"inbox: resubscribed 2026-11-20 08:00 UTC, delivery {ana}"
@@ -214,7 +213,7 @@ def test_a_number_of_no_delivery_changes_nothing(ledger: Ledger, number: int) ->
     assert tell(ledger, bounce, replace(bounce, address=ANA)) == [IngestResult.UNKNOWN] * 2
     assert [(row.key, row.delivery_id) for row in recorded(ledger)] == [(ANA, None)]
     assert entries(ledger) == set()
-    assert ledger.returns.person(number) is None
+    assert ledger.inbound_events.token_holder(number) is None
 
 
 def test_a_test_message_changes_nothing(ledger: Ledger) -> None:
@@ -272,7 +271,7 @@ def test_what_only_informs_changes_nothing(ledger: Ledger, kind: EventKind) -> N
     row = row_of(ledger, campaign)
     assert (row.state, row.came_back, row.came_back_at) == (State.SENT, "", None)
     assert entries(ledger) == set()
-    assert ledger.returns.after_sent(campaign.no) == {kind: 1}
+    assert ledger.inbound_events.counts(campaign.no) == {kind: 1}
 
 
 def test_a_complaint_suppresses_for_all_lists_and_the_message_stays_sent(ledger: Ledger) -> None:
@@ -322,25 +321,25 @@ def test_a_request_waits_for_a_person_to_decide(ledger: Ledger) -> None:
     campaign, (ana, bo) = mailed(ledger, [ANA, BO])
     tell(ledger, *(fact(EventKind.ASKED, n, detail="please, no more", fingerprint=f"{n}") for n in (ana, bo)))
     assert entries(ledger) == set()
-    first, second = ledger.returns.asked()
+    first, second = ledger.inbound_events.open_requests()
     assert (first.key, first.delivery, first.words) == (ANA, ana, "please, no more")
     assert (first.list_key, first.list_name) == ("club news", "Club news")
-    assert ledger.returns.settle(first.no, ReviewDecision.UNSUBSCRIBE)
-    assert ledger.returns.settle(second.no, ReviewDecision.IGNORE)
-    assert not ledger.returns.settle(first.no, ReviewDecision.IGNORE)
-    assert ledger.returns.asked() == []
+    assert ledger.inbound_events.review(first.no, ReviewDecision.UNSUBSCRIBE)
+    assert ledger.inbound_events.review(second.no, ReviewDecision.IGNORE)
+    assert not ledger.inbound_events.review(first.no, ReviewDecision.IGNORE)
+    assert ledger.inbound_events.open_requests() == []
     assert entries(ledger) == {("club news", SuppressionReason.UNSUBSCRIBE)}
     assert entries(ledger, BO) == set()
-    assert ledger.returns.after_sent(campaign.no) == {EventKind.ASKED: 2, EventKind.UNSUBSCRIBED: 1}
+    assert ledger.inbound_events.counts(campaign.no) == {EventKind.ASKED: 2, EventKind.UNSUBSCRIBED: 1}
 
 
 def test_a_request_from_an_address_that_was_never_mailed_can_be_followed(ledger: Ledger) -> None:
     assert tell(ledger, fact(EventKind.ASKED, address="Cy@example.org", detail="stop")) == [
         IngestResult.RECORDED
     ]
-    (asked,) = ledger.returns.asked()
+    (asked,) = ledger.inbound_events.open_requests()
     assert (asked.key, asked.delivery, asked.list_name) == ("cy@example.org", None, "")
-    assert ledger.returns.settle(asked.no, ReviewDecision.UNSUBSCRIBE)
+    assert ledger.inbound_events.review(asked.no, ReviewDecision.UNSUBSCRIBE)
     assert entries(ledger, "cy@example.org") == {(ALL_LISTS, SuppressionReason.UNSUBSCRIBE)}
 
 
@@ -349,7 +348,7 @@ def test_a_request_from_an_address_that_was_never_mailed_can_be_followed(ledger:
 
 def test_a_link_names_a_person_and_a_list(ledger: Ledger) -> None:
     _, (ana,) = mailed(ledger, [ANA])
-    person = ledger.returns.person(ana)
+    person = ledger.inbound_events.token_holder(ana)
     assert person is not None
     assert (person.key, person.list_key, person.list_name) == (ANA, "club news", "Club news")
 
@@ -368,15 +367,15 @@ def test_a_person_sees_the_lists_they_are_on_and_no_others(ledger: Ledger) -> No
     begun(ledger, "board", BO)
     begun(ledger, "invoices", ANA, "transactional")
     tell(ledger, fact(EventKind.UNSUBSCRIBED, ana), fact(EventKind.UNSUBSCRIBED, ana, list_key="board"))
-    assert ledger.returns.lists_of(ANA) == [
+    assert ledger.inbound_events.lists_of(ANA) == [
         ListStatus("choir", "Choir", (), ()),
         ListStatus("club news", "Club news", (SuppressionReason.UNSUBSCRIBE,), ()),
     ]
     tell(ledger, fact(EventKind.BOUNCED, ana))
-    assert [standing.everywhere for standing in ledger.returns.lists_of(ANA)] == [
+    assert [standing.everywhere for standing in ledger.inbound_events.lists_of(ANA)] == [
         (SuppressionReason.BOUNCE,)
     ] * 2
-    assert ledger.returns.lists_of("nobody@example.org") == []
+    assert ledger.inbound_events.lists_of("nobody@example.org") == []
 
 
 def test_who_was_forgotten_still_counts_and_stays_forgotten(ledger: Ledger) -> None:
@@ -414,7 +413,7 @@ def test_receivers_at_the_same_time_record_each_fact_once(ledger: Ledger) -> Non
     def work(order: int) -> None:
         ready.wait()
         mine = facts[::-1] if order % 2 else facts
-        found.append(ledger.returns.receive(mine))
+        found.append(ledger.inbound_events.ingest(mine))
 
     threads = [Thread(target=work, args=(order,)) for order in range(4)]
     for thread in threads:

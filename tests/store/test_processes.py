@@ -160,9 +160,9 @@ def test_a_test_message_that_was_taken_over_uses_one_slot(ledger: Ledger, clock:
 
 
 def test_taking_over_waits_for_whoever_uses_the_accounts_slots(
-    postgresql_database: str, tmp_path: Path, clock: ManualClock
+    postgresql_ledger: str, tmp_path: Path, clock: ManualClock
 ) -> None:
-    with Ledger.open(folder=tmp_path, url=postgresql_database, clock=clock) as ledger:
+    with Ledger.open(folder=tmp_path, url=postgresql_ledger, clock=clock) as ledger:
         dead = Run.begin(ledger.database)
         on_wire, *_ = claim(ledger, dead)
         campaign = ledger.campaigns.find("one")
@@ -171,7 +171,7 @@ def test_taking_over_waits_for_whoever_uses_the_accounts_slots(
         assert begin_sending(ledger, at, on_wire) is SendPermit.GO
         dead._lock.release()
         failures: list[BaseException] = []
-        successor = threading.Thread(target=_take_over, args=(postgresql_database, tmp_path, clock, failures))
+        successor = threading.Thread(target=_take_over, args=(postgresql_ledger, tmp_path, clock, failures))
         with ledger.database.write() as connection:
             ledger.database.lock_account(connection, campaign.account_no)
             log = UsageLog(connection, account_scope(campaign.account_no))
@@ -188,16 +188,16 @@ def test_taking_over_waits_for_whoever_uses_the_accounts_slots(
 
 
 def test_a_message_that_starts_while_its_run_is_taken_over_uses_its_slot(
-    postgresql_database: str, tmp_path: Path, clock: ManualClock
+    postgresql_ledger: str, tmp_path: Path, clock: ManualClock
 ) -> None:
-    with Ledger.open(folder=tmp_path, url=postgresql_database, clock=clock) as ledger:
+    with Ledger.open(folder=tmp_path, url=postgresql_ledger, clock=clock) as ledger:
         asleep = Run.begin(ledger.database)
         claimed = claim(ledger, asleep)
         campaign = ledger.campaigns.find("one")
         assert campaign is not None
         clock.turn(timedelta(hours=1))
         failures: list[BaseException] = []
-        successor = threading.Thread(target=_take_over, args=(postgresql_database, tmp_path, clock, failures))
+        successor = threading.Thread(target=_take_over, args=(postgresql_ledger, tmp_path, clock, failures))
         with ledger.database.write() as connection:  # as `begin_sending` does
             ledger.database.lock_account(connection, campaign.account_no)
             successor.start()

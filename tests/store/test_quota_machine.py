@@ -457,7 +457,7 @@ def test_any_history_keeps_every_window_and_every_delivery(tmp_path: Path, clock
 
 
 def test_some_histories_do_so_on_postgresql(
-    postgresql_database: str, tmp_path: Path, clock: ManualClock
+    postgresql_ledger: str, tmp_path: Path, clock: ManualClock
 ) -> None:
-    with opened(postgresql_database, tmp_path, clock) as ledger:
+    with opened(postgresql_ledger, tmp_path, clock) as ledger:
         run_histories(ledger, clock, short=5, long=200)
