@@ -54,7 +54,7 @@ class SentFolderCheck:
 
     def _has_neighbour(self, doubt: InDoubtDelivery) -> bool:
         decisions = self.ledger.manual_actions
-        nearest = decisions.neighbours(self.record.no, doubt, within=SAME_TIME, most=_NEIGHBOURS)
+        nearest = decisions.sent_nearby(self.record.no, doubt, within=SAME_TIME, most=_NEIGHBOURS)
         return any(map(self._is_filed, nearest))
 
     def _is_filed(self, number: int) -> bool:

@@ -108,7 +108,7 @@ class ListImport:
                 place = self._ledger.snapshots.add(record.no, place, lines, run_no=self._run.no)
                 del lines  # or it would be held while the next chunk is read
                 self._progress(place)
-                self._ledger.beat(self._run)
+                self._ledger.heartbeat(self._run)
         return place
 
     def _check_snapshot(self, record: CampaignRecord, rows: int) -> None:
@@ -207,7 +207,7 @@ class ListImport:
                 read += len(lines)
                 del lines
                 self._progress(read)
-                self._ledger.beat(self._run)
+                self._ledger.heartbeat(self._run)
 
     def _lines(self, columns: tuple[str, ...]) -> Iterator[Sequence[SnapshotRow]]:
         """The list's rows, their cells in the order of `columns`."""

@@ -132,7 +132,7 @@ class SendLoop:
         if self._failure is not None:
             return  # all that is left to do is to wait for the end
         try:
-            self._ledger.beat(self._own_run)
+            self._ledger.heartbeat(self._own_run)
             with suppress(OSError):  # nobody looks any more (a closed terminal, a pipe's end): send on
                 watch(self.tally)
         except BaseException as error:

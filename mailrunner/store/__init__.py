@@ -1,7 +1,8 @@
-"""The ledger: who got what, what was used, who said no.  The only place with SQL.
+"""The ledger: deliveries, quota usage, the suppression list, inbound events.  The only place with SQL.
 
     with Ledger.open(folder=…, url=…, clock=…) as ledger:
-        ledger.campaigns · ledger.snapshots · ledger.deliveries · ledger.accounts · ledger.suppressions
+        ledger.campaigns · ledger.snapshots · ledger.batches · ledger.deliveries · ledger.accounts
+        ledger.suppressions · ledger.inbound_events · ledger.manual_actions · ledger.reports
 
 A `Ledger` is safe to use from several threads; several processes may have the same one open.
 """
@@ -60,10 +61,10 @@ __all__ = [
 
 
 class Ledger:
-    """One open ledger, checked against its witness."""
+    """One open ledger, checked against its rollback guard."""
 
-    def __init__(self, database: Database, witness: RollbackGuard | None, ledger_id: str) -> None:
-        self.database, self._witness, self._id = database, witness, ledger_id
+    def __init__(self, database: Database, guard: RollbackGuard | None, ledger_id: str) -> None:
+        self.database, self._guard, self._id = database, guard, ledger_id
         self.accounts = Accounts(database)
         self.batches = Batches(database)
         self.campaigns = Campaigns(database)
@@ -82,33 +83,33 @@ class Ledger:
         that is there is kept under another name.  Raises LedgerError for a ledger that is missing,
         another one, older than the one used last, or that cannot be used.
         """
-        witness, path = RollbackGuard(folder), _path(url)
-        # Read before the ledger: another process counts in the ledger first and in the witness afterwards.
-        seen = witness.read()
+        guard, path = RollbackGuard(folder), _path(url)
+        # Read before the ledger: another process counts in the ledger first and in the guard afterwards.
+        seen = guard.read()
         if new:
             _set_aside(path, clock.now())
         elif path is not None and not path.exists() and seen is not None:
-            raise witness.missing(str(path))
+            raise guard.missing(str(path))
         database = open_database(url, clock=clock, create=True)
         try:
             with database.write() as connection:
                 known = _mark(connection)
-                mark = known or _baptise(connection, database)
+                mark = known or _create_mark(connection, database)
             if new:
                 _refuse_used(known, url)
-                witness.begin(mark)
+                guard.begin(mark)
             elif seen is None:
-                witness.write(mark)
+                guard.write(mark)
             else:
-                witness.check(seen, mark)
+                guard.check(seen, mark)
         except MailrunnerError:
             database.close()
             raise
-        return cls(database, witness, mark.ledger_id)
+        return cls(database, guard, mark.ledger_id)
 
     @classmethod
-    def look(cls, *, folder: Path, url: str, clock: Clock) -> Ledger:
-        """Open it for a command that only looks; a project without a ledger shows an empty one."""
+    def open_for_reading(cls, *, folder: Path, url: str, clock: Clock) -> Ledger:
+        """Open it for a command that only reads; for a project without a ledger this is an empty one."""
         path = _path(url)
         if path is None or path.exists() or RollbackGuard(folder).read() is not None:
             return cls.open(folder=folder, url=url, clock=clock)
@@ -116,26 +117,26 @@ class Ledger:
 
     @property
     def warning(self) -> str | None:
-        """What is wrong with the place where the ledger lies."""
+        """A sentence where the ledger lies in an unsafe place, else None."""
         path = self.database.path
         return location_warning(path) if path is not None else None
 
     def count_run(self) -> None:
-        """Count a sign of life, in the ledger first and then in its witness."""
+        """Count up, in the ledger first and then in the rollback guard."""
         with self.database.write() as connection:
             connection.execute(update(ledger).values(run_counter=ledger.c.run_counter + 1))
             mark = _mark(connection)
-        if self._witness is not None and mark is not None:
-            self._witness.write(mark)
+        if self._guard is not None and mark is not None:
+            self._guard.write(mark)
 
-    def beat(self, run: Run) -> None:
-        """Show that `run` lives: renew its lease and count, once a minute."""
+    def heartbeat(self, run: Run) -> None:
+        """Renew the lease of `run` and count up, once a minute; call it as often as you like."""
         if run.is_due(self.now()):
             run.renew()
             self.count_run()
 
-    def link_secrets(self, configured: str | None) -> tuple[bytes, ...]:
-        """The keys that sign links: that of the secret in use first, that of the oldest last.
+    def signing_keys(self, configured: str | None) -> tuple[bytes, ...]:
+        """The keys of the token signer: that of the secret in use first, that of the oldest last.
 
         Every secret ever used still verifies.  One that is new, or the first of all, is stored.  The
         ledger's id is part of each key, as two ledgers with one secret number their deliveries alike.
@@ -174,7 +175,7 @@ class Ledger:
 
 
 class _Empty(Ledger):
-    """What a project without a ledger has: an empty one, gone when it is closed."""
+    """The empty ledger of a project without one; it is removed when it is closed."""
 
     def __init__(self, clock: Clock) -> None:
         self._folder = TemporaryDirectory(prefix="mailrunner-")
@@ -202,7 +203,7 @@ def _mark(connection: Connection) -> LedgerMark | None:
     return LedgerMark(row.id, row.run_counter) if row else None
 
 
-def _baptise(connection: Connection, database: Database) -> LedgerMark:
+def _create_mark(connection: Connection, database: Database) -> LedgerMark:
     """Give a new ledger its id."""
     database.lock_ledger(connection)
     mark = _mark(connection)

@@ -1,4 +1,4 @@
-"""Sending identities: their pauses, their sticky stops, and what they have used."""
+"""Sending identities: their pauses, their stops, and their quota usage."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mailrunner.store.schema import TESTS, accounts, deliveries
 
 @dataclass(frozen=True, slots=True)
 class AccountRecord:
-    """What the ledger knows of one sending identity."""
+    """The record of one sending identity."""
 
     no: int
     identity: str
@@ -47,12 +47,12 @@ class Accounts:
             return ensure_account(connection, self._database, identity)
 
     def stop(self, no: int, *, reason: str, digest: str) -> None:
-        """Do not use these credentials again until they change or a person says so."""
+        """Do not use these credentials again until they change or the user lifts the stop."""
         with self._database.write() as connection:
             self._database.lock_account(connection, no)
             stop_account(connection, no, reason=reason, digest=digest)
 
-    def try_again(self, no: int, *, digest: str) -> None:
+    def lift_stop(self, no: int, *, digest: str) -> None:
         """Lift the stop for these credentials; others that were refused stay known."""
         with self._database.write() as connection:
             self._database.lock_account(connection, no)
@@ -84,7 +84,7 @@ class Accounts:
     def begin_test(
         self, no: int, *, token: int, limits: Sequence[Limit], reserve: int, zone: ZoneInfo
     ) -> Wait | None:
-        """Hold one slot for a test message, as a delivery of no campaign; None if it may go.
+        """Reserve one slot for a test send, as a delivery of no campaign; None if it may be sent.
 
         Should the process die now, the run's successor counts the slot as used.
         """
@@ -105,17 +105,17 @@ class Accounts:
             return None
 
     def end_test(self, no: int, *, token: int, answered: bool) -> None:
-        """Use the slot of a test message, or give it back where nothing was offered."""
+        """Use the slot of a test send, or free it where nothing was offered to the server."""
         with self._database.write() as connection:
             self._database.lock_account(connection, no)
-            gone = connection.execute(delete(deliveries).where(deliveries.c.id == -token)).rowcount
-            if gone and answered:
+            deleted = connection.execute(delete(deliveries).where(deliveries.c.id == -token)).rowcount
+            if deleted and answered:
                 UsageLog(connection, account_scope(no)).add(Series.ANSWERS, self._database.now(connection))
 
-    def forget_old_usage(self, no: int) -> None:
-        """Delete what no window can reach any more."""
+    def delete_old_usage(self, no: int) -> None:
+        """Delete usage that no window can reach any more."""
         with self._database.write() as connection:
-            UsageLog(connection, account_scope(no)).forget_old(self._database.now(connection))
+            UsageLog(connection, account_scope(no)).delete_old(self._database.now(connection))
 
 
 def pause_account(connection: Connection, no: int, *, until: datetime, reason: str) -> None:

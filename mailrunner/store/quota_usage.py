@@ -100,7 +100,7 @@ class UsageLog:
                 run(self._connection, _DROP_FUTURE, (*mine, moment, last))
                 run(self._connection, _RESTAMP, (moment, *mine, last))
 
-    def forget_old(self, now: datetime) -> None:
+    def delete_old(self, now: datetime) -> None:
         """Delete what no window can reach, keeping the newest of it as the base of the totals."""
         for series, age in _KEEP.items():
             base = self._total_at(series, now - age)

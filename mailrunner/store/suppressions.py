@@ -1,10 +1,10 @@
-"""The suppression table: who said no, to what, why, and how it came to be known.
+"""The suppression list: entries by key, each for one list or all, with reason and source.
 
-Entries are never changed: adding one that is there already changes nothing, and what is taken off
+Entries are never changed: adding one that is there already changes nothing, and one that is removed
 leaves a record of why (`consents`), so that the two tables together are the history of every entry.
 
-Each list also remembers how many entries held for it when that was looked at last.  A table that was
-lost says yes to everybody, and looks no different from one that nobody is on yet.
+Each list also has the number of entries that held for it at the last check: a suppression list that was
+lost would suppress no recipient, as one that is still empty.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _OWN_COLUMNS = ("key", "list_key", "reason", "source", "import_no", "created_at"
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One file that was read into the table."""
+    """One file that was imported."""
 
     no: int
     file: str
@@ -83,7 +83,7 @@ class Import:
 
 
 class Suppressions:
-    """The table in one ledger."""
+    """The suppression list of one ledger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -91,19 +91,19 @@ class Suppressions:
     def add(
         self, keys: Sequence[str], *, list_key: str = ALL_LISTS, reason: SuppressionReason, source: str
     ) -> int:
-        """Add an entry for each key; say how many were new."""
+        """Add an entry for each key; return how many were new."""
         with self._database.write() as connection:
             now = self._database.now(connection)
             return suppress(connection, keys, list_key=list_key, reason=reason, source=source, now=now)
 
     def remove(self, keys: Sequence[str], *, list_key: str, why: str) -> int:
-        """Remove the entries of exactly this scope, keeping the reason why; say how many there were."""
+        """Remove the entries of exactly this scope, keeping the reason why; return how many there were."""
         with self._database.write() as connection:
             now = self._database.now(connection)
             return release(connection, keys, list_key=list_key, why=why, now=now)
 
-    def forget(self, keys: Sequence[str]) -> list[Erased]:
-        """Forget the addresses of these people everywhere, all or none; what they are called now, and where.
+    def erase(self, keys: Sequence[str]) -> list[Erased]:
+        """Erase the addresses of these recipients everywhere, all or none; what was erased for each.
 
         Raises UserError while a message to one of them is on its way.
         """
@@ -115,7 +115,7 @@ class Suppressions:
         return done
 
     def history(self, key: str) -> list[SuppressionChange]:
-        """All that ever happened to the entries under which this person can be found, the oldest first."""
+        """The changes of all entries under which this recipient can be found, the oldest first."""
         with self._database.read() as connection:
             names = pseudonyms_of(connection).all(key)
             there = connection.execute(select(*_COLUMNS).where(suppressions.c.key.in_(names)))
@@ -127,12 +127,12 @@ class Suppressions:
         return sorted(events, key=lambda event: event.at)
 
     def pseudonyms(self) -> Pseudonyms:
-        """What forgotten people are called in this ledger."""
+        """The pseudonyms of this ledger."""
         with self._database.read() as connection:
             return pseudonyms_of(connection)
 
-    def ahead(self, campaign_no: int, lists: Collection[str], *, transactional: bool) -> int:
-        """How many of those queued are on the table now, for the plan."""
+    def count_queued(self, campaign_no: int, lists: Collection[str], *, transactional: bool) -> int:
+        """The number of queued deliveries that are suppressed now, for the plan."""
         mine = (deliveries.c.campaign_no == campaign_no, deliveries.c.state == State.QUEUED)
         queued = select(deliveries.c.key).where(*mine)
         number = 0
@@ -148,7 +148,7 @@ class Suppressions:
         return number
 
     def check_not_emptied(self, wanted: Collection[str]) -> Problem | None:
-        """What is wrong where entries held for one of these lists (keys), and now most of them are gone.
+        """The problem where entries held for one of these lists (keys), and now most of them are missing.
 
         Otherwise remember how many hold now.  `confirm_empty` says that it is right so.
         """
@@ -162,7 +162,7 @@ class Suppressions:
         return None
 
     def confirm_empty(self, list_key: str | None) -> list[str]:
-        """Take it as right that most of the table is gone for this list, or any; return their names."""
+        """Accept that most entries are missing for this list, or for any (None); the names of those lists."""
         names = []
         with self._database.write() as connection:
             for known in connection.execute(select(lists).order_by(lists.c.name)).all():
@@ -233,7 +233,7 @@ class Suppressions:
         list_key: str | None = None,
         reason: SuppressionReason | None = None,
     ) -> int:
-        """Add a chunk of an open import; say how many were new.  Short, so that runs go on meanwhile.
+        """Add a chunk of an open import; return how many were new.  Short, so that runs go on meanwhile.
 
         `list_key` and `reason` are the import's own unless they are given.
         """
@@ -264,9 +264,7 @@ class Suppressions:
             if not known:
                 return None
             mine = suppressions.c.import_no == number
-            return _take_off(
-                connection, mine, change=ChangeKind.UNDONE, why=f"import {number} undone", now=now
-            )
+            return _remove(connection, mine, change=ChangeKind.UNDONE, why=f"import {number} undone", now=now)
 
     def imports(self) -> list[Import]:
         """All imports, the oldest first."""
@@ -291,7 +289,7 @@ _OF_NAMES = """
 
 
 def entries_of(connection: Connection, keys: Iterable[str]) -> dict[str, list[SuppressionEntry]]:
-    """The entries of each key, under whatever name, in one look-up a few hundred keys."""
+    """The entries of each key, also under its domain and its pseudonym; one query for 200 keys."""
     names_of = pseudonyms_of(connection).all if _reaches_beyond_keys(connection) else None
     found: dict[str, list[SuppressionEntry]] = defaultdict(list)
     waiting = iter(dict.fromkeys(keys))
@@ -320,19 +318,19 @@ def release(
     now: datetime,
     reasons: Collection[SuppressionReason] = tuple(SuppressionReason),
 ) -> int:
-    """Take off what holds for exactly this scope, inside the caller's transaction; return how many.
+    """Remove the entries of exactly this scope, inside the caller's transaction; return how many.
 
-    What stands under a person's pseudonym is theirs too; what holds for a whole domain is not.
+    Entries under a recipient's pseudonym are theirs too; those of a whole domain are not.
     """
     pseudonyms = pseudonyms_of(connection)
     names = [name for key in keys for name in pseudonyms.own(key)]
     mine = suppressions.c.key.in_(names) & (suppressions.c.list_key == list_key)
     mine &= suppressions.c.reason.in_([reason.value for reason in reasons])
-    return _take_off(connection, mine, change=ChangeKind.REMOVED, why=why, now=now)
+    return _remove(connection, mine, change=ChangeKind.REMOVED, why=why, now=now)
 
 
 def _held(connection: Connection, list_key: str) -> int:
-    """How many entries hold for a list."""
+    """The number of entries that hold for a list."""
     holding = or_(suppressions.c.list_key == list_key, suppressions.c.list_key == ALL_LISTS)
     number: int = connection.execute(
         select(func.count()).select_from(suppressions).where(holding)
@@ -341,7 +339,7 @@ def _held(connection: Connection, list_key: str) -> int:
 
 
 def _looks_lost(before: int, now: int) -> bool:
-    """More than half are gone, though what our own commands took off is not expected any more."""
+    """True if more than half are missing; removals by our own commands have lowered `before` already."""
     return now * 2 < before
 
 
@@ -361,7 +359,7 @@ def suppress(
 ) -> int:
     """Add entries inside the caller's transaction; one that is there already stays as it was.
 
-    One that another import had brought is from now on nobody's to undo, as it was said twice.
+    One that another import had brought is not removed any more when that is undone.
     """
     moment = to_micros(now)
     rows = [(key, list_key, reason.value, source, import_no, moment) for key in keys]
@@ -389,7 +387,7 @@ def _entry(row) -> SuppressionEntry:  # type: ignore[no-untyped-def]
     )
 
 
-def _take_off(
+def _remove(
     connection: Connection, mine: ColumnElement[bool], *, change: ChangeKind, why: str, now: datetime
 ) -> int:
     kept = select(
@@ -404,20 +402,20 @@ def _take_off(
     ).where(mine)
     connection.execute(insert(consents).from_select(_KEPT_COLUMNS, kept))
     scopes = select(suppressions.c.list_key, func.count()).where(mine).group_by(suppressions.c.list_key)
-    gone: dict[str, int] = dict(connection.execute(scopes).all())
+    removed: dict[str, int] = dict(connection.execute(scopes).all())
     connection.execute(delete(suppressions).where(mine))
-    for scope, number in gone.items():
+    for scope, number in removed.items():
         fewer = case((lists.c.suppressed > number, lists.c.suppressed - number), else_=0)
         held_for = lists.c.key == scope if scope != ALL_LISTS else true()
         connection.execute(update(lists).where(held_for).values(suppressed=fewer))
-    return sum(gone.values())
+    return sum(removed.values())
 
 
 _BEYOND = f"SELECT no FROM suppressions WHERE {BEYOND_KEYS} LIMIT 1"  # noqa: S608 - the words of the index
 
 
 def _reaches_beyond_keys(connection: Connection) -> bool:
-    """Whether a domain or a forgotten person is on the table, for whom no key is found."""
+    """True if there are entries of domains or pseudonyms, which a key alone does not find."""
     return run(connection, _BEYOND).fetchone() is not None
 
 

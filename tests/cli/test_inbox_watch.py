@@ -126,7 +126,7 @@ def test_without_idle_the_mailbox_is_looked_at_now_and_then(
     with LesserServer("MOVE") as server, Ledger.open(folder=tmp_path, url=url, clock=clock) as ledger:
         box = server.mailbox("ana")
         _, (ana,) = mailed(ledger, ["ana@example.org"])
-        tokens = Tokens(TokenSigner(ledger.link_secrets(None)), ana)
+        tokens = Tokens(TokenSigner(ledger.signing_keys(None)), ana)
         collection = MailboxPoll(
             ledger=ledger,
             sorter=MessageClassifier(signer=tokens.signer, identity=""),

@@ -202,7 +202,7 @@ def test_purging_keeps_the_rows_of_those_in_doubt_who_may_have_to_be_mailed_agai
     made = mailing(tmp_path, deaf, clear(box))
     made.run()
     with made.ledger() as ledger:
-        assert ledger.campaigns.forget_rows(1) == 4
+        assert ledger.campaigns.purge_rows(1) == 4
     box.append("Gesendet", *bytes_of(deaf.accepted))
     answer = ask(made)
     assert (answer.code, counts(made)) == (0, Counts(sent=4, queued=1))

@@ -154,7 +154,7 @@ class TestHalvesOfCharacters:
 @pytest.mark.parametrize("named", [True, False])
 def test_what_comes_back_of_a_forgotten_person_brings_no_address_back(ledger: Ledger, named: bool) -> None:
     (ana,) = deliveries(ledger, mailed(ledger, [ANA]))
-    ledger.suppressions.forget([ANA])
+    ledger.suppressions.erase([ANA])
 
     bounce = InboundEvent(
         kind=EventKind.BOUNCED,

@@ -48,22 +48,22 @@ def test_neighbours_are_what_the_same_run_sent_within_the_time_nearest_first(
     first, second, _, fourth = go_on(run, SENT, SENT, IN_DOUBT, SENT)
     go_on(run, SENT, minutes=61)
     run.end()
-    [doubt] = ledger.manual_actions.doubts(campaign.no)
+    [doubt] = ledger.manual_actions.in_doubt(campaign.no)
     hour = timedelta(hours=1)
-    nearest = ledger.manual_actions.neighbours(campaign.no, doubt, within=hour, most=9)
+    nearest = ledger.manual_actions.sent_nearby(campaign.no, doubt, within=hour, most=9)
     assert (set(nearest[:2]), nearest[2:]) == ({second, fourth}, [first])
-    assert len(ledger.manual_actions.neighbours(campaign.no, doubt, within=hour, most=1)) == 1
+    assert len(ledger.manual_actions.sent_nearby(campaign.no, doubt, within=hour, most=1)) == 1
 
 
 def test_a_decision_about_one_attempt_does_not_touch_the_next(ledger: Ledger) -> None:
     campaign = load_campaign(ledger, ["a@example.org"])
     at = claim_terms(campaign)
     send(ledger, at, claim(ledger, at, token=1)[0], IN_DOUBT)
-    old = ledger.manual_actions.doubts(campaign.no)
-    assert ledger.manual_actions.settle_as_not_sent(campaign.no, old) == 1
+    old = ledger.manual_actions.in_doubt(campaign.no)
+    assert ledger.manual_actions.resolve_as_not_sent(campaign.no, old) == 1
     send(ledger, at, claim(ledger, at, token=2)[0], IN_DOUBT)
-    assert ledger.manual_actions.settle_as_not_sent(campaign.no, old) == 0
-    assert ledger.manual_actions.settle_as_sent(old, reason="found") == 0
+    assert ledger.manual_actions.resolve_as_not_sent(campaign.no, old) == 0
+    assert ledger.manual_actions.resolve_as_sent(old, reason="found") == 0
     assert ledger.deliveries.counts(campaign.no) == Counts(in_doubt=1)
 
 
@@ -75,7 +75,7 @@ def test_a_run_that_is_silent_but_not_gone_is_suspended(ledger: Ledger, clock: M
     assert begin_sending(ledger, at, delivery) is SendPermit.GO
     clock.turn(timedelta(minutes=21))
     assert ledger.deliveries.recover() == 1
-    [doubt] = ledger.manual_actions.doubts(campaign.no)
+    [doubt] = ledger.manual_actions.in_doubt(campaign.no)
     assert ledger.manual_actions.is_sender_suspended(doubt)
     run.renew()
     assert not ledger.manual_actions.is_sender_suspended(doubt)

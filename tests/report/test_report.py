@@ -385,7 +385,7 @@ def test_rows_that_were_forgotten_cannot_be_a_list_but_are_still_reported(tmp_pa
         with mailing.ledger() as ledger:
             campaign = ledger.campaigns.find("spring")
             assert campaign is not None
-            ledger.campaigns.forget_rows(campaign.no)
+            ledger.campaigns.purge_rows(campaign.no)
         target = tmp_path / "failed.csv"
         result = report(tmp_path, "spring", "--failed", "--out", str(target))
         rows = rows_of(report(tmp_path, "spring").stdout)

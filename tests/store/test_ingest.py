@@ -381,7 +381,7 @@ def test_a_person_sees_the_lists_they_are_on_and_no_others(ledger: Ledger) -> No
 def test_who_was_forgotten_still_counts_and_stays_forgotten(ledger: Ledger) -> None:
     campaign, (ana,) = mailed(ledger, [ANA])
     tell(ledger, fact(EventKind.UNSUBSCRIBED, ana))
-    ledger.suppressions.forget([ANA])
+    ledger.suppressions.erase([ANA])
     tell(ledger, fact(EventKind.COMPLAINED, ana), fact(EventKind.BOUNCED, address=ANA))
     assert ledger.deliveries.counts(campaign.no) == Counts(failed=1)
     assert {row.key[0] for row in recorded(ledger)} == {"#"}

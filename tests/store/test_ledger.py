@@ -383,7 +383,7 @@ def test_credentials_that_were_refused_stay_known_beside_others(ledger: Ledger) 
     account = ledger.accounts.ensure("gmail/ana@gmail.com")
     ledger.accounts.stop(account.no, reason="wrong", digest="one")
     ledger.accounts.stop(account.no, reason="wrong too", digest="two")
-    ledger.accounts.try_again(account.no, digest="two")
+    ledger.accounts.lift_stop(account.no, digest="two")
     found = ledger.accounts.find("gmail/ana@gmail.com")
     assert found is not None and (found.stop_reason, found.refused) == ("", {"one": "wrong"})
 
@@ -439,15 +439,15 @@ def test_an_import_adds_once_and_can_be_undone(ledger: Ledger) -> None:
 
 
 def test_every_secret_ever_used_still_verifies(ledger: Ledger) -> None:
-    (first,) = ledger.link_secrets(None)
-    assert ledger.link_secrets(None) == (first,)
-    own, *before = ledger.link_secrets("own")
+    (first,) = ledger.signing_keys(None)
+    assert ledger.signing_keys(None) == (first,)
+    own, *before = ledger.signing_keys("own")
     assert before == [first]
-    other, *before = ledger.link_secrets("other")
+    other, *before = ledger.signing_keys("other")
     assert before == [own, first] and other not in before
 
 
 def test_two_ledgers_with_one_secret_sign_differently(ledger: Ledger, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/second/mailrunner.db"
     with Ledger.open(folder=tmp_path / "second", url=url, clock=ManualClock()) as second:
-        assert second.link_secrets("same") != ledger.link_secrets("same")
+        assert second.signing_keys("same") != ledger.signing_keys("same")

@@ -102,7 +102,7 @@ def test_a_ledger_of_version_0_1_0_opens_and_keeps_everything(
         (event,) = ledger.suppressions.history("di@example.org")
         assert (event.change, event.why) == ("removed", "she wrote")
         assert [found.file for found in ledger.suppressions.imports()] == ["old.csv"]
-        assert len(ledger.link_secrets(None)) == 1
+        assert len(ledger.signing_keys(None)) == 1
 
 
 def test_inbound_events_of_an_older_versions_messages_take_effect(

@@ -297,7 +297,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
     @precondition(lambda self: self.now >= self.latest)
     @rule(sender=st.integers(0, 1))
     def old_usage_is_forgotten(self, sender: int) -> None:
-        self.ledger.accounts.forget_old_usage(self.senders[sender].no)
+        self.ledger.accounts.delete_old_usage(self.senders[sender].no)
         self.senders[sender].forgot = True
 
     # What must hold
