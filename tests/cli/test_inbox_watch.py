@@ -25,10 +25,10 @@ from mailrunner.model.tokens import TokenSigner
 from mailrunner.store import Ledger
 from tests.cli.test_inbox import Club, LesserServer, implicit, lies
 from tests.data.bounces import Tokens, sample
-from tests.store.test_ingest import mailed
 from tests.support.clocks import ManualClock
 from tests.support.imap_server import PASSWORD, ImapServer, Mailbox
 from tests.support.in_doubt import clear
+from tests.support.inbound_events import sent_campaign
 from tests.support.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ends a process by SIGTERM")
@@ -125,7 +125,7 @@ def test_without_idle_the_mailbox_is_looked_at_now_and_then(
     url = f"sqlite:///{tmp_path}/mailrunner.db"
     with LesserServer("MOVE") as server, Ledger.open(folder=tmp_path, url=url, clock=clock) as ledger:
         box = server.mailbox("ana")
-        _, (ana,) = mailed(ledger, ["ana@example.org"])
+        _, (ana,) = sent_campaign(ledger, ["ana@example.org"])
         tokens = Tokens(TokenSigner(ledger.signing_keys(None)), ana)
         collection = MailboxPoll(
             ledger=ledger,

@@ -1,4 +1,4 @@
-"""At full load for days: the quota is used up, and the times at which it is said to come back are true."""
+"""At full load for days: the quota is used up, and a wait ends when a slot is free."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.quota_model import opened
 def test_days_at_full_load_use_nearly_all_of_the_quota(
     tmp_path: Path, clock: ManualClock, limits: list[str], days: int
 ) -> None:
-    """Claims come when the hold before said, and no other wait is needed."""
+    """Claim when the wait before is over; no other wait is needed."""
     with opened(f"sqlite:///{tmp_path}/mailrunner.db", tmp_path, clock) as ledger:
         random, begin = Random(7), clock.now()
         end, sent = begin + timedelta(days=days), 0

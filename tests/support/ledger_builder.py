@@ -108,7 +108,7 @@ def claim_terms(
 
 
 def claim_or_wait(ledger: Ledger, terms: ClaimTerms, *, token: int, most: int = 10) -> list[Delivery] | Wait:
-    """Claim as a run does: again, where all who were due were suppressed."""
+    """Claim as a run does: again, where all due recipients were suppressed."""
     while True:
         found = ledger.batches.commit(terms, Batch(wanted=most, token=token)).claimed
         if found:

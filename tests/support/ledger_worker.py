@@ -1,10 +1,10 @@
-"""A process that sends from a shared ledger: claim, `sending`, an answer, `record`; no server, no files.
+"""A process that sends from a shared ledger: claim, begin sending, record; no server, no files.
 
     python -m tests.support.ledger_worker URL FOLDER CAMPAIGN LIMITS [HALT]
 
-It prints what happens, one line each: `took N` (doubts taken over at its start), `sent ID`, `halted`
-(after HALT messages, with one on the wire and others claimed, until a line comes in), `held WHY`.
-The tests start it, kill it, and read its lines; they also use `enrol` and `terms` themselves.
+It prints one line for each step: `recovered N` (in doubt since its start), `sent ID`, `halted` (after HALT
+messages, with one in flight and others claimed, until a line comes in), `waits REASON`.  The tests start
+it, kill it, and read its lines.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def main(url: str, folder: str, campaign_id: str, limits: str, halt: str = "") -
         assert campaign is not None
         run = Run.begin(ledger.database)
         try:
-            say(f"took {ledger.deliveries.recover(own_run=run.no)}")
+            say(f"recovered {ledger.deliveries.recover(own_run=run.no)}")
             worker = Worker(ledger, run, claim_terms(campaign, *limits.split()), int(halt) if halt else None)
-            say(f"held {worker.work().why}")
+            say(f"waits {worker.work().why}")
         finally:
             run.end()
 
