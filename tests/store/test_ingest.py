@@ -432,16 +432,16 @@ def test_however_events_are_grouped_the_last_of_each_recipient_holds(tmp_path: P
 
         @settings(max_examples=60, deadline=None)
         @given(
-            words=st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=12), cut=st.integers(0, 12)
+            choices=st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=12), cut=st.integers(0, 12)
         )
-        def check(words: list[tuple[int, bool]], cut: int) -> None:
-            words = [
+        def check(choices: list[tuple[int, bool]], cut: int) -> None:
+            events = [
                 event_of(EventKind.UNSUBSCRIBED if no else EventKind.RESUBSCRIBED, numbers[n])
-                for n, no in words
+                for n, no in choices
             ]
-            ingest(ledger, *words[:cut])
-            ingest(ledger, *words[cut:])
-            for place, no in dict(words).items():
+            ingest(ledger, *events[:cut])
+            ingest(ledger, *events[cut:])
+            for place, no in dict(choices).items():
                 assert bool(entries(ledger, keys[place])) is no
 
         check()
