@@ -27,7 +27,6 @@ from mailrunner.errors import LedgerError, MailrunnerError
 from mailrunner.store.accounts import AccountRecord, Accounts
 from mailrunner.store.batch import Answer, Batch, Batches, BatchResult
 from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase, Twin
-from mailrunner.store.claims import ClaimTerms, Delivery, SendPermit
 from mailrunner.store.database import Database
 from mailrunner.store.deliveries import Deliveries
 from mailrunner.store.inbound_events import InboundEvents
@@ -36,6 +35,7 @@ from mailrunner.store.manual_actions import ManualActions
 from mailrunner.store.opening import open_database
 from mailrunner.store.report_rows import ReportRows
 from mailrunner.store.rollback_guard import LedgerMark, RollbackGuard
+from mailrunner.store.run_transaction import ClaimTerms, Delivery, SendPermit
 from mailrunner.store.runs import Run
 from mailrunner.store.schema import ledger, secrets
 from mailrunner.store.snapshot import ListDrift, PlainSnapshotRow, SnapshotRow, Snapshots

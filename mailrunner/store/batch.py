@@ -31,12 +31,6 @@ from mailrunner.model.wait_reason import Wait
 from mailrunner.store.accounts import pause_account, stop_account
 from mailrunner.store.campaigns import stop_campaign
 from mailrunner.store.claims import (
-    QUEUE_START,
-    ClaimTerms,
-    Delivery,
-    QueuePosition,
-    RunTransaction,
-    SendPermit,
     begin_sending,
     check_run_is_open,
     claim,
@@ -48,8 +42,16 @@ from mailrunner.store.database import Database
 from mailrunner.store.quota_usage import UsageLog, account_scope, campaign_scope
 from mailrunner.store.raw_sql import run, run_many, run_with_list, to_micros
 from mailrunner.store.requeue import after_requeue
+from mailrunner.store.run_transaction import (
+    QUEUE_START,
+    ClaimTerms,
+    Delivery,
+    QueuePosition,
+    RunTransaction,
+    SendPermit,
+)
 from mailrunner.store.schema import deliveries
-from mailrunner.store.suppressions import suppress
+from mailrunner.store.suppression_entries import suppress
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,94 +9,31 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
 from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import IN_FLIGHT, State
-from mailrunner.model.quota import Limit, Series, room, tightest
+from mailrunner.model.quota import Series, room, tightest
 from mailrunner.model.suppression import governing
 from mailrunner.model.wait_reason import Wait, WaitReason
-from mailrunner.store.quota_usage import UsageLog
 from mailrunner.store.raw_sql import from_micros, run, run_with_list, to_micros
 from mailrunner.store.recovery import RUN_WAS_RECOVERED, TOKEN_SHIFT
 from mailrunner.store.requeue import after_requeue
-from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries
-from mailrunner.store.suppressions import entries_of
+from mailrunner.store.run_transaction import (
+    QUEUE_START,
+    ClaimTerms,
+    Delivery,
+    QueuePosition,
+    RunTransaction,
+    SendPermit,
+)
+from mailrunner.store.schema import deliveries
+from mailrunner.store.suppression_entries import entries_of
 
 _SUPPRESSED_AT_ONCE = 500  # suppressed deliveries that one transaction passes over
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimTerms:
-    """The conditions of every claim of a run.
-
-    `limits` are the account's, `pace` the campaign's own; `reserve` (slots) and `zone` the account's.
-    `content_digest` is of what this run renders: where another process accepted other content, nothing
-    is claimed.  `stop_if_failing` is a share (0 to 1) of the last answers or None, `setup_digest` names
-    the credentials where they are refused.
-    """
-
-    campaign_no: int
-    account_no: int
-    lists: Collection[str]
-    transactional: bool
-    limits: Sequence[Limit]
-    pace: Sequence[Limit]
-    reserve: int
-    zone: ZoneInfo
-    content_digest: str
-    stop_if_failing: float | None = None
-    setup_digest: str = ""
-
-
-class RunTransaction(NamedTuple):
-    """An open transaction of a run, with all that the steps of a batch share.
-
-    `usage` are the slots of the account and, if the campaign has a pace of its own, those of the campaign;
-    `now` is the ledger's time.
-    """
-
-    connection: Connection
-    terms: ClaimTerms
-    usage: Sequence[UsageLog]
-    now: datetime
-
-
-QueuePosition = tuple[int, int]  # `not_before` in microseconds, and the id
-QUEUE_START: QueuePosition = (0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One claimed delivery with its row's data; `waited` is the sum of its waits so far."""
-
-    id: int
-    token: int
-    row: int
-    key: str
-    address: str
-    values: tuple[str, ...]
-    attempts: int
-    waited: timedelta
-
-    @property
-    def campaign_no(self) -> int:
-        return self.id >> CAMPAIGN_SHIFT
-
-
-class SendPermit(StrEnum):
-    """The ledger's last word before a message is handed to a connection."""
-
-    GO = "go"
-    LOST = "lost"  # the claim is no longer ours
-    SUPPRESSED = "suppressed"
-    HELD = "held"  # paused, cancelled or stopped meanwhile; the delivery is queued again
 
 
 _CONDITIONS = """

@@ -11,11 +11,12 @@ from sqlalchemy import exists, select, update
 
 from mailrunner.model.delivery import Counts, State
 from mailrunner.store.campaigns import counts
-from mailrunner.store.claims import Delivery, put_back
+from mailrunner.store.claims import put_back
 from mailrunner.store.database import Database
 from mailrunner.store.recovery import open_runs, recover_run
 from mailrunner.store.requeue import after_requeue
 from mailrunner.store.run_lock import is_alive
+from mailrunner.store.run_transaction import Delivery
 from mailrunner.store.schema import deliveries, recipients
 
 

@@ -22,7 +22,7 @@ from mailrunner.store.accounts import pause_account
 from mailrunner.store.matching import MatchedEvent
 from mailrunner.store.raw_sql import insert_many, to_micros
 from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, returns, suppressions
-from mailrunner.store.suppressions import release
+from mailrunner.store.suppression_entries import remove_keys
 
 FAILURES = (EventKind.BOUNCED, EventKind.REFUSED)  # the message did not reach its recipient, and will not
 _SIGNS_OF_LIFE = (
@@ -135,7 +135,7 @@ def origin(matched: MatchedEvent) -> str:
 
 def take_back_unsubscription(connection: Connection, matched: MatchedEvent, now: datetime) -> bool:
     """Remove the recipient's own unsubscription from the list meant; False if there was none."""
-    gone = release(
+    gone = remove_keys(
         connection,
         [matched.key],
         list_key=matched.list_key,

@@ -25,7 +25,7 @@ from mailrunner.store.event_effects import TAKEN_BACK, apply_waiting_reports
 from mailrunner.store.ingest import ingest, ingest_matched, lock_ingest
 from mailrunner.store.matching import MatchedEvent, by_number
 from mailrunner.store.schema import CAMPAIGN_SHIFT, TESTS, campaigns, deliveries, lists, returns
-from mailrunner.store.suppressions import entries_of
+from mailrunner.store.suppression_entries import entries_of
 
 
 class ReviewDecision(StrEnum):

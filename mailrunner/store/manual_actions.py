@@ -16,7 +16,7 @@ from mailrunner.store.recovery import TOKEN_SHIFT
 from mailrunner.store.requeue import locked_phase
 from mailrunner.store.run_lock import is_alive
 from mailrunner.store.schema import campaigns, deliveries, recipients, runs
-from mailrunner.store.suppressions import entries_of
+from mailrunner.store.suppression_entries import entries_of
 
 _CHUNK = 2_000
 _REQUEUEABLE = (State.FAILED, State.SUPPRESSED, State.SKIPPED)

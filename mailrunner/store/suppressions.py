@@ -9,24 +9,18 @@ lost would suppress no recipient, as one that is still empty.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    case,
-    delete,
     exists,
     func,
     insert,
-    literal,
     or_,
     select,
-    true,
     update,
 )
 
@@ -44,15 +38,20 @@ from mailrunner.model.suppression import (
 )
 from mailrunner.store.database import Database
 from mailrunner.store.erasure import Erased, empty_log, erase, overwrite_deleted, pseudonyms_of
-from mailrunner.store.raw_sql import from_micros, insert_many, run, run_with_list, to_micros
 from mailrunner.store.schema import (
-    BEYOND_KEYS,
     campaigns,
     consents,
     deliveries,
     imports,
     lists,
     suppressions,
+)
+from mailrunner.store.suppression_entries import (
+    entries_of,
+    reaches_beyond_keys,
+    remove_entries,
+    remove_keys,
+    suppress,
 )
 
 _CHUNK = 5_000
@@ -64,9 +63,6 @@ _COLUMNS = (
     suppressions.c.created_at,
     suppressions.c.import_no,
 )
-_ASKED = 200  # keys in one look-up; each may stand under three names
-_KEPT_COLUMNS = ("key", "list_key", "reason", "why", "created_at", "change", "source", "added_at")
-_OWN_COLUMNS = ("key", "list_key", "reason", "source", "import_no", "created_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +96,7 @@ class Suppressions:
         """Remove the entries of exactly this scope, keeping the reason why; return how many there were."""
         with self._database.write() as connection:
             now = self._database.now(connection)
-            return release(connection, keys, list_key=list_key, why=why, now=now)
+            return remove_keys(connection, keys, list_key=list_key, why=why, now=now)
 
     def erase(self, keys: Sequence[str]) -> list[Erased]:
         """Erase the addresses of these recipients everywhere, all or none; what was erased for each.
@@ -137,7 +133,7 @@ class Suppressions:
         queued = select(deliveries.c.key).where(*mine)
         number = 0
         with self._database.read() as connection:
-            if not _reaches_beyond_keys(connection):
+            if not reaches_beyond_keys(connection):
                 queued = queued.where(exists().where(suppressions.c.key == deliveries.c.key))
             rows = connection.execution_options(yield_per=_CHUNK).execute(queued)
             for part in rows.scalars().partitions():
@@ -264,7 +260,9 @@ class Suppressions:
             if not known:
                 return None
             mine = suppressions.c.import_no == number
-            return _remove(connection, mine, change=ChangeKind.UNDONE, why=f"import {number} undone", now=now)
+            return remove_entries(
+                connection, mine, change=ChangeKind.UNDONE, why=f"import {number} undone", now=now
+            )
 
     def imports(self) -> list[Import]:
         """All imports, the oldest first."""
@@ -281,52 +279,6 @@ class Suppressions:
                 ).order_by(imports.c.no)
             )
             return [Import(r.no, r.file, r.list_key, SuppressionReason(r.reason), *r[4:]) for r in rows]
-
-
-_OF_NAMES = """
-    SELECT key, list_key, reason, source, created_at, import_no FROM suppressions WHERE key IN (*)
-"""
-
-
-def entries_of(connection: Connection, keys: Iterable[str]) -> dict[str, list[SuppressionEntry]]:
-    """The entries of each key, also under its domain and its pseudonym; one query for 200 keys."""
-    names_of = pseudonyms_of(connection).all if _reaches_beyond_keys(connection) else None
-    found: dict[str, list[SuppressionEntry]] = defaultdict(list)
-    waiting = iter(dict.fromkeys(keys))
-    while chunk := list(islice(waiting, _ASKED)):
-        asked: dict[str, list[str]] = defaultdict(list)
-        for key in chunk:
-            for name in names_of(key) if names_of else (key,):
-                asked[name].append(key)
-        for name, list_key, reason, source, created_at, import_no in run_with_list(
-            connection, _OF_NAMES, (), list(asked)
-        ):
-            entry = SuppressionEntry(
-                name, list_key, SuppressionReason(reason), source, from_micros(created_at), import_no
-            )
-            for key in asked[name]:
-                found[key].append(entry)
-    return dict(found)
-
-
-def release(
-    connection: Connection,
-    keys: Sequence[str],
-    *,
-    list_key: str,
-    why: str,
-    now: datetime,
-    reasons: Collection[SuppressionReason] = tuple(SuppressionReason),
-) -> int:
-    """Remove the entries of exactly this scope, inside the caller's transaction; return how many.
-
-    Entries under a recipient's pseudonym are theirs too; those of a whole domain are not.
-    """
-    pseudonyms = pseudonyms_of(connection)
-    names = [name for key in keys for name in pseudonyms.own(key)]
-    mine = suppressions.c.key.in_(names) & (suppressions.c.list_key == list_key)
-    mine &= suppressions.c.reason.in_([reason.value for reason in reasons])
-    return _remove(connection, mine, change=ChangeKind.REMOVED, why=why, now=now)
 
 
 def _held(connection: Connection, list_key: str) -> int:
@@ -347,76 +299,10 @@ def _expect(connection: Connection, list_key: str, number: int) -> None:
     connection.execute(update(lists).where(lists.c.key == list_key).values(suppressed=number))
 
 
-def suppress(
-    connection: Connection,
-    keys: Sequence[str],
-    *,
-    reason: SuppressionReason,
-    source: str,
-    now: datetime,
-    list_key: str = ALL_LISTS,
-    import_no: int | None = None,
-) -> int:
-    """Add entries inside the caller's transaction; one that is there already stays as it was.
-
-    One that another import had brought is not removed any more when that is undone.
-    """
-    moment = to_micros(now)
-    rows = [(key, list_key, reason.value, source, import_no, moment) for key in keys]
-    added = insert_many(connection, suppressions, rows, columns=_OWN_COLUMNS)
-    if added < len(rows):
-        _keep(connection, keys, list_key=list_key, reason=reason, but=import_no)
-    return added
-
-
-def _keep(
-    connection: Connection, keys: Sequence[str], *, list_key: str, reason: SuppressionReason, but: int | None
-) -> None:
-    """Let these entries stay whichever import is undone, but for those that import `but` itself brought."""
-    mine = (suppressions.c.list_key == list_key, suppressions.c.reason == reason.value)
-    others = suppressions.c.import_no.is_not(None) if but is None else suppressions.c.import_no != but
-    waiting = iter(keys)
-    while chunk := list(islice(waiting, _ASKED)):
-        kept = update(suppressions).where(*mine, others, suppressions.c.key.in_(chunk))
-        connection.execute(kept.values(import_no=None))
-
-
 def _entry(row) -> SuppressionEntry:  # type: ignore[no-untyped-def]
     return SuppressionEntry(
         row.key, row.list_key, SuppressionReason(row.reason), row.source, row.created_at, row.import_no
     )
-
-
-def _remove(
-    connection: Connection, mine: ColumnElement[bool], *, change: ChangeKind, why: str, now: datetime
-) -> int:
-    kept = select(
-        suppressions.c.key,
-        suppressions.c.list_key,
-        suppressions.c.reason,
-        literal(why),
-        literal(now, consents.c.created_at.type),
-        literal(change.value),
-        suppressions.c.source,
-        suppressions.c.created_at,
-    ).where(mine)
-    connection.execute(insert(consents).from_select(_KEPT_COLUMNS, kept))
-    scopes = select(suppressions.c.list_key, func.count()).where(mine).group_by(suppressions.c.list_key)
-    removed: dict[str, int] = dict(connection.execute(scopes).all())
-    connection.execute(delete(suppressions).where(mine))
-    for scope, number in removed.items():
-        fewer = case((lists.c.suppressed > number, lists.c.suppressed - number), else_=0)
-        held_for = lists.c.key == scope if scope != ALL_LISTS else true()
-        connection.execute(update(lists).where(held_for).values(suppressed=fewer))
-    return sum(removed.values())
-
-
-_BEYOND = f"SELECT no FROM suppressions WHERE {BEYOND_KEYS} LIMIT 1"  # noqa: S608 - the words of the index
-
-
-def _reaches_beyond_keys(connection: Connection) -> bool:
-    """True if there are entries of domains or pseudonyms, which a key alone does not find."""
-    return run(connection, _BEYOND).fetchone() is not None
 
 
 def _emptied(name: str, before: int, now: int) -> Problem:
