@@ -78,7 +78,7 @@ class BatchResult:
     """The results of a batch, in its order.
 
     `recorded` and `failed` are False for a claim that was lost.  `claimed` is None where nothing was
-    wanted; an empty list means that all who were due were suppressed: claim again.  `stop_reason` is why
+    wanted; an empty list means that all due recipients were suppressed: claim again.  `stop_reason` is why
     the campaign was stopped by these answers, or "".
     """
 
@@ -111,22 +111,27 @@ class Batches:
             if batch.unrenderable:
                 result.failed, stop = _fail(at, batch.unrenderable)
                 result.stop_reason = result.stop_reason or stop
+            position = self._positions.get(terms.campaign_no, QUEUE_START)
             if batch.starting or batch.wanted:
-                self._begin_and_claim(at, batch, result)
+                position = _begin_and_claim(at, batch, position, result)
+        self._positions[terms.campaign_no] = position  # only now: it is durable
         return result
 
-    def _begin_and_claim(self, at: RunTransaction, batch: Batch, result: BatchResult) -> None:
-        if batch.wanted:
-            check_run_is_open(at.connection, batch.token)
-        wait = obstacle(at)
-        if batch.starting:
-            result.permits = hold_back(at, batch.starting) if wait else begin_sending(at, batch.starting)
-        if batch.wanted and wait:
-            result.claimed = wait
-        elif batch.wanted:
-            no = at.terms.campaign_no
-            after = self._positions.get(no, QUEUE_START)
-            result.claimed, self._positions[no] = claim(at, batch.token, batch.wanted, after=after)
+
+def _begin_and_claim(
+    at: RunTransaction, batch: Batch, position: QueuePosition, result: BatchResult
+) -> QueuePosition:
+    """Fill `result` with permits and claims; return the position in the queue after them."""
+    if batch.wanted:
+        check_run_is_open(at.connection, batch.token)
+    wait = obstacle(at)
+    if batch.starting:
+        result.permits = hold_back(at, batch.starting) if wait else begin_sending(at, batch.starting)
+    if batch.wanted and wait:
+        result.claimed = wait
+    elif batch.wanted:
+        result.claimed, position = claim(at, batch.token, batch.wanted, after=position)
+    return position
 
 
 def _usage_logs(connection: Connection, terms: ClaimTerms) -> list[UsageLog]:

@@ -117,14 +117,14 @@ class Campaigns:
     def pause(self, no: int) -> bool:
         """Pause a campaign that was begun; False if it is in another phase."""
         with self._database.write() as connection:
-            return _move(connection, no, {Phase.BEGUN}, Phase.PAUSED, reason="paused by a person")
+            return _move(connection, no, {Phase.BEGUN}, Phase.PAUSED, reason="paused by the user")
 
     def cancel(self, no: int) -> int:
         """Send nothing more of it; return how many deliveries were skipped."""
         with self._database.write() as connection:
             now = self._database.now(connection)
             seen = set(Phase) - {Phase.LOADING, Phase.FINISHED, Phase.CANCELLED}
-            _move(connection, no, seen, Phase.CANCELLED, reason="cancelled by a person", finished_at=now)
+            _move(connection, no, seen, Phase.CANCELLED, reason="cancelled by the user", finished_at=now)
             return skip_queued(connection, no, now) if locked_phase(connection, no) == "cancelled" else 0
 
     def finish(self, no: int) -> Counts | None:

@@ -153,7 +153,7 @@ def claim(
     """Claim up to `wanted` deliveries behind `after`, with their quota slots, for `token`.
 
     Returns them, or why there are none, and the position in the queue up to which they go.  An empty
-    list means that all who were due were suppressed: claim again.
+    list means that all due recipients were suppressed: claim again.
     """
     left, next_slot_at = _room(at)
     if left is not None and left <= 0:

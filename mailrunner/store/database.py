@@ -73,6 +73,7 @@ class Database:
             raise self._replaced()
         try:
             with self.engine.connect().execution_options(read_only=True) as connection:
+                connection.begin()  # `raw_sql` would not
                 if not self.is_sqlite:
                     connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
                 yield connection
@@ -190,7 +191,7 @@ def _set_log_aside(path: Path | None) -> None:
         return
     for suffix in ("-wal", "-shm"):
         log = path.with_name(path.name + suffix)
-        with suppress(OSError):  # it is gone already, or, on Windows, still open
+        with suppress(OSError):  # it was removed already, or, on Windows, is still open
             log.replace(log.with_name(f"{log.name}.replaced"))
 
 

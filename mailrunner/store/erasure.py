@@ -1,7 +1,7 @@
 """Erasure of a recipient's data on request (GDPR, article 17), without mailing them again.
 
-The address is removed from the suppression list and its history, from what was kept of the list's rows,
-from deliveries and from all that came back.  What stays is a pseudonym, a keyed hash under a
+The address is removed from the suppression list and its history, from the
+list's rows, from deliveries and from inbound events.  What stays is a pseudonym, a keyed hash under a
 secret of the ledger: it says nothing to a reader, and it is found again when the same address comes
 with another list.
 """
@@ -79,7 +79,7 @@ def erase(connection: Connection, key: str, *, now: datetime) -> Erased:
     name = pseudonyms_of(connection).of(key)
     mine = _deliveries(connection, key)
     if any(row.state in IN_FLIGHT for row in mine):
-        hint = "nobody was forgotten; type the same again when it has arrived"
+        hint = "nothing was erased; type the same again when it has arrived"
         raise UserError(Problem("a message is on its way just now", key=key, hint=hint))
     ids = [row.id for row in mine] + _duplicates(connection, mine)
     written = connection.execute(select(recipients.c.address).where(recipients.c.id.in_(ids))).scalars()

@@ -135,7 +135,7 @@ def origin(matched: MatchedEvent) -> str:
 
 def take_back_unsubscription(connection: Connection, matched: MatchedEvent, now: datetime) -> bool:
     """Remove the recipient's own unsubscription from the list meant; False if there was none."""
-    gone = remove_keys(
+    removed = remove_keys(
         connection,
         [matched.key],
         list_key=matched.list_key,
@@ -146,7 +146,7 @@ def take_back_unsubscription(connection: Connection, matched: MatchedEvent, now:
     mine = (returns.c.key == matched.key, returns.c.list_key == matched.list_key)
     earlier = update(returns).where(*mine, returns.c.kind == EventKind.UNSUBSCRIBED)
     connection.execute(earlier.values(settled=TAKEN_BACK))
-    return bool(gone)
+    return bool(removed)
 
 
 # How a report was settled, where that is not plain.

@@ -223,6 +223,6 @@ def _refusal(row, entries, lists, transactional) -> str:  # type: ignore[no-unty
     if row.key is None:
         return row.reason or "no usable address"
     if row.address is None:
-        return "the row's data were forgotten (purge)"
+        return "the row's data were purged"
     holding = governing(entries.get(row.key, ()), lists=lists, transactional=transactional)
     return str(holding) if holding else ""

@@ -158,12 +158,12 @@ def _by_address(
 def _names(connection: Connection, keys: Collection[str]) -> dict[str, str]:
     """The names under which the ledger has these keys: the key itself, or its pseudonym after an erasure."""
     pseudonyms = {key: pseudonyms_of(connection).of(key) for key in keys}
-    forgotten = set(
+    erased = set(
         connection.execute(
             select(suppressions.c.key).where(suppressions.c.key.in_(pseudonyms.values()))
         ).scalars()
     )
-    return {key: name if name in forgotten else key for key, name in pseudonyms.items()}
+    return {key: name if name in erased else key for key, name in pseudonyms.items()}
 
 
 def _handed_over(names: Iterable[str], since: datetime):  # type: ignore[no-untyped-def]

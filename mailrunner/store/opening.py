@@ -47,7 +47,7 @@ def _parse(url: str) -> URL:
     if backend not in ("sqlite", "postgresql"):
         raise UserError(_url_problem(f"a ledger cannot live in {backend}"))
     if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise UserError(_url_problem("a ledger in memory would forget who got what"))
+        raise UserError(_url_problem("a ledger in memory would lose all records of sent messages"))
     return parsed
 
 

@@ -1,6 +1,6 @@
 """The slots of an account or a campaign: a running total, of which any window is a difference.
 
-`quota.py` says what is counted; this file counts it.  A row is (scope, series, total, stamp): after
+`model.quota` has the rules; this file counts.  A row is (scope, series, total, stamp): after
 it, `total` slots were ever used, the last of them at `stamp`.  What a window used is the newest
 total less the total at the window's horizon: two index look-ups, whatever the window and however
 much was sent.  Stamps never decrease: a clock that was set back opens nothing, and stamps that lie
@@ -63,7 +63,7 @@ class UsageLog:
         return from_micros(found[0]) if found else None
 
     def held(self, series: Series) -> int:
-        """Claimed and not yet started; for answers also what is on the wire."""
+        """Claimed and not yet started; for answers also what is being sent."""
         if self._held is None:
             kind, no = self._scope.split(":")
             number, claimed = run(self._connection, _HELD[kind], (int(no),)).fetchone()

@@ -28,7 +28,7 @@ RUN_WAS_RECOVERED = (
     "this run lost its lock and was taken for dead by another process",
     "nothing is lost; run the command again",
 )
-# Said literally, so that SQLite sees that the small index of what is in flight will do.
+# Literal words, so that SQLite sees that the small index of what is in flight will do.
 _IN_FLIGHT = text("deliveries.state IN ('claimed', 'sending')")
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from mailrunner.errors import LedgerError
 
 _HINT = (
-    "put the right ledger back; if it is gone for good, `--new-ledger` begins an empty one, "
-    "which knows of nobody who was mailed before"
+    "put the right ledger back; if it is lost, `--new-ledger` begins an empty one, "
+    "which has no record of messages sent before"
 )
 
 
@@ -79,7 +79,7 @@ class RollbackGuard:
         if found.run_counter < seen.run_counter:
             raise LedgerError(
                 f"this ledger is older than the one used last (run {found.run_counter} instead of "
-                f"{seen.run_counter}): some who were mailed since are unknown to it",
+                f"{seen.run_counter}): messages sent since are unknown to it",
                 _HINT,
             )
 

@@ -66,7 +66,7 @@ class _AdvisoryRunLock:
         return bool(taken)
 
     def check(self) -> None:
-        """Raise the driver's error if the connection that holds the lock is gone."""
+        """Raise the driver's error if the connection that holds the lock was lost."""
         if self._connection is not None:
             self._connection.execute(text("SELECT 1"))
 

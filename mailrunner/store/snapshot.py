@@ -2,7 +2,7 @@
 
 A snapshot is written in short chunks that stay invisible until one small commit makes the campaign
 `ready`; if it is interrupted, it is begun again.  A list that changed later is read into
-`incoming`, compared there, and only what was decided is taken over.
+`incoming`, compared there, and only accepted differences are applied.
 """
 
 from __future__ import annotations

@@ -251,7 +251,7 @@ class Suppressions:
             return added
 
     def remove_import(self, number: int) -> int | None:
-        """Take out what import `number` added; None if there is no such import."""
+        """Remove the entries that import `number` added; None if there is no such import."""
         with self._database.write() as connection:
             now = self._database.now(connection)
             known = connection.execute(
@@ -308,7 +308,7 @@ def _entry(row) -> SuppressionEntry:  # type: ignore[no-untyped-def]
 def _emptied(name: str, before: int, now: int) -> Problem:
     left = f"only {now:,} of the {before:,} entries that" if now else f"none of the {before:,} entries that"
     return Problem(
-        f'{left} held for the list "{name}" are on the suppression table: it looks lost',
+        f'{left} held for the list "{name}" are on the suppression list: it looks lost',
         hint="bring it back with: mailrunner suppress import FILE; "
         f'if it is right so: mailrunner suppress confirm-empty --list "{name}"',
     )
