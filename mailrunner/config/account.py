@@ -175,6 +175,11 @@ class Account:
         family = (known.family if known else "") or host
         return f"{family}/{_one_spelling(self.user, family)}"
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the server is on this machine, which seldom asks for a login."""
+        return _is_loopback(self.host)
+
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown."""
         kept = (self.password, self.imap.password if self.imap else None)

@@ -83,7 +83,7 @@ class SendGridTable(Table):
         return self
 
 
-class SesEventsTable(Table):
+class SesTable(Table):
     """SES speaks through SNS, which signs for whoever has a topic: the topics say which are ours."""
 
     topics: Annotated[Topics, Field(strict=False)] = Field(
@@ -97,7 +97,7 @@ class SesEventsTable(Table):
 class EventsTable(Table):
     """[events]."""
 
-    ses: SesEventsTable | None = Field(None, description="Amazon SES, through SNS.")
+    ses: SesTable | None = Field(None, description="Amazon SES, through SNS.")
     mailgun: MailgunTable | None = Field(None, description="Mailgun.")
     postmark: BasicTable | None = Field(None, description="Postmark.")
     sendgrid: SendGridTable | None = Field(None, description="SendGrid's event webhook.")
