@@ -160,7 +160,7 @@ def prepare(
     mailing.run("spring", limit=1)
     mailing.run("summer", limit=1)
     with mailing.ledger() as ledger:
-        signer = TokenSigner(ledger.link_secrets(None))
+        signer = TokenSigner(ledger.signing_keys(None))
         with ledger.database.read() as connection:
             rows = connection.exec_driver_sql(
                 "SELECT d.key, d.id FROM deliveries d JOIN campaigns c ON c.no = d.campaign_no "

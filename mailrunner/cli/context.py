@@ -110,7 +110,7 @@ class CommandContext:
         """The ledger for a command that changes nothing; an empty one where there is none yet."""
         from mailrunner.store import Ledger
 
-        return Ledger.look(folder=self.folder, url=self.project.database_url, clock=self.clock)
+        return Ledger.open_for_reading(folder=self.folder, url=self.project.database_url, clock=self.clock)
 
     def event_log(self) -> EventLog:
         from mailrunner.event_log import EventLog

@@ -264,7 +264,7 @@ def _signer(session: CommandContext, ledger: Ledger) -> TokenSigner:
     from mailrunner.model.tokens import TokenSigner
 
     secret = session.project.unsubscribe.secret
-    return TokenSigner(ledger.link_secrets(secret.get_secret_value() if secret else None))
+    return TokenSigner(ledger.signing_keys(secret.get_secret_value() if secret else None))
 
 
 def _length(text: str) -> timedelta:

@@ -145,7 +145,7 @@ def _columns(session: CommandContext, ledger: Ledger, record: CampaignRecord | N
     from mailrunner.report.columns import Columns
 
     secret = session.project.unsubscribe.secret
-    secrets = ledger.link_secrets(secret.get_secret_value() if secret else None)
+    secrets = ledger.signing_keys(secret.get_secret_value() if secret else None)
     return Columns(signer=TokenSigner(secrets), domain=record.message_domain if record else "")
 
 

@@ -41,7 +41,7 @@ def resolve(
         raise typer.BadParameter("--from-sent-folder, --sent and --resend exclude each other")
     with session.open_ledger() as ledger:
         record = begun(session, ledger, campaign)
-        ledger.deliveries.take_over()
+        ledger.deliveries.recover()
         doubts = _chosen(ledger, record, addresses or ())
         if not doubts:
             session.result(f"Nothing of {record.id} is in doubt.")
@@ -54,7 +54,7 @@ def resolve(
 
 
 def _chosen(ledger: Ledger, record: CampaignRecord, addresses: Collection[str]) -> list[InDoubtDelivery]:
-    doubts = ledger.decisions.doubts(record.no)
+    doubts = ledger.manual_actions.in_doubt(record.no)
     if not addresses:
         return doubts
     keys = keys_of(addresses)
@@ -91,10 +91,10 @@ def _decide(
     sent: bool,
 ) -> Exit:
     if sent:
-        number = ledger.decisions.settle_as_sent(doubts, reason="settled by a person")
+        number = ledger.manual_actions.resolve_as_sent(doubts, reason="settled by a person")
         session.result(f"{number:,} recorded as sent")
     else:
-        number = ledger.decisions.settle_as_not_sent(record.no, doubts)
+        number = ledger.manual_actions.resolve_as_not_sent(record.no, doubts)
         session.result(f"{number:,} {_unsent(record)}. {_next_step(record)}")
     return Exit.DONE
 
@@ -145,9 +145,9 @@ def _settled(
     from mailrunner.model.in_doubt import Lookup, Resolution
 
     if verdict.finding is Lookup.FOUND:
-        done = ledger.decisions.settle_as_sent([doubt], reason=verdict.why)
+        done = ledger.manual_actions.resolve_as_sent([doubt], reason=verdict.why)
     elif verdict.finding is Lookup.ABSENT:
-        done = ledger.decisions.settle_as_not_sent(record.no, [doubt])
+        done = ledger.manual_actions.resolve_as_not_sent(record.no, [doubt])
     else:
         return verdict
     if done:
@@ -208,4 +208,4 @@ def _signer(session: CommandContext, ledger: Ledger) -> TokenSigner:
     from mailrunner.model.tokens import TokenSigner
 
     secret = session.project.unsubscribe.secret
-    return TokenSigner(ledger.link_secrets(secret.get_secret_value() if secret else None))
+    return TokenSigner(ledger.signing_keys(secret.get_secret_value() if secret else None))

@@ -76,7 +76,7 @@ def _site(session: CommandContext, ledger: Ledger, log: EventLog) -> Site:
     from mailrunner.web.app import Site
 
     secret = session.project.unsubscribe.secret
-    signer = TokenSigner(ledger.link_secrets(secret.get_secret_value() if secret else None))
+    signer = TokenSigner(ledger.signing_keys(secret.get_secret_value() if secret else None))
     return Site(ledger, signer, tell=complain, log=log, events=_events(session, signer))
 
 

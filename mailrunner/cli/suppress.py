@@ -218,7 +218,7 @@ def forget(
         if not yes and not _is_sure(session, keys):
             session.say("Nobody was forgotten.")
             return
-        for key, done in zip(keys, ledger.suppressions.forget(keys), strict=True):
+        for key, done in zip(keys, ledger.suppressions.erase(keys), strict=True):
             session.result(f"{key}: {_told(done)}")
     session.say(
         "Reports, logs and the lists themselves are files of yours: the addresses may stand there too."

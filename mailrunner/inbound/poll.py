@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from mailrunner.inbound import receive
 from mailrunner.inbound.classify import MessageClassifier
 from mailrunner.inbound.imap import INBOX, ImapMailbox
 from mailrunner.inbound.message import InboundMessage, UnreadableError
@@ -136,7 +135,7 @@ class MailboxPoll:
 
     def _record(self, mailbox: ImapMailbox, events: dict[int, InboundEvent], tally: PollTally) -> None:
         processed = []
-        results = receive(self.ledger, list(events.values()))
+        results = self.ledger.inbound_events.ingest(list(events.values()))
         for (uid, event), result in zip(events.items(), results, strict=True):
             tally.count(event.kind, result)
             # What a user decides about stays in the inbox; so does what names no recipient of this ledger.

@@ -47,7 +47,7 @@ class SentFolderCheck:
         ]
 
     def _evidence(self, doubt: InDoubtDelivery, folder: str) -> LookupEvidence:
-        decisions = self.ledger.decisions
+        decisions = self.ledger.manual_actions
         return LookupEvidence(
             folder=folder,
             attempted_at=doubt.last_attempt_at,
@@ -60,8 +60,8 @@ class SentFolderCheck:
         )
 
     def _has_neighbour(self, doubt: InDoubtDelivery) -> bool:
-        decisions = self.ledger.decisions
-        nearest = decisions.neighbours(self.record.no, doubt, within=SAME_TIME, most=_NEIGHBOURS)
+        decisions = self.ledger.manual_actions
+        nearest = decisions.sent_nearby(self.record.no, doubt, within=SAME_TIME, most=_NEIGHBOURS)
         return any(map(self._is_filed, nearest))
 
     def _is_filed(self, number: int) -> bool:

@@ -68,7 +68,7 @@ class ListImport:
             return ImportedList(record)
         if record.phase is Phase.CANCELLED:
             return ImportedList(record)
-        self._run.works_on(record.no)
+        self._run.set_campaign(record.no)
         record = self._compare_content(record)
         return ImportedList(self._compare_list(record), tuple(self._notices))
 
@@ -90,7 +90,7 @@ class ListImport:
             return Wait(WaitReason.OTHERS, None, "another process is reading this campaign's list")
         if record.phase is not Phase.LOADING:  # another process was quicker
             return self.enrol()
-        self._run.works_on(record.no)
+        self._run.set_campaign(record.no)
         rows = self._fill(record)
         try:
             self._check_snapshot(record, rows)
@@ -108,7 +108,7 @@ class ListImport:
                 place = self._ledger.snapshots.add(record.no, place, lines, run_no=self._run.no)
                 del lines  # or it would be held while the next chunk is read
                 self._progress(place)
-                self._ledger.beat(self._run)
+                self._ledger.heartbeat(self._run)
         return place
 
     def _check_snapshot(self, record: CampaignRecord, rows: int) -> None:
@@ -207,7 +207,7 @@ class ListImport:
                 read += len(lines)
                 del lines
                 self._progress(read)
-                self._ledger.beat(self._run)
+                self._ledger.heartbeat(self._run)
 
     def _lines(self, columns: tuple[str, ...]) -> Iterator[Sequence[SnapshotRow]]:
         """The list's rows, their cells in the order of `columns`."""

@@ -1,7 +1,7 @@
 """Claim, render, send, record: the loop that sends a campaign.
 
 One thread drives all connections, so nothing is shared and nothing needs a lock.  Each round brings
-to the ledger, in one transaction, what came up since the last one (see `store.exchange`).  The ledger
+to the ledger, in one transaction, what came up since the last one (see `store.batch`).  The ledger
 alone decides who may be sent now; a second process is simply more of the same.  The order of steps is
 what keeps the promises of `docs/states.md`:
 
@@ -132,7 +132,7 @@ class SendLoop:
         if self._failure is not None:
             return  # all that is left to do is to wait for the end
         try:
-            self._ledger.beat(self._own_run)
+            self._ledger.heartbeat(self._own_run)
             with suppress(OSError):  # nobody looks any more (a closed terminal, a pipe's end): send on
                 watch(self.tally)
         except BaseException as error:
@@ -273,7 +273,7 @@ class SendLoop:
             token=self._own_run.next_token() if wanted else 0,
         )
         self._visit_takes = min(time.monotonic() - begun, _LONGEST_GATHERING)
-        for letter, go in zip(letters, done.goes, strict=True):
+        for letter, go in zip(letters, done.permits, strict=True):
             self._on_step("sending")
             if go is SendPermit.GO:
                 letter.courier.carry(letter.delivery, letter.message)
@@ -281,10 +281,10 @@ class SendLoop:
         for _ in settled:
             self._on_step("recorded")
         back = [outcome for _, outcome in settled if not has_gone(outcome)]
-        self._spend(-len(back) - len(unrenderable) - sum(go is not SendPermit.GO for go in done.goes))
+        self._spend(-len(back) - len(unrenderable) - sum(go is not SendPermit.GO for go in done.permits))
         if settled:
             self._hold = None  # it may have queued somebody again, or freed what was waited for
-        return self._stocked(done.found)
+        return self._stocked(done.claimed)
 
     def _stocked(self, found: list[Delivery] | Wait | None) -> bool:
         if isinstance(found, Wait):

@@ -65,21 +65,21 @@ class Recorder:
         wanted: int = 0,
         token: int = 0,
     ) -> BatchResult:
-        """One transaction at the ledger (see `store.exchange`)."""
+        """One transaction at the ledger (see `store.batch`)."""
         now = self._clock.now()
         answers = [Answer(delivery, self._settle(delivery, outcome, now)) for delivery, outcome in settled]
         batch = Batch(
             answers=answers, unrenderable=unrenderable, starting=starting, wanted=wanted, token=token
         )
-        done = self._exchange(batch)
+        done = self._commit(batch)
         for answer, recorded in zip(answers, done.recorded, strict=True):
-            self._note_answer(answer.delivery, answer.settlement, recorded=recorded)
+            self._note_answer(answer.delivery, answer.decision, recorded=recorded)
         for (delivery, reason), failed in zip(unrenderable, done.failed, strict=True):
             self._note_unrenderable(delivery, reason, failed=failed)
-        for delivery, go in zip(starting, done.goes, strict=True):
+        for delivery, go in zip(starting, done.permits, strict=True):
             self._note_start(delivery, go)
-        if done.stopped:
-            self._log.stopped(self._campaign_id, done.stopped)
+        if done.stop_reason:
+            self._log.stopped(self._campaign_id, done.stop_reason)
         return done
 
     def obstructed(self, problem: Outcome) -> Wait | None:
@@ -105,7 +105,7 @@ class Recorder:
 
     def take_over(self, own_run: int) -> None:
         """Free what runs that are gone have held."""
-        self._ledger.deliveries.take_over(own_run=own_run)
+        self._ledger.deliveries.recover(own_run=own_run)
 
     def wait_for(self, hold: Wait | None) -> None:
         """Show, and log once, what is waited for."""
@@ -123,9 +123,9 @@ class Recorder:
             random=self._random,
         )
 
-    def _exchange(self, batch: Batch) -> BatchResult:
+    def _commit(self, batch: Batch) -> BatchResult:
         try:
-            return self._ledger.deliveries.exchange(self._terms, batch)
+            return self._ledger.batches.commit(self._terms, batch)
         except LedgerError as error:
             if not (batch.answers and error.passing):
                 raise
@@ -136,7 +136,7 @@ class Recorder:
             stop=stop_after_delay(_RECORD_SECONDS),
             wait=wait_exponential(max=5),
             reraise=True,
-        )(self._ledger.deliveries.exchange, self._terms, batch)
+        )(self._ledger.batches.commit, self._terms, batch)
 
     def _note_answer(self, delivery: Delivery, settlement: Decision, *, recorded: bool) -> None:
         if not recorded:

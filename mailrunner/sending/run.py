@@ -112,9 +112,9 @@ class CampaignRun:
         self._ledger.count_run()
         run = Run.begin(self._ledger.database)
         try:
-            self._ledger.beat(run)
-            self._ledger.deliveries.take_over(own_run=run.no)
-            self._ledger.returns.catch_up()
+            self._ledger.heartbeat(run)
+            self._ledger.deliveries.recover(own_run=run.no)
+            self._ledger.inbound_events.apply_waiting()
             return self._run(run)
         finally:
             run.end()
@@ -146,7 +146,7 @@ class CampaignRun:
 
     def _secrets(self) -> tuple[bytes, ...]:
         configured = self._job.project.unsubscribe.secret
-        return self._ledger.link_secrets(configured.get_secret_value() if configured else None)
+        return self._ledger.signing_keys(configured.get_secret_value() if configured else None)
 
     def _obstacle(self, record: CampaignRecord, setup: str) -> Wait | None:
         """What an earlier run or a person has put in the way, and that this command does not lift."""
@@ -155,7 +155,7 @@ class CampaignRun:
         if setup in account.refused and not again:
             return Wait(WaitReason.CREDENTIALS, None, account.refused[setup])
         if account.stop_reason or setup in account.refused:
-            self._ledger.accounts.try_again(account.no, digest=setup)
+            self._ledger.accounts.lift_stop(account.no, digest=setup)
         if record.phase is Phase.PAUSED:
             return Wait(WaitReason.PAUSED, None, record.reason)
         if record.phase is Phase.CANCELLED:
@@ -182,7 +182,7 @@ class CampaignRun:
         return Wait(WaitReason.INTERRUPTED, None, "not begun; nothing was sent")
 
     def _suppressed(self, record: CampaignRecord) -> int:
-        return self._ledger.suppressions.ahead(
+        return self._ledger.suppressions.count_queued(
             record.no, self._job.lists, transactional=self._job.transactional
         )
 
@@ -197,10 +197,10 @@ class CampaignRun:
         if not begun:
             return Wait(WaitReason.OTHERS, None, "somebody else began, paused or cancelled it meanwhile")
         if self._wishes.by_hand or self._wishes.consent.again:
-            self._ledger.campaigns.restart_count(record.no)
+            self._ledger.campaigns.clear_recent_answers(record.no)
         if self._job.campaign.send.on_in_doubt == "resend":
-            self._ledger.deliveries.resend_doubtful(record.no)
-        self._ledger.accounts.forget_old_usage(record.account_no)
+            self._ledger.deliveries.requeue_in_doubt(record.no)
+        self._ledger.accounts.delete_old_usage(record.account_no)
         return None
 
     def _send(self, record: CampaignRecord, run: Run, setup: str, signer: TokenSigner) -> RunResult:
@@ -210,7 +210,7 @@ class CampaignRun:
         self._ears.started(runner, counts, suppressed, self.forecast(counts.open - suppressed))
         self._log.run_begun(self._id, run.no, counts.total, counts.queued)
         hold = runner.run(self._ears.watch)
-        self._ledger.returns.catch_up()  # a bounce may have been quicker than the server's own answer
+        self._ledger.inbound_events.apply_waiting()  # bounces quicker than the server
         result = replace(self._ended(record, hold, runner.tally.sent), inlining=self._job.renderer.inlining)
         self._log.inlined(self._id, result.inlining)
         self._log.run_ended(self._id, result.sent_now, result.hold.why, result.hold.until)
@@ -227,7 +227,7 @@ class CampaignRun:
         if hold.why is WaitReason.DONE and counts.open:  # someone was queued again just now
             hold = Wait(WaitReason.OTHERS, None, "someone was queued again")
         if hold.why not in (WaitReason.STOPPED, WaitReason.CANCELLED, WaitReason.PAUSED):
-            self._ledger.campaigns.rest(record.no, reason=sentence_of(hold), resume_at=hold.until)
+            self._ledger.campaigns.note_wait(record.no, reason=sentence_of(hold), resume_at=hold.until)
         finish_at = self.forecast(counts.open).finish_at
         if finish_at and hold.until:
             finish_at = max(finish_at, hold.until)

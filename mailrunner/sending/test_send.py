@@ -31,7 +31,7 @@ class SendTest:
         self._job, self._ledger, self._clock = job, ledger, clock
         self._entry = self._chosen(row)
         secret = job.project.unsubscribe.secret
-        secrets = ledger.link_secrets(secret.get_secret_value() if secret else None)
+        secrets = ledger.signing_keys(secret.get_secret_value() if secret else None)
         self._setup = job.setup_digest(secrets[-1])
         self._letters = MessageFactory(
             job, columns=job.people.columns, signer=TokenSigner(secrets), domain=job.message_domain

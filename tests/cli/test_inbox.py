@@ -54,7 +54,7 @@ class Club:
 
     def tokens(self, place: int) -> Tokens:
         with self.made.ledger() as ledger:
-            signer = TokenSigner(ledger.link_secrets(None))
+            signer = TokenSigner(ledger.signing_keys(None))
             record = ledger.campaigns.find("spring")
         assert record is not None
         return Tokens(signer, (record.no << 40) + place + 1)

@@ -23,10 +23,10 @@ from mailrunner.model.tokens import TokenSigner
 from mailrunner.store import Ledger
 from tests.cli.test_inbox import Club, lies
 from tests.data.bounces import Tokens, sample
-from tests.store.test_ingest import mailed
 from tests.support.clocks import ManualClock
 from tests.support.imap_server import ImapServer, LimitedImapServer
 from tests.support.in_doubt import clear, implicit
+from tests.support.inbound_events import sent_campaign
 from tests.support.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ends a process by SIGTERM")
@@ -123,8 +123,8 @@ def test_without_idle_the_mailbox_is_looked_at_now_and_then(
     url = f"sqlite:///{tmp_path}/mailrunner.db"
     with LimitedImapServer("MOVE") as server, Ledger.open(folder=tmp_path, url=url, clock=clock) as ledger:
         box = server.mailbox("ana")
-        _, (ana,) = mailed(ledger, ["ana@example.org"])
-        tokens = Tokens(TokenSigner(ledger.link_secrets(None)), ana)
+        _, (ana,) = sent_campaign(ledger, ["ana@example.org"])
+        tokens = Tokens(TokenSigner(ledger.signing_keys(None)), ana)
         poll = MailboxPoll(
             ledger=ledger,
             classifier=MessageClassifier(signer=tokens.signer, identity=""),

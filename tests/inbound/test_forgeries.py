@@ -154,7 +154,7 @@ class TestHalvesOfCharacters:
 @pytest.mark.parametrize("named", [True, False])
 def test_what_comes_back_of_a_forgotten_person_brings_no_address_back(ledger: Ledger, named: bool) -> None:
     (ana,) = deliveries(ledger, mailed(ledger, [ANA]))
-    ledger.suppressions.forget([ANA])
+    ledger.suppressions.erase([ANA])
 
     bounce = InboundEvent(
         kind=EventKind.BOUNCED,
@@ -165,7 +165,7 @@ def test_what_comes_back_of_a_forgotten_person_brings_no_address_back(ledger: Le
         code=550,
         detail=f"<{ANA}>: user unknown",
     )
-    assert ledger.returns.receive([bounce]) == [IngestResult.RECORDED]
+    assert ledger.inbound_events.ingest([bounce]) == [IngestResult.RECORDED]
 
     assert ANA not in everything(ledger)
 
@@ -257,7 +257,7 @@ class TestReview:
                 wish = InboundEvent(
                     kind=EventKind.ASKED, source="inbox", address=address, fingerprint=f"{place}"
                 )
-                ledger.returns.receive([wish])
+                ledger.inbound_events.ingest([wish])
         yield project
 
     def test_what_was_decided_is_one_json_object(self, asked: Project) -> None:

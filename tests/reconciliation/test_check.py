@@ -13,8 +13,16 @@ from mailrunner.model.delivery import Counts
 from mailrunner.model.in_doubt import ANSWER, INDEX, Lookup, LookupEvidence, resolve
 from mailrunner.model.outcome_policy import Decision
 from mailrunner.store import Ledger, Run, SendPermit
-from tests.store.test_ledger import DOUBT, SENT, claim, load, send, terms
 from tests.support.clocks import ManualClock
+from tests.support.ledger_builder import (
+    IN_DOUBT,
+    SENT,
+    begin_sending,
+    claim,
+    claim_terms,
+    load_campaign,
+    send,
+)
 
 # -- The ledger's part, on each database
 
@@ -22,8 +30,8 @@ from tests.support.clocks import ManualClock
 def test_neighbours_are_what_the_same_run_sent_within_the_time_nearest_first(
     ledger: Ledger, clock: ManualClock
 ) -> None:
-    campaign = load(ledger, [f"{n}@example.org" for n in range(8)])
-    at = terms(campaign)
+    campaign = load_campaign(ledger, [f"{n}@example.org" for n in range(8)])
+    at = claim_terms(campaign)
 
     def send_more(run: Run, *decisions: Decision, minutes: int = 10) -> list[int]:
         sent = claim(ledger, at, run.next_token(), most=len(decisions))
@@ -37,43 +45,43 @@ def test_neighbours_are_what_the_same_run_sent_within_the_time_nearest_first(
     before.end()
     clock.turn(timedelta(minutes=1))
     run = Run.begin(ledger.database)
-    first, second, _, fourth = send_more(run, SENT, SENT, DOUBT, SENT)
+    first, second, _, fourth = send_more(run, SENT, SENT, IN_DOUBT, SENT)
     send_more(run, SENT, minutes=61)
     run.end()
-    [doubt] = ledger.decisions.doubts(campaign.no)
+    [doubt] = ledger.manual_actions.in_doubt(campaign.no)
     hour = timedelta(hours=1)
-    nearest = ledger.decisions.neighbours(campaign.no, doubt, within=hour, most=9)
+    nearest = ledger.manual_actions.sent_nearby(campaign.no, doubt, within=hour, most=9)
     assert (set(nearest[:2]), nearest[2:]) == ({second, fourth}, [first])
-    assert len(ledger.decisions.neighbours(campaign.no, doubt, within=hour, most=1)) == 1
+    assert len(ledger.manual_actions.sent_nearby(campaign.no, doubt, within=hour, most=1)) == 1
 
 
 def test_a_decision_about_one_attempt_does_not_touch_the_next(ledger: Ledger) -> None:
-    campaign = load(ledger, ["a@example.org"])
-    at = terms(campaign)
-    send(ledger, at, claim(ledger, at, token=1)[0], DOUBT)
-    old = ledger.decisions.doubts(campaign.no)
-    assert ledger.decisions.settle_as_not_sent(campaign.no, old) == 1
-    send(ledger, at, claim(ledger, at, token=2)[0], DOUBT)
-    assert ledger.decisions.settle_as_not_sent(campaign.no, old) == 0
-    assert ledger.decisions.settle_as_sent(old, reason="found") == 0
+    campaign = load_campaign(ledger, ["a@example.org"])
+    at = claim_terms(campaign)
+    send(ledger, at, claim(ledger, at, token=1)[0], IN_DOUBT)
+    old = ledger.manual_actions.in_doubt(campaign.no)
+    assert ledger.manual_actions.resolve_as_not_sent(campaign.no, old) == 1
+    send(ledger, at, claim(ledger, at, token=2)[0], IN_DOUBT)
+    assert ledger.manual_actions.resolve_as_not_sent(campaign.no, old) == 0
+    assert ledger.manual_actions.resolve_as_sent(old, reason="found") == 0
     assert ledger.deliveries.counts(campaign.no) == Counts(in_doubt=1)
 
 
 def test_a_run_without_a_lease_that_holds_its_lock_is_suspended(ledger: Ledger, clock: ManualClock) -> None:
-    campaign = load(ledger, ["a@example.org"])
-    at = terms(campaign)
+    campaign = load_campaign(ledger, ["a@example.org"])
+    at = claim_terms(campaign)
     run = Run.begin(ledger.database)
     [delivery] = claim(ledger, at, run.next_token())
-    assert ledger.deliveries.begin_sending(delivery, at) is SendPermit.GO
+    assert begin_sending(ledger, at, delivery) is SendPermit.GO
     clock.turn(timedelta(minutes=21))
-    assert ledger.deliveries.take_over() == 1
-    [doubt] = ledger.decisions.doubts(campaign.no)
-    assert ledger.decisions.is_sender_suspended(doubt)
+    assert ledger.deliveries.recover() == 1
+    [doubt] = ledger.manual_actions.in_doubt(campaign.no)
+    assert ledger.manual_actions.is_sender_suspended(doubt)
     run.renew()
-    assert not ledger.decisions.is_sender_suspended(doubt)
+    assert not ledger.manual_actions.is_sender_suspended(doubt)
     clock.turn(timedelta(minutes=21))
     run.end()
-    assert not ledger.decisions.is_sender_suspended(doubt)
+    assert not ledger.manual_actions.is_sender_suspended(doubt)
 
 
 # -- The resolution

@@ -15,6 +15,7 @@ from mailrunner.model.wait_reason import WaitReason
 from mailrunner.sending.run import Callbacks
 from mailrunner.store import Ledger, Run
 from tests.support.campaigns import CampaignInProcess, people
+from tests.support.ledger_builder import claim_or_wait, claim_terms
 from tests.support.smtp_server import Rule, SmtpServer, reply
 
 
@@ -66,7 +67,7 @@ def test_what_a_dead_process_held_is_taken_over_by_a_run_that_lives(mailing: Cam
 
         def die(step: str) -> None:
             if step == "recorded" and len(mailing.server.accepted) == 11:
-                dead.unlock()  # what the operating system does for a killed process
+                dead._lock.release()  # what the operating system does for a killed process
 
         with_claims = _claim_one(mailing, dead)
         assert with_claims == 1
@@ -76,14 +77,13 @@ def test_what_a_dead_process_held_is_taken_over_by_a_run_that_lives(mailing: Cam
 
 def _claim_one(mailing: CampaignInProcess, run: Run) -> int:
     """Claim one delivery as another process's run would."""
-    from tests.store.test_ledger import terms
 
     with mailing.ledger() as ledger:
         found = ledger.campaigns.find("spring")
         assert found is not None
-        at = terms(found)
+        at = claim_terms(found)
         object.__setattr__(at, "content_digest", found.content_digest)
-        claimed = ledger.deliveries.claim(at, token=run.next_token(), most=1)
+        claimed = claim_or_wait(ledger, at, token=run.next_token(), most=1)
         assert isinstance(claimed, list)
         return len(claimed)
 

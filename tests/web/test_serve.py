@@ -111,7 +111,7 @@ def test_no_click_that_was_answered_is_lost_when_it_ends_under_load(
     project: Project, ledger: Ledger, number: int
 ) -> None:
     ids = deliveries(ledger, mailed(ledger, [f"p{n}@example.org" for n in range(1_000)]))
-    signer = TokenSigner(ledger.link_secrets(None))
+    signer = TokenSigner(ledger.signing_keys(None))
     answered: list[int] = []
     enough = threading.Event()
 
@@ -143,7 +143,7 @@ def test_a_ledger_that_is_replaced_is_noticed_and_no_click_is_answered_200(
     project: Project, ledger: Ledger
 ) -> None:
     (ana,) = deliveries(ledger, mailed(ledger, ["ana@example.org"]))
-    token = TokenSigner(ledger.link_secrets(None)).token(UNSUBSCRIBE, ana)
+    token = TokenSigner(ledger.signing_keys(None)).token(UNSUBSCRIBE, ana)
     with serving(project) as server:
         server.read_until("people reach it at https://news.example.org/list/u/")
         file = project.folder / "data" / "mailrunner.db"
@@ -161,7 +161,7 @@ def test_a_ledger_that_is_replaced_is_noticed_and_no_click_is_answered_200(
 
 def test_the_event_log_has_groups_and_sums_and_nothing_of_anybody(project: Project, ledger: Ledger) -> None:
     (ana,) = deliveries(ledger, mailed(ledger, ["ana@example.org"]))
-    token = TokenSigner(ledger.link_secrets(None)).token(UNSUBSCRIBE, ana)
+    token = TokenSigner(ledger.signing_keys(None)).token(UNSUBSCRIBE, ana)
     with serving(project, "--log-json", "events.jsonl") as server:
         for _ in range(2):
             assert ask(server.port, "POST", f"/u/{token}", ONE_CLICK).status == 200

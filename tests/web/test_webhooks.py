@@ -90,7 +90,7 @@ def posting(tmp_path: Path) -> Iterator[Posting]:
     url, told = f"sqlite:///{tmp_path}/mailrunner.db", []  # type: str, list[str]
     with Ledger.open(folder=tmp_path, url=url, clock=ManualClock(NOW)) as ledger:
         begin_campaign(ledger, "spring", [ANA], list_key="club news")
-        signer = TokenSigner(ledger.link_secrets(None))
+        signer = TokenSigner(ledger.signing_keys(None))
         with ledger.database.read() as connection:
             number = connection.execute(select(deliveries.c.id)).scalar_one()
         poster = Poster(signer=signer, number=number)
