@@ -17,21 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from mailrunner.campaign.tables import CampaignTable, Kind, MessageSpec, RecipientsSpec, SendSpec, campaign_id
-from mailrunner.config import FILE, Project, absolute_database, survey_project
 from mailrunner.config.account import Account
-from mailrunner.config.toml_file import (
-    alternatives,
-    did_you_mean,
-    dotted,
-    expand,
-    in_file,
-    is_file,
-    read,
-    relative_name,
-    unexplained,
-    validate,
-)
-from mailrunner.errors import Problem, UserError
+from mailrunner.config.database_url import absolute_database
+from mailrunner.config.paths import is_file, relative_name
+from mailrunner.config.project import PROJECT_FILE, Project, read_project
+from mailrunner.config.toml_file import dotted, in_file, read
+from mailrunner.config.toml_table import validate
+from mailrunner.config.variables import expand, unexplained
+from mailrunner.errors import Problem, UserError, alternatives, did_you_mean
 from mailrunner.model.suppression import list_key
 
 __all__ = [
@@ -135,14 +128,14 @@ def load_campaign(project: Project, path: Path) -> Campaign:
 
 def load(project_folder: Path, name: str, environ: Mapping[str, str]) -> tuple[Project, Campaign, Account]:
     """Read the project, one of its campaigns and its account; UserError carries all their problems."""
-    project, problems = survey_project(project_folder, environ)
+    project, problems = read_project(project_folder, environ)
     try:
         path = find_campaign(project, name)
     except UserError as error:
         raise UserError(*problems, *error.problems) from None
     campaign, account, faults = _survey(project, path)
     if account in project.account_names:
-        problems.extend(project.unready.get(account, ()))
+        problems.extend(project.unset_variables.get(account, ()))
     elif account and (project.account_names or not problems):  # else no account could be read
         problems.append(_unknown_account(project, account, path))
     sound = _sound(campaign, [*problems, *faults])
@@ -159,7 +152,7 @@ def _sound(campaign: Campaign | None, problems: Iterable[Problem]) -> Campaign:
 def _unknown_account(project: Project, name: str, path: Path) -> Problem:
     hint = did_you_mean(name, project.account_names) or f"add a table [accounts.{name}] there"
     file = relative_name(path, project.folder)
-    return Problem(f'there is no account "{name}" in {FILE}', file, "account", hint)
+    return Problem(f'there is no account "{name}" in {PROJECT_FILE}', file, "account", hint)
 
 
 def _survey(project: Project, path: Path) -> tuple[Campaign | None, str, list[Problem]]:

@@ -13,8 +13,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from mailrunner.campaign import find_campaign
-from mailrunner.config import Project
-from mailrunner.config.toml_file import read, relative_name
+from mailrunner.config.paths import relative_name
+from mailrunner.config.project import Project
+from mailrunner.config.toml_file import read
 from mailrunner.errors import Problem, UserError
 
 _ID = re.compile(r"""^[ \t]*id[ \t]*=[ \t]*(?:"[^"\n]*"|'[^'\n]*')[ \t]*(?:#.*)?\n""", re.MULTILINE)

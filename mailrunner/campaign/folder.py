@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mailrunner.config import Project
+from mailrunner.config.project import Project
 from mailrunner.config.toml_file import read
 from mailrunner.errors import UserError
 from mailrunner.model.suppression import list_key

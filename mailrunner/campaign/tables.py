@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
-from mailrunner.config import ListName, url_secrets
-from mailrunner.config.toml_file import Table, text_as
+from mailrunner.config.database_url import url_secrets
+from mailrunner.config.project_tables import ListName
+from mailrunner.config.toml_table import Table, text_as
 from mailrunner.model.mailbox_address import MailboxAddress, refuse_control_characters
 from mailrunner.model.quota import Limit
 from mailrunner.model.schedule import ALWAYS, Schedule, duration

@@ -25,7 +25,7 @@ from mailrunner.clock import Clock, SystemClock
 from mailrunner.errors import LedgerError, Problem, UserError
 
 if TYPE_CHECKING:
-    from mailrunner.config import Project
+    from mailrunner.config.project import Project
     from mailrunner.event_log import EventLog
     from mailrunner.sending.prepared_campaign import PreparedCampaign
     from mailrunner.store import Ledger
@@ -56,14 +56,14 @@ class CommandContext:
     @cached_property
     def folder(self) -> Path:
         """The project's folder; raises UserError where there is none."""
-        from mailrunner.config import find_project
+        from mailrunner.config.project import find_project
 
         return find_project(Path.cwd(), self.project_dir)
 
     @cached_property
     def project(self) -> Project:
         """mailrunner.toml, read; raises UserError with all its problems."""
-        from mailrunner.config import load_project
+        from mailrunner.config.project import load_project
 
         return load_project(self.folder, os.environ)
 

@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from mailrunner.config.toml_file import is_file
+from mailrunner.config.paths import is_file
 from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.cell import text_of
 from mailrunner.recipients.csv_file import CsvText

@@ -15,8 +15,8 @@ from email.utils import parseaddr
 from typing import Any
 
 from mailrunner.campaign import Campaign
-from mailrunner.config import Project
 from mailrunner.config.account import Account
+from mailrunner.config.project import Project
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.address import normalise
 from mailrunner.model.tokens import (

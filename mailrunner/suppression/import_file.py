@@ -19,8 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from mailrunner.config.toml_file import did_you_mean
-from mailrunner.errors import Problem, UserError
+from mailrunner.errors import Problem, UserError, did_you_mean
 from mailrunner.model.address import BLANKS, normalise
 from mailrunner.model.suppression import ImportFormat, Pseudonyms, SuppressionReason, is_pseudonym, list_key
 from mailrunner.recipients.sources import CsvFile, ParquetFile, Row, Source, Worksheet

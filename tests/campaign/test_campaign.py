@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from mailrunner.campaign import Campaign, find_campaign, list_key, load, load_campaign
 from mailrunner.campaign.tables import SendSpec
-from mailrunner.config import Project, load_project
-from mailrunner.config.toml_file import validate
+from mailrunner.config.project import Project, load_project
+from mailrunner.config.toml_table import validate
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.quota import Limit
 from mailrunner.model.schedule import ALWAYS, Schedule

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mailrunner.config import load_project
 from mailrunner.config.account import Account
+from mailrunner.config.project import load_project
 from mailrunner.config.providers import preset_names
 from mailrunner.errors import UserError
 

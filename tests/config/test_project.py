@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrunner.campaign import json_schemas
-from mailrunner.config import Project, Unsubscribe, absolute_database, find_project, load_project
-from mailrunner.config.toml_file import dotted, expand
+from mailrunner.config.database_url import absolute_database
+from mailrunner.config.project import Project, Unsubscribe, find_project, load_project
+from mailrunner.config.toml_file import dotted
+from mailrunner.config.variables import expand
 from mailrunner.errors import Problem, UserError
 
 CANARY = "canary-9f2c"
