@@ -69,10 +69,10 @@ class CommandContext:
 
     def job(self, name: str, *, strict_inlining: bool = False) -> PreparedCampaign:
         """A campaign's files, all that is wrong in them told at once, before the ledger is touched."""
-        from mailrunner.campaign import load
+        from mailrunner.campaign.campaign_file import load_campaign
         from mailrunner.sending.prepared_campaign import PreparedCampaign
 
-        self.project, campaign, account = load(self.folder, name, os.environ)
+        self.project, campaign, account = load_campaign(self.folder, name, os.environ)
         return PreparedCampaign.prepare(self.project, campaign, account, strict_inlining=strict_inlining)
 
     @cached_property

@@ -67,7 +67,7 @@ class UnsubscribeTable(Table):
     )
     secret: Secret | None = Field(
         None,
-        description="Signs unsubscribe links; by default made once and kept in the ledger. Former ones stay valid.",
+        description="Signs unsubscribe links; by default made once, in the ledger. All ever used stay valid.",
     )
 
 

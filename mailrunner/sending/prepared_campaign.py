@@ -14,7 +14,7 @@ from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
 
-from mailrunner.campaign import Campaign
+from mailrunner.campaign.campaign_file import Campaign
 from mailrunner.config.account import Account
 from mailrunner.config.project import Project
 from mailrunner.errors import Problem, RowError, UserError

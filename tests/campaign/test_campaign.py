@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrunner.campaign import Campaign, find_campaign, list_key, load, load_campaign
+from mailrunner.campaign.campaign_file import Campaign, find_campaign, load_campaign
 from mailrunner.campaign.tables import SendSpec
 from mailrunner.config.project import Project, load_project
 from mailrunner.config.toml_table import validate
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.quota import Limit
 from mailrunner.model.schedule import ALWAYS, Schedule
+from mailrunner.model.suppression import list_key
 
 PROJECT = """
 [accounts.relay]
@@ -56,8 +58,8 @@ def put(folder: Path, text: str, name: str = "spring") -> Path:
     return path
 
 
-def read(folder: Path, text: str, name: str = "spring") -> Campaign:
-    return load_campaign(load_project(folder, {}), put(folder, text, name))
+def read(folder: Path, text: str, name: str = "spring", environ: Mapping[str, str] | None = None) -> Campaign:
+    return load_campaign(folder, str(put(folder, text, name)), environ or {})[1]
 
 
 def problems(folder: Path, text: str, name: str = "spring") -> dict[str, Problem]:
@@ -128,6 +130,7 @@ def test_the_example_of_the_manual_is_read(folder: Path) -> None:
         on_in_doubt = "resend"
         stop_if_failing = "2.5%"
         """,
+        environ={"GMAIL_APP_PASSWORD": "abcd efgh ijkl mnop"},
     )
     assert found.id == "spring-2026"
     assert found.message.attachments == ("data/programme.pdf", "data/tickets/{{ member_no }}.pdf")
@@ -149,11 +152,11 @@ def test_the_example_of_the_manual_is_read(folder: Path) -> None:
 def test_a_query_names_its_database_by_a_variable_that_is_never_shown(folder: Path) -> None:
     crm = '[recipients]\nsql = "SELECT email FROM people"\ndatabase = "${CRM_URL}"\n'
     path = put(folder, HEAD + MESSAGE + crm)
-    found = load_campaign(load_project(folder, {"CRM_URL": "postgresql://ana:canary@db/crm"}), path)
+    found = load_campaign(folder, str(path), {"CRM_URL": "postgresql://ana:canary@db/crm"})[1]
     assert found.recipients.database == "postgresql://ana:canary@db/crm"
     assert "canary" not in repr(found)
     assert found.recipients.secrets() == ("canary",)
-    relative = load_campaign(load_project(folder, {"CRM_URL": "sqlite:///data/crm.db"}), path)
+    relative = load_campaign(folder, str(path), {"CRM_URL": "sqlite:///data/crm.db"})[1]
     assert relative.recipients.database == f"sqlite:///{folder}/data/crm.db"
 
 
@@ -424,7 +427,7 @@ def test_a_broken_neighbour_does_not_hide_a_campaign(folder: Path) -> None:
 
 def test_project_campaign_and_account_come_together(folder: Path) -> None:
     put(folder, SPRING)
-    found, campaign, account = load(folder, "spring", {})
+    found, campaign, account = load_campaign(folder, "spring", {})
     assert (found.folder, campaign.id, account.name) == (folder, "spring", "relay")
 
 
@@ -432,7 +435,7 @@ def test_the_problems_of_both_files_are_reported_at_once(folder: Path) -> None:
     (folder / "mailrunner.toml").write_text(PROJECT + "reserv = 5\n", encoding="utf-8")
     put(folder, SPRING.replace("relay", "gmial").replace("spring.html", "none.html"))
     with pytest.raises(UserError) as caught:
-        load(folder, "spring", {})
+        load_campaign(folder, "spring", {})
     assert [(problem.file, problem.key) for problem in caught.value.problems] == [
         ("mailrunner.toml", "accounts.gmail.reserv"),
         ("campaigns/spring.toml", "account"),
@@ -443,20 +446,20 @@ def test_the_problems_of_both_files_are_reported_at_once(folder: Path) -> None:
 def test_a_missing_variable_of_the_account_is_reported_with_the_campaign(folder: Path) -> None:
     put(folder, SPRING.replace("relay", "gmail").replace("spring.html", "none.html"))
     with pytest.raises(UserError) as caught:
-        load(folder, "spring", {})
+        load_campaign(folder, "spring", {})
     assert [problem.key for problem in caught.value.problems] == ["accounts.gmail.password", "message.html"]
     put(folder, SPRING)
-    assert load(folder, "spring", {})[2].name == "relay"
+    assert load_campaign(folder, "spring", {})[2].name == "relay"
 
 
 def test_a_project_that_cannot_be_read_does_not_hide_the_campaign(folder: Path) -> None:
     (folder / "mailrunner.toml").write_text("[accounts", encoding="utf-8")
     put(folder, SPRING.replace("spring.html", "none.html"))
     with pytest.raises(UserError) as caught:
-        load(folder, "spring", {})
+        load_campaign(folder, "spring", {})
     assert [problem.file for problem in caught.value.problems] == ["mailrunner.toml", "campaigns/spring.toml"]
     with pytest.raises(UserError) as caught:
-        load(folder, "sprnig", {})
+        load_campaign(folder, "sprnig", {})
     assert len(caught.value.problems) == 2
 
 

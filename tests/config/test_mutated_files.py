@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailrunner.campaign import load
+from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.errors import UserError
 from mailrunner.sending.prepared_campaign import PreparedCampaign
 from tests.support.campaigns import CampaignInProcess, people
@@ -79,7 +79,7 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
     CampaignInProcess(folder, SmtpServer()).write(csv=people(3), limits='"5/24h"', **RICH)
     (folder / "templates" / "letter.txt").write_text("Hello {{ name }} {{ unsubscribe_url }}")
     (folder / "ca.pem").write_text("no certificate, and not looked at here")
-    PreparedCampaign.prepare(*load(folder, "spring", {}))
+    PreparedCampaign.prepare(*load_campaign(folder, "spring", {}))
     return folder
 
 
@@ -91,7 +91,7 @@ def test_any_change_to_a_file_is_a_project_or_a_sentence(rich: Path, name: str, 
     sound = file.read_bytes()
     file.write_bytes(mutated(sound.decode(), data))
     try:
-        PreparedCampaign.prepare(*load(rich, "spring", {"HOME": "/root"}))
+        PreparedCampaign.prepare(*load_campaign(rich, "spring", {"HOME": "/root"}))
     except UserError as error:
         assert error.problems and all(problem.message for problem in error.problems)
     finally:
@@ -104,4 +104,4 @@ def test_any_change_to_a_file_is_a_project_or_a_sentence(rich: Path, name: str, 
 def test_toml_that_python_cannot_read_is_a_sentence(rich: Path, octets: bytes, tmp_path: Path) -> None:
     (tmp_path / "mailrunner.toml").write_bytes(octets)
     with pytest.raises(UserError, match=r"mailrunner\.toml"):
-        load(tmp_path, "spring", {})
+        load_campaign(tmp_path, "spring", {})
