@@ -30,8 +30,9 @@ from mailrunner.model.tokens import (
     unsubscribe_mailto,
     unsubscribe_url,
 )
-from mailrunner.recipients import RecipientList, RowReader
-from mailrunner.recipients.sources import Source, open_source
+from mailrunner.recipients.formats import open_source
+from mailrunner.recipients.reader import RecipientList, RowReader
+from mailrunner.recipients.source import Source
 from mailrunner.rendering import Message, MessageFields, Renderer
 from mailrunner.store import Delivery
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from mailrunner.errors import UserError
 from mailrunner.model.address import normalise
-from mailrunner.recipients import RecipientList
-from mailrunner.recipients.sources import open_source
+from mailrunner.recipients.formats import open_source
+from mailrunner.recipients.reader import RecipientList
 from tests.support.recipient_tables import Spec as ListSpec
 
 

@@ -13,10 +13,11 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from mailrunner.errors import RowError, UserError
-from mailrunner.recipients import Recipient, RecipientList, RecipientRow, RowReader, first_wins
-from mailrunner.recipients.cell import convert
+from mailrunner.recipients.cell import from_text
 from mailrunner.recipients.filter import RowFilter
-from mailrunner.recipients.sources import CHUNK, open_source
+from mailrunner.recipients.formats import open_source
+from mailrunner.recipients.reader import Recipient, RecipientList, RecipientRow, RowReader, flag_duplicates
+from mailrunner.recipients.source import CHUNK
 from tests.support.recipient_tables import Spec
 
 PEOPLE = """\
@@ -190,7 +191,7 @@ def test_a_condition_that_is_wrong_for_every_row_is_the_files_fault(
 )
 def test_a_condition_that_can_be_judged_has_no_complaints(where: str) -> None:
     kinds = {"points": "int", "country": "text", "since": "date", "member": "bool"}
-    assert list(RowFilter(where, kinds).complaints()) == []
+    assert list(RowFilter(where, kinds).problems()) == []
 
 
 @given(rows=st.lists(st.tuples(st.sampled_from(["RO", "DE", ""]), st.integers(-5, 5)), max_size=20))
@@ -309,8 +310,8 @@ def test_text_cells_stay_text() -> None:
     ],
 )
 def test_cells_convert(text: str, kind: str, value: object) -> None:
-    assert convert(text, kind) == value
-    assert type(convert(text, kind)) is type(value)
+    assert from_text(text, kind) == value
+    assert type(from_text(text, kind)) is type(value)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +335,7 @@ def test_cells_convert(text: str, kind: str, value: object) -> None:
 )
 def test_cells_of_another_kind_do_not_convert(text: str, kind: str) -> None:
     with pytest.raises(ValueError, match=f"is no {kind}") as caught:
-        convert(text, kind)
+        from_text(text, kind)
     assert len(str(caught.value)) < 120
 
 
@@ -355,7 +356,7 @@ def test_the_first_of_each_address_wins_across_chunks() -> None:
         [entry(2, "a@example.org"), entry(3, None), entry(4, "b@example.org")],
         [entry(5, "a@example.org"), entry(6, None)],
     ]
-    assert [(e.row, again) for e, again in first_wins(chunks)] == [
+    assert [(e.row, again) for e, again in flag_duplicates(chunks)] == [
         (2, False),
         (3, False),
         (4, False),

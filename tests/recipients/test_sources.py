@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrunner.errors import UserError
-from mailrunner.recipients.sources import CHUNK, Source, open_source
+from mailrunner.recipients.formats import open_source
+from mailrunner.recipients.source import CHUNK, Source
 from tests.support.recipient_tables import Spec, complaint, rows_of
 
 TRICKY = [
@@ -219,7 +220,7 @@ def test_blanks_around_column_names_do_not_matter(tmp_path: Path) -> None:
 
 def test_long_lists_come_in_chunks_and_can_be_read_again(tmp_path: Path) -> None:
     source = from_csv(tmp_path, "email,n\n" + "".join(f"a{i}@example.org,{i}\n" for i in range(CHUNK + 5)))
-    assert [len(chunk) for chunk in source.numbered()] == [CHUNK, 5]
+    assert [len(chunk) for chunk in source.chunks()] == [CHUNK, 5]
     assert rows_of(source)[-1] == (CHUNK + 6, (f"a{CHUNK + 4}@example.org", str(CHUNK + 4)))
 
 

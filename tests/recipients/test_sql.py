@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import create_engine
 
 from mailrunner.errors import UserError
-from mailrunner.recipients.sources import CHUNK, open_source
+from mailrunner.recipients.formats import open_source
+from mailrunner.recipients.source import CHUNK
 from tests.support.recipient_tables import Spec, complaint, rows_of
 
 QUERY = "SELECT email, zip, points, note FROM people WHERE note NOT LIKE '%:skip' ORDER BY email"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mailrunner.errors import UserError
-from mailrunner.recipients.sources import Source
+from mailrunner.recipients.source import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Spec:
 
 
 def rows_of(source: Source) -> list[tuple[int, tuple[str, ...]]]:
-    return [row for chunk in source.numbered() for row in chunk]
+    return [row for chunk in source.chunks() for row in chunk]
 
 
 def complaint(source: Source) -> str:
