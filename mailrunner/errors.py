@@ -36,10 +36,15 @@ class Problem:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest of `known`, else all of them where they are few, else ""."""
     names = list(known)
-    folded = {name.casefold(): name for name in names}
-    if close := difflib.get_close_matches(word.casefold(), folded, n=1):
-        return f'did you mean "{folded[close[0]]}"?'
-    return f"there is {alternatives(names, last='and')}" if 0 < len(names) <= 12 else ""
+    listed = f"there is {alternatives(names, last='and')}" if 0 < len(names) <= 12 else ""
+    return nearest(word, names) or listed
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest of `known`, in any case of letters; "" where none resembles `word`."""
+    folded = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(word.casefold(), folded, n=1)
+    return f'did you mean "{folded[close[0]]}"?' if close else ""
 
 
 def alternatives(words: Iterable[str], last: str = "or") -> str:

@@ -6,13 +6,14 @@ comparison of text with a number.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 from jinja2.sandbox import SandboxedEnvironment
+
+from mailrunner.errors import nearest
 
 _TEXT = "text"
 _RESULT = "__where__"
@@ -58,8 +59,7 @@ class RowFilter:
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield the message and the hint of each mistake that concerns every row."""
         for name in sorted(self.names - {*self._types, "row", "recipient"}):
-            close = difflib.get_close_matches(name, self._types, n=1)
-            hint = f'did you mean "{close[0]}"?' if close else f"the columns are {', '.join(self._types)}"
+            hint = nearest(name, self._types) or f"the columns are {', '.join(self._types)}"
             yield f'there is no column "{name}"', hint
         for left, right in self._pairs():
             yield from self._mismatch(left, right)

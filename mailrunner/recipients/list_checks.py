@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 
-from mailrunner.errors import Problem
+from mailrunner.errors import Problem, nearest
 from mailrunner.recipients.cell import from_text, to_text
 from mailrunner.recipients.filter import RowFilter
 from mailrunner.recipients.source import Source
@@ -37,13 +36,8 @@ def _column_problems(source: Source, spec: ListSpec) -> Iterator[Problem]:
     for key, column in named:
         if column not in source.columns:
             message = f'{source.label} has no column "{column}"'
-            yield Problem(message, key=key, hint=_nearest(column, source.columns))
-
-
-def _nearest(column: str, columns: Sequence[str]) -> str:
-    folded = {name.casefold(): name for name in columns}
-    close = difflib.get_close_matches(column.casefold(), folded, n=1)
-    return f'did you mean "{folded[close[0]]}"?' if close else f"its columns are {', '.join(columns)}"
+            hint = nearest(column, source.columns) or f"its columns are {', '.join(source.columns)}"
+            yield Problem(message, key=key, hint=hint)
 
 
 def _default_problems(spec: ListSpec) -> Iterator[Problem]:

@@ -6,7 +6,6 @@ as it stands: "00123" stays "00123", "NA" stays "NA", a missing cell is "".
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -16,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from mailrunner.config.paths import is_file
-from mailrunner.errors import Problem, UserError
+from mailrunner.errors import Problem, UserError, nearest
 
 CHUNK = 20_000  # rows; the ledger writes as many in one transaction, which must stay short
 _NAMED = 5  # how many ragged rows an error names
@@ -116,8 +115,7 @@ def _similar_file(path: Path) -> str:
         siblings = [p.name for p in path.parent.iterdir() if p.is_file()]
     except OSError:
         siblings = []
-    close = difflib.get_close_matches(path.name, siblings, n=1)
-    return f'did you mean "{close[0]}"?' if close else f"looked in {path.parent}"
+    return nearest(path.name, siblings) or f"looked in {path.parent}"
 
 
 class HeadedFile(FileSource):
