@@ -40,7 +40,7 @@ def _tls_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
         yield Problem(
             "this key is missing",
             key="tls",
-            hint=f'port {account.port} does not tell; write tls = "starttls", "implicit" or "none"',
+            hint=f'port {account.port} does not imply it; write tls = "starttls", "implicit" or "none"',
         )
     elif expected and account.tls != expected:
         yield Problem(
@@ -50,7 +50,7 @@ def _tls_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
         )
     elif account.tls == "none" and account.password and not _is_loopback(account.host):
         yield Problem(
-            f'tls = "none" would send the password to {account.host} for everyone on the way to read',
+            f'tls = "none" would send the password to {account.host} unencrypted',
             key="tls",
             hint='write tls = "starttls" or "implicit", or leave user and password out',
         )
@@ -59,9 +59,7 @@ def _tls_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
 def _login_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
     is_own_server = account.preset.serves(account.host)
     if is_own_server and account.preset.login == "password" and not account.user:
-        yield Problem(
-            "this key is missing", key="user", hint=f"{account.preset.title} asks everyone to log in"
-        )
+        yield Problem("this key is missing", key="user", hint=f"{account.preset.title} needs a login")
     elif account.password and not account.user:
         yield Problem("there is a password but no user", key="user", hint="add user, or remove password")
     # A loopback server seldom asks for a login; the user then only says whose quota it is.
@@ -91,11 +89,11 @@ def _imap_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
             "this key is missing", key="imap.user", hint="neither the account nor imap names a user"
         )
     if table.imap.tls is None and imap.port not in IMAP_PORTS:
-        hint = f'port {imap.port} does not tell; write tls = "implicit", "starttls" or "none"'
+        hint = f'port {imap.port} does not imply it; write tls = "implicit", "starttls" or "none"'
         yield Problem("this key is missing", key="imap.tls", hint=hint)
     elif imap.tls == "none" and not _is_loopback(imap.host):
         yield Problem(
-            f'tls = "none" would send the password to {imap.host} for everyone on the way to read',
+            f'tls = "none" would send the password to {imap.host} unencrypted',
             key="imap.tls",
             hint='write tls = "implicit" or "starttls"',
         )

@@ -24,7 +24,7 @@ def ledger_url(text: str) -> str:
         )
     sqlite = _SQLITE.fullmatch(text)
     if sqlite and sqlite[2] in (None, "", ":memory:"):
-        raise ValueError(f'a ledger in memory forgets who was mailed; write e.g. "{DEFAULT_DATABASE}"')
+        raise ValueError(f'a ledger in memory forgets every delivery; write e.g. "{DEFAULT_DATABASE}"')
     url = _URL.match(text)
     if url and not _HOST.fullmatch(url["host"]):
         raise ValueError("names no server; write user:password@host:5432/name, an @ in the password as %40")

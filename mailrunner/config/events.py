@@ -3,7 +3,7 @@
     https://USER:PASSWORD@news.example.org/events/postmark
 
 Every provider can be given an address with a user and a password in it (HTTP basic authentication);
-Mailgun and, if asked to, SendGrid sign what they send, and so does SNS, through which SES speaks.
+Mailgun and, if asked to, SendGrid sign what they send, and so does SNS, through which SES posts.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def list_problems(source: Source, spec: ListSpec) -> Iterator[Problem]:
         yield Problem(
             "an address has no default",
             key=f"defaults.{spec.email}",
-            hint="it would send everyone's mail to one",
+            hint="every row without an address would go to it",
         )
     yield from _default_problems(spec)
     yield from _where_problems(source, spec)
