@@ -1,6 +1,6 @@
 """The files of a new project: its two kinds of TOML files with comments, templates, a list to try.
 
-    written, kept = write(folder, project_files(ProjectSender(provider="gmail", address="ana@gmail.com", name="")))
+    written, kept = write(folder, project_files(ProjectSender(provider="gmail", address="a@x.org", name="")))
 
 The texts are in `data/project/`; only what depends on the sender is filled in here.  A file that
 exists is never touched.
