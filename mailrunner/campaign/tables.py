@@ -144,7 +144,9 @@ class MessageSpec(Table):
     attachments: Annotated[
         tuple[Annotated[OneLine, AfterValidator(_not_blank)], ...], Field(strict=False)
     ] = Field(
-        (), description="Files to attach; a path may use columns, as in data/tickets/{{ member_no }}.pdf."
+        (),
+        description="Files to attach; a name may use columns after a folder, as in "
+        "data/tickets/{{ member_no }}.pdf.",
     )
     headers: dict[HeaderName, OneLine] = Field(
         default_factory=dict, description="Further headers; values may use columns."

@@ -6,6 +6,7 @@ Passwords are `SecretStr` from the file to the socket.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -67,6 +68,11 @@ class Account:
         known = by_host(host)
         family = (known.family if known else "") or host
         return f"{family}/{_one_spelling(self.user, family)}"
+
+    @property
+    def is_local(self) -> bool:
+        """True where the server is on this machine; such a server seldom asks for a login."""
+        return is_loopback(self.host)
 
     def secrets(self) -> tuple[str, ...]:
         """The passwords, which no output may show."""
@@ -158,3 +164,13 @@ def _imap(table: ImapTable | None, known: Preset, user: str, password: SecretStr
         user=(own.user or user).strip(),
         password=secret,
     )
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host name or IP address means this machine."""
+    if host.casefold().rstrip(".") == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 
-from mailrunner.config.account import IMAP_PORTS, Account, is_personal_google
+from mailrunner.config.account import IMAP_PORTS, Account, is_loopback, is_personal_google
 from mailrunner.config.account_table import AccountTable
 from mailrunner.config.paths import is_file
 from mailrunner.config.providers import by_host, tls_of_port
@@ -48,7 +47,7 @@ def _tls_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
             key="tls",
             hint=f'port {account.port} means tls = "{expected}"; for another way name another port',
         )
-    elif account.tls == "none" and account.password and not _is_loopback(account.host):
+    elif account.tls == "none" and account.password and not account.is_local:
         yield Problem(
             f'tls = "none" would send the password to {account.host} unencrypted',
             key="tls",
@@ -63,7 +62,7 @@ def _login_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
     elif account.password and not account.user:
         yield Problem("there is a password but no user", key="user", hint="add user, or remove password")
     # A loopback server seldom asks for a login; the user then only says whose quota it is.
-    needs_password = account.preset.login != "oauth" and not _is_loopback(account.host)
+    needs_password = account.preset.login != "oauth" and not account.is_local
     if account.user and account.password is None and needs_password:
         yield Problem("there is a user but no password", key="password", hint=account.preset.note)
     if is_own_server and account.preset.name == "google-workspace" and is_personal_google(account.user):
@@ -91,7 +90,7 @@ def _imap_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
     if table.imap.tls is None and imap.port not in IMAP_PORTS:
         hint = f'port {imap.port} does not imply it; write tls = "implicit", "starttls" or "none"'
         yield Problem("this key is missing", key="imap.tls", hint=hint)
-    elif imap.tls == "none" and not _is_loopback(imap.host):
+    elif imap.tls == "none" and not is_loopback(imap.host):
         yield Problem(
             f'tls = "none" would send the password to {imap.host} unencrypted',
             key="imap.tls",
@@ -112,12 +111,3 @@ def _other_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
             yield Problem(
                 f"a reserve of {account.reserve} leaves nothing of {limit}", key="reserve", hint=hint
             )
-
-
-def _is_loopback(host: str) -> bool:
-    if host.casefold().rstrip(".") == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

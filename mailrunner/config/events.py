@@ -86,7 +86,7 @@ class SendGridTable(Table):
         return self
 
 
-class SesEventsTable(Table):
+class SesTable(Table):
     """SES posts through SNS, which signs for every owner of a topic: `topics` names our own."""
 
     topics: Annotated[Topics, Field(strict=False)] = Field(
@@ -100,7 +100,7 @@ class SesEventsTable(Table):
 class EventsTable(Table):
     """[events]."""
 
-    ses: SesEventsTable | None = Field(None, description="Amazon SES, through SNS.")
+    ses: SesTable | None = Field(None, description="Amazon SES, through SNS.")
     mailgun: MailgunTable | None = Field(None, description="Mailgun.")
     postmark: BasicTable | None = Field(None, description="Postmark.")
     sendgrid: SendGridTable | None = Field(None, description="SendGrid's event webhook.")

@@ -10,13 +10,14 @@ from __future__ import annotations
 import codecs
 import html
 import re
+from binascii import a2b_base64, a2b_qp
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
-from email.parser import BytesParser
+from email.parser import BytesParser, Parser
 from email.policy import compat32
 from email.utils import parsedate_to_datetime
 
@@ -127,6 +128,30 @@ def text_of(part: Message) -> str:
     if not isinstance(content, bytes):
         return ""
     return _whole(content.decode(_charset(part), "replace"))
+
+
+def status_blocks(part: Message) -> list[Message]:
+    """The groups of fields in a message/delivery-status, or in a message/global-delivery-status (RFC 6533).
+
+    The second is parsed as a message by the library, its first group as the header, the rest as the body;
+    it may be encoded, and its fields are UTF-8.
+    """
+    inner = part.get_payload()
+    if not isinstance(inner, list):
+        return []
+    if part.get_content_type() == "message/delivery-status":
+        return [block for block in inner if isinstance(block, Message)]
+    raw = b"".join(one.as_bytes() for one in inner if isinstance(one, Message)).lstrip(b"\r\n")
+    with suppress(ValueError):
+        raw = _decoded(raw, str(part.get("Content-Transfer-Encoding", "")).strip().casefold())
+    groups = re.split(r"\n\s*\n", raw.decode("utf-8", "replace").replace("\r\n", "\n"))
+    return [Parser(policy=compat32).parsestr(group, True) for group in groups[:_MOST_PARTS] if group.strip()]
+
+
+def _decoded(raw: bytes, encoding: str) -> bytes:
+    if encoding == "base64":
+        return a2b_base64(raw)
+    return a2b_qp(raw) if encoding == "quoted-printable" else raw
 
 
 def words_of(markup: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 from mailrunner.config.events import EventSettings
 from mailrunner.errors import Problem, UserError
+from mailrunner.inbound.bounce_reason import reason_of
 from mailrunner.inbound.providers import ProviderReport, esp, ses
 from mailrunner.inbound.webhook_auth import (
     Fetch,
@@ -36,9 +37,8 @@ from mailrunner.inbound.webhook_auth import (
     fetch_certificate,
 )
 from mailrunner.model.inbound_event import EventKind, InboundEvent
-from mailrunner.model.outcome import Action, Stage
+from mailrunner.model.outcome import Action
 from mailrunner.model.tokens import MESSAGE, TokenSigner
-from mailrunner.replies import classify, parse
 
 __all__ = [
     "LoginRequiredError",
@@ -52,7 +52,6 @@ __all__ = [
 ]
 
 _TOKEN = re.compile(r"(?<![a-z0-9])[a-z2-7]{32}(?![a-z0-9])", re.IGNORECASE)
-_CODE = re.compile(r"(?<![\d.])([45]\d\d)(?=[ -])")
 _LONGEST = 1_000  # characters of a server's words that are kept
 
 
@@ -141,33 +140,21 @@ def _plain(text: str) -> str:
     return str(text)[:_LONGEST].encode("utf-8", "replace").decode().replace("\0", "")
 
 
-_FOR_GOOD = {
-    Action.SUPPRESS: EventKind.BOUNCED,
-    Action.FAIL: EventKind.BOUNCED,
-    Action.STOP: EventKind.REFUSED,
-    Action.AUTH: EventKind.REFUSED,
-    Action.QUOTA: EventKind.REFUSED,
-}
-
-
 def _judged(said: ProviderReport) -> tuple[EventKind, int | None, str, str]:
     """The kind, code, enhanced code and words.
 
     A provider calls hard whatever it will not try again, also where the remote server refused the
-    content, the sender or a full mailbox: that strikes nobody off.
+    content, the sender or a full mailbox: that strikes nobody off.  Neither do words that may be about
+    us; of a refusal without a reason the provider knows more than its words say.
     """
-    found = _CODE.search(said.words)
     if said.kind not in (EventKind.BOUNCED, EventKind.SOFT_BOUNCED):
         return said.kind, None, "", said.words
-    code = int(found[1]) if found else 450 if said.status.startswith("4") else 550
-    spoken = re.sub(rf"(?<!\d){code}[ -]", "\n", said.words[found.start() :]) if found else said.words
-    reply = parse(Stage.RCPT, code, spoken)
-    enhanced = reply.enhanced or said.status
-    verdict = classify(Stage.RCPT, code, enhanced, reply.text)
-    kind = (
-        _FOR_GOOD.get(verdict.action, EventKind.SOFT_BOUNCED) if said.kind is EventKind.BOUNCED else said.kind
-    )
-    return kind, code if found else None, enhanced[:16], f"{verdict.says}: {reply.text}".rstrip(": ")
+    reason = reason_of(said.words, status=said.status, addresses=(said.address,))
+    kind: EventKind = said.kind
+    if said.kind is EventKind.BOUNCED:
+        refused = reason.certain and reason.action in (Action.SUPPRESS, Action.FAIL)
+        kind = EventKind.BOUNCED if refused and reason.kind is EventKind.SOFT_BOUNCED else reason.kind
+    return kind, reason.code, reason.enhanced_code[:16], reason.words
 
 
 def check_installed() -> None:

@@ -138,5 +138,5 @@ def _doubts(message: Message) -> Iterator[str]:
             yield f'"{found[0]}" stands in the {what}, as if a placeholder had not been filled in'
         if found := _NOTHING.search(text):
             yield f'the word "{found[0]}" stands in the {what}; is it an empty cell?'
-    for kind, detail in remarks(message.html, message.subject, message.size):
+    for kind, detail in remarks(message.html, message.subject, message.size, message.images):
         yield f"{kind}: {detail}" if detail else kind

@@ -15,17 +15,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mailrunner.model.outcome import Action, Outcome, OutcomeKind, Reply, Scope, Stage
-from mailrunner.model.retry import LONGEST_NAMED, named_time, named_wait
+from mailrunner.replies.doubt import is_about_us
 from mailrunner.replies.rules import ReplyVerdict, judge
+from mailrunner.replies.waits import LONGEST_NAMED, named_time, named_wait
 
-__all__ = ["ReplyVerdict", "classify", "outcome", "parse", "provider_id"]
+__all__ = ["ReplyVerdict", "classify", "is_about_us", "outcome", "parse", "provider_id"]
 
 _LONGEST = 1000  # characters of a reply that are kept
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?![.\d])[ :-]*")
 _ENHANCED_INSIDE = re.compile(r"#([245]\.\d{1,3}\.\d{1,3})(?![.\d])")  # qmail: "… (#5.1.1)"
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]+@[^\s<>()\[\]\"',;:]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_HOURLY = re.compile(r"\bhour|\blog[ -]?in")
+_HOURLY = re.compile(r"(?<!\d )(?<!\d-)\bhour(?:ly)?\b|\blog[ -]?in")  # and no "24 hours"
 _PASSING = frozenset({Action.RETRY, Action.QUOTA, Action.RECONNECT})
 
 # How servers name the message they took, most telling first.

@@ -13,6 +13,7 @@ from datetime import datetime
 from itertools import islice
 from secrets import token_bytes
 
+from mailrunner.config.account import Account
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.address import suggestion
 from mailrunner.model.suppression import governing
@@ -147,7 +148,7 @@ class Preflight:
         found.to_send += 1
         found.octets += message.size
         found.largest = max(found.largest, message.size)
-        for kind, detail in remarks(message.html, message.subject, message.size):
+        for kind, detail in remarks(message.html, message.subject, message.size, message.images):
             self._remark(kind, entry, detail)
 
     def _skip(self, kind: str, entry: RecipientRow, why: str) -> None:
@@ -198,6 +199,7 @@ def _twin(job: PreparedCampaign, ledger: Ledger) -> CampaignRecord | None:
 
 
 _RESERVED = (".example", "@example.com", "@example.net", "@example.org")  # RFC 2606
+_SUBMISSION_PORTS = frozenset({465, 587})  # RFC 8314 §7.3, RFC 6409 §3.1
 _OVER = frozenset({"sent", "failed", "in_doubt", "suppressed", "claimed", "sending"})
 _UNSENT = frozenset({"loading", "ready"})
 
@@ -222,6 +224,7 @@ def account_warnings(job: PreparedCampaign) -> Iterator[str]:
         )
     if _domain(sender) in ("gmail.com", "googlemail.com") and account.preset.family != "google":
         yield "From is a Gmail address, but the message does not go through Gmail: receivers will refuse it"
+    yield from _login_warnings(account)
     if account.password and "put-it-here" in account.password.get_secret_value():
         yield "the password is still the example's: put your own into .env"
     for limit in account.limits:
@@ -229,6 +232,17 @@ def account_warnings(job: PreparedCampaign) -> Iterator[str]:
             yield f"the limit of {limit.window} is lifted: a passed cap can block the account"
     if not job.transactional:
         yield from _bulk_warnings(job)
+
+
+def _login_warnings(account: Account) -> Iterator[str]:
+    """A submission server takes mail from those who log in (RFC 6409 §4.3), or whose address it knows."""
+    if account.user or account.is_local or account.port not in _SUBMISSION_PORTS:
+        return
+    yield (
+        f"nobody logs in to {account.host}, but port {account.port} is for those who do: it will answer "
+        '"Relay access denied" or "Recipient address rejected: Access denied" to every message; set user and '
+        f"password in [accounts.{account.name}], unless the server knows this machine by its address"
+    )
 
 
 def _bulk_warnings(job: PreparedCampaign) -> Iterator[str]:

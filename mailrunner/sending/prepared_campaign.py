@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Any
 
 from mailrunner.campaign.campaign_file import Campaign
+from mailrunner.campaign.folder import private_files
 from mailrunner.config.account import Account
 from mailrunner.config.project import Project
 from mailrunner.errors import Problem, RowError, UserError
@@ -246,7 +248,16 @@ def _renderer(project: Project, campaign: Campaign, strict_inlining: bool) -> Re
         list_name=campaign.list_name,
         list_id=list_id(campaign.list_name, settings.list_id if settings else None, domain),
         strict_inlining=strict_inlining,
+        private=_private(project, campaign),
     )
+
+
+def _private(project: Project, campaign: Campaign) -> dict[Path, str]:
+    """The files that no message carries, with what each is; a campaign file may lie anywhere."""
+    spec = campaign.recipients
+    own = [project.folder / name for name in (spec.csv, spec.xlsx, spec.parquet) if name]
+    own_lists = dict.fromkeys(own, "a list of recipients")
+    return {**private_files(project), **own_lists, campaign.file: "a campaign file"}
 
 
 def _missing_unsubscribe(campaign: Campaign, renderer: Renderer) -> list[Problem]:

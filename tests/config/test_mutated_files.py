@@ -52,7 +52,7 @@ RICH: dict[str, Any] = {
     "account": 'user = "ana@example.org"\npassword = "pw"\nreserve = 1\ntimezone = "Europe/Bucharest"\n'
     'return_path = "bounce+{token}@example.org"\nmessages_per_connection = 9\nca_file = "ca.pem"',
     "head": 'id = "spring"\nkind = "bulk"',
-    "message": 'reply_to = "office@example.org"\ntext = "letter.txt"\nattachments = ["data/people.csv"]\n'
+    "message": 'reply_to = "office@example.org"\ntext = "letter.txt"\nattachments = ["data/programme.txt"]\n'
     'headers = { X-Campaign = "spring" }\nvars = { city = "Cluj" }',
     "recipients": 'email = "email"\nname = "name"\nencoding = "utf-8"\ndelimiter = ","\n'
     'defaults = { name = "1" }\ntypes = { name = "int" }\nwhere = "email != \'\'"',
@@ -67,6 +67,7 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rich")
     CampaignInProcess(folder, SmtpServer()).write(csv=people(3), limits='"5/24h"', **RICH)
     (folder / "templates" / "letter.txt").write_text("Hello {{ name }} {{ unsubscribe_url }}")
+    (folder / "data" / "programme.txt").write_text("What there is to see")
     (folder / "ca.pem").write_text("no certificate, and not looked at here")
     PreparedCampaign.prepare(*load_campaign(folder, "spring", {}))
     return folder

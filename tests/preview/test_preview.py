@@ -284,7 +284,7 @@ def test_open_shows_the_page_in_the_browser(project: Path) -> None:
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}\n')
     browser.chmod(0o755)
     words = ["preview", "spring", "--open", "--project", str(project)]
-    code = f"import sys, mailrunner.cli.looking as l; sys.argv[1:] = {words!r}; l.app()"
+    code = f"import sys, mailrunner.cli as l; sys.argv[1:] = {words!r}; l.main()"
     subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "BROWSER": f"{browser} %s"},

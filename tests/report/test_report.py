@@ -76,7 +76,7 @@ def report(folder: Path, *words: str) -> Result:
 
 def process_of(*words: str) -> list[str]:
     """The command line of a process of its own."""
-    code = f"import sys, mailrunner.cli.looking as l; sys.argv[1:] = {list(words)!r}; l.app()"
+    code = f"import sys, mailrunner.cli as l; sys.argv[1:] = {list(words)!r}; l.main()"
     return [sys.executable, "-c", code]
 
 

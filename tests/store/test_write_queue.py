@@ -24,8 +24,8 @@ ROOT = Path(__file__).parents[2]
 HOLD = """
 import sys
 from pathlib import Path
-from mailrunner.store.write_queue import Turn
-with Turn(Path(sys.argv[1])).hold():
+from mailrunner.store.write_queue import WriteQueue
+with WriteQueue(Path(sys.argv[1])).hold():
     print("held", flush=True)
     sys.stdin.readline()
 """
