@@ -53,6 +53,7 @@ def test_for_a_column_that_resembles_none_all_are_named(tmp_path: Path) -> None:
         ("country ==", "it is no expression: "),
         ("country == 'RO' }} {{ points", "it is no expression: "),
         ("contry == 'RO'", 'there is no column "contry" (did you mean "country"?)'),
+        ("COUNTRY == 'RO'", 'there is no column "COUNTRY" (did you mean "country"?)'),
         ("range(3)", 'there is no column "range"'),
         (
             "points > 100",
