@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mailrunner.config import Project, absolute_database
+from mailrunner.config.database_url import absolute_database
+from mailrunner.config.project import Project
 from mailrunner.config.toml_file import read
 from mailrunner.errors import UserError
 from mailrunner.model.suppression import list_key

@@ -96,14 +96,14 @@ def preview(
 
     Exit code 1 says that one of them cannot be made.
     """
-    from mailrunner.campaign import load
+    from mailrunner.campaign.campaign_file import load_campaign
     from mailrunner.errors import UserError
     from mailrunner.preview import Preview
     from mailrunner.preview.sample import choose
     from mailrunner.sending.list_import import empty_list
     from mailrunner.sending.prepared_campaign import PreparedCampaign
 
-    job = PreparedCampaign.prepare(*load(session.folder, campaign, os.environ))
+    job = PreparedCampaign.prepare(*load_campaign(session.folder, campaign, os.environ))
     sample = choose(job.people, first=count, addresses=to or ())
     if not sample.specimens:
         raise UserError(empty_list(job, sample.rows or 0))

@@ -309,7 +309,7 @@ def _spoken(scope: str) -> str:
 def mention_unknown_list(session: CommandContext, ledger: Ledger, list_name: str | None) -> None:
     """A slip of the keys in a list's name would keep nobody from anything."""
     from mailrunner.campaign.folder import list_names
-    from mailrunner.config.toml_file import did_you_mean
+    from mailrunner.errors import did_you_mean
     from mailrunner.store.snapshot import known_lists
 
     if list_name is None:

@@ -23,7 +23,7 @@ from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.preview.proof import MessageView
 from mailrunner.preview.sample import Sample, Specimen
-from mailrunner.recipients import RecipientRow
+from mailrunner.recipients.reader import RecipientRow
 from mailrunner.rendering import Message
 from mailrunner.sending.prepared_campaign import MessageFactory, PreparedCampaign
 

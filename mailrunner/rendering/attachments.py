@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from mailrunner.config.toml_file import is_file
+from mailrunner.config.paths import is_file
 from mailrunner.errors import RowError
 from mailrunner.rendering.image_type import image_type
 from mailrunner.rendering.mime import Part, base64_lines

@@ -20,7 +20,7 @@ import jinja2
 from jinja2 import meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from mailrunner.config.toml_file import is_file
+from mailrunner.config.paths import is_file
 from mailrunner.errors import Problem, UserError
 from mailrunner.rendering.inlining.segments import SegmentingEnvironment, keeps_marks
 from mailrunner.rendering.private_files import PrivateFiles

@@ -18,7 +18,7 @@ from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.address import suggestion
 from mailrunner.model.suppression import governing
 from mailrunner.model.tokens import TokenSigner
-from mailrunner.recipients import RecipientRow, first_wins
+from mailrunner.recipients.reader import RecipientRow, flag_duplicates
 from mailrunner.rendering.lint import remarks
 from mailrunner.sending.list_import import empty_list, twin_problem
 from mailrunner.sending.prepared_campaign import MessageFactory, PreparedCampaign
@@ -81,7 +81,7 @@ class Preflight:
     def inspect(self) -> PreflightResult:
         """Render every row; raises UserError for what is wrong for all of them."""
         found = self._found
-        stream = first_wins(self._job.people.chunks())
+        stream = flag_duplicates(self._job.people.chunks())
         common = 0
         while chunk := list(islice(stream, _CHUNK)):
             common += self._twins(chunk)

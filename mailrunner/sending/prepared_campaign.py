@@ -15,10 +15,10 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
-from mailrunner.campaign import Campaign
+from mailrunner.campaign.campaign_file import Campaign
 from mailrunner.campaign.folder import private_files
-from mailrunner.config import Project
 from mailrunner.config.account import Account
+from mailrunner.config.project import Project
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.address import normalise
 from mailrunner.model.tokens import (
@@ -32,8 +32,9 @@ from mailrunner.model.tokens import (
     unsubscribe_mailto,
     unsubscribe_url,
 )
-from mailrunner.recipients import RecipientList, RowReader
-from mailrunner.recipients.sources import Source, open_source
+from mailrunner.recipients.formats import open_source
+from mailrunner.recipients.reader import RecipientList, RowReader
+from mailrunner.recipients.source import Source
 from mailrunner.rendering import Message, MessageFields, Renderer
 from mailrunner.store import Delivery
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 
-from mailrunner.campaign import Campaign
+from mailrunner.campaign.campaign_file import Campaign
 from mailrunner.clock import Clock
 from mailrunner.config.account import Account
 from mailrunner.errors import UserError

@@ -12,7 +12,7 @@ from mailrunner.model.address import normalise
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.model.wait_reason import Wait
-from mailrunner.recipients import RecipientRow
+from mailrunner.recipients.reader import RecipientRow
 from mailrunner.rendering import Message
 from mailrunner.sending.prepared_campaign import TEST_MARK, MessageFactory, PreparedCampaign
 from mailrunner.sending.run import transport_of

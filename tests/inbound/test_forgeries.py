@@ -18,8 +18,8 @@ from sqlalchemy import delete
 from mailrunner.cli import inbox_watch
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.inbox import WatchedMailbox
-from mailrunner.config import load_project
 from mailrunner.config.account import Imap
+from mailrunner.config.project import load_project
 from mailrunner.inbound.classify import PROVIDER_DOMAINS, MessageClassifier
 from mailrunner.inbound.imap import INBOX, ImapFolder, ImapMailbox
 from mailrunner.inbound.message import LONGEST, InboundMessage

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailrunner.campaign import load
+from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.errors import RowError
 from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner, message_id, unsubscribe_mailto, unsubscribe_url
 from mailrunner.sending.prepared_campaign import MessageFactory, PreparedCampaign
@@ -26,7 +26,7 @@ def letters(folder: Path, *, extra: str = "", columns: tuple[str, ...] = ("email
     project = Project(folder).write(rows=["ana@example.org,Ana"])
     file = folder / "mailrunner.toml"
     file.write_text(file.read_text(encoding="utf-8") + extra, encoding="utf-8")
-    job = PreparedCampaign.prepare(*load(project.folder, "spring", {}))
+    job = PreparedCampaign.prepare(*load_campaign(project.folder, "spring", {}))
     return MessageFactory(job, columns=columns, signer=SIGNER, domain="example.org")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from mailrunner.campaign import load
+from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.event_log import EventLog
 from mailrunner.sending.list_import import Confirmations
 from mailrunner.sending.prepared_campaign import PreparedCampaign
@@ -100,7 +100,7 @@ class CampaignInProcess:
         consent = Confirmations(
             **{key: wishes.pop(key) for key in ("refresh", "accept_changes", "again") if key in wishes}
         )
-        job = PreparedCampaign.prepare(*load(self.folder, name, {}))
+        job = PreparedCampaign.prepare(*load_campaign(self.folder, name, {}))
         with self.ledger() as ledger, EventLog(None, clock=self.clock) as log:
             return CampaignRun(
                 job,

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pytest
 
-from mailrunner.campaign import load
+from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.clock import SystemClock
 from mailrunner.model.delivery import Counts
 from mailrunner.model.outcome import OutcomeKind as Outcome
@@ -181,7 +181,7 @@ def test_the_link_of_a_test_message_says_so_and_takes_nobody_off(tmp_path: Path)
     base = '[unsubscribe]\nbase_url = "http://127.0.0.1"'
     with SmtpServer() as smtp:
         mailing = CampaignInProcess(tmp_path, smtp).write(csv=people(1), project=base)
-        job = PreparedCampaign.prepare(*load(tmp_path, "spring", {}))
+        job = PreparedCampaign.prepare(*load_campaign(tmp_path, "spring", {}))
         with mailing.ledger() as ledger, Served(ledger) as site:
             for _ in range(2):
                 trial = SendTest(job, ledger, clock=mailing.clock, row=None)
