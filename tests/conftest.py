@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
@@ -19,6 +20,10 @@ from mailrunner.store import Ledger
 from mailrunner.store.opening import open_database
 from tests.support.clocks import ManualClock
 from tests.support.imap_server import ImapServer, Mailbox
+
+# A busy machine is no reason to fail: how long an example takes says nothing about what it does.
+settings.register_profile("mailrunner", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mailrunner")
 
 
 @pytest.fixture
