@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,24 @@ def test_any_change_to_a_file_is_a_project_or_an_error(rich: Path, name: str, da
         assert error.problems and all(problem.message for problem in error.problems)
     finally:
         file.write_bytes(sound)
+
+
+@pytest.mark.parametrize("name", ["mailrunner.toml", "campaigns/spring.toml", "campaigns/other.toml"])
+@pytest.mark.parametrize(
+    "path",
+    ["\\u0000", "data/\\u0000.csv", "x" * 5000, "loop/people.csv"],
+    ids=["NUL", "NUL in it", "long", "loop"],
+)
+def test_a_path_that_no_file_can_have_is_a_problem_or_no_file(rich: Path, name: str, path: str) -> None:
+    loop = rich / "loop"
+    if not loop.is_symlink():
+        loop.symlink_to(loop)
+    file = rich / name
+    before = file.read_text() if file.exists() else None
+    table = "database" if name == "mailrunner.toml" else "[recipients]\ncsv"
+    file.write_text(f'{table} = "sqlite:///{path}"\n' if table == "database" else f'{table} = "{path}"\n')
+    try:
+        with suppress(UserError):
+            PreparedCampaign.prepare(*load_campaign(rich, "spring", {"HOME": "/root"}))
+    finally:
+        file.unlink() if before is None else file.write_text(before)
