@@ -61,7 +61,7 @@ def run(
 
         return inspect_campaign(session, campaign, as_json=as_json, dry_run=True)
     wishes = RunOptions(
-        consent=Confirmations(refresh=refresh, accept_changes=accept_changes, again=again),
+        confirmations=Confirmations(refresh=refresh, accept_changes=accept_changes, again=again),
         limit=limit,
         wait=wait,
         by_hand=session.is_interactive,
@@ -154,8 +154,8 @@ def _dispatch(
             clock=session.clock,
             random=Random(),  # noqa: S311 - jitter, not secrets
             log=log,
-            wishes=wishes,
-            ears=ears,
+            options=wishes,
+            callbacks=ears,
         ).run()
     for notice in result.notices:
         session.say(notice)
@@ -273,7 +273,7 @@ def _summary(session: CommandContext, result: RunResult) -> None:
     from mailrunner.cli.output import local, next_step
     from mailrunner.model.wait_reason import WaitReason, sentence_of
 
-    counts, hold = result.counts, result.hold
+    counts, hold = result.counts, result.wait
     if words := _inlining(result.inlining):
         session.say(words)
     session.say(
@@ -290,11 +290,11 @@ def _summary(session: CommandContext, result: RunResult) -> None:
             if number
         )
     )
-    if hold.why is not WaitReason.DONE:
+    if hold.reason is not WaitReason.DONE:
         until = f"; goes on {local(hold.until)}" if hold.until else ""
         speak = (
             session.say
-            if hold.why
+            if hold.reason
             not in (WaitReason.CREDENTIALS, WaitReason.SETUP, WaitReason.STOPPED, WaitReason.SERVER)
             else complain
         )

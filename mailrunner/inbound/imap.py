@@ -30,7 +30,7 @@ from mailrunner.config.account import Imap
 from mailrunner.errors import Problem, UserError
 from mailrunner.inbound.message import LONGEST
 from mailrunner.reconciliation.sent_folder import LoginRefusedError, ServerAwayError
-from mailrunner.transports.smtp import network, tls
+from mailrunner.transports import network
 
 FOLDER = "Mailrunner"
 _AT_ONCE = 100  # headers in one answer
@@ -200,7 +200,7 @@ def _translated(imap: Imap) -> Iterator[None]:
     try:
         yield
     except ssl.SSLError as error:
-        if reason := tls.refusal(error, imap.host, imap.port):
+        if reason := network.tls_refusal(error, imap.host, imap.port):
             raise UserError(Problem(reason, key="imap")) from error
         raise ServerAwayError(network.explain(error, imap.host, imap.port)) from error
     except OSError as error:
@@ -213,11 +213,13 @@ def _translated(imap: Imap) -> Iterator[None]:
 
 def _connect(imap: Imap, ca_file: Path | None, timeout: float) -> BaseMailBox:
     if imap.tls == "implicit":
-        return MailBox(imap.host, imap.port, timeout=timeout, ssl_context=tls.trusting(ca_file))
+        return MailBox(imap.host, imap.port, timeout=timeout, ssl_context=network.tls_context(ca_file))
     if imap.tls == "none":
         return MailBoxUnencrypted(imap.host, imap.port, timeout=timeout)
     try:
-        return MailBoxStartTls(imap.host, imap.port, timeout=timeout, ssl_context=tls.trusting(ca_file))
+        return MailBoxStartTls(
+            imap.host, imap.port, timeout=timeout, ssl_context=network.tls_context(ca_file)
+        )
     except imaplib.IMAP4.abort as error:
         if "TLS not supported" not in str(error):
             raise

@@ -21,7 +21,7 @@ from typing import Self
 
 from mailrunner.config.account import Imap
 from mailrunner.errors import MailrunnerError, Problem, UserError
-from mailrunner.transports.smtp import network, tls
+from mailrunner.transports import network
 
 _LISTED = re.compile(rb'\((?P<uses>[^)]*)\) (?:"(?:\\.|[^"\\])*"|NIL) (?P<name>.*)', re.DOTALL)
 _SHIFTED = re.compile(r"&([^-]*)-")
@@ -136,7 +136,7 @@ def _translated(imap: Imap) -> Iterator[None]:
     try:
         yield
     except ssl.SSLError as error:
-        if reason := tls.refusal(error, imap.host, imap.port):
+        if reason := network.tls_refusal(error, imap.host, imap.port):
             raise UserError(Problem(reason, key="imap")) from error
         raise ServerAwayError(network.explain(error, imap.host, imap.port)) from error
     except OSError as error:
@@ -147,7 +147,9 @@ def _translated(imap: Imap) -> Iterator[None]:
 
 def _connect(imap: Imap, ca_file: Path | None, timeout: float) -> imaplib.IMAP4:
     if imap.tls == "implicit":
-        return imaplib.IMAP4_SSL(imap.host, imap.port, ssl_context=tls.trusting(ca_file), timeout=timeout)
+        return imaplib.IMAP4_SSL(
+            imap.host, imap.port, ssl_context=network.tls_context(ca_file), timeout=timeout
+        )
     return imaplib.IMAP4(imap.host, imap.port, timeout=timeout)
 
 
@@ -160,7 +162,7 @@ def _start_tls(client: imaplib.IMAP4, imap: Imap, ca_file: Path | None) -> None:
                 hint='check imap.port: 993 wants imap.tls = "implicit"',
             )
         )
-    _done(client.starttls(tls.trusting(ca_file)))
+    _done(client.starttls(network.tls_context(ca_file)))
 
 
 def _leave(client: imaplib.IMAP4) -> None:

@@ -114,8 +114,11 @@ def outcome(reply: Reply, provider: str = "", now: datetime | None = None) -> Ou
 
 
 def provider_id(text: str) -> str:
-    """Find the name under which the server knows the message, or ""."""
-    return next((found[1] for pattern in _IDS if (found := pattern.search(text))), "")
+    """The name by which the server knows the message, or ""."""
+    for pattern in _IDS:
+        if found := pattern.search(text):
+            return found[1]
+    return ""
 
 
 def _wait(verdict: ReplyVerdict, now: datetime | None) -> timedelta | None:

@@ -92,7 +92,7 @@ PROOF = LookupEvidence(
 
 
 def test_complete_proof_of_absence_is_believed() -> None:
-    assert resolve(PROOF, now=NOW).finding is Lookup.ABSENT
+    assert resolve(PROOF, now=NOW).lookup is Lookup.ABSENT
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_complete_proof_of_absence_is_believed() -> None:
 )
 def test_each_part_of_the_proof_is_needed(missing: dict[str, object]) -> None:
     verdict = resolve(replace(PROOF, **missing), now=NOW)  # type: ignore[arg-type]
-    assert verdict.finding is Lookup.UNDECIDED
-    assert verdict.why.startswith("not found")
+    assert verdict.lookup is Lookup.UNDECIDED
+    assert verdict.reason.startswith("not found")
 
 
 @given(
@@ -122,14 +122,14 @@ def test_each_part_of_the_proof_is_needed(missing: dict[str, object]) -> None:
     )
 )
 def test_what_is_found_is_sent_whatever_else_is_known(evidence: LookupEvidence) -> None:
-    assert resolve(evidence, now=NOW).finding is Lookup.FOUND
+    assert resolve(evidence, now=NOW).lookup is Lookup.FOUND
 
 
 @given(ago=st.timedeltas(timedelta(), timedelta(days=9)))
 def test_to_look_again_is_only_advised_when_it_can_help(ago: timedelta) -> None:
     verdict = resolve(replace(PROOF, attempted_at=NOW - ago), now=NOW)
     if verdict.look_again_at is None:
-        assert verdict.finding is Lookup.ABSENT
+        assert verdict.lookup is Lookup.ABSENT
     else:
         later = resolve(replace(PROOF, attempted_at=NOW - ago), now=verdict.look_again_at)
-        assert (verdict.finding, later.finding) == (Lookup.UNDECIDED, Lookup.ABSENT)
+        assert (verdict.lookup, later.lookup) == (Lookup.UNDECIDED, Lookup.ABSENT)

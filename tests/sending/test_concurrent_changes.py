@@ -41,7 +41,7 @@ def test_a_cancel_given_while_the_plan_is_on_the_screen_holds(mailing: CampaignI
     mailing.write(csv=people(5))
     result = mailing.run(ears=Callbacks(confirm=lambda _: cancel(mailing)))
     assert result.sent_now == 0 and not mailing.server.accepted
-    assert mailing.run(again=True).hold.why is WaitReason.CANCELLED
+    assert mailing.run(again=True).wait.reason is WaitReason.CANCELLED
 
 
 def test_a_twin_that_was_declined_first_is_refused_after_the_other_was_sent(
@@ -105,7 +105,7 @@ def test_accepting_changes_forgets_verdicts_on_the_old_content(tmp_path: Path) -
     spam = reply(554, "5.7.1 This message was considered spam")
     with SmtpServer(rules=[Rule("eod", nth={1, 2, 3}, do=spam)]) as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(5))
-        assert mailing.run().hold.why is WaitReason.STOPPED
+        assert mailing.run().wait.reason is WaitReason.STOPPED
         letter = mailing.folder / "templates" / "letter.html"
         letter.write_text(letter.read_text().replace("Hello", "Dear"))
         assert mailing.run(accept_changes=True).counts == Counts(sent=5)

@@ -353,8 +353,8 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         found = self.ledger.deliveries.claim(self._terms(campaign), token=token, most=most)
         expected = self.expected(account, mailing, campaign, most)
         if isinstance(found, Wait):
-            assert found.why == expected or (account.forgot and found.why is WaitReason.QUOTA)
-            if found.why is WaitReason.QUOTA and expected is WaitReason.QUOTA:
+            assert found.reason == expected or (account.forgot and found.reason is WaitReason.QUOTA)
+            if found.reason is WaitReason.QUOTA and expected is WaitReason.QUOTA:
                 self._check_until(found, account, mailing)
             return []
         assert len(found) == expected or (account.forgot and len(found) < int(expected))

@@ -108,8 +108,8 @@ class CampaignInProcess:
                 clock=self.clock,
                 random=Random(1),
                 log=log,
-                wishes=RunOptions(consent=consent, **wishes),
-                ears=ears or Callbacks(),
+                options=RunOptions(confirmations=consent, **wishes),
+                callbacks=ears or Callbacks(),
             ).run()
 
     def copies(self) -> Counter[str]:

@@ -135,7 +135,7 @@ def main(url: str, folder: str, campaign_id: str, limits: str, halt: str = "") -
         try:
             say(f"took {ledger.deliveries.take_over(own_run=run.no)}")
             worker = Worker(ledger, run, terms(campaign, limits.split()), int(halt) if halt else None)
-            say(f"held {worker.work().why}")
+            say(f"held {worker.work().reason}")
         finally:
             run.end()
 

@@ -26,8 +26,8 @@ from mailrunner.campaign import load
 from mailrunner.clock import SystemClock
 from mailrunner.model.delivery import Counts
 from mailrunner.model.outcome import OutcomeKind as Outcome
-from mailrunner.model.tokens import TokenSigner
-from mailrunner.sending.prepared_campaign import UNSUBSCRIBE, PreparedCampaign
+from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
+from mailrunner.sending.prepared_campaign import PreparedCampaign
 from mailrunner.sending.run import Callbacks
 from mailrunner.sending.test_send import SendTest
 from mailrunner.store import Ledger

@@ -1,4 +1,4 @@
-"""From what happened on the wire to an `Outcome`, in words that name the server."""
+"""Judges what happened on a connection: an `Outcome`, in words that name the server."""
 
 from __future__ import annotations
 
@@ -23,12 +23,16 @@ class ReplyJudge:
         outcome = replies.outcome(replies.parse(stage, code, text), self.provider, self.clock.now())
         return self.discreet(outcome)
 
+    def accepted(self, code: int, text: bytes) -> Outcome:
+        """Judge the acceptance of a whole message."""
+        return self.discreet(replies.outcome(replies.parse(Stage.EOD, code, text)))
+
     def words(self, code: int, text: bytes) -> str:
         """A reply as it may be shown."""
         return str(replies.parse(Stage.MAIL, code, text))
 
     def refused(self, stage: Stage, code: int, text: bytes, *, offered: bool) -> Outcome:
-        """Judge a refusal; one about the connection costs a slot only where a message was begun."""
+        """Judge a refusal; one that concerns the connection costs a slot only where a message was begun."""
         outcome = self.answered(stage, code, text)
         return replace(outcome, offered=offered) if outcome.scope is Scope.CONNECTION else outcome
 
