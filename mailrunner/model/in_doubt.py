@@ -1,7 +1,7 @@
 """Resolves deliveries in doubt by what a look into the account's Sent folder proves.
 
 A message that is found was taken by the server.  One that is not found was refused or never
-arrived only where *everything* else speaks for it; otherwise nobody knows, and it stays in doubt.
+arrived only where *everything* else speaks for it; otherwise that is unknown, and it stays in doubt.
 Pure: the evidence is an argument.
 """
 
@@ -30,7 +30,7 @@ class LookupEvidence:
     """The observations about one delivery.
 
     `folder` is where its message lies, "" where it was not found; `provider` is the provider's name
-    for people.  `sender_lives` says that the process which handed it over has lost its claim but
+    as it is shown.  `sender_lives` says that the process which handed it over has lost its claim but
     may still wake up; `neighbour_found`, that another message of the same run, sent within
     `SAME_TIME` of this one, lies in the Sent folder.
     """

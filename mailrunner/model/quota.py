@@ -48,7 +48,7 @@ class Series(StrEnum):
 class Limit:
     """`number` recipients (None: unlimited) in one window; `calendar` is "", "day" or "month".
 
-    `written` is how a person wrote it, and is shown.
+    `written` is its spelling in mailrunner.toml, and is shown.
     """
 
     number: int | None
@@ -86,7 +86,7 @@ class Limit:
         return Series.ANSWERS if self.period >= _LONG else Series.STARTS
 
     def usable(self, reserve: int) -> int | None:
-        """The number less the person's own reserve, which applies to windows of a day or longer."""
+        """The number less the account's reserve, which applies to windows of a day or longer."""
         if self.number is None:
             return None
         return max(0, self.number - (reserve if self.period >= _DAY else 0))

@@ -1,4 +1,4 @@
-"""What a mail server's answer means: which of seven actions is right, and whom it concerns.
+"""Replies of mail servers: which of seven actions is right, and what it concerns.
 
 `parse` tidies an answer, `classify` judges it by the tables of `mailrunner.replies.rules`, `outcome`
 says what it means for a delivery.  Texts are judged before codes because servers borrow codes:

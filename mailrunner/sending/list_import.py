@@ -288,7 +288,7 @@ def empty_list(prepared: PreparedCampaign, rows: int) -> Problem:
 def twin_problem(prepared: PreparedCampaign, other: str, common: int) -> Problem:
     """The problem of the same message under another campaign's name."""
     return Problem(
-        f"this is `{other}` under another name: the same message to {common} of the same people",
+        f"this is `{other}` under another name: the same message to {common} of the same recipients",
         file=prepared.file,
         hint=f'set id = "{other}" to go on with it, or say --again to send it to them once more',
     )
@@ -317,4 +317,4 @@ def _shrunk(record: CampaignRecord, drift: ListDrift) -> Problem:
 
 
 def _recipients(number: int) -> str:
-    return "one person is" if number == 1 else f"{number} people are"
+    return "one recipient is" if number == 1 else f"{number} recipients are"

@@ -1,4 +1,4 @@
-"""Everything that can be known before the first message: each row is rendered, nothing is sent.
+"""Preflight checks: each row is rendered, nothing is sent.
 
 `inspect` streams the list, so a million rows need no more memory than a thousand.
 """
@@ -42,10 +42,10 @@ class CheckFinding:
 
 @dataclass(slots=True)
 class PreflightResult:
-    """What a campaign would do now.
+    """The effect that a run would have now.
 
-    `to_send` counts those who would get it, `failing` those whose row cannot become a message;
-    `done` those who got or were refused it before.  `skipped` and `suppressed` count by reason.
+    `to_send` counts the rows that would be sent, `failing` those that cannot become a message, `done`
+    those that were sent or refused before.  `skipped` and `suppressed` count by reason.
     """
 
     rows: int = 0
@@ -100,7 +100,7 @@ class Preflight:
         return found
 
     def _twins(self, chunk: list[tuple[RecipientRow, bool]]) -> int:
-        """How many of these people have the same message under another campaign's name."""
+        """The number of these recipients who have the same message under another campaign's name."""
         if self._twin is None:
             return 0
         keys = [row.key for row, _ in chunk if row.key]
@@ -119,9 +119,9 @@ class Preflight:
             elif states.get(row.key, "queued") in _OVER:
                 self._found.done += 1
             else:
-                self._living(row, entries.get(row.key, []))
+                self._check(row, entries.get(row.key, []))
 
-    def _living(self, row: RecipientRow, suppressions: list) -> None:  # type: ignore[type-arg]
+    def _check(self, row: RecipientRow, suppressions: list) -> None:  # type: ignore[type-arg]
         lists = self._prepared.lists
         holding = governing(suppressions, lists=lists, transactional=self._prepared.transactional)
         for other in suppressions:
@@ -134,7 +134,7 @@ class Preflight:
             self._remark(f'an address looks mistyped (did you mean "{typo}"?)', row, row.address)
         if row.wire.endswith(_RESERVED):
             self._remark(
-                "an address in a domain that is reserved for examples: nobody reads it", row, row.address
+                "an address in a domain that is reserved for examples: it has no mailboxes", row, row.address
             )
         self._render(row)
 
@@ -171,7 +171,7 @@ class Preflight:
         return Problem(
             f"no row can become a message: {self._found.first_reason}",
             file=self._prepared.source.label,
-            hint="this is wrong for every row; mend the template, the list or `defaults`",
+            hint="this is wrong for every row; correct the template, the list or `defaults`",
         )
 
     def _warnings(self) -> Iterator[str]:
@@ -181,18 +181,19 @@ class Preflight:
         yield from self._list_warnings()
 
     def _list_warnings(self) -> Iterator[str]:
-        """A list's name is what people unsubscribe from: a new spelling would mail those who left."""
+        """A list's name is what recipients unsubscribe from: a new spelling would mail the unsubscribed."""
         key, name = self._prepared.campaign.list_key, self._prepared.campaign.list_name
         known = known_lists(self._ledger.database)
         if key and key not in known and known:
             close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
             if close:
                 yield (
-                    f'the list "{name}" is new but resembles "{known[close[0]]}": people who left that one '
-                    f'would get this; if it is the same, name it so, or set formerly in [lists."{name}"]'
+                    f'the list "{name}" is new but resembles "{known[close[0]]}": recipients who left '
+                    "that one would get this; if it is the same, name it so, or set formerly in "
+                    f'[lists."{name}"]'
                 )
         for other, number in self._elsewhere.most_common():
-            yield f'{number} of these people have left another list, "{known.get(other, other)}"'
+            yield f'{number} of these recipients have left another list, "{known.get(other, other)}"'
 
 
 def _twin(prepared: PreparedCampaign, ledger: Ledger) -> CampaignRecord | None:
@@ -208,7 +209,7 @@ _UNSENT = frozenset({"loading", "ready"})
 
 
 def account_warnings(prepared: PreparedCampaign) -> Iterator[str]:
-    """What the account and the campaign's words make doubtful, whoever gets the message."""
+    """Warnings that follow from the account and the campaign, whoever the recipients are."""
     account = prepared.account
     sender = prepared.from_address
     if account.preset.note and not (account.preset.name == "smtp" and account.limits):
@@ -237,7 +238,7 @@ def account_warnings(prepared: PreparedCampaign) -> Iterator[str]:
 
 
 def _bulk_warnings(prepared: PreparedCampaign) -> Iterator[str]:
-    """What laws and mailbox providers ask of mail to many."""
+    """Warnings by what laws and mailbox providers ask of bulk messages."""
     message = prepared.campaign.message
     if not message.postal_address or not prepared.renderer.uses("postal_address"):
         yield (
@@ -246,8 +247,8 @@ def _bulk_warnings(prepared: PreparedCampaign) -> Iterator[str]:
         )
     if prepared.project.unsubscribe.base_url is None:
         yield (
-            "without [unsubscribe] base_url people can only leave by mail; Gmail and Yahoo ask bulk senders "
-            "for one click"
+            "without [unsubscribe] base_url recipients can only leave by mail; Gmail and Yahoo ask bulk "
+            "senders for one click"
         )
 
 

@@ -78,7 +78,7 @@ class PreparedCampaign:
 
     @property
     def lists(self) -> frozenset[str]:
-        """The keys under which recipients are off this campaign's list: its own and its former ones."""
+        """The keys of the lists whose unsubscriptions hold for this campaign: its own and its former ones."""
         settings = self.project.lists.get(self.campaign.list_key)
         return frozenset({self.campaign.list_key, *(settings.formerly if settings else ())})
 
@@ -102,12 +102,12 @@ class PreparedCampaign:
         return {**self.renderer.digest(), **{name: digest(text) for name, text in meaning.items()}}
 
     def message_digest(self) -> str:
-        """What tells the same message under another campaign's name: its content alone."""
+        """A digest of the message's content alone: the same whatever the campaign is called."""
         parts = {k: v for k, v in self.renderer.digest().items() if k not in ("list", "kind")}
         return digest(repr(sorted(parts.items())))
 
     def list_spec(self) -> str:
-        """What tells that the campaign's file selects other recipients now."""
+        """A digest of how the campaign's file selects recipients."""
         spec = self.campaign.recipients
         named = (spec.csv, spec.xlsx, spec.sheet, spec.parquet, spec.sql, spec.database, spec.where)
         return digest(repr((*named, spec.encoding, spec.delimiter, spec.email)))
@@ -121,7 +121,7 @@ class PreparedCampaign:
 
 
 def digest(text: str) -> str:
-    """The one digest of things that are compared and never shown."""
+    """The digest of texts that are compared and never shown."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -151,7 +151,7 @@ def _renderer(project: Project, campaign: Campaign, strict_inlining: bool) -> Re
 
 
 def _missing_unsubscribe(campaign: Campaign, renderer: Renderer) -> list[Problem]:
-    """A bulk message whose readers see no way to leave is an error (mail providers' bulk-sender rules)."""
+    """A bulk message without a visible way to unsubscribe is an error (mail providers' bulk-sender rules)."""
     if campaign.kind == "transactional":
         return []
     without = renderer.parts - renderer.uses("unsubscribe_url")
@@ -176,7 +176,7 @@ def _placed(problem: Problem, file: str) -> Problem:
 
 
 def record_values(prepared: PreparedCampaign) -> dict[str, Any]:
-    """What stands in the ledger for a campaign that is begun, besides its snapshot."""
+    """Column values of a campaign's record in the ledger, besides its snapshot."""
     return {
         "id": prepared.campaign.id,
         "file": prepared.file,

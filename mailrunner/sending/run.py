@@ -193,7 +193,7 @@ class CampaignRun:
         if isinstance(begun, Twin):
             raise UserError(twin_problem(self._prepared, *begun))
         if not begun:
-            return Wait(WaitReason.OTHERS, None, "somebody else began, paused or cancelled it meanwhile")
+            return Wait(WaitReason.OTHERS, None, "another process began, paused or cancelled it meanwhile")
         if self._options.by_hand or self._options.confirmations.again:
             self._ledger.campaigns.restart_count(record.no)
         if self._prepared.campaign.send.on_in_doubt == "resend":
@@ -224,7 +224,7 @@ class CampaignRun:
             return self._result(Wait(WaitReason.DONE), final, sent, ended)
         counts = self._ledger.deliveries.counts(record.no)
         if wait.reason is WaitReason.DONE and counts.open:  # queued again just now
-            wait = Wait(WaitReason.OTHERS, None, "someone was queued again")
+            wait = Wait(WaitReason.OTHERS, None, "a delivery was queued again")
         if wait.reason not in (WaitReason.STOPPED, WaitReason.CANCELLED, WaitReason.PAUSED):
             self._ledger.campaigns.rest(record.no, reason=sentence_of(wait), resume_at=wait.until)
         finish_at = self.forecast(counts.open).finish_at

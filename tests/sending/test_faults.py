@@ -81,7 +81,7 @@ def test_a_clock_set_back_in_the_middle_of_a_run_opens_no_slot(tmp_path: Path) -
             if step == "recorded" and 2 <= len(server.accepted) < 4:
                 mailing.clock.turn(-timedelta(days=1))
 
-        result = mailing.run(ears=Callbacks(on_step=turn_back))
+        result = mailing.run(callbacks=Callbacks(on_step=turn_back))
         assert (result.sent_now, result.wait.reason) == (4, WaitReason.QUOTA)
         assert_nobody_twice(mailing)
 
@@ -172,7 +172,7 @@ def test_a_template_edited_while_a_run_sends_changes_nothing_until_it_is_accepte
                 (templates / "part.html").write_text("after")
                 (templates / "letter.html").write_text(letter.replace("Hello", "Goodbye"))
 
-        assert mailing.run(limit=8, ears=Callbacks(on_step=edit)).sent_now == 8
+        assert mailing.run(limit=8, callbacks=Callbacks(on_step=edit)).sent_now == 8
         assert all(b"Hello" in message.data for message in server.accepted)
         assert [b"before" in m.data for m in server.accepted] == [n == 7 for n in range(8)]
         code, found = answered(tmp_path, "run", "spring")
@@ -189,7 +189,7 @@ def test_a_template_edited_while_the_list_is_read_is_never_sent_under_the_old_di
         def edit(_: int) -> None:
             (tmp_path / "templates" / "letter.html").write_text(LETTER.replace("Hello", "Goodbye"))
 
-        first = mailing.run(ears=Callbacks(loading=edit))
+        first = mailing.run(callbacks=Callbacks(loading=edit))
         assert (first.wait.reason, first.counts) == (WaitReason.DONE, Counts(sent=3))
         assert all(b"Hello" in message.data for message in server.accepted)
         again = mailing.run()

@@ -89,7 +89,7 @@ def test_a_suppression_added_while_the_campaign_runs_stops_that_address(mailing:
                     source="t",
                 )
 
-    result = mailing.run(ears=Callbacks(on_step=say_no))
+    result = mailing.run(callbacks=Callbacks(on_step=say_no))
     assert result.counts == Counts(sent=28, suppressed=2)
     assert mailing.copies().keys().isdisjoint({"person6@example.org", "person25@example.org"})
 
@@ -370,8 +370,8 @@ def test_an_interrupted_run_records_all_and_goes_on_later(mailing: CampaignInPro
         if step == "recorded" and len(mailing.server.accepted) >= 4:
             runners[0].stop()
 
-    ears = Callbacks(started=lambda runner, *_: runners.append(runner), on_step=interrupt)
-    first = mailing.run(ears=ears)
+    callbacks = Callbacks(started=lambda runner, *_: runners.append(runner), on_step=interrupt)
+    first = mailing.run(callbacks=callbacks)
     assert first.wait.reason is WaitReason.INTERRUPTED
     assert first.counts.sent == len(mailing.server.accepted) < 20
     assert first.counts.in_flight == 0
@@ -411,5 +411,5 @@ def test_a_ledger_replaced_while_running_ends_the_run(mailing: CampaignInProcess
             copy.replace(database)
 
     with pytest.raises(LedgerError, match="no longer the file"):
-        mailing.run(ears=Callbacks(on_step=replace))
+        mailing.run(callbacks=Callbacks(on_step=replace))
     assert len(mailing.server.accepted) == 3

@@ -211,7 +211,7 @@ def test_a_click_stops_the_message_of_a_campaign_that_runs(tmp_path: Path) -> No
                     assert site.click(token).status == 200
                     took.append(time.perf_counter() - started)
 
-            result = mailing.run(ears=Callbacks(on_step=leave))
+            result = mailing.run(callbacks=Callbacks(on_step=leave))
         assert result.counts == Counts(sent=11, suppressed=1)
         assert "person11@example.org" not in mailing.copies()
         assert took[0] < 1  # and the effect is there with the answer
