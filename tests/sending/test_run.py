@@ -17,6 +17,7 @@ from mailrunner.model.wait_reason import WaitReason
 from mailrunner.sending.loop import SendLoop
 from mailrunner.sending.run import Callbacks
 from mailrunner.store import Phase
+from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 from tests.support.campaigns import LETTER, CampaignInProcess, people
 from tests.support.smtp_server import Rule, SmtpServer, accept_then_cut, cut, reply
 
@@ -257,6 +258,18 @@ def test_too_many_failures_stop_the_campaign_until_a_person_goes_on(tmp_path: Pa
         assert result.counts.failed == 20
         assert mailing.run().wait.reason is WaitReason.STOPPED
         assert mailing.run(again=True).counts.failed > 20
+
+
+def test_a_connection_that_is_reopened_says_goodbye_to_the_thread_that_reopens_it(
+    mailing: CampaignInProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_step(_: ObservedCapabilities) -> None:
+        pytest.fail("the loop read the answer to QUIT, and took it for one that nobody had asked for")
+
+    monkeypatch.setattr(ObservedCapabilities, "fall_back", out_of_step)
+    mailing.write(csv=people(100), connections=3, account="messages_per_connection = 2")
+    assert mailing.run().counts == Counts(sent=100)
+    assert mailing.server.connections >= 50
 
 
 def test_the_limit_option_sends_exactly_so_many(mailing: CampaignInProcess) -> None:

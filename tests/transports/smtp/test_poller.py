@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,6 +40,13 @@ class Line:
     def close(self) -> None:
         self.near.close()
         self.far.close()
+
+
+@pytest.fixture(params=["poll", "select"], autouse=True)
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system with `select.poll`, and one without it, as Windows is."""
+    if request.param == "select":
+        monkeypatch.delattr(select, "poll", raising=False)
 
 
 @pytest.fixture
