@@ -61,10 +61,6 @@ class Schedule:
         ranges = tuple(sorted(_range(part) for part in words[-2].split(",")))
         return cls(days, ranges, zone(words[-1]))
 
-    def is_open(self, now: datetime) -> bool:
-        """Say whether mail may go out at `now`."""
-        return self.opens_at(now) == now
-
     def opens_at(self, now: datetime) -> datetime:
         """The first instant from `now` on at which mail may go out, in UTC; `now` itself if it may now."""
         return max(now.astimezone(UTC), self.opening(now)[0])

@@ -54,7 +54,7 @@ class ListImport:
         ledger: Ledger,
         run: Run,
         confirmations: Confirmations,
-        progress: Progress = lambda _: None,
+        progress: Progress,
     ) -> None:
         self._prepared, self._ledger, self._run = prepared, ledger, run
         self._confirmations, self._progress = confirmations, progress
