@@ -50,7 +50,7 @@ class SmtpOpening:
             ready = self._failure(error)
         if isinstance(ready, Outcome):
             session.close()
-            return self.judge.discreet(replace(ready, offered=False))
+            return self.judge.redacted(replace(ready, offered=False))
         return session, ready
 
     def _connect(self) -> SmtpSession:

@@ -21,11 +21,11 @@ class ReplyJudge:
     def answered(self, stage: Stage, code: int, text: bytes | str) -> Outcome:
         """Judge a reply."""
         outcome = replies.outcome(replies.parse(stage, code, text), self.provider, self.clock.now())
-        return self.discreet(outcome)
+        return self.redacted(outcome)
 
     def accepted(self, code: int, text: bytes) -> Outcome:
         """Judge the acceptance of a whole message."""
-        return self.discreet(replies.outcome(replies.parse(Stage.EOD, code, text)))
+        return self.redacted(replies.outcome(replies.parse(Stage.EOD, code, text)))
 
     def words(self, code: int, text: bytes) -> str:
         """A reply as it may be shown."""
@@ -39,18 +39,18 @@ class ReplyJudge:
     def lost(self, reason: str, *, offered: bool = False) -> Outcome:
         """The connection is of no use any more and the message was not handed over."""
         sentence = f"{self.host}: {reason}; the message was not handed over"
-        return self.discreet(Outcome(OutcomeKind.DEFERRED, Scope.CONNECTION, sentence, offered=offered))
+        return self.redacted(Outcome(OutcomeKind.DEFERRED, Scope.CONNECTION, sentence, offered=offered))
 
     def in_doubt(self, reason: str) -> Outcome:
         """The message may have been taken."""
-        return self.discreet(Outcome(OutcomeKind.IN_DOUBT, Scope.RECIPIENT, f"{self.host} {reason}"))
+        return self.redacted(Outcome(OutcomeKind.IN_DOUBT, Scope.RECIPIENT, f"{self.host} {reason}"))
 
     def impossible(self, reason: str) -> Outcome:
         """This message cannot go this way, whatever the server says."""
         return Outcome(OutcomeKind.REFUSED, Scope.RECIPIENT, reason, offered=False)
 
-    def discreet(self, outcome: Outcome) -> Outcome:
-        """Take out a password that the server repeats, as some do with a command they do not know."""
+    def redacted(self, outcome: Outcome) -> Outcome:
+        """The outcome without a password that the server repeats, as some do with an unknown command."""
         reason, text = outcome.reason, outcome.reply.text if outcome.reply else ""
         for secret in self.secrets:
             reason, text = reason.replace(secret, "***"), text.replace(secret, "***")
