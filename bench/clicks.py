@@ -30,8 +30,7 @@ from urllib.request import urlopen
 from bench import machine
 from bench.sink import free_port, smtp_sink
 from mailrunner.clock import SystemClock
-from mailrunner.model.tokens import TokenSigner
-from mailrunner.sending.prepared_campaign import UNSUBSCRIBE
+from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
 from tests.support.campaigns import CampaignInProcess, people
 
 CONNECTIONS = 128  # as many as a busy proxy keeps open

@@ -21,7 +21,6 @@ from mailrunner.model.inbound_event import EventKind
 if TYPE_CHECKING:
     from mailrunner.config.account import Account, Imap
     from mailrunner.inbound.poll import MailboxPoll, PollTally
-    from mailrunner.model.tokens import TokenSigner
     from mailrunner.store import Ledger
 
 _LONGEST_LOOK = timedelta(days=36_500)
@@ -249,22 +248,16 @@ def _collection(
 ) -> MailboxPoll:
     from mailrunner.inbound.classify import PROVIDER_DOMAINS, MessageClassifier
     from mailrunner.inbound.poll import MailboxPoll
+    from mailrunner.sending.token_signer import token_signer
 
     owner = post.owner
     classifier = MessageClassifier(
-        signer=_signer(session, ledger),
+        signer=token_signer(session.project, ledger),
         identity=owner.identity,
         domains=PROVIDER_DOMAINS.get(owner.preset.family, ()),
         pause=owner.preset.quota_pause,
     )
     return MailboxPoll(ledger=ledger, classifier=classifier, since=since, junk=junk, dry_run=looking)
-
-
-def _signer(session: CommandContext, ledger: Ledger) -> TokenSigner:
-    from mailrunner.model.tokens import TokenSigner
-
-    secret = session.project.unsubscribe.secret
-    return TokenSigner(ledger.signing_keys(secret.get_secret_value() if secret else None))
 
 
 def _length(text: str) -> timedelta:

@@ -104,7 +104,7 @@ def preview(
     from mailrunner.sending.prepared_campaign import PreparedCampaign
 
     job = PreparedCampaign.prepare(*load_campaign(session.folder, campaign, os.environ))
-    sample = choose(job.people, first=count, addresses=to or ())
+    sample = choose(job.recipients, first=count, addresses=to or ())
     if not sample.specimens:
         raise UserError(empty_list(job, sample.rows or 0))
     folder = (out or session.folder / "previews" / job.campaign.id).absolute()
@@ -141,12 +141,11 @@ def _seen(record: CampaignRecord | None) -> CampaignRecord | None:
 
 
 def _columns(session: CommandContext, ledger: Ledger, record: CampaignRecord | None) -> Columns:
-    from mailrunner.model.tokens import TokenSigner
     from mailrunner.report.columns import Columns
+    from mailrunner.sending.token_signer import token_signer
 
-    secret = session.project.unsubscribe.secret
-    secrets = ledger.signing_keys(secret.get_secret_value() if secret else None)
-    return Columns(signer=TokenSigner(secrets), domain=record.message_domain if record else "")
+    signer = token_signer(session.project, ledger)
+    return Columns(signer=signer, domain=record.message_domain if record else "")
 
 
 def _write(

@@ -16,7 +16,6 @@ from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from mailrunner.model.in_doubt import Resolution
-    from mailrunner.model.tokens import TokenSigner
     from mailrunner.store import CampaignRecord, Ledger
     from mailrunner.store.manual_actions import InDoubtDelivery
 
@@ -68,8 +67,9 @@ def _show(
 ) -> Exit:
     from mailrunner.event_log import rfc3339
     from mailrunner.model.tokens import message_id
+    from mailrunner.sending.token_signer import token_signer
 
-    signer = _signer(session, ledger)
+    signer = token_signer(session.project, ledger)
     for doubt in doubts:
         identity = message_id(signer, doubt.id, record.message_domain)
         tried = rfc3339(doubt.last_attempt_at) or ""
@@ -123,6 +123,7 @@ def _verdicts(
 ) -> list[tuple[InDoubtDelivery, Resolution]]:
     from mailrunner.reconciliation.check import SentFolderCheck
     from mailrunner.reconciliation.sent_folder import SentFolder
+    from mailrunner.sending.token_signer import token_signer
 
     account = session.project.account(record.account_name)
     if account.imap is None:
@@ -133,7 +134,7 @@ def _verdicts(
             ledger=ledger,
             record=record,
             preset=account.preset,
-            signer=_signer(session, ledger),
+            signer=token_signer(session.project, ledger),
             folder=folder,
         ).resolutions(doubts)
 
@@ -144,16 +145,16 @@ def _settled(
     """Record a verdict; return it, or one that says why it could not be carried out."""
     from mailrunner.model.in_doubt import Lookup, Resolution
 
-    if verdict.finding is Lookup.FOUND:
-        done = ledger.manual_actions.resolve_as_sent([doubt], reason=verdict.why)
-    elif verdict.finding is Lookup.ABSENT:
+    if verdict.lookup is Lookup.FOUND:
+        done = ledger.manual_actions.resolve_as_sent([doubt], reason=verdict.reason)
+    elif verdict.lookup is Lookup.ABSENT:
         done = ledger.manual_actions.resolve_as_not_sent(record.no, [doubt])
     else:
         return verdict
     if done:
         return verdict
-    why = f"{verdict.why}; nothing was changed, as it was settled meanwhile or its row was purged"
-    return Resolution(finding=Lookup.UNDECIDED, why=why)
+    why = f"{verdict.reason}; nothing was changed, as it was settled meanwhile or its row was purged"
+    return Resolution(lookup=Lookup.UNDECIDED, reason=why)
 
 
 def _tell(
@@ -165,10 +166,10 @@ def _tell(
     words = {Lookup.FOUND: "sent", Lookup.ABSENT: _unsent(record), Lookup.UNDECIDED: "in doubt"}
     for doubt, verdict in verdicts:
         again = f"; look again after {rfc3339(verdict.look_again_at)}" if verdict.look_again_at else ""
-        session.result(f"{doubt.address}\t{words[verdict.finding]}\t{verdict.why}{again}")
-    if any(verdict.finding is Lookup.ABSENT for _, verdict in verdicts):
+        session.result(f"{doubt.address}\t{words[verdict.lookup]}\t{verdict.reason}{again}")
+    if any(verdict.lookup is Lookup.ABSENT for _, verdict in verdicts):
         session.say(_next_step(record))
-    undecided = [verdict for _, verdict in verdicts if verdict.finding is Lookup.UNDECIDED]
+    undecided = [verdict for _, verdict in verdicts if verdict.lookup is Lookup.UNDECIDED]
     if not undecided:
         return Exit.DONE
     complain(
@@ -202,10 +203,3 @@ def _without_imap(session: CommandContext, record: CampaignRecord) -> UserError:
             f"from the account's; or decide by hand: {_by_hand(record)}",
         )
     )
-
-
-def _signer(session: CommandContext, ledger: Ledger) -> TokenSigner:
-    from mailrunner.model.tokens import TokenSigner
-
-    secret = session.project.unsubscribe.secret
-    return TokenSigner(ledger.signing_keys(secret.get_secret_value() if secret else None))

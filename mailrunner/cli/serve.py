@@ -72,11 +72,10 @@ def serve(
 
 
 def _site(session: CommandContext, ledger: Ledger, log: EventLog) -> Site:
-    from mailrunner.model.tokens import TokenSigner
+    from mailrunner.sending.token_signer import token_signer
     from mailrunner.web.app import Site
 
-    secret = session.project.unsubscribe.secret
-    signer = TokenSigner(ledger.signing_keys(secret.get_secret_value() if secret else None))
+    signer = token_signer(session.project, ledger)
     return Site(ledger, signer, tell=complain, log=log, events=_events(session, signer))
 
 

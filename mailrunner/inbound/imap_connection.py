@@ -19,7 +19,7 @@ from mailrunner.config.account import Imap
 from mailrunner.errors import MailrunnerError, Problem, UserError
 from mailrunner.inbound.imap_client import BoundedImap4, BoundedImap4Tls
 from mailrunner.inbound.imap_folder import quoted
-from mailrunner.transports.smtp import network, tls
+from mailrunner.transports import network
 
 _LOGOUT_TIMEOUT = 2.0  # seconds
 # Response codes of RFC 5530 and what Gmail says of too many connections: the password may be right.
@@ -60,7 +60,7 @@ def translated(imap: Imap) -> Iterator[None]:
     try:
         yield
     except ssl.SSLError as error:
-        if reason := tls.refusal(error, imap.host, imap.port):
+        if reason := network.tls_refusal(error, imap.host, imap.port):
             raise UserError(Problem(reason, key="imap")) from error
         raise ImapUnavailableError(network.explain(error, imap.host, imap.port)) from error
     except OSError as error:
@@ -73,7 +73,9 @@ def translated(imap: Imap) -> Iterator[None]:
 
 def _connect(imap: Imap, ca_file: Path | None, timeout: float) -> BoundedImap4:
     if imap.tls == "implicit":
-        return BoundedImap4Tls(imap.host, imap.port, ssl_context=tls.trusting(ca_file), timeout=timeout)
+        return BoundedImap4Tls(
+            imap.host, imap.port, ssl_context=network.tls_context(ca_file), timeout=timeout
+        )
     return BoundedImap4(imap.host, imap.port, timeout=timeout)
 
 
@@ -86,7 +88,7 @@ def _start_tls(client: BoundedImap4, imap: Imap, ca_file: Path | None) -> None:
                 hint='check imap.port: 993 wants imap.tls = "implicit"',
             )
         )
-    client.starttls(tls.trusting(ca_file))
+    client.starttls(network.tls_context(ca_file))
 
 
 def _log_in(client: BoundedImap4, imap: Imap) -> None:

@@ -33,7 +33,7 @@ from mailrunner.errors import LedgerError
 from mailrunner.inbound import EventKind, InboundEvent, IngestResult
 from mailrunner.inbound.webhook_auth import WebhookError
 from mailrunner.model.inbound_event import ALL
-from mailrunner.sending.prepared_campaign import UNSUBSCRIBE
+from mailrunner.model.tokens import UNSUBSCRIBE
 from mailrunner.store.inbound_events import is_test
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.batch_writer import BatchWriter

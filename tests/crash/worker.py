@@ -54,8 +54,8 @@ def live(life: Life) -> None:
             clock=clock,
             random=Random(life.number),
             log=log,
-            wishes=RunOptions(),
-            ears=_ears(_fatal(life)),
+            options=RunOptions(),
+            callbacks=_ears(_fatal(life)),
         ).run()
 
 

@@ -100,7 +100,7 @@ PROOF = LookupEvidence(
 
 
 def test_a_complete_proof_of_absence_is_accepted() -> None:
-    assert resolve(PROOF, now=NOW).finding is Lookup.ABSENT
+    assert resolve(PROOF, now=NOW).lookup is Lookup.ABSENT
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_a_complete_proof_of_absence_is_accepted() -> None:
 )
 def test_each_part_of_the_proof_is_needed(missing: dict[str, object]) -> None:
     resolution = resolve(replace(PROOF, **missing), now=NOW)  # type: ignore[arg-type]
-    assert resolution.finding is Lookup.UNDECIDED
-    assert resolution.why.startswith("not found")
+    assert resolution.lookup is Lookup.UNDECIDED
+    assert resolution.reason.startswith("not found")
 
 
 @given(
@@ -130,14 +130,14 @@ def test_each_part_of_the_proof_is_needed(missing: dict[str, object]) -> None:
     )
 )
 def test_a_message_that_is_found_was_sent_whatever_else_is_known(evidence: LookupEvidence) -> None:
-    assert resolve(evidence, now=NOW).finding is Lookup.FOUND
+    assert resolve(evidence, now=NOW).lookup is Lookup.FOUND
 
 
 @given(ago=st.timedeltas(timedelta(), timedelta(days=9)))
 def test_another_lookup_is_only_advised_when_it_can_help(ago: timedelta) -> None:
     resolution = resolve(replace(PROOF, attempted_at=NOW - ago), now=NOW)
     if resolution.look_again_at is None:
-        assert resolution.finding is Lookup.ABSENT
+        assert resolution.lookup is Lookup.ABSENT
     else:
         later = resolve(replace(PROOF, attempted_at=NOW - ago), now=resolution.look_again_at)
-        assert (resolution.finding, later.finding) == (Lookup.UNDECIDED, Lookup.ABSENT)
+        assert (resolution.lookup, later.lookup) == (Lookup.UNDECIDED, Lookup.ABSENT)

@@ -46,7 +46,7 @@ def test_a_delivery_goes_from_queued_to_sent(ledger: Ledger) -> None:
     for delivery in claim(ledger, at, token=1):
         send(ledger, at, delivery)
     assert ledger.deliveries.counts(campaign.no) == Counts(sent=2)
-    assert refused_claim(ledger, at).why is WaitReason.DONE
+    assert refused_claim(ledger, at).reason is WaitReason.DONE
     assert ledger.campaigns.finish(campaign.no) == Counts(sent=2)
     found = ledger.campaigns.find("spring")
     assert found is not None and found.phase is Phase.FINISHED
@@ -81,7 +81,7 @@ def test_two_claims_never_hold_the_same_delivery(ledger: Ledger) -> None:
     at = claim_terms(campaign)
     held = [d.id for token in range(1, 4) for d in claim(ledger, at, token=token)]
     assert len(set(held)) == 30
-    assert refused_claim(ledger, at, token=9).why is WaitReason.OTHERS
+    assert refused_claim(ledger, at, token=9).reason is WaitReason.OTHERS
 
 
 def test_a_claim_reserves_its_slots_and_a_release_gives_them_back(ledger: Ledger) -> None:
@@ -89,7 +89,7 @@ def test_a_claim_reserves_its_slots_and_a_release_gives_them_back(ledger: Ledger
     at = claim_terms(campaign, "4/24h")
     held = claim(ledger, at, token=1)
     assert len(held) == 4
-    assert refused_claim(ledger, at).why is WaitReason.QUOTA
+    assert refused_claim(ledger, at).reason is WaitReason.QUOTA
     assert ledger.deliveries.release(held) == 4
     assert len(claim(ledger, at, token=2)) == 4
 
@@ -101,7 +101,7 @@ def test_claims_continue_in_the_queue_and_then_find_what_was_released(ledger: Le
     third = claim(ledger, at, token=3)
     assert [one.key[0] for one in (*second, *third)] == ["2", "3", "4", "5"]
     assert [one.id for one in claim(ledger, at, token=4)] == [one.id for one in first]
-    assert refused_claim(ledger, at).why is WaitReason.OTHERS
+    assert refused_claim(ledger, at).reason is WaitReason.OTHERS
 
 
 def test_deliveries_left_for_want_of_slots_are_found_by_the_next_claim(
@@ -145,9 +145,9 @@ def test_a_used_slot_is_back_exactly_a_window_after_its_answer(ledger: Ledger, c
     clock.turn(timedelta(minutes=5))  # the server takes its time
     assert record(ledger, at, first)
     waiting = refused_claim(ledger, at)
-    assert (waiting.why, waiting.until) == (WaitReason.QUOTA, clock.now() + timedelta(hours=24))
+    assert (waiting.reason, waiting.until) == (WaitReason.QUOTA, clock.now() + timedelta(hours=24))
     clock.turn(timedelta(hours=24) - timedelta(microseconds=1))
-    assert refused_claim(ledger, at).why is WaitReason.QUOTA
+    assert refused_claim(ledger, at).reason is WaitReason.QUOTA
     clock.turn(timedelta(microseconds=1))
     assert len(claim(ledger, at, token=3)) == 1
 
@@ -209,7 +209,7 @@ def test_a_pause_or_cancel_is_obeyed_before_the_next_sending(ledger: Ledger, pha
     ledger.campaigns.pause(campaign.no) if phase is Phase.PAUSED else ledger.campaigns.cancel(campaign.no)
     assert begin_sending(ledger, at, held) is SendPermit.HELD
     assert ledger.deliveries.counts(campaign.no).in_flight == 0
-    assert refused_claim(ledger, at).why in (WaitReason.PAUSED, WaitReason.CANCELLED)
+    assert refused_claim(ledger, at).reason in (WaitReason.PAUSED, WaitReason.CANCELLED)
 
 
 def test_a_quota_reply_pauses_the_account_and_fails_no_delivery(ledger: Ledger, clock: ManualClock) -> None:
@@ -226,7 +226,7 @@ def test_a_quota_reply_pauses_the_account_and_fails_no_delivery(ledger: Ledger, 
     )
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=1)
     waiting = refused_claim(ledger, at)
-    assert (waiting.why, waiting.until) == (WaitReason.ACCOUNT_PAUSED, until)
+    assert (waiting.reason, waiting.until) == (WaitReason.ACCOUNT_PAUSED, until)
     clock.turn(timedelta(hours=24))
     assert claim(ledger, at, token=2)[0].attempts == 0
 

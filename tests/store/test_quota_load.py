@@ -36,7 +36,9 @@ def test_days_at_full_load_use_nearly_all_of_the_quota(
         while clock.now() < end:
             found = claim_or_wait(ledger, at, token=1, most=10)
             if isinstance(found, Wait):
-                assert found.why is WaitReason.QUOTA and found.until is not None and found.until > clock.now()
+                assert (
+                    found.reason is WaitReason.QUOTA and found.until is not None and found.until > clock.now()
+                )
                 clock.turn(found.until - clock.now())
                 found = claim_or_wait(ledger, at, token=1, most=10)
                 assert isinstance(found, list)  # the wait was long enough

@@ -366,8 +366,8 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         found = claim_or_wait(self.ledger, self._terms(campaign), token=token, most=most)
         expected = self.expected(account, mailing, campaign, most)
         if isinstance(found, Wait):
-            assert found.why == expected or (account.usage_deleted and found.why is WaitReason.QUOTA)
-            if found.why is WaitReason.QUOTA and expected is WaitReason.QUOTA:
+            assert found.reason == expected or (account.usage_deleted and found.reason is WaitReason.QUOTA)
+            if found.reason is WaitReason.QUOTA and expected is WaitReason.QUOTA:
                 self._check_until(found, account, mailing)
             return []
         assert len(found) == expected or (account.usage_deleted and len(found) < int(expected))

@@ -95,10 +95,10 @@ class CampaignInProcess:
         url = f"sqlite:///{self.folder}/data/mailrunner.db"
         return Ledger.open(folder=self.folder, url=url, clock=self.clock)
 
-    def run(self, name: str = "spring", *, ears: Callbacks | None = None, **wishes: Any) -> RunResult:
+    def run(self, name: str = "spring", *, callbacks: Callbacks | None = None, **options: Any) -> RunResult:
         """Run the campaign once; `refresh`, `accept_changes`, `again`, `limit`, `wait`, `by_hand`."""
-        consent = Confirmations(
-            **{key: wishes.pop(key) for key in ("refresh", "accept_changes", "again") if key in wishes}
+        confirmations = Confirmations(
+            **{key: options.pop(key) for key in ("refresh", "accept_changes", "again") if key in options}
         )
         job = PreparedCampaign.prepare(*load_campaign(self.folder, name, {}))
         with self.ledger() as ledger, EventLog(None, clock=self.clock) as log:
@@ -108,8 +108,8 @@ class CampaignInProcess:
                 clock=self.clock,
                 random=Random(1),
                 log=log,
-                wishes=RunOptions(consent=consent, **wishes),
-                ears=ears or Callbacks(),
+                options=RunOptions(confirmations=confirmations, **options),
+                callbacks=callbacks or Callbacks(),
             ).run()
 
     def copies(self) -> Counter[str]:

@@ -71,7 +71,7 @@ def main(url: str, folder: str, campaign_id: str, limits: str, halt: str = "") -
         try:
             say(f"recovered {ledger.deliveries.recover(own_run=run.no)}")
             worker = Worker(ledger, run, claim_terms(campaign, *limits.split()), int(halt) if halt else None)
-            say(f"waits {worker.work().why}")
+            say(f"waits {worker.work().reason}")
         finally:
             run.end()
 

@@ -15,8 +15,7 @@ from typing import Any, Self
 
 from mailrunner.clock import SystemClock, nap
 from mailrunner.event_log import EventLog
-from mailrunner.model.tokens import TokenSigner
-from mailrunner.sending.prepared_campaign import UNSUBSCRIBE
+from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
 from mailrunner.store import CampaignRecord, Ledger, Phase, PlainSnapshotRow
 from mailrunner.web import server
 from mailrunner.web.access_log import AccessLog

@@ -26,8 +26,8 @@ from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.clock import SystemClock
 from mailrunner.model.delivery import Counts
 from mailrunner.model.outcome import OutcomeKind as Outcome
-from mailrunner.model.tokens import TokenSigner
-from mailrunner.sending.prepared_campaign import UNSUBSCRIBE, PreparedCampaign
+from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
+from mailrunner.sending.prepared_campaign import PreparedCampaign
 from mailrunner.sending.run import Callbacks
 from mailrunner.sending.test_send import SendTest
 from mailrunner.store import Ledger
@@ -211,7 +211,7 @@ def test_a_click_stops_the_message_of_a_campaign_that_runs(tmp_path: Path) -> No
                     assert site.click(token).status == 200
                     took.append(time.perf_counter() - started)
 
-            result = mailing.run(ears=Callbacks(on_step=leave))
+            result = mailing.run(callbacks=Callbacks(on_step=leave))
         assert result.counts == Counts(sent=11, suppressed=1)
         assert "person11@example.org" not in mailing.copies()
         assert took[0] < 1  # and the effect is there with the answer
