@@ -42,7 +42,7 @@ def promised(pyproject: Path) -> list[tuple[int, int]]:
 
 
 def installed() -> list[Interpreter]:
-    """The newest patch release of each CPython from `OLDEST` on, oldest first: PATH and pyenv are searched."""
+    """The newest patch release of each CPython from `OLDEST` on, oldest first, from PATH and pyenv."""
     return newest_of_each(filter(None, map(_ask, _candidates())))
 
 

@@ -1,4 +1,4 @@
-"""Check that the tree is one that may be published, build it, and print what is left to do.  Uploads nothing."""
+"""Check that the tree may be published, build it, and print what is left to do.  Uploads nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Left to do, by a maintainer:
 
 
 def version_problems(root: Path) -> list[str]:
-    """What keeps the version of this tree from being published: pyproject.toml, package and CHANGELOG differ."""
+    """Complain where pyproject.toml, the package and CHANGELOG.md name different versions."""
     declared = declared_version(root)
     heading = _HEADING.search((root / "CHANGELOG.md").read_text(encoding="utf-8"))
     problems = []
@@ -66,7 +66,9 @@ def declared_version(root: Path) -> str:
 
 
 def _git(root: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        ["git", *words], cwd=root, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def main() -> int:

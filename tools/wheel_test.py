@@ -1,4 +1,4 @@
-"""Build the wheel once and run the fast tests against it, without the source tree and the tools of development.
+"""Build the wheel once and run the fast tests against it, without the source tree and development tools.
 
 Each Python gets an environment of its own under build/wheel-test/.  First it holds the wheel and
 requirements.lock alone, and the program has to start and send its demonstration; then come the packages
