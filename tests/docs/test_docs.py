@@ -12,7 +12,7 @@ from mailrunner import cli
 from mailrunner.model.delivery import State
 from mailrunner.store import Phase
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PACKAGE = Path(mailrunner.__file__).parent
 PAGES = (*sorted(DOCS.glob("*.md")), *sorted(ROOT.glob("*.md")), ROOT / "tests" / "README.md")
