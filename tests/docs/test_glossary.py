@@ -19,6 +19,7 @@ ALLOWED = (
     ("*", r"\bletters?( and|,| or a) digits?", "of the alphabet"),
     ("*", r"\bletters? (a to z|beyond|without)\b", "of the alphabet"),
     ("*", r"\b(one|two|four|few|all|other|half a|to the|address's) letters?\b", "of the alphabet"),
+    ("*", r"\bletters as they are\b|\b_LETTERS\b", "of the alphabet"),
     ("*", r"letter-spacing", "CSS"),
     ("mailrunner/model/quota.py", r"\bletter\b", "the unit of a duration: 24h"),
     ("mailrunner/data/providers.toml", r"\btrial\b", "a provider's trial account"),
