@@ -62,13 +62,13 @@ def hits(word: str) -> list[str]:
     pattern = re.compile(rf"\b{word}s?\b".replace(" ", r"[\s#]+"), re.IGNORECASE)
     return [
         f"{name}:{text.count(chr(10), 0, match.start()) + 1}"
-        for name, original in TEXTS
-        for text in [words_of(name, original)]
+        for name, text in WORDS
         for match in pattern.finditer(text)
     ]
 
 
 TEXTS = tuple(texts())
+WORDS = tuple((name, words_of(name, text)) for name, text in TEXTS)
 
 
 @pytest.mark.parametrize("word", retired())

@@ -67,7 +67,8 @@ def commands(group: typer.Typer, prefix: str = "") -> Iterator[tuple[str, str]]:
         yield f"{prefix}{entry.name}", entry.callback.__module__
     for inner in group.registered_groups:
         assert inner.typer_instance is not None
-        yield from commands(inner.typer_instance, f"{prefix}{inner.name} ")
+        name = inner.name or inner.typer_instance.info.name
+        yield from commands(inner.typer_instance, f"{prefix}{name} ")
 
 
 def module_of(command: str) -> str:
