@@ -18,6 +18,7 @@ from mailrunner.transports.smtp.pipeline import Pipeline
 # RFC 5321 §4.5.3.1.5 allows 512 bytes a line; servers with long explanations pass it.
 _LONGEST_LINE = 8192
 _MOST_LINES = 100
+_QUOTED = 80  # characters of what is no reply
 _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*?))?\r*", re.DOTALL)
 _TOO_LONG = f"the answer has a line of more than {_LONGEST_LINE} bytes"
 
@@ -56,7 +57,7 @@ class ReplyBuffer:
                 raise _not_a_reply(line)
             code, mark, text = match.groups(b"")
             if self._texts and code != self._code:  # RFC 5321 §4.2.1: the same code on every line
-                raise smtplib.SMTPServerDisconnected(f"the answer contradicts itself: {line[:80]!r}")
+                raise smtplib.SMTPServerDisconnected(f"the answer contradicts itself: {quoted(line)}")
             if mark != b"-":
                 texts, self._texts = [*self._texts, text.strip()], []
                 return int(code), b"\n".join(texts)
@@ -69,9 +70,16 @@ class ReplyBuffer:
         return None
 
 
+def quoted(octets: bytes) -> str:
+    """The beginning of what a server said, as it may be shown; "…" where it was cut."""
+    text = octets[: 4 * _QUOTED].decode("utf-8", "replace").rstrip("\r\n")
+    shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return f'"{shown[:_QUOTED]}…"' if len(shown) > _QUOTED else f'"{shown}"'
+
+
 def _not_a_reply(line: bytes) -> smtplib.SMTPServerDisconnected:
-    too_long = len(line) > _LONGEST_LINE
-    return smtplib.SMTPServerDisconnected(_TOO_LONG if too_long else f"the answer is not SMTP: {line[:80]!r}")
+    reason = _TOO_LONG if len(line) > _LONGEST_LINE else f"the answer is not SMTP: {quoted(line)}"
+    return smtplib.SMTPServerDisconnected(reason)
 
 
 class SmtpStream:
