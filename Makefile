@@ -54,6 +54,9 @@ bench: $(VENV)/.dev  ## every measurement of docs/performance.md, side by side (
 guard: $(VENV)/.dev  ## is the CPU time of a message what it should be, against a fixed loop? (half a minute)
 	@$(BIN)/python -m bench.guard
 
+commands: $(VENV)/.dev  ## write docs/commands.md anew from the code
+	@$(BIN)/python -m mailrunner.cli.reference > docs/commands.md
+
 lock:  ## write the lock files anew (needs uv)
 	uv pip compile -q --universal --python-version 3.11 pyproject.toml --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --group dev --all-extras pyproject.toml --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements-dev.lock
@@ -61,4 +64,4 @@ lock:  ## write the lock files anew (needs uv)
 clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup dev demo check test fast crash crash-peers bench guard lock clean
+.PHONY: help setup dev demo check test fast crash crash-peers bench guard commands lock clean

@@ -195,7 +195,7 @@ def test_the_table_says_what_was_done(club: Club, box: Mailbox) -> None:
     box.append("INBOX", letter("Hello"))
     answer = club.inbox()
     assert answer.stdout.splitlines() == [
-        f"{box.user} (relay): 2 mails looked at; done:",
+        f"{box.user} (relay): 2 messages looked at; done:",
         "        1  bounced        refused for good: struck off all lists",
         "        1  left           not about our messages: left as they were",
     ]
@@ -244,7 +244,7 @@ def test_a_dry_run_before_the_first_campaign_finds_nothing_and_makes_nothing(
         commands(), ["inbox", "--dry-run", "--since", "1000000d", "--project", str(tmp_path)]
     )
     assert result.exit_code == 0, result.stderr
-    assert "1 mail looked at; would be done" in result.stdout
+    assert "1 message looked at; would be done" in result.stdout
     assert not (tmp_path / "data" / "mailrunner.db").exists()
 
 
@@ -334,7 +334,7 @@ def test_free_requests_wait_for_a_person_who_decides(club: Club, box: Mailbox) -
     one, two = first.split()[0], second.split()[0]
     decided = club.inbox("--review", "--unsubscribe", one, "--ignore", two)
     assert decided.stdout == (
-        f'{one}\tperson0@example.org\toff the list "Club news"\n{two}\tperson1@example.org\tignored\n'
+        f'{one}\tperson0@example.org\tunsubscribed from the list "Club news"\n{two}\tperson1@example.org\tignored\n'
     )
     assert club.suppressed() == {"person0@example.org": {("club news", SuppressionReason.UNSUBSCRIBE)}}
     assert club.inbox("--review").stdout == "Nobody waits for a decision.\n"

@@ -342,7 +342,7 @@ class TestImport:
 
         assert refused.code == 78
         assert "2 addresses, 1 of them on lists that are mailed now" in refused.stderr
-        assert "say --yes" in refused.stderr
+        assert "add --yes" in refused.stderr
         assert entries(project) == []
 
     def test_people_of_nobodys_list_are_taken_unasked(self, project: Project) -> None:
@@ -358,7 +358,7 @@ class TestImport:
         answer = on_terminal("suppress", "import", "left.csv", folder=project.folder, typed=typed)
 
         assert answer.code == 0, answer.stderr
-        assert "Send these 1 nothing more?" in answer.stderr
+        assert "Suppress these 1 addresses?" in answer.stderr
         assert len(entries(project)) == number
 
 

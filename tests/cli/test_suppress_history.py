@@ -286,7 +286,7 @@ class TestForget:
         answer = project.mailrunner("suppress", "forget", "ANA@example.org", "zoe@example.org", "--yes")
 
         assert answer.code == 0, answer.stderr
-        assert "ana@example.org: forgotten, now #" in answer.stdout
+        assert "ana@example.org: erased, now #" in answer.stdout
         assert "suppression entries: 1" in answer.stdout
         assert "zoe@example.org: is not in this ledger; nothing was changed" in answer.stdout
         assert "the addresses may stand there too" in answer.stderr
@@ -487,5 +487,5 @@ class TestLostTable:
         again = project.mailrunner("suppress", "confirm-empty")
 
         assert (said.code, again.code) == (0, 0)
-        assert said.stdout == 'list "Club news": it is right that nobody is suppressed\n'
+        assert said.stdout == 'list "Club news": no entries, as confirmed\n'
         assert again.stdout == ""

@@ -17,7 +17,7 @@ from sqlalchemy import delete
 
 from mailrunner.cli import inbox_watch
 from mailrunner.cli.context import CommandContext
-from mailrunner.cli.inbox import WatchedMailbox
+from mailrunner.cli.inbox_mailboxes import WatchedMailbox
 from mailrunner.config import load_project
 from mailrunner.config.account import Imap
 from mailrunner.inbound.classify import PROVIDER_DOMAINS, MessageClassifier
@@ -346,7 +346,7 @@ def test_a_mistake_while_watching_does_not_pass_for_a_good_end(
         collection = Failing(ledger=ledger, sorter=sorter, since=timedelta(days=1))
 
         with pytest.raises(ZeroDivisionError):
-            inbox_watch.watch(
+            inbox_watch.watch_mailboxes(
                 CommandContext(tmp_path), [(WatchedMailbox((account,), account.imap), collection)]
             )
 

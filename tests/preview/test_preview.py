@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-import mailrunner.cli.report  # noqa: F401 - registers the commands
-from mailrunner.cli import app
+from mailrunner.cli import commands
 from mailrunner.preview.proof import MessageView, ShownLink
 from mailrunner.preview.sample import Sample, choose
 from mailrunner.recipients import RecipientList
@@ -85,7 +84,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def preview(project: Path, *words: str) -> Result:
-    return CliRunner().invoke(app, ["preview", "spring", "--project", str(project), *words])
+    return CliRunner().invoke(commands(), ["preview", "spring", "--project", str(project), *words])
 
 
 def page_of(result: Result) -> str:
@@ -208,7 +207,7 @@ def test_a_row_without_a_message_is_shown_with_the_reason(project: Path) -> None
     result = preview(project, "--to", "ida@example.org", "--to", "hal@example.org", "--to", "nobody")
     page = unescape(page_of(result))
     assert result.exit_code == 1
-    assert "3 of 3 shown cannot be made" in result.stderr
+    assert "3 of 3 messages cannot be rendered" in result.stderr
     assert "the attachment data/missing.pdf does not exist" in page
     assert 'points: "many" is no int' in page
     assert "an email address must have an @-sign" in page
@@ -283,10 +282,8 @@ def test_open_shows_the_page_in_the_browser(project: Path) -> None:
     browser = project / "browser.sh"
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}\n')
     browser.chmod(0o755)
-    words = ["preview", "spring", "--open", "--project", str(project)]
-    code = f"import sys, mailrunner.cli.looking as l; sys.argv[1:] = {words!r}; l.app()"
     subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-m", "mailrunner", "preview", "spring", "--open", "--project", str(project)],
         env={**os.environ, "BROWSER": f"{browser} %s"},
         check=True,
         capture_output=True,

@@ -19,8 +19,7 @@ import pytest
 from openpyxl import load_workbook
 from typer.testing import CliRunner, Result
 
-import mailrunner.cli.report  # noqa: F401 - registers the commands
-from mailrunner.cli import app
+from mailrunner.cli import commands
 from mailrunner.errors import UserError
 from mailrunner.model.delivery import Counts, State
 from mailrunner.model.inbound_event import EventKind, InboundEvent
@@ -71,13 +70,12 @@ def sent(folder: Path) -> Iterator[CampaignInProcess]:
 
 
 def report(folder: Path, *words: str) -> Result:
-    return CliRunner().invoke(app, ["report", *words, "--project", str(folder)])
+    return CliRunner().invoke(commands(), ["report", *words, "--project", str(folder)])
 
 
 def process_of(*words: str) -> list[str]:
     """The command line of a process of its own."""
-    code = f"import sys, mailrunner.cli.looking as l; sys.argv[1:] = {list(words)!r}; l.app()"
-    return [sys.executable, "-c", code]
+    return [sys.executable, "-m", "mailrunner", *words]
 
 
 def rows_of(text: str) -> list[dict[str, str]]:

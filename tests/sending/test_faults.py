@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mailrunner.cli.exit_codes import Exit, of_hold
+from mailrunner.cli.exit_codes import Exit, of_wait
 from mailrunner.model.delivery import Counts
 from mailrunner.model.wait_reason import WaitReason
 from mailrunner.sending.run import Callbacks
@@ -274,7 +274,7 @@ def test_a_thousand_refused_connections_cost_nobody_a_try(tmp_path: Path) -> Non
     with SmtpServer() as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(3))
     first = mailing.run()
-    assert of_hold(first.hold.why) is Exit.LATER and "refused the connection" in first.hold.sentence
+    assert of_wait(first.hold.why) is Exit.LATER and "refused the connection" in first.hold.sentence
     mailing.clock = clock = LateServer(server)
     clock.turn(timedelta(hours=1))
     result = mailing.run(wait=True)
