@@ -52,10 +52,10 @@ def preview(
     if not sample.specimens:
         raise UserError(empty_list(prepared, sample.rows or 0))
     folder = (out or context.folder / "previews" / prepared.campaign.id).absolute()
-    made = Preview(prepared, now=context.clock.now()).write(sample, folder)
-    if made.unmade:
-        context.say(f"{made.unmade} of {made.shown} messages cannot be rendered; the page shows why")
-    context.result(str(made.index))
-    if open_ and not webbrowser.open(made.index.as_uri()):
+    result = Preview(prepared, now=context.clock.now()).write(sample, folder)
+    if result.failing:
+        context.say(f"{result.failing} of {result.shown} messages cannot be rendered; the page shows why")
+    context.result(str(result.index))
+    if open_ and not webbrowser.open(result.index.as_uri()):
         context.say("no browser could be started; open the page above yourself")
-    return Exit.SOME_FAILED if made.unmade else Exit.DONE
+    return Exit.SOME_FAILED if result.failing else Exit.DONE

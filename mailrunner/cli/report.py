@@ -140,8 +140,8 @@ def _write(
 
 def _write_list(reading: Reading, state: State, record: CampaignRecord | None, out: Path | None) -> None:
     from mailrunner.report.output_file import text_to
-    from mailrunner.report.recipients_again import rows_again, write_sublist
+    from mailrunner.report.recipients_again import rows_again, write_list
 
     rows = rows_again(reading, state)
     with text_to(out) as stream:
-        write_sublist(rows, stream, columns=record.columns if record else ())
+        write_list(rows, stream, columns=record.columns if record else ())

@@ -92,10 +92,10 @@ def _site(context: CommandContext, ledger: Ledger, log: EventLog) -> Site:
     from mailrunner.web.app import Site
 
     signer = context.signer(ledger)
-    return Site(ledger, signer, tell=complain, log=log, events=_events(context, signer))
+    return Site(ledger, signer, tell=complain, log=log, webhooks=_webhooks(context, signer))
 
 
-def _events(context: CommandContext, signer: TokenSigner) -> WebhookParser | None:
+def _webhooks(context: CommandContext, signer: TokenSigner) -> WebhookParser | None:
     """The parser of webhooks; None where mailrunner.toml has no table [events]."""
     settings = context.project.event_settings()
     if not settings:

@@ -196,7 +196,7 @@ def test_the_table_says_what_was_done(club: Club, box: Mailbox) -> None:
     answer = club.inbox()
     assert answer.stdout.splitlines() == [
         f"{box.user} (relay): 2 messages looked at; done:",
-        "        1  bounced        refused for good: struck off all lists",
+        "        1  bounced        hard bounces: suppressed for all lists",
         "        1  left           not about our messages: left as they were",
     ]
 
@@ -334,10 +334,11 @@ def test_free_requests_wait_for_a_person_who_decides(club: Club, box: Mailbox) -
     one, two = first.split()[0], second.split()[0]
     decided = club.inbox("--review", "--unsubscribe", one, "--ignore", two)
     assert decided.stdout == (
-        f'{one}\tperson0@example.org\tunsubscribed from the list "Club news"\n{two}\tperson1@example.org\tignored\n'
+        f'{one}\tperson0@example.org\tunsubscribed from the list "Club news"\n'
+        f"{two}\tperson1@example.org\tignored\n"
     )
     assert club.suppressed() == {"person0@example.org": {("club news", SuppressionReason.UNSUBSCRIBE)}}
-    assert club.inbox("--review").stdout == "Nobody waits for a decision.\n"
+    assert club.inbox("--review").stdout == "No request waits for a decision.\n"
 
 
 def test_a_request_that_waits_is_not_counted_again(club: Club, box: Mailbox) -> None:

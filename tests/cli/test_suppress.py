@@ -464,14 +464,14 @@ def test_the_first_row_of_a_headless_file_counts(tmp_path: Path) -> None:
     file = SuppressionFile.open(path, column=None, pseudonyms=NOBODY)
 
     assert [keys for _, keys in file.groups()] == [["ana@example.org"], ["bob@example.org"]]
-    assert file.survey(lambda keys: ()).valid == 2
+    assert file.summarise(lambda keys: ()).valid == 2
 
 
 def test_an_address_that_is_on_a_list_is_counted_each_time_it_stands_there(tmp_path: Path) -> None:
     path = tmp_path / "left.txt"
     path.write_text("ana@example.org\nANA@example.org\nbob@example.org\n", encoding="utf-8")
 
-    survey = SuppressionFile.open(path, column=None, pseudonyms=NOBODY).survey(
+    survey = SuppressionFile.open(path, column=None, pseudonyms=NOBODY).summarise(
         lambda keys: {"ana@example.org"}
     )
 

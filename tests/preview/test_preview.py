@@ -1,4 +1,4 @@
-"""Previews: the real command, real files, what stands in them."""
+"""Previews: the real command, real files, what is in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mailrunner.cli import commands
-from mailrunner.preview.proof import MessageView, ShownLink
+from mailrunner.preview.message_view import MessageView, ShownLink
 from mailrunner.preview.sample import Sample, choose
 from mailrunner.recipients import RecipientList
 from mailrunner.recipients.sources import open_source
@@ -313,19 +313,19 @@ def proof(*, html: str | None = None, subject: str = "Spring", text: str = "Hell
 @pytest.mark.parametrize(
     ("subject", "text", "doubt"),
     [
-        ("Dear {{ name }}", "Hello", '"{{" stands in the subject'),
-        ("Spring", "You have nan points", 'the word "nan" stands in the text'),
-        ("None, spring is here", "Hello", 'the word "None" stands in the subject'),
+        ("Dear {{ name }}", "Hello", '"{{" is in the subject'),
+        ("Spring", "You have nan points", 'the word "nan" is in the text'),
+        ("None, spring is here", "Hello", 'the word "None" is in the subject'),
     ],
 )
 def test_what_was_not_filled_in_is_doubted(subject: str, text: str, doubt: str) -> None:
-    (found,) = proof(subject=subject, text=text).doubts
+    (found,) = proof(subject=subject, text=text).warnings
     assert doubt in found
 
 
 def test_an_ordinary_message_leaves_no_doubt() -> None:
     html = '<p>Hello, nobody is banned</p><a href="https://example.org">us</a>'
-    assert proof(html=html, text="None of us is banned").doubts == ()
+    assert proof(html=html, text="None of us is banned").warnings == ()
 
 
 def test_links_are_listed_with_the_words_they_stand_under() -> None:

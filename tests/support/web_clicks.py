@@ -15,8 +15,7 @@ from typing import Any, Self
 
 from mailrunner.clock import SystemClock, nap
 from mailrunner.event_log import EventLog
-from mailrunner.model.tokens import TokenSigner
-from mailrunner.sending.prepared_campaign import UNSUBSCRIBE
+from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
 from mailrunner.store import CampaignRecord, Ledger, Phase, PlainSnapshotRow
 from mailrunner.web import server
 from mailrunner.web.access_log import AccessLog
@@ -71,7 +70,7 @@ class Served:
         events = EventLog(None, clock=SystemClock())
         site = Site(ledger, self.signer, tell=self.said.append, log=events, **parts)
         register = AccessLog(events, line=self.log.append)
-        self._server = server.made(site.application(register, prefix=prefix), trusted=trusted)
+        self._server = server.uvicorn_server(site.application(register, prefix=prefix), trusted=trusted)
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
 
     @property

@@ -26,8 +26,8 @@ from mailrunner.campaign import load
 from mailrunner.clock import SystemClock
 from mailrunner.model.delivery import Counts
 from mailrunner.model.outcome import OutcomeKind as Outcome
-from mailrunner.model.tokens import TokenSigner
-from mailrunner.sending.prepared_campaign import UNSUBSCRIBE, PreparedCampaign
+from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
+from mailrunner.sending.prepared_campaign import PreparedCampaign
 from mailrunner.sending.run import Callbacks
 from mailrunner.sending.test_send import SendTest
 from mailrunner.store import Ledger
@@ -145,7 +145,7 @@ def test_a_ledger_that_is_replaced_is_noticed_and_no_click_is_answered_200(
     (ana,) = deliveries(ledger, mailed(ledger, ["ana@example.org"]))
     token = TokenSigner(ledger.link_secrets(None)).token(UNSUBSCRIBE, ana)
     with serving(project) as server:
-        server.read_until("people reach it at https://news.example.org/list/u/")
+        server.read_until("subscribers reach it at https://news.example.org/list/u/")
         file = project.folder / "data" / "mailrunner.db"
         file.rename(file.with_name("away.db"))
         click = ask(server.port, "POST", f"/u/{token}", ONE_CLICK)

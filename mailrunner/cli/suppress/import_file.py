@@ -71,12 +71,12 @@ def import_file(
         source = SuppressionFile.open(file, column=column, pseudonyms=pseudonyms, wanted=wanted)
         if source.title:
             context.say(f"{file}: read as {source.title}")
-        survey = _survey(context, ledger, source)
-        _say_survey(context, file, survey)
-        if not survey.valid:
+        summary = _summary(context, ledger, source)
+        _say_summary(context, file, summary)
+        if not summary.valid:
             raise UserError(Problem("there is no address in it", str(file)))
         mention_unknown_list(context, ledger, list_name)
-        if not yes and not _agreed(context, file, survey):
+        if not yes and not _agreed(context, file, summary):
             context.say("Nothing was imported.")
             return Exit.DONE
         number = ledger.suppressions.begin_import(
@@ -85,33 +85,35 @@ def import_file(
         # Printed before the first row, for a user who stops it half-way.
         context.say(f"Import {number}; undo it with: mailrunner suppress remove --import {number}")
         overrides = Group(None if list_name is None else scope_of(list_name), reason)
-        with progress_bar(context.console, "Importing", survey.valid) as update:
+        with progress_bar(context.console, "Importing", summary.valid) as update:
             added = _import(ledger, source, number, overrides, update)
-    context.result(f"import {number}: {added:,} added, {survey.valid - added:,} were there already")
+    context.result(f"import {number}: {added:,} added, {summary.valid - added:,} were there already")
     return None
 
 
-def _survey(context: CommandContext, ledger: Ledger, source: SuppressionFile) -> ImportSummary:
+def _summary(context: CommandContext, ledger: Ledger, source: SuppressionFile) -> ImportSummary:
     with progress_bar(context.console, "Looking through the file") as update:
 
         def on_lists(keys: Collection[str]) -> Collection[str]:
             update(advance=len(keys))
             return ledger.suppressions.on_current_lists(keys)
 
-        return source.survey(on_lists)
+        return source.summarise(on_lists)
 
 
-def _say_survey(context: CommandContext, file: Path, survey: ImportSummary) -> None:
-    context.say(f"{file}: {survey.valid:,} addresses, {survey.listed:,} of them on lists that are mailed now")
-    if survey.living:
-        context.say(f"  {survey.living:,} may get mail, as the file says, and are left out")
-    if survey.invalid:
-        context.say(f"  {survey.invalid:,} are not addresses and are left out:")
-        for example in survey.examples:
+def _say_summary(context: CommandContext, file: Path, summary: ImportSummary) -> None:
+    context.say(
+        f"{file}: {summary.valid:,} addresses, {summary.listed:,} of them on lists that are mailed now"
+    )
+    if summary.subscribed:
+        context.say(f"  {summary.subscribed:,} may get mail, as the file says, and are left out")
+    if summary.invalid:
+        context.say(f"  {summary.invalid:,} are not addresses and are left out:")
+        for example in summary.examples:
             context.say(f"    {example}")
 
 
-def _agreed(context: CommandContext, file: Path, survey: ImportSummary) -> bool:
+def _agreed(context: CommandContext, file: Path, summary: ImportSummary) -> bool:
     """Ask the user; where there is no terminal, raise UserError for what looks like a list of subscribers."""
     from mailrunner.campaign.folder import recipient_files
 
@@ -120,9 +122,9 @@ def _agreed(context: CommandContext, file: Path, survey: ImportSummary) -> bool:
     if context.is_interactive:
         if warning:
             context.say(f"Careful: {warning}.")
-        return typer.confirm(f"Suppress these {survey.valid:,} addresses?", err=True)
-    if not warning and survey.listed:
-        warning = f"{survey.listed:,} of its addresses are on lists that are mailed now"
+        return typer.confirm(f"Suppress these {summary.valid:,} addresses?", err=True)
+    if not warning and summary.listed:
+        warning = f"{summary.listed:,} of its addresses are on lists that are mailed now"
     if warning:
         raise UserError(Problem(warning, str(file), hint="if these addresses shall be suppressed, add --yes"))
     return True

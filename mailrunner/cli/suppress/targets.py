@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 def keys_of(ledger: Ledger, addresses: Iterable[str]) -> list[str]:
     """The keys of addresses and domains as typed, each once; UserError naming all that are neither."""
-    from mailrunner.suppression.import_file import name_of
+    from mailrunner.suppression.import_file import key_of
 
     pseudonyms = ledger.suppressions.pseudonyms()
     keys: dict[str, None] = {}
     problems: list[Problem] = []
     for text in addresses:
         try:
-            keys[name_of(text, pseudonyms)] = None
+            keys[key_of(text, pseudonyms)] = None
         except ValueError as error:
             problems.append(Problem(str(error), key=f'"{text}"', hint="nothing was changed"))
     UserError.collect(problems)
