@@ -16,16 +16,14 @@ from mailrunner.cli import commands
 from mailrunner.inbound.message import LONGEST
 from mailrunner.model.delivery import Counts, State
 from mailrunner.model.suppression import SuppressionReason
-from mailrunner.model.tokens import TokenSigner
 from tests.data.bounces import Tokens, letter, sample
 from tests.support.campaigns import CampaignInProcess
+from tests.support.club_inbox import PEOPLE, Club, LesserServer, implicit, lies
 from tests.support.imap_script import ScriptedImap
 from tests.support.imap_server import PASSWORD, ImapServer, Mailbox
 from tests.support.in_doubt import clear, scripted
 from tests.support.projects import Answer
 from tests.support.smtp_server import SmtpServer
-
-PEOPLE = 6
 
 
 @pytest.fixture(scope="module")
@@ -39,60 +37,9 @@ def box(imap_server: ImapServer) -> Mailbox:
     return imap_server.mailbox(uuid4().hex)
 
 
-class Club:
-    """A campaign that was sent to a few people, and the mailbox that its account reads."""
-
-    def __init__(
-        self, folder: Path, smtp: SmtpServer, imap: str, *, password: str = PASSWORD, limit: int = PEOPLE
-    ) -> None:
-        self.made = CampaignInProcess(folder, smtp)
-        self.made.clock.turn(datetime.now(self.made.clock.now().tzinfo) - self.made.clock.now())
-        rows = "".join(f"person{n}@example.org,Name {n}\n" for n in range(PEOPLE))
-        account = f'user = "ana@example.org"\nimap = {{ {imap}, password = "{password}" }}'
-        self.made.write(csv=f"email,name\n{rows}", account=account)
-        assert self.made.run(limit=limit).counts.sent == limit
-
-    def tokens(self, place: int) -> Tokens:
-        with self.made.ledger() as ledger:
-            signer = TokenSigner(ledger.link_secrets(None))
-            record = ledger.campaigns.find("spring")
-        assert record is not None
-        return Tokens(signer, (record.no << 40) + place + 1)
-
-    def came_back(self, box: Mailbox, name: str, place: int = 0, folder: str = "INBOX") -> None:
-        box.append(folder, sample(name, self.tokens(place), f"person{place}@example.org"))
-
-    def inbox(self, *words: str) -> Answer:
-        result = CliRunner().invoke(commands(), ["inbox", *words, "--project", str(self.made.folder)])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return Answer(result.exit_code, result.stdout, result.stderr)
-
-    def states(self) -> list[State]:
-        with self.made.ledger() as ledger:
-            record = ledger.campaigns.find("spring")
-            assert record is not None
-            return [State(row.state) for row in ledger.reports.rows(record.no)]
-
-    def suppressed(self) -> dict[str, set[tuple[str, SuppressionReason]]]:
-        with self.made.ledger() as ledger:
-            found: dict[str, set[tuple[str, SuppressionReason]]] = {}
-            for entry in ledger.suppressions:
-                found.setdefault(entry.key, set()).add((entry.list_key, entry.reason))
-            return found
-
-
 @pytest.fixture
 def club(tmp_path: Path, smtp: SmtpServer, box: Mailbox) -> Club:
     return Club(tmp_path, smtp, clear(box))
-
-
-def lies(box: Mailbox, folder: str) -> list[bytes]:
-    """The messages in a folder, none of which is marked by looking."""
-    with box._client() as client:
-        assert client.select(f'"{folder}"', readonly=True)[0] == "OK"
-        numbers = client.search(None, "ALL")[1][0].split()
-        return [client.fetch(number, "(BODY.PEEK[])")[1][0][1] for number in numbers]  # type: ignore[index,misc]
 
 
 def understood(answer: Answer) -> dict[str, int]:
@@ -368,18 +315,6 @@ def test_slips_of_the_keys_change_nothing(club: Club, words: list[str], code: in
 # -- Servers of all kinds
 
 
-class LesserServer(ImapServer):
-    """A dovecot that admits to less than it can do, and has a folder for spam."""
-
-    def __init__(self, capabilities: str) -> None:
-        self._capabilities = capabilities
-
-    def _config(self) -> str:
-        spam = "  mailbox Spam {\n    special_use = \\Junk\n  }\n"
-        config = super()._config().replace("  mailbox Papierkorb", f"{spam}  mailbox Papierkorb")
-        return f"{config}\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR SPECIAL-USE {self._capabilities}\n"
-
-
 @pytest.mark.parametrize(("capabilities", "filed"), [("UIDPLUS", True), ("", False)])
 def test_a_server_that_cannot_move_loses_nothing(
     tmp_path: Path, smtp: SmtpServer, capabilities: str, filed: bool
@@ -412,10 +347,6 @@ def test_spam_folders_are_looked_into_where_wished(tmp_path: Path, smtp: SmtpSer
         assert understood(club.inbox("--json")) == {}
         assert understood(club.inbox("--junk", "--json")) == {"bounced": 1}
         assert lies(box, "Spam") == []
-
-
-def implicit(box: Mailbox, server: ImapServer) -> str:
-    return f'host = "127.0.0.1", port = {server.tls_port}, tls = "implicit", user = "{box.user}"'
 
 
 def starttls(box: Mailbox, server: ImapServer) -> str:

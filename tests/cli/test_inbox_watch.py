@@ -23,10 +23,10 @@ from mailrunner.inbound.imap import ImapMailbox as OpenMailbox
 from mailrunner.inbound.poll import MailboxPoll, PollTally
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.store import Ledger
-from tests.cli.test_inbox import Club, LesserServer, implicit, lies
 from tests.data.bounces import Tokens, sample
 from tests.store.test_ingest import mailed
 from tests.support.clocks import ManualClock
+from tests.support.club_inbox import Club, LesserServer, implicit, lies
 from tests.support.imap_server import PASSWORD, ImapServer, Mailbox
 from tests.support.in_doubt import clear
 from tests.support.smtp_server import SmtpServer

@@ -112,7 +112,7 @@ def test_a_term_signal_on_the_wire_finishes_records_and_goes_on_later(
         process = start(mailing, "run", "spring")
         gate.await_arrival()
         process.terminate()
-        await_line(process, "finishing what is on the wire")
+        await_line(process, "finishing the messages in flight")
         gate.open()
         assert finish(process)[0] == 130
         sent = len(server.accepted)

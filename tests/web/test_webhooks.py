@@ -20,9 +20,9 @@ from mailrunner.store.schema import deliveries, returns
 from mailrunner.web import server
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.app import Site
-from tests.cli.test_suppress import begin_campaign
 from tests.data.provider_events import NOW, Poster
 from tests.support.clocks import ManualClock
+from tests.support.suppression import begin_campaign
 
 ANA = "ana@example.org"
 PROVIDERS = ("ses", "mailgun", "postmark", "sendgrid", "brevo")
