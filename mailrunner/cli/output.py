@@ -39,7 +39,7 @@ def show_problems(problems: Iterable[Problem]) -> None:
 def local(moment: datetime | None) -> str:
     """An instant in the user's own time zone."""
     if moment is None:
-        return "no date can be told"
+        return "at an unknown time"
     return moment.astimezone().strftime("%a %d %b %Y %H:%M")
 
 

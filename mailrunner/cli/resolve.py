@@ -104,7 +104,7 @@ def _decide(
     sent: bool,
 ) -> Exit:
     if sent:
-        number = ledger.decisions.settle_as_sent(doubts, reason="settled by a person")
+        number = ledger.decisions.settle_as_sent(doubts, reason="recorded as sent by the operator")
         context.result(f"{number:,} recorded as sent")
     else:
         number = ledger.decisions.settle_as_not_sent(record.no, doubts)
@@ -165,7 +165,7 @@ def _recorded(
         return resolution
     if done:
         return resolution
-    why = f"{resolution.why}; nothing was changed, as it was settled meanwhile or its row was purged"
+    why = f"{resolution.why}; nothing was changed, as it was resolved meanwhile or its row was purged"
     return Resolution(finding=Lookup.UNDECIDED, why=why)
 
 

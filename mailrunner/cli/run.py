@@ -62,8 +62,8 @@ def run(
         bool,
         typer.Option(
             "--new-ledger",
-            help="Begin an empty ledger where the old one is lost. It does not know who was sent anything "
-            "before.",
+            help="Begin an empty ledger where the old one is lost. It has no record of the "
+            "messages that were sent before.",
         ),
     ] = False,
     yes: YesOption = False,

@@ -41,7 +41,7 @@ def print_accounts(context: CommandContext, accounts: Iterable[dict[str, Any]]) 
             then = f", the next slot {_shown(limit['next_slot_at'])}" if limit["next_slot_at"] else ""
             context.result(f"  {limit['limit']:<12} {limit['used']:,} used, {left}{then}")
         if account["reserve"]:
-            context.result(f"  {account['reserve']:,} a day are reserved for mail that you send yourself")
+            context.result(f"  {account['reserve']:,} a day are reserved for messages that you send yourself")
 
 
 def _shown(moment: str | None) -> str:

@@ -60,16 +60,16 @@ class MessageView:
     def of(cls, message: Message) -> MessageView:
         """Parse a message."""
         # As text: the header of a message that needs SMTPUTF8 holds letters as they are (RFC 6532).
-        mail = message_from_string(message.data.decode("utf-8", "replace"), policy=policy.default)
-        assert isinstance(mail, EmailMessage)  # noqa: S101 - what this policy makes
+        parsed = message_from_string(message.data.decode("utf-8", "replace"), policy=policy.default)
+        assert isinstance(parsed, EmailMessage)  # noqa: S101 - what this policy makes
         return cls(
-            sender=str(mail["From"]),
-            recipient=str(mail["To"]),
-            subject=str(mail["Subject"]),
+            sender=str(parsed["From"]),
+            recipient=str(parsed["To"]),
+            subject=str(parsed["Subject"]),
             size=message.size,
-            html=None if message.html is None else _with_images(message.html, _images(mail)),
+            html=None if message.html is None else _with_images(message.html, _images(parsed)),
             text=message.text,
-            attachments=tuple(_attachments(mail)),
+            attachments=tuple(_attachments(parsed)),
             links=tuple(_Links(message.html or "").found),
             warnings=tuple(dict.fromkeys(_warnings(message))),
         )
@@ -102,19 +102,19 @@ class _Links(HTMLParser):
             self._target = None
 
 
-def _attachments(mail: EmailMessage) -> Iterator[ShownAttachment]:
-    for part in mail.walk():
+def _attachments(parsed: EmailMessage) -> Iterator[ShownAttachment]:
+    for part in parsed.walk():
         if part.get_content_disposition() == "attachment":
             yield ShownAttachment(part.get_filename() or "", part.get_content_type(), len(_octets(part)))
 
 
-def _images(mail: EmailMessage) -> dict[str, str]:
+def _images(parsed: EmailMessage) -> dict[str, str]:
     """The inline images by their Content-ID, as data: URIs."""
     return {
         str(part["Content-ID"]).strip().strip("<>"): "data:{};base64,{}".format(
             part.get_content_type(), base64.b64encode(_octets(part)).decode("ascii")
         )
-        for part in mail.walk()
+        for part in parsed.walk()
         if part["Content-ID"]
     }
 

@@ -301,7 +301,7 @@ class TestServer:
     def test_who_leaves_by_the_page_is_heard_however_many_look_at_pages(
         self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(web, "Throttle", lambda **_: RateLimit(rate=0, burst=0))
+        monkeypatch.setattr(web, "RateLimit", lambda **_: RateLimit(rate=0, burst=0))
         (ana,) = deliveries(ledger, mailed(ledger, [ANA]))
         with Served(ledger) as site:
             page = f"/u/{site.token(ana)}"

@@ -21,16 +21,9 @@ from mailrunner.recipients import RecipientList
 from mailrunner.recipients.sources import open_source
 from mailrunner.rendering import Message
 from mailrunner.rendering.inlining.segments import SegmentedText
+from tests.support.projects import Project
 from tests.support.recipient_tables import Spec
 
-PROJECT = """
-[accounts.relay]
-provider = "smtp"
-host = "127.0.0.1"
-port = 2525
-tls = "none"
-limits = ["1000/24h"]
-"""
 CAMPAIGN = """
 account = "relay"
 list = "Club news"
@@ -70,15 +63,15 @@ LOGO = b"\x89PNG\r\n\x1a\n not much of a picture"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
+    made = Project(tmp_path)
+    made.write_account(port=2525, limits='"1000/24h"')
     for name, content in {
-        "mailrunner.toml": PROJECT,
         "campaigns/spring.toml": CAMPAIGN,
         "templates/spring.html": LETTER,
         "data/people.csv": PEOPLE,
         "data/programme.txt": "Saturday",
     }.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(content, encoding="utf-8")
+        made.put(name, content)
     (tmp_path / "templates/logo.png").write_bytes(LOGO)
     return tmp_path
 

@@ -154,7 +154,7 @@ def test_people_who_are_mailed_are_left_out_and_counted(project: Project) -> Non
     )
 
     assert "1 addresses" in answer.stderr
-    assert "1 may get mail, as the file says, and are left out" in answer.stderr
+    assert "1 are subscribed, as the file says, and are left out" in answer.stderr
 
 
 def test_an_export_of_subscribers_is_not_taken_for_one_of_those_who_left(project: Project) -> None:

@@ -106,7 +106,7 @@ def _say_summary(context: CommandContext, file: Path, summary: ImportSummary) ->
         f"{file}: {summary.valid:,} addresses, {summary.listed:,} of them on lists that are mailed now"
     )
     if summary.subscribed:
-        context.say(f"  {summary.subscribed:,} may get mail, as the file says, and are left out")
+        context.say(f"  {summary.subscribed:,} are subscribed, as the file says, and are left out")
     if summary.invalid:
         context.say(f"  {summary.invalid:,} are not addresses and are left out:")
         for example in summary.examples:
@@ -117,8 +117,8 @@ def _agreed(context: CommandContext, file: Path, summary: ImportSummary) -> bool
     """Ask the user; where there is no terminal, raise UserError for what looks like a list of subscribers."""
     from mailrunner.campaign.folder import recipient_files
 
-    mails = recipient_files(context.project).get(file.resolve())
-    warning = f'it is the list that the campaign "{mails}" is sent to' if mails else ""
+    campaign = recipient_files(context.project).get(file.resolve())
+    warning = f'it is the list that the campaign "{campaign}" is sent to' if campaign else ""
     if context.is_interactive:
         if warning:
             context.say(f"Careful: {warning}.")

@@ -67,7 +67,7 @@ def remove(
         )
     if not (consent or "").strip():
         raise typer.BadParameter(
-            'state how the recipient agreed to get mail again: --consent "wrote on 3 May"'
+            'state how the recipient agreed to get messages again: --consent "wrote on 3 May"'
         )
     _remove(context, addresses, scope_of(list_name), (consent or "").strip())
 
