@@ -31,7 +31,7 @@ def campaign_record(context: CommandContext, ledger: Ledger, name: str) -> Campa
 
 def campaign_id(context: CommandContext, ledger: Ledger, name: str) -> str:
     """The id of the campaign `name`: by id in the ledger first, else by file; UserError if unknown."""
-    from mailrunner.campaign import find_campaign
+    from mailrunner.campaign.campaign_file import find_campaign
 
     records = ledger.campaigns.all()
     if any(record.id == name for record in records):
@@ -76,7 +76,7 @@ def _unknown(
     context: CommandContext, name: str, records: Sequence[CampaignRecord], error: UserError
 ) -> UserError:
     """The error for an unknown name, with the most similar of the known ids."""
-    from mailrunner.config.toml_file import did_you_mean
+    from mailrunner.errors import did_you_mean
 
     files = context.project.campaigns_dir.glob("*.toml")
     known = {record.id for record in records} | {_stated_id(file) or file.stem for file in files}

@@ -62,8 +62,8 @@ def run_campaign(
             clock=context.clock,
             random=Random(),  # noqa: S311 - jitter, not secrets
             log=log,
-            wishes=options,
-            ears=Callbacks(confirm=confirm, loading=loading, started=started, watch=display.watch),
+            options=options,
+            callbacks=Callbacks(confirm=confirm, loading=loading, started=started, watch=display.watch),
         ).run()
     for notice in result.notices:
         context.say(notice)

@@ -18,7 +18,7 @@ from mailrunner.cli.output import printable
 from mailrunner.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
-    from mailrunner.config import Project
+    from mailrunner.config.project import Project
     from mailrunner.event_log import EventLog
     from mailrunner.model.tokens import TokenSigner
     from mailrunner.sending.prepared_campaign import PreparedCampaign
@@ -37,14 +37,14 @@ class CommandContext:
     @cached_property
     def folder(self) -> Path:
         """The project's folder; raises UserError where there is none."""
-        from mailrunner.config import find_project
+        from mailrunner.config.project import find_project
 
         return find_project(Path.cwd(), self.project_dir)
 
     @cached_property
     def project(self) -> Project:
         """mailrunner.toml, read; raises UserError with all its problems."""
-        from mailrunner.config import load_project
+        from mailrunner.config.project import load_project
 
         return load_project(self.folder, os.environ)
 
@@ -53,18 +53,17 @@ class CommandContext:
 
         Raises UserError with all that is wrong in them.
         """
-        from mailrunner.campaign import load
+        from mailrunner.campaign.campaign_file import load_campaign
         from mailrunner.sending.prepared_campaign import PreparedCampaign
 
-        self.project, campaign, account = load(self.folder, name, os.environ)
+        self.project, campaign, account = load_campaign(self.folder, name, os.environ)
         return PreparedCampaign.prepare(self.project, campaign, account, strict_inlining=strict_inlining)
 
     def signer(self, ledger: Ledger) -> TokenSigner:
         """Makes and reads tokens with the ledger's secrets and the one of mailrunner.toml."""
-        from mailrunner.model.tokens import TokenSigner
+        from mailrunner.sending.token_signer import token_signer
 
-        secret = self.project.unsubscribe.secret
-        return TokenSigner(ledger.link_secrets(secret.get_secret_value() if secret else None))
+        return token_signer(self.project, ledger)
 
     @cached_property
     def console(self) -> Console:
@@ -101,7 +100,7 @@ class CommandContext:
         """The project's ledger for a command that changes nothing; an empty one where there is none yet."""
         from mailrunner.store import Ledger
 
-        return Ledger.look(folder=self.folder, url=self.project.database_url, clock=self.clock)
+        return Ledger.open_for_reading(folder=self.folder, url=self.project.database_url, clock=self.clock)
 
     def event_log(self) -> EventLog:
         """The log of --log-json; it drops its events where the option is not given."""

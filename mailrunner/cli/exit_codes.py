@@ -61,7 +61,7 @@ def of_wait(reason: WaitReason) -> Exit:
 
 def of_run(result: RunResult) -> Exit:
     """The exit code of one campaign's run."""
-    code = of_wait(result.hold.why)
+    code = of_wait(result.wait.reason)
     if code is Exit.DONE and (result.counts.failed or result.counts.in_doubt):
         return Exit.SOME_FAILED
     return code

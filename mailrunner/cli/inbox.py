@@ -117,7 +117,7 @@ def _once(
         show_problems(problems)
         waiting = waiting or bool(tally.understood[EventKind.ASKED])
         if not as_json:
-            print_tally(context, mailbox, tally, looking=poll.looking)
+            print_tally(context, mailbox, tally, looking=poll.dry_run)
     if as_json:
         context.json({"mailboxes": objects})
     if waiting:
@@ -131,9 +131,8 @@ def _read(
     """Read one mailbox; an error is returned, so that the others are read all the same."""
     from dataclasses import replace
 
-    from mailrunner.inbound.imap import ImapMailbox
+    from mailrunner.inbound.imap import ImapLoginRefusedError, ImapMailbox, ImapUnavailableError
     from mailrunner.inbound.poll import PollTally
-    from mailrunner.reconciliation.sent_folder import LoginRefusedError, ServerAwayError
 
     where, owner = f"the mailbox of {mailbox.names}", mailbox.owner
 
@@ -145,10 +144,10 @@ def _read(
             mailbox.imap, ca_file=owner.ca_file, timeout=min(owner.timeout, TIMEOUT)
         ) as box:
             tally = replace(poll, progress=progress).once(box)
-    except ServerAwayError as error:
+    except ImapUnavailableError as error:
         hint = "nothing is lost; type the same command later, or let cron do so"
         return Exit.LATER, PollTally(), [Problem(f"{where} cannot be read now: {error}", hint=hint)]
-    except LoginRefusedError as error:
+    except ImapLoginRefusedError as error:
         return Exit.CREDENTIALS, PollTally(), [login_problem(mailbox, error)]
     except UserError as error:
         return Exit.SETUP, PollTally(), list(error.problems)

@@ -104,4 +104,4 @@ def poll_of(
         domains=PROVIDER_DOMAINS.get(owner.preset.family, ()),
         pause=owner.preset.quota_pause,
     )
-    return MailboxPoll(ledger=ledger, sorter=classifier, since=since, junk=junk, looking=looking)
+    return MailboxPoll(ledger=ledger, classifier=classifier, since=since, junk=junk, dry_run=looking)

@@ -63,7 +63,7 @@ def tally_object(mailbox: WatchedMailbox, tally: PollTally, problems: Sequence[P
 def tally_problems(tally: PollTally) -> list[Problem]:
     """Messages that could not be read, and those that could not be filed."""
     found = [Problem(sentence) for sentence in tally.problems]
-    if tally.stays:
+    if tally.cannot_move:
         hint = "they are marked as seen; move them by hand, or with a rule of the mailbox"
         found.append(Problem("this server cannot move messages, so all stay in INBOX", hint=hint))
     return found

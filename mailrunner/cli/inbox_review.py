@@ -29,7 +29,7 @@ def review(
     if accepted or ignored:
         return _decide(context, accepted, ignored, as_json=as_json)
     with context.look_at_ledger() as ledger:
-        requests = ledger.returns.asked()
+        requests = ledger.inbound_events.open_requests()
     if as_json:
         context.json({"requests": [_object(request) for request in requests]})
     else:
@@ -43,7 +43,7 @@ def _decide(
     from mailrunner.store.inbound_events import ReviewDecision
 
     with context.open_ledger() as ledger:
-        waiting = {request.no: request for request in ledger.returns.asked()}
+        waiting = {request.no: request for request in ledger.inbound_events.open_requests()}
         UserError.collect(
             Problem(f"no request {number} waits for a decision", hint="mailrunner inbox --review shows them")
             for number in (*accepted, *ignored)
@@ -54,7 +54,9 @@ def _decide(
             **dict.fromkeys(ignored, ReviewDecision.IGNORE),
         }
         decided = [
-            (waiting[number], how) for number, how in decisions.items() if ledger.returns.settle(number, how)
+            (waiting[number], how)
+            for number, how in decisions.items()
+            if ledger.inbound_events.review(number, how)
         ]
     if as_json:
         context.json({"requests": [_object(request) | {"decided": str(how)} for request, how in decided]})

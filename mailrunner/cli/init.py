@@ -130,7 +130,7 @@ def _answer(
 
 def _usable_provider(text: str) -> str:
     from mailrunner.config.providers import preset, preset_names
-    from mailrunner.config.toml_file import did_you_mean
+    from mailrunner.errors import did_you_mean
 
     name = text.strip().casefold()
     if name not in preset_names():

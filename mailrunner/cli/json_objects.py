@@ -57,11 +57,11 @@ def result_object(result: RunResult) -> dict[str, Any]:
     """The answer of `run --json`."""
     return campaign_object(
         result.campaign_id,
-        state=_state_of(result.hold),
+        state=_state_of(result.wait),
         counts=result.counts,
         sent_now=result.sent_now,
-        reason=sentence_of(result.hold) if result.hold.why is not WaitReason.DONE else "",
-        resume_at=result.hold.until,
+        reason=sentence_of(result.wait) if result.wait.reason is not WaitReason.DONE else "",
+        resume_at=result.wait.until,
         finish_at=result.finish_at,
         notices=result.notices,
     )
@@ -69,7 +69,7 @@ def result_object(result: RunResult) -> dict[str, Any]:
 
 def _state_of(wait: Wait) -> str:
     """The value of `state`; every reason that passes by itself is "waiting"."""
-    return _STATES.get(wait.why, "waiting")
+    return _STATES.get(wait.reason, "waiting")
 
 
 def problem_objects(problems: Iterable[Problem]) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
-    from mailrunner.config import Project
+    from mailrunner.config.project import Project
 
 
 _DEFAULT_ACCOUNT = "gmail"

@@ -48,7 +48,7 @@ def preview(
     from mailrunner.sending.list_import import empty_list
 
     prepared = context.prepare(campaign)
-    sample = choose(prepared.people, first=count, addresses=to or ())
+    sample = choose(prepared.recipients, first=count, addresses=to or ())
     if not sample.specimens:
         raise UserError(empty_list(prepared, sample.rows or 0))
     folder = (out or context.folder / "previews" / prepared.campaign.id).absolute()

@@ -22,5 +22,5 @@ def purge(context: CommandContext, campaign: CampaignArgument) -> None:
             raise UserError(
                 Problem(f"{record.id} still has messages to send, which need their rows", hint=hint)
             )
-        number = ledger.campaigns.forget_rows(record.no)
+        number = ledger.campaigns.purge_rows(record.no)
     context.result(f"The cells of {number:,} rows were deleted; addresses and outcomes stay.")

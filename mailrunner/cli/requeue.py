@@ -50,7 +50,7 @@ def requeue(
     with context.open_ledger() as ledger:
         record = begun_campaign(context, ledger, campaign)
         known = context.project.lists.get(record.list_key)
-        done = ledger.decisions.requeue(
+        done = ledger.manual_actions.requeue(
             record.no,
             states=states,
             keys=keys_of(addresses or ()),

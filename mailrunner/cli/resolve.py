@@ -54,7 +54,7 @@ def resolve(
         raise typer.BadParameter("--from-sent-folder, --sent and --resend exclude each other")
     with context.open_ledger() as ledger:
         record = begun_campaign(context, ledger, campaign)
-        ledger.deliveries.take_over()
+        ledger.deliveries.recover()
         doubts = _chosen(ledger, record, addresses or ())
         if not doubts:
             context.result(f"Nothing of {record.id} is in doubt.")
@@ -67,7 +67,7 @@ def resolve(
 
 
 def _chosen(ledger: Ledger, record: CampaignRecord, addresses: Collection[str]) -> list[InDoubtDelivery]:
-    doubts = ledger.decisions.doubts(record.no)
+    doubts = ledger.manual_actions.in_doubt(record.no)
     if not addresses:
         return doubts
     keys = keys_of(addresses)
@@ -104,10 +104,10 @@ def _decide(
     sent: bool,
 ) -> Exit:
     if sent:
-        number = ledger.decisions.settle_as_sent(doubts, reason="recorded as sent by the operator")
+        number = ledger.manual_actions.resolve_as_sent(doubts, reason="recorded as sent by the operator")
         context.result(f"{number:,} recorded as sent")
     else:
-        number = ledger.decisions.settle_as_not_sent(record.no, doubts)
+        number = ledger.manual_actions.resolve_as_not_sent(record.no, doubts)
         context.result(f"{number:,} {_unsent(record)}. {_next_step(record)}")
     return Exit.DONE
 
@@ -116,14 +116,14 @@ def _resolve_by_lookup(
     context: CommandContext, ledger: Ledger, record: CampaignRecord, doubts: Sequence[InDoubtDelivery]
 ) -> Exit:
     """Look the messages up, record what is proved, and print what is not and why."""
-    from mailrunner.reconciliation.sent_folder import LoginRefusedError, ServerAwayError
+    from mailrunner.inbound.imap import ImapLoginRefusedError, ImapUnavailableError
 
     try:
         resolutions = _look_up(context, ledger, record, doubts)
-    except ServerAwayError as error:
+    except ImapUnavailableError as error:
         complain(f"the Sent folder cannot be asked now: {error}", "nothing was changed; try again later")
         return Exit.LATER
-    except LoginRefusedError as error:
+    except ImapLoginRefusedError as error:
         hint = f"nothing was changed; check user and password of {record.account_name} and of its imap table"
         complain(str(error), hint)
         return Exit.CREDENTIALS
@@ -148,7 +148,7 @@ def _look_up(
             preset=account.preset,
             signer=context.signer(ledger),
             folder=folder,
-        ).verdicts(doubts)
+        ).resolutions(doubts)
 
 
 def _recorded(
@@ -157,16 +157,16 @@ def _recorded(
     """Record a resolution; return it, or UNDECIDED with the reason why it could not be recorded."""
     from mailrunner.model.in_doubt import Lookup, Resolution
 
-    if resolution.finding is Lookup.FOUND:
-        done = ledger.decisions.settle_as_sent([doubt], reason=resolution.why)
-    elif resolution.finding is Lookup.ABSENT:
-        done = ledger.decisions.settle_as_not_sent(record.no, [doubt])
+    if resolution.lookup is Lookup.FOUND:
+        done = ledger.manual_actions.resolve_as_sent([doubt], reason=resolution.reason)
+    elif resolution.lookup is Lookup.ABSENT:
+        done = ledger.manual_actions.resolve_as_not_sent(record.no, [doubt])
     else:
         return resolution
     if done:
         return resolution
-    why = f"{resolution.why}; nothing was changed, as it was resolved meanwhile or its row was purged"
-    return Resolution(finding=Lookup.UNDECIDED, why=why)
+    why = f"{resolution.reason}; nothing was changed, as it was resolved meanwhile or its row was purged"
+    return Resolution(lookup=Lookup.UNDECIDED, reason=why)
 
 
 def _print_resolutions(
@@ -178,10 +178,10 @@ def _print_resolutions(
     words = {Lookup.FOUND: "sent", Lookup.ABSENT: _unsent(record), Lookup.UNDECIDED: "in doubt"}
     for doubt, resolution in resolutions:
         again = f"; look again after {rfc3339(resolution.look_again_at)}" if resolution.look_again_at else ""
-        context.result(f"{doubt.address}\t{words[resolution.finding]}\t{resolution.why}{again}")
-    if any(resolution.finding is Lookup.ABSENT for _, resolution in resolutions):
+        context.result(f"{doubt.address}\t{words[resolution.lookup]}\t{resolution.reason}{again}")
+    if any(resolution.lookup is Lookup.ABSENT for _, resolution in resolutions):
         context.say(_next_step(record))
-    undecided = [resolution for _, resolution in resolutions if resolution.finding is Lookup.UNDECIDED]
+    undecided = [resolution for _, resolution in resolutions if resolution.lookup is Lookup.UNDECIDED]
     if not undecided:
         return Exit.DONE
     complain(

@@ -85,7 +85,7 @@ def run(
 
         return inspect_campaign(context, campaign, as_json=as_json, dry_run=True)
     options = RunOptions(
-        consent=Confirmations(refresh=refresh, accept_changes=accept_changes, again=again),
+        confirmations=Confirmations(refresh=refresh, accept_changes=accept_changes, again=again),
         limit=limit,
         wait=wait,
         by_hand=context.is_interactive,

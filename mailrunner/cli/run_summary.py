@@ -19,7 +19,7 @@ _ERRORS = (WaitReason.CREDENTIALS, WaitReason.SETUP, WaitReason.STOPPED, WaitRea
 
 def say_summary(context: CommandContext, result: RunResult) -> None:
     """Print how a run ended and what to type next."""
-    counts, wait = result.counts, result.hold
+    counts, wait = result.counts, result.wait
     if inlining := _inlining(result.inlining):
         context.say(inlining)
     context.say(
@@ -36,9 +36,9 @@ def say_summary(context: CommandContext, result: RunResult) -> None:
             if number
         )
     )
-    if wait.why is not WaitReason.DONE:
+    if wait.reason is not WaitReason.DONE:
         until = f"; goes on {local(wait.until)}" if wait.until else ""
-        speak = complain if wait.why in _ERRORS else context.say
+        speak = complain if wait.reason in _ERRORS else context.say
         speak(f"{sentence_of(wait)}{until}")
         if counts.open:
             context.say(f"will be finished about {local(result.finish_at)}")
@@ -71,4 +71,4 @@ def _next_step(wait: Wait, campaign_id: str) -> str:
         WaitReason.DRIFT: f"to go on: mailrunner run {campaign_id}",
         WaitReason.DONE: f"the outcome for each recipient: mailrunner report {campaign_id}",
         WaitReason.INTERRUPTED: f"to go on: mailrunner run {campaign_id}",
-    }.get(wait.why, f"to go on: mailrunner run {campaign_id} (or mailrunner resume, by cron)")
+    }.get(wait.reason, f"to go on: mailrunner run {campaign_id} (or mailrunner resume, by cron)")

@@ -103,7 +103,7 @@ def _webhooks(context: CommandContext, signer: TokenSigner) -> WebhookParser | N
     from mailrunner.inbound.webhooks import WebhookParser, check_installed
 
     check_installed()
-    return WebhookParser(settings, signer=signer, tell=complain)
+    return WebhookParser(settings, signer=signer, notify=complain)
 
 
 def _say_where(context: CommandContext, address: str, *, is_open: bool) -> None:

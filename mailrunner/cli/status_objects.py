@@ -79,14 +79,14 @@ def _finish_at(
     context: CommandContext, ledger: Ledger, record: CampaignRecord, number: int
 ) -> datetime | None:
     """The forecast for `number` messages; None where the campaign's file cannot be read."""
-    from mailrunner.campaign import load
+    from mailrunner.campaign.campaign_file import load_campaign
     from mailrunner.model.forecast import forecast
     from mailrunner.sending.run import pace_of
 
     if not number:
         return None
     try:
-        _, campaign, account = load(context.folder, record.file, os.environ)
+        _, campaign, account = load_campaign(context.folder, record.file, os.environ)
     except UserError:
         return None
     return forecast(number, pace_of(campaign, account, ledger), ledger.now()).finish_at

@@ -21,6 +21,7 @@ from datetime import timedelta
 from typing import Any
 
 from mailrunner.inbound import dsn, phrases
+from mailrunner.inbound.complaints import Complaint, complaint, erasure_by_subject
 from mailrunner.inbound.dsn import BounceReport
 from mailrunner.inbound.message import InboundMessage, UnreadableError
 from mailrunner.model.inbound_event import EventKind, InboundEvent
@@ -68,6 +69,7 @@ class MessageClassifier:
         return (
             _is_report(mail)
             or phrases.asks_by_subject(mail.field("Subject"))
+            or erasure_by_subject(mail.field("Subject"))
             or self._requested(mail) is not None
             or self._tie(mail) is not None
         )
@@ -125,16 +127,22 @@ class MessageClassifier:
         return _fact_of(mail, said, kind=said.kind, delivery=number, identity=self.identity, pause=self.pause)
 
     def _asked(self, mail: InboundMessage) -> InboundEvent | None:
-        """Somebody's own words: a proposal for a person, never more."""
+        """A person's own words, to leave or to complain: a proposal for a human, never more."""
         if mail.field("List-Id"):
             return None
         subject, words = mail.field("Subject"), mail.own_words
         number = self._tie(mail)
-        asks = phrases.asks_to_leave if number is not None else _by_subject
-        if not mail.sender or not asks(subject, words):
+        if not mail.sender:
             return None
-        excerpt = " ".join((words or subject).split())[:_EXCERPT]
-        return _fact_of(mail, kind=EventKind.ASKED, delivery=number, address=mail.sender, detail=excerpt)
+        complains = _complaint(subject, words if number is not None else "")
+        asks = phrases.asks_to_leave if number is not None else _by_subject
+        if complains is None and not asks(subject, words):
+            return None
+        excerpt = " ".join((words or subject).split())
+        detail = f"{complains}: {excerpt}" if complains else excerpt
+        return _fact_of(
+            mail, kind=EventKind.ASKED, delivery=number, address=mail.sender, detail=detail[:_EXCERPT]
+        )
 
     def _requested(self, mail: InboundMessage) -> int | None:
         """The delivery whose unsubscribe token the mail was sent to give back."""
@@ -205,6 +213,10 @@ def _is_automatic(mail: InboundMessage) -> bool:
         or mail.field("Precedence").casefold() in ("auto_reply", "auto-reply")
         or phrases.says_absent(mail.field("Subject"))
     )
+
+
+def _complaint(subject: str, words: str) -> Complaint | None:
+    return Complaint.ERASURE if erasure_by_subject(subject) else complaint(words)
 
 
 def _by_subject(subject: str, _words: str) -> bool:

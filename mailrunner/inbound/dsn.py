@@ -4,8 +4,8 @@
     RFC 5965   feedback reports (ARF): a reader pressed "this is spam"
     the rest   what older servers write for people, recognised by flufl.bounce
 
-A server's words are judged by `mailrunner.replies`, as if it had said them to us: a full mailbox, a
-refusal of the content or of the sender are no reason to strike a person off for ever.
+A server's words are judged by `mailrunner.inbound.bounce_reason`: a full mailbox, a refusal of the
+content or of the sender are no reason to strike a recipient off for ever.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from email.message import Message
 from email.parser import Parser
 from email.policy import compat32
 
-from mailrunner.inbound.message import InboundMessage, addresses_in, text_of
+from mailrunner.inbound.bounce_reason import BounceReason, first_enhanced, reason_of
+from mailrunner.inbound.message import InboundMessage, addresses_in, status_blocks, text_of
 from mailrunner.inbound.phrases import says_spent
+from mailrunner.inbound.transcript import about, answered, reason_in
 from mailrunner.model.inbound_event import EventKind
-from mailrunner.model.outcome import Action, Stage
-from mailrunner.replies import classify, parse
+from mailrunner.model.outcome import Action
 
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _RETURNED_TYPES = (
@@ -32,12 +33,10 @@ _RETURNED_TYPES = (
     "message/global-headers",
 )
 _DAEMON = re.compile(
-    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|postmaster|mail\.?delivery\.?(?:system|subsystem)|"
+    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|mdaemon|postmaster|mail[. ]?delivery[. ]?(?:system|subsystem)|"
     r"bounces?|microsoftexchange[0-9a-f]+)(?:\+[^@]*)?@",
     re.IGNORECASE,
 )
-_CODE = re.compile(r"(?<![\d.])([45]\d\d)(?=[ \-#](?:[^\d]|[45]\.\d))")
-_ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.\d])")
 _ACTIONS = {
     "delayed": EventKind.DELAYED,
     "delivered": EventKind.DELIVERED,
@@ -49,14 +48,6 @@ _FEEDBACK = {
     "fraud": EventKind.COMPLAINED,
     "opt-out": EventKind.UNSUBSCRIBED,
     "opt-out-list": EventKind.UNSUBSCRIBED,
-}
-# Whoever refuses the sender or the content says nothing of the mailbox.  As a soft bounce it would count, and
-# a week of a broken DKIM signature would strike everybody at that provider off.
-_KINDS = {
-    Action.SUPPRESS: EventKind.BOUNCED,
-    Action.STOP: EventKind.REFUSED,
-    Action.AUTH: EventKind.REFUSED,
-    Action.QUOTA: EventKind.REFUSED,
 }
 # The mildest first: where a list or a forwarder reports several addresses, one that got it is enough.
 _MILDEST = (
@@ -79,7 +70,8 @@ class BounceReport:
 
 def is_from_daemon(mail: InboundMessage) -> bool:
     """Whether a mail server wrote this by itself, to go by its From or by what only servers set."""
-    sender = mail.sender or mail.field("From") + "@"
+    named = mail.field("From").replace("<>", "").strip('" ')  # "MAILER-DAEMON <>": the null sender
+    sender = mail.sender or f"{named}@"
     return bool(_DAEMON.match(sender) or mail.field("X-Failed-Recipients"))
 
 
@@ -99,8 +91,9 @@ def feedback(mail: InboundMessage) -> BounceReport | None:
 
 def delivery_status(mail: InboundMessage) -> BounceReport | None:
     """Read a delivery status notification; None for any other mail."""
-    blocks = [block for part in mail.parts(*_STATUS_TYPES) for block in _blocks(part)]
-    return mildest(report for block in blocks if (report := _of_recipient(block)))
+    blocks = [block for part in mail.parts(*_STATUS_TYPES) for block in status_blocks(part)]
+    alone = sum(_value(block, "Action").casefold() == "failed" for block in blocks) == 1
+    return mildest(report for block in blocks if (report := _of_recipient(block, mail.text, alone=alone)))
 
 
 def is_delivery_status(mail: InboundMessage) -> bool:
@@ -131,7 +124,8 @@ def odd_bounce(mail: InboundMessage) -> BounceReport | None:
     words = _intro(mail)
     if passing and not lasting:
         return BounceReport(kind=EventKind.DELAYED, address=address, words=words)
-    return _judged(address, words, status="5.0.0", own=True)
+    reason = reason_of(words, status="5.0.0", context=mail.text, addresses=(address,), remote=False)
+    return _report(address, reason, own=True, words=words)
 
 
 def notice(mail: InboundMessage) -> BounceReport | None:
@@ -166,55 +160,54 @@ def _first(part: Message) -> Message | None:
     return inner[0] if isinstance(inner, list) and inner and isinstance(inner[0], Message) else None
 
 
-def _blocks(part: Message) -> list[Message]:
-    inner = part.get_payload()
-    return [block for block in inner if isinstance(block, Message)] if isinstance(inner, list) else []
+def _of_recipient(block: Message, text: str, *, alone: bool) -> BounceReport | None:
+    """One recipient's fields (RFC 3464 §2.3); None for those of the message as a whole.
 
-
-def _of_recipient(block: Message) -> BounceReport | None:
-    """One recipient's fields (RFC 3464 §2.3); None for those of the message as a whole."""
+    `text` is the part for people, `alone` says that no other recipient failed: then all of it is about
+    this one.
+    """
     action = _value(block, "Action").casefold().split(" ")[0]
-    named = addresses_in(_value(block, "Original-Recipient")) or addresses_in(
-        _value(block, "Final-Recipient")
-    )
-    address, status = next(iter(named), ""), _value(block, "Status")
-    words = re.sub(r"^[\w-]+\s*;\s*", "", _value(block, "Diagnostic-Code"))
+    addresses = [*map(_named, (_value(block, "Original-Recipient"), _value(block, "Final-Recipient")))]
+    address = next(filter(None, addresses), "")
+    status, words = _value(block, "Status"), re.sub(r"^[\w-]+\s*;\s*", "", _value(block, "Diagnostic-Code"))
     if action in _ACTIONS:
-        enhanced = _ENHANCED.search(status)
         return BounceReport(
             kind=_ACTIONS[action],
             address=address,
-            enhanced_code=enhanced[1] if enhanced else "",
+            enhanced_code=first_enhanced(status),
             words=words[:_LONGEST],
         )
     if action != "failed":
         return None
-    return _judged(address, words, status=status, own=not _value(block, "Remote-MTA"))
+    paragraphs = next(filter(None, (about(text, name) for name in addresses)), "")
+    told = words or next(filter(None, (reason_in(paragraphs, name) for name in addresses if name)), "")
+    context = paragraphs if answered(paragraphs) or not alone else text
+    own = not _value(block, "Remote-MTA")
+    reason = reason_of(told, status=status, context=context, addresses=addresses, remote=not own)
+    return _report(address, reason, own=own, words=told)
 
 
-def _judged(address: str, words: str, *, status: str, own: bool) -> BounceReport:
+def _named(field: str) -> str:
+    """The address in a recipient field; letters beyond ASCII may be spelt (RFC 6533 §3)."""
+    spelt = re.sub(r"\\x\{([0-9A-Fa-f]{2,6})\}", _letter, field)
+    return next(iter(addresses_in(spelt)), "")
+
+
+def _letter(found: re.Match[str]) -> str:
+    number = int(found[1], 16)
+    return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else "?"
+
+
+def _report(address: str, reason: BounceReason, *, own: bool, words: str) -> BounceReport:
     """What a refusal means; `own` says that the account's own server speaks, not a remote one."""
-    stated = _ENHANCED.search(status)
-    named = _CODE.search(words)
-    code = int(named[1]) if named else 450 if stated and stated[1].startswith("4") else 550
-    # A reply of several lines comes as one: "550-5.1.1 … 550-5.1.1 … 550 5.1.1 …".
-    spoken = re.sub(rf"(?<!\d){code}[ -]", "\n", words[named.start() :]) if named else words
-    reply = parse(Stage.RCPT, code, spoken)
-    enhanced = reply.enhanced or _first_code(spoken) or (stated[1] if stated else "")
-    verdict = classify(Stage.RCPT, code, enhanced, reply.text)
-    spent = own and (verdict.action is Action.QUOTA or says_spent(words))
+    spent = own and (reason.action is Action.QUOTA or says_spent(words))
     return BounceReport(
-        kind=EventKind.LIMIT_REACHED if spent else _KINDS.get(verdict.action, EventKind.SOFT_BOUNCED),
+        kind=EventKind.LIMIT_REACHED if spent else reason.kind,
         address=address,
-        code=code if named else None,
-        enhanced_code=enhanced,
-        words=f"{verdict.says}: {reply.text}"[:_LONGEST].rstrip(": "),
+        code=reason.code,
+        enhanced_code=reason.enhanced_code,
+        words=reason.words,
     )
-
-
-def _first_code(text: str) -> str:
-    found = _ENHANCED.search(text)
-    return found[1] if found else ""
 
 
 def _intro(mail: InboundMessage) -> str:

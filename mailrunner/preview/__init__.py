@@ -24,9 +24,10 @@ from mailrunner.model.tokens import TokenSigner
 from mailrunner.preview.folder import PreviewFolder
 from mailrunner.preview.message_view import MessageView
 from mailrunner.preview.sample import Sample, Specimen
-from mailrunner.recipients import RecipientRow
+from mailrunner.recipients.reader import RecipientRow
 from mailrunner.rendering import Message
-from mailrunner.sending.prepared_campaign import MessageFactory, PreparedCampaign
+from mailrunner.sending.message_factory import MessageFactory
+from mailrunner.sending.prepared_campaign import PreparedCampaign
 
 INDEX = "index.html"
 _LONGEST_STEM = 40
@@ -60,7 +61,7 @@ class Preview:
         self._prepared, self._now = prepared, now
         signer = TokenSigner((secrets.token_bytes(32),))
         self._factory = MessageFactory(
-            prepared, columns=prepared.people.columns, signer=signer, domain=prepared.message_domain
+            prepared, columns=prepared.recipients.columns, signer=signer, domain=prepared.message_domain
         )
 
     def write(self, sample: Sample, folder: Path) -> PreviewResult:
@@ -96,7 +97,7 @@ class Preview:
     def _message(self, entry: RecipientRow) -> Message:
         if entry.problem:
             raise RowError(entry.problem)
-        fields = self._factory.letter(secrets.randbelow(2**62), entry.address, entry.values)
+        fields = self._factory.fields(secrets.randbelow(2**62), entry.address, entry.values)
         return self._prepared.renderer.render(fields, self._now)
 
     def _write_index(self, target: PreviewFolder, cards: list[Card], sample: Sample) -> None:

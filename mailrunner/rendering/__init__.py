@@ -3,6 +3,7 @@
     templates.py   Jinja, sandboxed          names.py        which names templates need
     inline.py      CSS into style attributes text.py         the text part from the HTML
     attachments.py files as MIME parts       headers.py      header fields, injection-proof
+    references.py  which images a page names private_files.py  what is never sent
     message.py     the MIME tree             content.py      what is the same for all rows
     renderer.py    all of it for one campaign
 

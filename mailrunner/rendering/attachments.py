@@ -1,7 +1,8 @@
 """Files as MIME parts: attachments, and images that stand inside the HTML.
 
-Only files of the project go out: symlinks are resolved first, hidden files (`.env`) never qualify,
-and where a path is made from a row's cells it cannot leave the folder that its fixed beginning names.
+Only files of the project go out: symlinks are resolved first, hidden files (`.env`) never qualify, nor
+do the ledger, the lists and their like (`private_files`).  Where a path is made from a row's cells it cannot
+leave the folder that its fixed beginning names.  An inline image is an image by its content.
 The contents are base64 and byte-exact, text files too.
 """
 
@@ -10,14 +11,16 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-from mailrunner.config.toml_file import is_file
+from mailrunner.config.paths import is_file
 from mailrunner.errors import RowError
+from mailrunner.rendering.image_type import image_type
 from mailrunner.rendering.mime import Part, base64_lines
+from mailrunner.rendering.private_files import PrivateFiles
+from mailrunner.rendering.references import Image, require_name
 
 # A file's type must not depend on the machine's own tables; these are missing from Python's for 3.11.
 _TYPES = {
@@ -34,16 +37,6 @@ _TYPES = {
     ".avif": "image/avif",
     ".heic": "image/heic",
 }
-_CID = re.compile(
-    r"""(?:\b(?:src|background)\s*=\s*["']?|\burl\(\s*(?:["']|&quot;|&\#3[49];)?)\s*cid:([^"'\s<>)&]+)""",
-    re.IGNORECASE,
-)
-_BORDER = "\0"  # stands in no document
-_TORN_CID = re.compile(
-    r"""[=("';\0]\s*["']?(?:c|ci|cid)\0 | \0\s*["']?cid: | \0(?:id|d): | [=("';]\s*["']?\0\0""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_CID_NAME = re.compile(r"[A-Za-z0-9._/@+-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,74 +47,84 @@ class File:
     digest: str
 
 
-def inline_names(html: str) -> list[str]:
-    """The names behind `cid:` in `html`, each once, in their order."""
-    return list(dict.fromkeys(unquote(name) for name in _CID.findall(html)))
+class ProjectFiles:
+    """The files of one project that its messages may carry."""
+
+    def __init__(self, *, folder: Path, templates_dir: Path, private: PrivateFiles) -> None:
+        self._folder, self._templates_dir, self._private = folder, templates_dir, private
+
+    def attachment(self, name: str, *, within: str = "") -> File:
+        """Read `name`, relative to the project; raise RowError if it is not sent, or outside of `within`."""
+        what = f"the attachment {name}"
+        path = self._contained(name, self._folder / within, what)
+        octets = self._octets(path, what)
+        disposition = f"Content-Disposition: attachment; {_filename(path.name)}"
+        return _file(octets, _media_type(path.name), disposition)
+
+    def image(self, image: Image) -> File:
+        """Read an inline image, in the templates' folder, else in the project's.
+
+        Raises RowError if it is not there, outside of its folder, or no image.
+        """
+        name = image.name
+        what = f"the inline image {name}"
+        require_name(name, what)
+        home = self._home(name)
+        path = self._contained(str(home / name), home / image.folder if image.folder else self._folder, what)
+        octets = self._octets(path, what)
+        media_type = image_type(octets)
+        if media_type is None:
+            raise RowError(f"{what} is not sent: its content is no image that mail programs show")
+        fields = f"Content-ID: <{name}>\r\nContent-Disposition: inline; {_filename(path.name)}"
+        return _file(octets, media_type, fields)
+
+    def image_path(self, name: str) -> str:
+        """The path of an image relative to the project, for people to read."""
+        return (self._home(name) / name).relative_to(self._folder).as_posix()
+
+    def require_folder(self, folder: str, what: str) -> None:
+        """Raise RowError unless a row may choose a file in this folder: a visible one below the project."""
+        path = self._contained(folder, self._folder, what)
+        if path == self._folder.resolve():
+            raise RowError(f"{what} gives the whole project to choose from")
+        if reason := self._private.reason(path / "_", b""):
+            raise RowError(f"{what} is not sent: what lies there {reason}")
+
+    def _home(self, name: str) -> Path:
+        return self._templates_dir if is_file(self._templates_dir / name) else self._folder
+
+    def _contained(self, name: str, within: Path, what: str) -> Path:
+        if "\0" in name:
+            raise RowError(f"{what!r} contains a NUL character")
+        project, path = self._folder.resolve(), (self._folder / name).resolve()
+        if not path.is_relative_to(project):
+            raise RowError(f"{what} is outside the project")
+        if not path.is_relative_to(within.resolve()):
+            raise RowError(f"{what} is outside the folder that its campaign file or template names")
+        if any(part.startswith(".") for part in path.relative_to(project).parts):
+            raise RowError(f"{what} is hidden (its path has a name that begins with a dot) and is not sent")
+        return path
+
+    def _octets(self, path: Path, what: str) -> bytes:
+        octets = _read(path, what)
+        if reason := self._private.reason(path, octets):
+            raise RowError(f"{what} is not sent: it {reason}")
+        return octets
 
 
-def fixed_inline_names(pieces: Iterable[str]) -> tuple[str, ...] | None:
-    """The names in every document that has these fixed texts around values without `cid` in them.
-
-    None where a name, or the `cid:` before it, may go over a border into a value.
-    """
-    joined = _BORDER.join(pieces)
-    names = inline_names(joined)
-    if _TORN_CID.search(joined) or any(_BORDER in name for name in names):
-        return None
-    return tuple(names)
-
-
-def read_attachment(folder: Path, name: str, *, within: str = "") -> File:
-    """Read `name`, relative to the project; raise RowError if it is not there or outside of `within`."""
-    path = _contained(folder, name, folder / within, f"the attachment {name}")
-    disposition = f"attachment; {_filename(path.name)}"
-    return _read(path, f"the attachment {name}", f"Content-Disposition: {disposition}")
-
-
-def read_image(folder: Path, templates_dir: Path, name: str) -> File:
-    """Read the image that `cid:name` means: in the templates' folder, else in the project's."""
-    what = f"the inline image {name}"
-    if not _CID_NAME.fullmatch(name):
-        raise RowError(f"{what} needs a plainer name, of the letters a to z, digits and . _ - / + @")
-    home = templates_dir if is_file(templates_dir / name) else folder
-    path = _contained(folder, str(home / name), folder, what)
-    fields = f"Content-ID: <{name}>\r\nContent-Disposition: inline; {_filename(path.name)}"
-    return _read(path, what, fields)
-
-
-def image_path(folder: Path, templates_dir: Path, name: str) -> str:
-    """The image's path relative to the project, for people to read."""
-    home = templates_dir if is_file(templates_dir / name) else folder
-    return (home / name).relative_to(folder).as_posix()
-
-
-def fixed_folder(path_template: str) -> str:
-    """The folder that a path template names before its first `{{` or `{%`."""
-    return re.split(r"\{[{%#]", path_template, maxsplit=1)[0].rpartition("/")[0]
-
-
-def _contained(folder: Path, name: str, within: Path, what: str) -> Path:
-    if "\0" in name:
-        raise RowError(f"{what!r} contains a NUL character")
-    project, path = folder.resolve(), (folder / name).resolve()
-    if not path.is_relative_to(project):
-        raise RowError(f"{what} is outside the project")
-    inside = path.relative_to(project)
-    if not path.is_relative_to(within.resolve()):
-        raise RowError(f"{what} is outside the folder that its campaign file names")
-    if any(part.startswith(".") for part in inside.parts):
-        raise RowError(f"{what} is hidden (its path has a name that begins with a dot) and is not sent")
-    return path
-
-
-def _read(path: Path, what: str, fields: str) -> File:
+def _read(path: Path, what: str) -> bytes:
     try:
-        octets = path.read_bytes()
+        if path.exists() and not path.is_file():
+            raise RowError(f"{what} cannot be read: it is no file")
+        return path.read_bytes()
     except FileNotFoundError:
         raise RowError(f"{what} does not exist") from None
     except OSError as error:
         raise RowError(f"{what} cannot be read: {error.strerror}") from None
-    head = f"Content-Type: {_media_type(path.name)}\r\nContent-Transfer-Encoding: base64\r\n{fields}"
+
+
+def _file(octets: bytes, media_type: str, fields: str) -> File:
+    head = f"Content-Type: {media_type}\r\nContent-Transfer-Encoding: base64\r\n{fields}"
     part = Part(head.encode("ascii"), [base64_lines(octets)])
     return File(part, hashlib.sha256(octets).hexdigest())
 

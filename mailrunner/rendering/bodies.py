@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
 from itertools import count
 from typing import NamedTuple
@@ -17,15 +17,15 @@ from weakref import WeakKeyDictionary
 
 from mailrunner.errors import RowError
 from mailrunner.rendering import quoted_printable
-from mailrunner.rendering.attachments import fixed_inline_names, inline_names
 from mailrunner.rendering.html_to_text import text_from_html
 from mailrunner.rendering.inlining.segments import SegmentedText
-from mailrunner.rendering.inlining.shape_cache import Inlined, Shape, ShapeInliner
+from mailrunner.rendering.inlining.shape_cache import Inlined, Rendered, Shape, ShapeInliner
 from mailrunner.rendering.inlining.text_plans import TextPlans, Values
 from mailrunner.rendering.mime import Part, half_a_character, quoted_part, text_part
-from mailrunner.rendering.templates import Template
+from mailrunner.rendering.references import Image, ImageNames
+from mailrunner.rendering.templates import Rendering, Template
 
-_TEXT_SHAPES = 64  # of a text template, encoded and kept
+_TEXT_SHAPES = 64  # of a template, what is kept of each
 _SAMPLE = 5000  # one in so many planned texts is compared with its document
 
 # Why a text part was made from its own document.
@@ -36,21 +36,21 @@ _WRONG = "text: a plan was wrong"
 
 
 class Body(NamedTuple):
-    """The body of one message: as people see it, encoded, and the images that it names."""
+    """The body of one message: as people see it, encoded, and the images that go with it."""
 
     html: SegmentedText | None
     text: SegmentedText
     html_part: Part | None
     text_part: Part
-    images: Sequence[str]
+    images: Sequence[Image]
 
 
 class _Known:
     """What of a shape was made once."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, names: ImageNames | None) -> None:
         self.html = quoted_printable.Composition(shape.pieces)
-        self.images = fixed_inline_names(shape.pieces)
+        self.names = names
         self.texts = TextPlans(shape.pieces)
 
 
@@ -63,11 +63,17 @@ class Bodies:
         html: Template | None,
         text: Template | None,
         inliner: ShapeInliner,
+        constants: Set[str] = frozenset(),
         check_every: int = _SAMPLE,
     ) -> None:
-        """One planned text in `check_every` is compared with its document."""
+        """One planned text in `check_every` is compared with its document.
+
+        `constants` are the images that a value may name as a whole, since a person wrote these names.
+        """
         self._html, self._text, self._inliner = html, text, inliner
         self._shapes: WeakKeyDictionary[Shape, _Known] = WeakKeyDictionary()
+        self._constants = constants
+        self._names = lru_cache(maxsize=_TEXT_SHAPES)(ImageNames)
         self._composition = lru_cache(maxsize=_TEXT_SHAPES)(_fixed_text)
         self._check_every, self._planned = check_every, count(1)
         self._counting = threading.Lock()
@@ -88,14 +94,21 @@ class Bodies:
         if inlined.shape is None:
             text, part = self._from_template(context) if self._text else self._from_html(inlined.html, _NEW)
             html_part = text_part(inlined.html, "html")
-            return Body(inlined.page, text, html_part, part, inline_names(inlined.html))
-        return self._of_shape(inlined, self._known(inlined.shape), context)
+            return Body(inlined.page, text, html_part, part, self._images(inlined.source))
+        return self._of_shape(inlined, self._known(inlined.shape, inlined.source), context)
 
-    def _known(self, shape: Shape) -> _Known:
+    def _known(self, shape: Shape, source: Rendered) -> _Known:
         known = self._shapes.get(shape)
-        if known is None:
-            known = self._shapes[shape] = _Known(shape)
+        if known is None:  # all documents of a shape have the same fixed texts, so the same names
+            names = ImageNames(source.statics) if isinstance(source, SegmentedText) else None
+            known = self._shapes[shape] = _Known(shape, names)
         return known
+
+    def _images(self, source: Rendered, names: ImageNames | None = None) -> Sequence[Image]:
+        """The images that the template's own text names in this message."""
+        if isinstance(source, Rendering):
+            return source.images
+        return (names or self._names(source.statics)).images(source.values, self._constants)
 
     def _of_shape(self, inlined: Inlined, known: _Known, context: Mapping[str, object]) -> Body:
         page = inlined.page
@@ -105,9 +118,7 @@ class Bodies:
             text, part = self._from_template(context)
         else:
             text, part = self._from_plan(inlined, known.texts, encoded)
-        images = known.images
-        if images is None or _may_name_an_image(page.values):
-            images = tuple(inline_names(page.text))
+        images = self._images(inlined.source, known.names)
         return Body(page, text, html_part, part, images)
 
     def _from_template(self, context: Mapping[str, object]) -> tuple[SegmentedText, Part]:
@@ -143,12 +154,6 @@ class Bodies:
             self._single[reason] += 1
         text = text_from_html(html)
         return SegmentedText((text,)), text_part(text, "plain")
-
-
-def _may_name_an_image(values: Sequence[str]) -> bool:
-    """Whether a value has "cid:" in it, or all of that but the colon."""
-    ended = " ".join((*values, "")).lower()
-    return "cid:" in ended or "cid " in ended
 
 
 def _fixed_text(statics: tuple[str, ...]) -> quoted_printable.Composition:

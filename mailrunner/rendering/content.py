@@ -9,22 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from mailrunner.config.toml_file import dotted
 from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.rendering.attachments import (
-    File,
-    fixed_folder,
-    image_path,
-    inline_names,
-    read_attachment,
-    read_image,
-)
+from mailrunner.rendering.attached import Attachment, entry_problems
+from mailrunner.rendering.attachments import File, ProjectFiles
 from mailrunner.rendering.headers import single_line
+from mailrunner.rendering.private_files import PrivateFiles
+from mailrunner.rendering.references import Image, Reference, constant_name, references
 from mailrunner.rendering.template_names import RESERVED, unknown
 from mailrunner.rendering.templates import Template, Templates
+
+_HINT = 'name the folder of the images that may be chosen, as in "cid:badges/{{ badge }}.png"'
 
 
 class MessageSource(Protocol):
@@ -50,26 +48,6 @@ class MessageSource(Protocol):
     def vars(self) -> Mapping[str, Any]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """An entry of `attachments`: one file for everyone, or a path to be made for each row."""
-
-    entry: str
-    file: File | None
-    path: Template
-
-    def read(self, folder: Path, context: Mapping[str, object]) -> File | None:
-        """Return the row's file; None where an entry with `{% if … %}` gives nothing for this row."""
-        if self.file is not None:
-            return self.file
-        name = self.path.render(context).strip()
-        if name:
-            return read_attachment(folder, name, within=fixed_folder(self.entry))
-        if "{%" in self.entry:
-            return None
-        raise RowError(f'the attachment "{self.entry}" has no name for this row')
-
-
 class Content:
     """The parts of a message that do not depend on the row, and the templates of those that do.
 
@@ -77,9 +55,16 @@ class Content:
     field name.
     """
 
-    def __init__(self, *, folder: Path, templates_dir: Path, spec: MessageSource) -> None:
-        """Read everything; `problems` then lists all that is wrong."""
-        self.folder, self._templates_dir, self._spec = folder, templates_dir, spec
+    def __init__(
+        self, *, folder: Path, templates_dir: Path, spec: MessageSource, private: Mapping[Path, str]
+    ) -> None:
+        """Read everything; `problems` then lists all that is wrong.
+
+        `private` are files that are never sent, and what each is, beside those of every project.
+        """
+        self._spec = spec
+        never_sent = PrivateFiles(folder=folder, templates_dir=templates_dir, named=private)
+        self._files = ProjectFiles(folder=folder, templates_dir=templates_dir, private=never_sent)
         self.problems: list[Problem] = [
             Problem(
                 f'"{name}" is provided by mailrunner itself',
@@ -88,17 +73,31 @@ class Content:
             )
             for name in sorted(RESERVED & set(spec.vars))
         ]
-        self._templates = templates = Templates(folder=folder, templates_dir=templates_dir)
+        self._templates = templates = Templates(
+            folder=folder, templates_dir=templates_dir, private=never_sent
+        )
         self.html = self._compiled(templates.html, spec.html) if spec.html else None
         self.text = self._compiled(templates.text, spec.text) if spec.text else None
         self.subject = self._line("subject", spec.subject)
         self.headers = {name: self._line(f"headers.{name}", value) for name, value in spec.headers.items()}
-        self.attachments = tuple(self._attachment(entry) for entry in spec.attachments)
+        self.attachments = tuple(self._attachment(*entry) for entry in enumerate(spec.attachments))
         self._images = dict(self._fixed_images())
 
-    def image(self, name: str) -> File:
-        """The image behind `cid:name`; raise RowError if there is none."""
-        return self._images.get(name) or read_image(self.folder, self._templates_dir, name)
+    def image(self, image: Image) -> File:
+        """An inline image; raise RowError if there is none, or none that is sent."""
+        known = None if image.folder else self._images.get(image.name)
+        return known or self._files.image(image)
+
+    def attached(self, context: Mapping[str, object]) -> list[File]:
+        """The attachments of one row; raise RowError where one is missing, or not sent."""
+        read = (attachment.read(self._files, context) for attachment in self.attachments)
+        return [file for file in read if file]
+
+    def constants(self) -> frozenset[str]:
+        """The images that people wrote into expressions or vars, whole: "cid:logo.png"."""
+        trees = self.html.trees if self.html else ()
+        written = [*(value for tree in trees for value in tree.constants()), *self._spec.vars.values()]
+        return frozenset(map(constant_name, written)) - {""}
 
     def bodies(self) -> dict[str, Template]:
         """The body templates that the campaign has, by "html" and "text"."""
@@ -132,7 +131,7 @@ class Content:
         }
         return {
             **{f"[message] {key}": digest_of(value) for key, value in values.items()},
-            **{image_path(self.folder, self._templates_dir, n): f.digest for n, f in self._images.items()},
+            **{self._files.image_path(n): f.digest for n, f in self._images.items()},
             **{a.entry: a.file.digest for a in self.attachments if a.file},
             **self._templates.sources(),
         }
@@ -164,27 +163,39 @@ class Content:
             self.problems.append(Problem(str(error), key=f"message.{key}"))
         return template
 
-    def _attachment(self, entry: str) -> Attachment:
-        path = self._line("attachments", entry)
+    def _attachment(self, number: int, entry: str) -> Attachment:
+        key = dotted(("message", "attachments", number))
+        self._line("attachments", entry)
+        path = self._compiled(lambda text: self._templates.path("[message] attachments", text), entry)
         if "{{" in entry or "{%" in entry:
+            self.problems += entry_problems(entry, path, self._files, key)
             return Attachment(entry, None, path)
         try:
-            return Attachment(entry, read_attachment(self.folder, entry), path)
+            return Attachment(entry, self._files.attachment(entry), path)
         except RowError as error:
-            self.problems.append(Problem(str(error), key="message.attachments"))
+            self.problems.append(Problem(str(error), key=key))
             return Attachment(entry, None, path)
 
     def _fixed_images(self) -> Iterator[tuple[str, File]]:
-        """The images that the templates themselves name; one that a row names is read for that row."""
+        """The images that the templates themselves name; one that a row completes is read for that row."""
         trees = self.html.trees if self.html else ()
         for tree in trees:
-            for name in inline_names(tree.written()):
-                if "{" in name:
+            for found in references(tree.outline()):
+                if not isinstance(found, Reference) or "{" in found.texts[0]:
                     continue
                 try:
-                    yield name, read_image(self.folder, self._templates_dir, name)
+                    if (file := self._fixed_image(found)) is not None:
+                        yield found.texts[0], file
                 except RowError as error:
-                    self.problems.append(Problem(str(error), file=tree.label))
+                    hint = _HINT if len(found.texts) > 1 else ""
+                    self.problems.append(Problem(str(error), file=tree.label, hint=hint))
+
+    def _fixed_image(self, found: Reference) -> File | None:
+        if len(found.texts) == 1:
+            return self._files.image(Image(found.texts[0]))
+        if not found.folder:
+            raise RowError(f"the inline image {found.shown} has no folder before its value")
+        return None
 
 
 def digest_of(value: object) -> str:

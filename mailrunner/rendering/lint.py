@@ -7,9 +7,9 @@ hides the unsubscribe link in what is cut off; most receivers refuse more than 2
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 GMAIL_CLIPS = 102 * 1024
 RECEIVERS_REFUSE = 25 * 1024 * 1024
@@ -19,6 +19,8 @@ _ATTRIBUTE = re.compile(r"([a-zA-Z-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+)
 _HIDDEN = re.compile(r"<!--.*?-->", re.DOTALL)
 _SCHEMES = ("http", "https", "mailto", "tel", "sms", "cid", "data")
 
+_CID = "cid:"
+
 
 class Remark(NamedTuple):
     """One doubtful thing; `kind` is the same for all messages that have it, `detail` this message's."""
@@ -27,8 +29,13 @@ class Remark(NamedTuple):
     detail: str = ""
 
 
-def remarks(html: str | None, subject: str, size: int) -> Iterator[Remark]:
-    """Look at one message; `size` in octets as it goes over the wire."""
+def remarks(
+    html: str | None, subject: str, size: int, images: Collection[str] | None = None
+) -> Iterator[Remark]:
+    """Look at one message; `size` in octets as it goes over the wire.
+
+    `images` are the inline images that go with it, by the name behind `cid:`, None where that is not known.
+    """
     if size > RECEIVERS_REFUSE:
         yield Remark("larger than the 25 MB that most mailboxes take", f"{size / 1048576:.1f} MB")
     if len(subject) > 200:
@@ -46,6 +53,7 @@ def remarks(html: str | None, subject: str, size: int) -> Iterator[Remark]:
             name.lower(): double or single or bare for name, double, single, bare in _ATTRIBUTE.findall(raw)
         }
         yield from (_image if tag.lower() == "img" else _link)(attributes)
+        yield from _dangling(attributes.get("src", ""), images)
 
 
 def _image(attributes: dict[str, str]) -> Iterator[Remark]:
@@ -58,6 +66,13 @@ def _image(attributes: dict[str, str]) -> Iterator[Remark]:
         yield Remark("an image has no src")
     elif not _is_url(source):
         yield Remark("an image's src is neither a URL nor cid:, so no reader can show it", source)
+
+
+def _dangling(source: str, images: Collection[str] | None) -> Iterator[Remark]:
+    """A name that a value brought along, or that the template does not write in one piece."""
+    name = unquote(source.strip()[len(_CID) :])
+    if images is not None and source.strip().lower().startswith(_CID) and name not in images:
+        yield Remark("an image's cid: names no image that goes with the message", source)
 
 
 def _link(attributes: dict[str, str]) -> Iterator[Remark]:

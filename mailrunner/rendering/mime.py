@@ -54,7 +54,8 @@ class Message:
 
     `has_leading_dots` says whether some line of `data` begins with a dot; where none does there is
     nothing to stuff (RFC 5321 §4.5.2), and a renderer's messages have none.  What a reader sees is
-    kept in pieces, which the messages of one shape share: a run never looks at it.
+    kept in pieces, which the messages of one shape share: a run never looks at it.  `images` are the
+    names of its inline images.
     """
 
     sender: str
@@ -65,6 +66,7 @@ class Message:
     subject: str
     marked_html: SegmentedText | None
     marked_text: SegmentedText
+    images: tuple[str, ...] = ()
 
     @property
     def html(self) -> str | None:

@@ -47,15 +47,23 @@ class Renderer:
         list_name: str,
         list_id: str,
         strict_inlining: bool = False,
+        private: Mapping[Path, str] | None = None,
     ) -> None:
         """Read and compile everything; raise UserError with all problems of the files together.
 
         `list_id` is the value of List-Id, 'Name <key.domain>' (RFC 2919); transactional mail has
         none.  With `strict_inlining` premailer itself makes every document, a hundred times slower.
+        `private` are files that are never sent, with what each is ("the ledger"), beside those that
+        every project has.
         """
-        self._content = Content(folder=folder, templates_dir=templates_dir, spec=spec)
+        self._content = Content(folder=folder, templates_dir=templates_dir, spec=spec, private=private or {})
         self._inliner = ShapeInliner(strict=strict_inlining)
-        self._bodies = Bodies(html=self._content.html, text=self._content.text, inliner=self._inliner)
+        self._bodies = Bodies(
+            html=self._content.html,
+            text=self._content.text,
+            inliner=self._inliner,
+            constants=self._content.constants(),
+        )
         self._subject_line = SingleLine(self._content.subject)
         self._extra_lines = {name: SingleLine(template) for name, template in self._content.headers.items()}
         self._provided = {
@@ -94,6 +102,7 @@ class Renderer:
             subject=subject,
             marked_html=body.html,
             marked_text=body.text,
+            images=tuple(image.name for image in body.images),
         )
 
     @property
@@ -128,9 +137,9 @@ class Renderer:
         return {**self._identity, **self._content.digest()}
 
     def _tree(self, body: Body, context: Mapping[str, object]) -> Part:
-        images = [self._content.image(name).part for name in body.images]
-        read = (attachment.read(self._content.folder, context) for attachment in self._content.attachments)
-        return body_tree(body.text_part, body.html_part, images, [file.part for file in read if file])
+        images = [self._content.image(image).part for image in body.images]
+        attached = [file.part for file in self._content.attached(context)]
+        return body_tree(body.text_part, body.html_part, images, attached)
 
     def _subject(self, letter: MessageFields, context: Mapping[str, object]) -> str:
         subject = single_line(self._subject_line.render(context), "the subject").strip()

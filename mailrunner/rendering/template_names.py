@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from jinja2 import nodes
 
 from mailrunner.errors import Problem
+from mailrunner.rendering.references import VALUE
 
 # What the program itself puts before the templates.  These win over columns and vars of the same
 # name, which is why such a column, if the templates use its name, is a problem and not a guess.
@@ -75,6 +76,25 @@ class Tree:
     def written(self) -> str:
         """What stands outside of Jinja's braces, with one brace in place of each expression."""
         return "{".join(n.data for n in self.root.find_all(nodes.TemplateData))
+
+    def outline(self) -> str:
+        """As `written`, but with `VALUE` for each expression, and a brace where a statement stands."""
+        return "{".join(outlined(output) for output in self.root.find_all(nodes.Output))
+
+    def constants(self) -> Iterator[object]:
+        """What stands in expressions as it is."""
+        yield from (constant.value for constant in self.root.find_all(nodes.Const))
+
+
+def outlined(output: nodes.Output) -> str:
+    """What a part of a template writes, with `VALUE` for each expression."""
+    return "".join(_written(node) for node in output.nodes)
+
+
+def _written(node: nodes.Expr) -> str:
+    if isinstance(node, nodes.TemplateData):
+        return node.data
+    return _constant(node) or VALUE
 
 
 def _certain(tree: Tree, blocks: dict[str, tuple[Tree, nodes.Block]]) -> Iterator[NameUse]:

@@ -8,9 +8,9 @@ error, an empty cell is nothing, and values cannot be changed by a template, as 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import CodeType
@@ -20,12 +20,15 @@ import jinja2
 from jinja2 import meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from mailrunner.config.toml_file import is_file
-from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.rendering.inlining.segments import Marking, SegmentedText, SegmentingEnvironment, keeps_marks
-from mailrunner.rendering.template_names import NameUse, Tree
+from mailrunner.config.paths import is_file
+from mailrunner.errors import Problem, UserError
+from mailrunner.rendering.inlining.segments import SegmentingEnvironment, keeps_marks
+from mailrunner.rendering.private_files import PrivateFiles
+from mailrunner.rendering.tags import TaggingEnvironment, Tags
+from mailrunner.rendering.template import LARGEST, Rendering, Template
+from mailrunner.rendering.template_names import Tree
 
-LARGEST = 10_000_000  # characters of one rendered template; far beyond what any mailbox takes
+__all__ = ["LARGEST", "Rendering", "Template", "Templates"]
 
 
 class _Absent(jinja2.StrictUndefined):
@@ -47,8 +50,9 @@ class _Loader(jinja2.FileSystemLoader):
     some, and under the digest of the other text.  `texts` is what was read, by name.
     """
 
-    def __init__(self, folder: Path, templates_dir: Path) -> None:
+    def __init__(self, folder: Path, templates_dir: Path, private: PrivateFiles) -> None:
         super().__init__(templates_dir)
+        self._private = private
         self._project = folder.resolve()
         self._label = _labels(folder, templates_dir)
         self.texts: dict[str, str] = {}
@@ -64,79 +68,24 @@ class _Loader(jinja2.FileSystemLoader):
             source, filename, _ = super().get_source(environment, template)
         except UnicodeDecodeError:
             raise UserError(Problem("is not UTF-8; save it in that encoding", file=label)) from None
-        if not Path(filename).resolve().is_relative_to(self._project):
+        path = Path(filename).resolve()
+        if not path.is_relative_to(self._project):
             raise UserError(Problem("is outside the project", file=label))
+        if reason := self._private.text_reason(path, source.encode()):
+            raise UserError(Problem(f"is not sent: it {reason}", file=label))
         self.texts[template] = source
         return source, label, lambda: True
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """One compiled template and all it refers to (`trees`, itself first).
-
-    `marking` renders it with its values told apart, if that can be done.
-    """
-
-    label: str
-    compiled: jinja2.Template
-    trees: tuple[Tree, ...]
-    marking: Marking | None = None
-
-    def render(self, context: Mapping[str, object]) -> str:
-        """Return the text for one row; raise RowError, with template and line, if it has none."""
-        try:
-            return "".join(self._pieces(context))
-        except RowError:
-            raise
-        except Exception as error:  # whatever a template's expression may raise, it is this row's
-            raise RowError(f"{self._place(error)}: {_sentence(error)}") from error
-
-    def marked(self, context: Mapping[str, object]) -> SegmentedText | None:
-        """Return what `render` does, with the values told apart.
-
-        None where only `render` can say what the text is, or what is wrong with it.
-        """
-        if self.marking is None:
-            return None
-        try:
-            return self.marking(context, LARGEST)
-        except Exception:  # `render` raises it again, as an error of this row
-            return None
-
-    def mentions(self, name: str) -> bool:
-        """Whether the name stands anywhere in it."""
-        return any(name in tree.mentioned() for tree in self.trees)
-
-    def certain(self) -> Iterator[NameUse]:
-        """The names that every row needs."""
-        return self.trees[0].certain()
-
-    def _pieces(self, context: Mapping[str, object]) -> Iterator[str]:
-        size = 0
-        for piece in self.compiled.generate(context):
-            size += len(piece)
-            if size > LARGEST:
-                raise RowError(f"{self.label} gives more than {LARGEST:,} characters for this row")
-            yield piece
-
-    def _place(self, error: BaseException) -> str:
-        """The last template line on the way to the error; Jinja puts its own lines into the trace."""
-        labels = {tree.label for tree in self.trees}
-        place, trace = self.label, error.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename in labels:
-                place = f"{trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}"
-            trace = trace.tb_next
-        return place
 
 
 class Templates:
     """The templates of one campaign, and a memory of every file that they are made of."""
 
-    def __init__(self, *, folder: Path, templates_dir: Path) -> None:
+    def __init__(self, *, folder: Path, templates_dir: Path, private: PrivateFiles | None = None) -> None:
+        """`private` are files that are never sent, also not as a template."""
+        private = private or PrivateFiles(folder=folder, templates_dir=templates_dir, named={})
         self._folder = templates_dir
         self._label = _labels(folder, templates_dir)
-        self._loader = _Loader(folder, templates_dir)
+        self._loader = _Loader(folder, templates_dir, private)
         options: dict[str, Any] = {
             "loader": self._loader,
             "undefined": _Absent,
@@ -150,6 +99,8 @@ class Templates:
         self._marking = {
             escaped: SegmentingEnvironment(autoescape=escaped, **options) for escaped in (True, False)
         }
+        self._tags = Tags()
+        self._tagging = TaggingEnvironment(tags=self._tags, autoescape=True, **options)
         self._parsed: dict[str, Tree] = {}
         self._dynamic = False
 
@@ -166,11 +117,17 @@ class Templates:
         environment = self._environments[False]
         with _explained(label):
             root = environment.parse(source, label, label)
-            # Jinja gives a template from a string no file name, and errors would not name it.
-            code: CodeType = environment.compile(source, label, label)
-            compiled = environment.template_class.from_code(environment, code, environment.globals.copy())
+            compiled = _from_text(environment, label, source)
         tree = Tree(label, root, self._load_all(root))
         return Template(label, compiled, tuple(_reachable(tree)))
+
+    def path(self, label: str, source: str) -> Template:
+        """As `line`, with its values told apart, if that can be done."""
+        line = self.line(label, source)
+        if not keeps_marks((tree.root for tree in line.trees), escaped=False):
+            return line
+        environment = self._marking[False]
+        return replace(line, marking=environment.marking_of(_from_text(environment, label, source)))
 
     def sources(self) -> dict[str, str]:
         """The sha256 of every template file used, by its path in the project.
@@ -196,6 +153,8 @@ class Templates:
         trees = tuple(_reachable(tree))
         marks = keeps_marks((tree.root for tree in trees), escaped=escaped)
         with _explained(self._label(name)):
+            if escaped and not marks:
+                return Template(self._label(name), self._tagging.get_template(name), trees, tags=self._tags)
             compiled = self._environments[escaped].get_template(name)
             marking = self._marking[escaped].marking(name) if marks else None
         return Template(self._label(name), compiled, trees, marking)
@@ -241,6 +200,12 @@ class Templates:
         close = get_close_matches(name, self._loader.list_templates(), n=1)
         hint = f'did you mean "{close[0]}"?' if close else "templates are looked for in this folder"
         return Problem("does not exist", file=self._label(name), hint=hint)
+
+
+def _from_text(environment: jinja2.Environment, label: str, source: str) -> jinja2.Template:
+    # Jinja gives a template from a string no file name, and errors would not name it.
+    code: CodeType = environment.compile(source, label, label)
+    return environment.template_class.from_code(environment, code, environment.globals.copy())
 
 
 @contextmanager
@@ -289,14 +254,3 @@ def _labels(folder: Path, templates_dir: Path) -> Callable[[str], str]:
 def _nothing_for_none(value: Any) -> Any:
     """An empty cell of a typed column must not greet anyone as "None"."""
     return "" if value is None else value
-
-
-def _sentence(error: Exception) -> str:
-    match error:
-        case jinja2.TemplateNotFound():
-            return f'the template "{error.name}" does not exist'
-        case UserError():
-            return str(error)
-        case RecursionError():
-            return "it calls itself without end"
-    return str(error) or type(error).__name__

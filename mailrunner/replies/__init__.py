@@ -1,4 +1,4 @@
-"""What a mail server's answer means: which of seven actions is right, and whom it concerns.
+"""Replies of mail servers: which of seven actions is right, and what it concerns.
 
 `parse` tidies an answer, `classify` judges it by the tables of `mailrunner.replies.rules`, `outcome`
 says what it means for a delivery.  Texts are judged before codes because servers borrow codes:
@@ -15,17 +15,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mailrunner.model.outcome import Action, Outcome, OutcomeKind, Reply, Scope, Stage
-from mailrunner.model.retry import LONGEST_NAMED, named_time, named_wait
+from mailrunner.replies.doubt import is_about_us
 from mailrunner.replies.rules import ReplyVerdict, judge
+from mailrunner.replies.waits import LONGEST_NAMED, named_time, named_wait
 
-__all__ = ["ReplyVerdict", "classify", "outcome", "parse", "provider_id"]
+__all__ = ["ReplyVerdict", "classify", "is_about_us", "outcome", "parse", "provider_id"]
 
 _LONGEST = 1000  # characters of a reply that are kept
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?![.\d])[ :-]*")
 _ENHANCED_INSIDE = re.compile(r"#([245]\.\d{1,3}\.\d{1,3})(?![.\d])")  # qmail: "… (#5.1.1)"
 _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]+@[^\s<>()\[\]\"',;:]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_HOURLY = re.compile(r"\bhour|\blog[ -]?in")
+_HOURLY = re.compile(r"(?<!\d )(?<!\d-)\bhour(?:ly)?\b|\blog[ -]?in")  # and no "24 hours"
 _PASSING = frozenset({Action.RETRY, Action.QUOTA, Action.RECONNECT})
 
 # How servers name the message they took, most telling first.
@@ -114,8 +115,11 @@ def outcome(reply: Reply, provider: str = "", now: datetime | None = None) -> Ou
 
 
 def provider_id(text: str) -> str:
-    """Find the name under which the server knows the message, or ""."""
-    return next((found[1] for pattern in _IDS if (found := pattern.search(text))), "")
+    """The name by which the server knows the message, or ""."""
+    for pattern in _IDS:
+        if found := pattern.search(text):
+            return found[1]
+    return ""
 
 
 def _wait(verdict: ReplyVerdict, now: datetime | None) -> timedelta | None:

@@ -1,4 +1,4 @@
-"""How an answer is judged: first by its text, then by its codes, last by class and stage.
+"""The rules by which a reply is judged: first by its text, then by its codes, last by class and stage.
 
 The enhanced codes follow RFC 3463 and the IANA registry, the reply codes RFC 5321 §4.2, RFC 4954 §6,
 RFC 7504 and RFC 7505.  Texts come from `mailrunner.replies.texts`.
@@ -7,11 +7,13 @@ RFC 7504 and RFC 7505.  Texts come from `mailrunner.replies.texts`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mailrunner.model.outcome import Action, Scope, Stage
-from mailrunner.replies.texts import LATE, TEXTS
+from mailrunner.replies.doubt import is_about_us, may_strike_off
+from mailrunner.replies.rule import LATE, TOO_BIG, TOO_MANY_RECIPIENTS, UNWRITABLE, Rule
+from mailrunner.replies.texts import TEXTS
 
 _SCOPES = {
     Action.RETRY: Scope.RECIPIENT,
@@ -30,13 +32,16 @@ class ReplyVerdict:
 
     `retry_after` or `retry_at` is set where the server's text names a wait or an instant.
     `at_once` is true for a stop that needs no second opinion (the sender, its authentication, TLS,
-    the protocol, relaying); a verdict on content is counted first.
+    the protocol, relaying); a verdict on content is counted first.  `worded` tells that words and
+    not the code decided, `plain` that they can only mean that the mailbox does not exist.
     """
 
     action: Action
     says: str
     scope: Scope
     at_once: bool = False
+    worded: bool = False
+    plain: bool = False
     retry_after: timedelta | None = None
     retry_at: datetime | None = None
 
@@ -47,7 +52,7 @@ _DEAD = Action.SUPPRESS, "the server says this address does not exist"
 _CLOSED = Action.SUPPRESS, "the server says this mailbox is closed"
 _OWN_MAILBOX_FULL = Action.STOP, "the sending account's own mailbox is full"
 _FULL = Action.RETRY, "the recipient's mailbox is full"
-_BIG = Action.FAIL, "the message is too big"
+_BIG = Action.FAIL, TOO_BIG
 _SENDER_REFUSED = Action.STOP, "the server refuses this sender"
 _LOOP = Action.FAIL, "the message goes round in circles"
 _OWN_FAULT = Action.STOP, "the server calls our SMTP or the message malformed"
@@ -72,8 +77,8 @@ _ENHANCED_5 = {
     "4.4": _DEAD,
     "4.6": _LOOP,
     "4.14": _LOOP,
-    "5.3": (Action.FAIL, "the server counts too many recipients"),
-    "6.7": (Action.FAIL, "the server cannot take this address's letters"),
+    "5.3": (Action.FAIL, TOO_MANY_RECIPIENTS),
+    "6.7": (Action.FAIL, UNWRITABLE),
 }
 _ENHANCED_4 = {
     "1.7": _SENDER_REFUSED,
@@ -126,18 +131,37 @@ def judge(stage: Stage, code: int, enhanced: str, said: str, provider: str) -> R
     family = str(code)[0] if code // 100 in (4, 5) else "?"
     if enhanced in _QUOTA_CODES:
         return _verdict(Action.QUOTA, "the account's sending quota is used up")
-    rule = next((rule for rule in TEXTS if rule.applies(stage, family, said)), None)
-    if rule:
-        action, says = rule.action, rule.says
-    else:
-        action, says = _by_code(stage, code, family, enhanced, said)
+    rule = _by_text(stage, family, enhanced, said)
+    action, says = (rule.action, rule.says) if rule else _by_code(stage, code, family, enhanced, said)
+    if not rule and action is Action.SUPPRESS and is_about_us(enhanced, said):
+        action, says = _STAGES_5[Stage.RCPT]
     if stage is Stage.EOD and provider in _SUBMISSION and (action, says) == _FULL:
         action, says = _OWN_MAILBOX_FULL
+    verdict = _weighed(stage, action, says, rule, about_us=_is_about_the_run(code, enhanced, said))
+    return replace(verdict, worded=rule is not None, plain=rule is not None and rule.plain)
+
+
+def _weighed(stage: Stage, action: Action, says: str, rule: Rule | None, *, about_us: bool) -> ReplyVerdict:
+    """Say whom a retry concerns, and whether a stop needs a second opinion."""
     if action is Action.RETRY:
-        about_us = rule.run if rule and rule.run is not None else _is_about_us(code, enhanced, said)
+        if rule and rule.run is not None:
+            about_us = rule.run
         return _retry(stage, says, about_us=about_us)
     counted = rule.counted if rule else says == _POLICY[1] and stage in LATE
     return _verdict(action, says, at_once=action is Action.STOP and not counted)
+
+
+def _by_text(stage: Stage, family: str, enhanced: str, said: str) -> Rule | None:
+    """The first row that applies; those that strike off are passed over where the reply may be about us."""
+    return next(
+        (
+            rule
+            for rule in TEXTS
+            if rule.applies(stage, family, enhanced, said)
+            and (rule.action is not Action.SUPPRESS or may_strike_off(enhanced, said, plain=rule.plain))
+        ),
+        None,
+    )
 
 
 def _verdict(action: Action, says: str, *, at_once: bool = False) -> ReplyVerdict:
@@ -145,7 +169,7 @@ def _verdict(action: Action, says: str, *, at_once: bool = False) -> ReplyVerdic
 
 
 def _retry(stage: Stage, says: str, *, about_us: bool) -> ReplyVerdict:
-    """Say whom a retry concerns; before there is a recipient it cannot be one."""
+    """Tell what a retry concerns; before there is a recipient it cannot be one."""
     if stage in (Stage.CONNECT, Stage.AUTH):
         return _verdict(Action.RECONNECT, says)
     if stage is Stage.MAIL or about_us:
@@ -153,7 +177,7 @@ def _retry(stage: Stage, says: str, *, about_us: bool) -> ReplyVerdict:
     return _verdict(Action.RETRY, says)
 
 
-def _is_about_us(code: int, enhanced: str, said: str) -> bool:
+def _is_about_the_run(code: int, enhanced: str, said: str) -> bool:
     """421 closes on everybody; x.7.x is policy, towards the sender unless a recipient is named."""
     return code == 421 or (enhanced.startswith("4.7.") and not _NAMES_RECIPIENT.search(said))
 
@@ -164,6 +188,8 @@ def _by_code(stage: Stage, code: int, family: str, enhanced: str, said: str) -> 
     if stage is Stage.AUTH:
         return _at_login(code, family, said)
     detail = enhanced.partition(".")[2]
+    if code == 421 and not said.strip():
+        return _LOST
     if family == "4":
         return _ENHANCED_4.get(detail, _BUSY)
     found = _ENHANCED_5.get(detail) or _CODES.get(code) or _SUBJECTS_5.get(detail.partition(".")[0])

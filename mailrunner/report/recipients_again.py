@@ -16,7 +16,7 @@ REASON = "mailrunner_reason"
 
 def rows_again(reading: Reading, state: State) -> Iterator[ReportRow]:
     """The rows in `state`; raises UserError where `purge` has deleted their cells."""
-    if reading.has_forgotten(state):
+    if reading.has_purged_rows(state):
         raise UserError(
             Problem(
                 "the cells of these rows were deleted (mailrunner purge), so they cannot be a list again",

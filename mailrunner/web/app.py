@@ -30,7 +30,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from mailrunner.errors import LedgerError
-from mailrunner.inbound import EventKind, InboundEvent, IngestResult, receive
+from mailrunner.inbound import EventKind, InboundEvent, IngestResult
 from mailrunner.inbound.webhook_auth import WebhookError
 from mailrunner.model.inbound_event import ALL
 from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
@@ -150,7 +150,7 @@ class Site:
         """Make a batch durable and log it; a log that cannot be written does not undo what is recorded."""
         started = time.perf_counter()
         try:
-            results = receive(self._ledger, events)
+            results = self._ledger.inbound_events.ingest(events)
         except LedgerError as error:
             with suppress(OSError):
                 self._log.not_taken_in(len(events), str(error))

@@ -48,10 +48,10 @@ class Preferences:
 
 def preferences_of(ledger: Ledger, delivery: int) -> Preferences | None:
     """The preferences of the recipient of `delivery`; None for an unknown delivery."""
-    recipient = ledger.returns.person(delivery)
+    recipient = ledger.inbound_events.token_holder(delivery)
     if recipient is None:
         return None
-    lists = ledger.returns.lists_of(recipient.key)
+    lists = ledger.inbound_events.lists_of(recipient.key)
     named = [ListPreference(found.list_key, found.name, state_of(found.here)) for found in lists]
     own = [row for row in named if row.key == recipient.list_key]
     return Preferences(

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/errors.md"
 
-# Put together from parts, or a library's own words.
+# Put together from parts, or the text of a library or server.
 COMPOSED = {
     "unknown key … did you mean",
     "the variable … is not set",
@@ -21,6 +21,8 @@ COMPOSED = {
     "this is Mailchimp's subscribed contacts",
     "does not appear to be an IPv4 or IPv6 address",
     "no such host",
+    "is not sent: it is …",
+    "Client host rejected: Access denied",
     "the account is paused: … limit …",
     'the mail "…" was left alone: …',
     "CSS: … of … messages from … plans; the others took longer: …",

@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 from mailrunner.cli import commands
 from mailrunner.preview.message_view import MessageView, ShownLink
 from mailrunner.preview.sample import Sample, choose
-from mailrunner.recipients import RecipientList
-from mailrunner.recipients.sources import open_source
+from mailrunner.recipients.formats import open_source
+from mailrunner.recipients.reader import RecipientList
 from mailrunner.rendering import Message
 from mailrunner.rendering.inlining.segments import SegmentedText
 from tests.support.projects import Project

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from mailrunner.errors import RowError
 from mailrunner.rendering import Message, Renderer
-from mailrunner.rendering.attachments import fixed_inline_names, inline_names
 from mailrunner.rendering.bodies import Bodies
 from mailrunner.rendering.html_to_text import text_from_html
 from mailrunner.rendering.inlining.segments import SegmentedText
@@ -28,7 +27,6 @@ from tests.support.rendering import (
     modern,
     project_in,
     renderer,
-    tree,
     write,
 )
 
@@ -141,69 +139,6 @@ def test_a_text_template_is_composed_too(folder: Path, row: dict[str, str]) -> N
     octets = modern(message).get_payload(decode=True)
     assert isinstance(octets, bytes)
     assert octets.decode().splitlines() == text.rstrip("\r\n").splitlines()
-
-
-def test_images_of_a_known_shape_are_those_that_the_message_names(folder: Path) -> None:
-    write(
-        folder, "templates/images.html", '<img src="cid:logo.png"><p>{{ name }}</p><img src="{{ picture }}">'
-    )
-    made = renderer(folder, Spec(html="images.html", subject="Spring"))
-
-    def images(picture: str) -> int:
-        parsed = modern(made.render(letter(name="Ana", picture=picture), NOW))
-        return str(tree(parsed)).count("image/png")
-
-    pictures = ["https://x.org/a.png", "cid:images/top.png", "https://x.org/b.png", "CID:images/top.png"] * 3
-    assert [images(picture) for picture in pictures] == [1, 2, 1, 2] * 3
-
-
-def test_a_value_that_begins_an_images_name_is_seen_too(folder: Path) -> None:
-    write(folder, "templates/torn.html", '<p>{{ name }}</p><img src="{{ scheme }}:images/top.png">')
-    made = renderer(folder, Spec(html="torn.html", subject="Spring"))
-    rows = [letter(name=f"Ana {n}", scheme=scheme) for n in range(4) for scheme in ("https", "cid")]
-    kinds = [str(tree(modern(made.render(row, NOW)))).count("image/png") for row in rows]
-    assert kinds == [0, 1] * 4
-
-
-@given(
-    parts=st.lists(
-        st.sampled_from(
-            [
-                '<img src="',
-                "cid:",
-                "logo.png",
-                '">',
-                "ci",
-                "d:",
-                "c",
-                "id:a",
-                "url(",
-                "&quot;",
-                ")",
-                "x",
-                " src=",
-                "'",
-            ]
-        ),
-        max_size=9,
-    ),
-    cuts=st.lists(st.integers(0, 9), max_size=3),
-)
-def test_names_that_are_said_to_be_fixed_are_those_of_the_document(
-    parts: Sequence[str], cuts: Sequence[int]
-) -> None:
-    """Some of the parts are values; those with `cid` in them are looked at in every message."""
-    values = {cut for cut in cuts if cut < len(parts) and "cid" not in parts[cut]}
-    pieces, piece = [], ""
-    for n, part in enumerate(parts):
-        if n in values:
-            pieces.append(piece)
-            piece = ""
-        else:
-            piece += part
-    names = fixed_inline_names([*pieces, piece])
-    if names is not None:
-        assert list(names) == inline_names("".join(parts))
 
 
 class Turncoat:

@@ -13,6 +13,7 @@ from mailrunner.errors import RowError, UserError
 from tests.support.rendering import (
     LETTER,
     NOW,
+    TOP,
     Spec,
     as_read,
     letter,
@@ -46,12 +47,12 @@ def project(tmp_path: Path) -> Path:
             "the attachment data/tickets/731.pdf does not exist",
         ),
         (Spec(attachments=("data/tickets/{{ no }}",)), {"no": "../programme.pdf"}, "outside the folder"),
-        (Spec(attachments=("{{ no }}",)), {"no": "/etc/hostname"}, "outside the project"),
-        (Spec(attachments=("{{ no }}",)), {"no": "../x"}, "outside the project"),
-        (Spec(attachments=("{{ no }}",)), {"no": ".env"}, "hidden"),
-        (Spec(attachments=("{{ no }}",)), {"no": ""}, "has no name for this row"),
-        (Spec(attachments=("{{ no }}",)), {"no": "data"}, "the attachment data cannot be read"),
-        (Spec(attachments=("{{ no }}",)), {"no": "a\0b"}, "NUL"),
+        (Spec(attachments=("data/{{ no }}",)), {"no": "/etc/hostname"}, "without slashes"),
+        (Spec(attachments=("data/{{ no }}",)), {"no": "tickets/7.txt"}, "without slashes"),
+        (Spec(attachments=("data/{{ no }}",)), {"no": ".env"}, "hidden"),
+        (Spec(attachments=("data/{{ no }}",)), {"no": ""}, "cannot be read: it is no file"),
+        (Spec(attachments=("data/{{ no }}",)), {"no": "tickets"}, "cannot be read: it is no file"),
+        (Spec(attachments=("data/{{ no }}",)), {"no": "a\0b"}, "NUL"),
         (Spec(text="spring.txt"), {"first_name": "a\0b"}, "contains a NUL character"),
         (Spec(html=None, text="spring.txt", subject="s"), {"first_name": "\ud800"}, "half a character"),
     ],
@@ -85,12 +86,12 @@ def test_an_address_that_cannot_go_over_the_wire_fails_the_row(project: Path, ad
 
 
 def test_an_image_that_only_this_row_names_fails_this_row(project: Path) -> None:
-    write(project, "templates/spring.html", '<img src="cid:{{ image }}.png">')
+    write(project, "templates/spring.html", '<img src="cid:images/{{ image }}.png">')
     made = renderer(project, Spec())
-    assert "image/png" in str(tree(modern(made.render(letter(image="logo"), NOW))))
-    with pytest.raises(RowError, match=r"the inline image gone\.png does not exist"):
+    assert "image/png" in str(tree(modern(made.render(letter(image="top"), NOW))))
+    with pytest.raises(RowError, match=r"the inline image images/gone\.png does not exist"):
         made.render(letter(image="gone"), NOW)
-    with pytest.raises(RowError, match="outside the project"):
+    with pytest.raises(RowError, match="plainer name"):
         made.render(letter(image="../../x"), NOW)
     with pytest.raises(RowError, match="plainer name"):
         made.render(letter(image="my logo"), NOW)
@@ -219,7 +220,7 @@ def test_the_digest_says_what_was_changed(project: Path) -> None:
     assert changed(replace(spec, headers={"X-A": "1"})) == {"[message] headers"}
     assert changed(list_name="Other") == {"list"}
     write(project, "templates/foot.html", "new foot")
-    (project / "templates/logo.png").write_bytes(b"new")
+    (project / "templates/logo.png").write_bytes(TOP)
     (project / "data/programme.pdf").write_bytes(b"new")
     assert changed() == {"templates/foot.html", "templates/logo.png", "data/programme.pdf"}
 

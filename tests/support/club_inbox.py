@@ -13,7 +13,7 @@ from mailrunner.model.suppression import SuppressionReason
 from mailrunner.model.tokens import TokenSigner
 from tests.data.bounces import Tokens, sample
 from tests.support.campaigns import CampaignInProcess
-from tests.support.imap_server import PASSWORD, ImapServer, Mailbox
+from tests.support.imap_server import PASSWORD, Mailbox
 from tests.support.projects import Answer
 from tests.support.smtp_server import SmtpServer
 
@@ -35,7 +35,7 @@ class Club:
 
     def tokens(self, place: int) -> Tokens:
         with self.made.ledger() as ledger:
-            signer = TokenSigner(ledger.link_secrets(None))
+            signer = TokenSigner(ledger.signing_keys(None))
             record = ledger.campaigns.find("spring")
         assert record is not None
         return Tokens(signer, (record.no << 40) + place + 1)
@@ -69,19 +69,3 @@ def lies(box: Mailbox, folder: str) -> list[bytes]:
         assert client.select(f'"{folder}"', readonly=True)[0] == "OK"
         numbers = client.search(None, "ALL")[1][0].split()
         return [client.fetch(number, "(BODY.PEEK[])")[1][0][1] for number in numbers]  # type: ignore[index,misc]
-
-
-class LesserServer(ImapServer):
-    """A dovecot that admits to less than it can do, and has a folder for spam."""
-
-    def __init__(self, capabilities: str) -> None:
-        self._capabilities = capabilities
-
-    def _config(self) -> str:
-        spam = "  mailbox Spam {\n    special_use = \\Junk\n  }\n"
-        config = super()._config().replace("  mailbox Papierkorb", f"{spam}  mailbox Papierkorb")
-        return f"{config}\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR SPECIAL-USE {self._capabilities}\n"
-
-
-def implicit(box: Mailbox, server: ImapServer) -> str:
-    return f'host = "127.0.0.1", port = {server.tls_port}, tls = "implicit", user = "{box.user}"'

@@ -16,6 +16,7 @@ from mailrunner.rendering import Message, MessageFields, Renderer
 
 NOW = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+TOP = PNG + b"another"
 URL = "https://news.example.org/u/" + "k" * 120
 MAILTO = "mailto:unsubscribe@example.org?subject=unsubscribe%20" + "k" * 32
 
@@ -56,7 +57,7 @@ def project_in(folder: Path) -> Path:
     )
     write(folder, "templates/spring.txt", "Hi {{ first_name }}\n{{ unsubscribe_url }}\n")
     (folder / "templates/logo.png").write_bytes(PNG)
-    (folder / "templates/images/top.png").write_bytes(PNG[::-1])
+    (folder / "templates/images/top.png").write_bytes(TOP)
     (folder / "data/programme.pdf").write_bytes(PNG * 9)
     (folder / "data/tickets/7.txt").write_bytes("One\nTwo\r\n.\nThree é".encode())
     (folder / ".env").write_text("PASSWORD=canary", encoding="utf-8")

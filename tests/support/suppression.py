@@ -6,7 +6,7 @@ import os
 
 from sqlalchemy import select
 
-from mailrunner.config import load_project
+from mailrunner.config.project import load_project
 from mailrunner.store import CampaignRecord, Ledger, Phase, PlainSnapshotRow
 from mailrunner.store.schema import metadata
 from tests.support.clocks import ManualClock

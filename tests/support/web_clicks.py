@@ -63,7 +63,7 @@ class Served:
         trusted: str = "",
         **parts: Any,
     ) -> None:
-        self.signer = TokenSigner(ledger.link_secrets(None))
+        self.signer = TokenSigner(ledger.signing_keys(None))
         self.said: list[str] = []
         self.log: list[str] = []
         self._listener = server.listen("127.0.0.1", 0)

@@ -35,7 +35,7 @@ def forget(
         if not yes and not _is_sure(context, keys):
             context.say("Nothing was erased.")
             return
-        for key, done in zip(keys, ledger.suppressions.forget(keys), strict=True):
+        for key, done in zip(keys, ledger.suppressions.erase(keys), strict=True):
             context.result(f"{key}: {_summary(done)}")
     context.say(
         "Reports, logs and the lists themselves are files of yours: they may still contain the addresses."

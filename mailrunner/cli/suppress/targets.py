@@ -49,7 +49,7 @@ def shown_scope(scope: str) -> str:
 def mention_unknown_list(context: CommandContext, ledger: Ledger, list_name: str | None) -> None:
     """Print a notice for a list that no campaign uses: a misspelt name would suppress nothing."""
     from mailrunner.campaign.folder import list_names
-    from mailrunner.config.toml_file import did_you_mean
+    from mailrunner.errors import did_you_mean
     from mailrunner.store.snapshot import known_lists
 
     if list_name is None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from jinja2 import nodes
+from jinja2 import Template, nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import escape
@@ -69,7 +69,10 @@ class SegmentingEnvironment(ImmutableSandboxedEnvironment):
 
     def marking(self, name: str) -> Marking:
         """Compile a template; what is returned renders it for one row, up to so many characters."""
-        template = self.get_template(name)
+        return self.marking_of(self.get_template(name))
+
+    def marking_of(self, template: Template) -> Marking:
+        """What `marking` does, for a template that this environment has compiled."""
         # Jinja copies the names that it provides itself for each rendering: from a dictionary, not
         # through the layers by which it would see later additions, it does so in a tenth of the time.
         template.globals = dict(template.globals)

@@ -33,7 +33,7 @@ from mailrunner.rendering.inlining.lru import LruCache
 from mailrunner.rendering.inlining.plans import DocumentForm, Key, NoPlanError, Planner, Shape
 from mailrunner.rendering.inlining.premailer import PremailerInliner
 from mailrunner.rendering.inlining.segments import SegmentedText
-from mailrunner.rendering.templates import Template
+from mailrunner.rendering.templates import Rendering, Template
 
 __all__ = ["Inlined", "InliningTally", "Shape", "ShapeInliner"]
 
@@ -44,11 +44,19 @@ _PAYS = 30  # a plan takes as long as so many messages by the memo, and each hit
 _FORM_BYTES, _SHAPE_BYTES, _SIGHTS = 16_000_000, 64_000_000, 20_000
 
 
+Rendered = SegmentedText | Rendering
+"""What Jinja gave for a row."""
+
+
 class Inlined(NamedTuple):
-    """An inlined document, in one piece or, with a shape, in that shape's pieces with values between them."""
+    """An inlined document, in one piece or, with a shape, in that shape's pieces with values between them.
+
+    `source` is what it was made from.
+    """
 
     page: SegmentedText
     shape: Shape | None = None
+    source: Rendered = Rendering("")
 
     @property
     def html(self) -> str:
@@ -99,23 +107,24 @@ class ShapeInliner:
     def inline(self, template: Template, context: Mapping[str, object]) -> Inlined:
         """Render a template for one row and inline its CSS; raise RowError if either cannot be done."""
         number = self._count("messages")
-        if self._strict or self._mismatch:
-            return self._by_premailer(template, context)
         marked = template.marked(context)
+        source = marked or template.rendering(context)
+        if self._strict or self._mismatch:
+            return self._by_premailer(template, context, source)
         if marked is None:
             reason = "a template that cannot be taken apart"
-            return self._by_memo(template, context, template.render(context), reason, number)
+            return self._by_memo(template, context, source, reason, number)
         try:
             shape, values = self._known(marked) or self._planned(template, context, marked)
         except NoPlanError as reason:
-            return self._by_memo(template, context, marked.text, str(reason), number)
+            return self._by_memo(template, context, marked, str(reason), number)
         page = SegmentedText(shape.pieces, tuple(values))
         if number % self._check_every == 0:
             self._compare(template, context, page.text)
         if self._mismatch:
-            return self._by_premailer(template, context)
+            return self._by_premailer(template, context, marked)
         self._count("hits")
-        return Inlined(page, shape)
+        return Inlined(page, shape, marked)
 
     def _known(self, marked: SegmentedText) -> tuple[Shape, Sequence[str]] | None:
         """The plan for a message and the values to fill in; None where it is time to make one.
@@ -184,20 +193,21 @@ class ShapeInliner:
             self._forms.put(marked.statics, reason, _size(marked.statics))
 
     def _by_memo(
-        self, template: Template, context: Mapping[str, object], html: str, reason: str, number: int
+        self, template: Template, context: Mapping[str, object], source: Rendered, reason: str, number: int
     ) -> Inlined:
-        inlined = self._memo.inline(_without_nul(html))
+        inlined = self._memo.inline(_without_nul(source.text))
         if self._is_new(template) or number % self._check_every == 0:
             self._compare(template, context, inlined)
         if self._mismatch:
-            return self._by_premailer(template, context)
+            return self._by_premailer(template, context, source)
         self._count("memo", reason)
-        return Inlined(SegmentedText((inlined,)))
+        return Inlined(SegmentedText((inlined,)), source=source)
 
-    def _by_premailer(self, template: Template, context: Mapping[str, object]) -> Inlined:
+    def _by_premailer(self, template: Template, context: Mapping[str, object], source: Rendered) -> Inlined:
         self._count("strict")
-        inlined = self._premailer.inline(_without_nul(template.render(context)))
-        return Inlined(SegmentedText((inlined,)))
+        # Where values are told apart, the plain rendering is the floor that this was made to be equal to.
+        html = template.render(context) if isinstance(source, SegmentedText) else source.text
+        return Inlined(SegmentedText((self._premailer.inline(_without_nul(html)),)), source=source)
 
     def _compare(self, template: Template, context: Mapping[str, object], html: str) -> None:
         """Give up the quick ways if this is not what premailer makes of the message."""

@@ -1,0 +1,126 @@
+"""Which inline images a document names, by what its template says and not by what its values say.
+
+`src="cid:logo.png"` names an image because it is text of the template.  The same text in a value is only
+text: nothing is read for it.  A value may complete a name after a folder that the template gives,
+`cid:badges/{{ badge }}.png`, by a single part of the path.
+
+In a rendering with its values told apart (`marks`) the names are found by where the values stand; for any
+other see `tags`.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence, Set
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from mailrunner.errors import RowError
+
+VALUE = "\0"  # stands for a value; stands in no document
+PLACE = r"""(?:\b(?:src|background)\s*=\s*["']?|\burl\(\s*(?:["']|&quot;|&\#3[49];)?)\s*"""
+NAME = r"""[^"'\s<>)&]"""
+_REFERENCE = re.compile(rf"""{PLACE}(?:cid:(?P<name>{NAME}+)|(?P<whole>\0)(?=["'\s>)&]))""", re.IGNORECASE)
+_CONSTANT = re.compile(r"\s*cid:([A-Za-z0-9._/@+-]+)\s*", re.IGNORECASE)
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9._/@+-]+")
+_PLAIN_PART = re.compile(r"[A-Za-z0-9._@+-]*")
+
+
+class Image(NamedTuple):
+    """The name of an inline image, and the folder that it must not leave ("": a person wrote it all)."""
+
+    name: str
+    folder: str = ""
+
+
+class Reference(NamedTuple):
+    """A place of a template that names an image: the texts around the values in it, from slot `first` on."""
+
+    texts: tuple[str, ...]
+    first: int
+
+    @property
+    def shown(self) -> str:
+        """The name as a person would write it."""
+        return "{{ … }}".join(self.texts)
+
+    @property
+    def folder(self) -> str:
+        """The folder before the first value; "" where there is none."""
+        return self.texts[0].rpartition("/")[0] if len(self.texts) > 1 else ""
+
+    def image(self, values: Sequence[str]) -> Image:
+        """Return what it names in a message with these values, escaped as in HTML; may raise RowError."""
+        if len(self.texts) == 1:
+            return Image(self.texts[0])
+        if not self.folder:
+            raise RowError(f"the inline image {self.shown} has no folder before its value")
+        given = [html.unescape(values[n]) for n in range(self.first, self.first + len(self.texts) - 1)]
+        for value in given:
+            require_part(value, f"the inline image {self.shown}")
+        name = "".join(text + value for text, value in zip(self.texts, (*given, ""), strict=True))
+        return Image(name, self.folder)
+
+
+class ImageNames:
+    """Finds the images of all documents that have these fixed texts around their values."""
+
+    def __init__(self, statics: Iterable[str]) -> None:
+        self._found = references(VALUE.join(statics))
+        fixed = all(isinstance(found, Reference) and len(found.texts) == 1 for found in self._found)
+        self._fixed = self._images((), frozenset()) if fixed else None
+
+    def images(self, values: Sequence[str], constants: Set[str]) -> tuple[Image, ...]:
+        """Return each image once, in their order; raise RowError where a value cannot be part of a name.
+
+        A whole address may be one of the `constants`, the names that a person wrote behind `cid:` into
+        an expression.
+        """
+        return self._images(values, constants) if self._fixed is None else self._fixed
+
+    def _images(self, values: Sequence[str], constants: Set[str]) -> tuple[Image, ...]:
+        found = (_image(one, values, constants) for one in self._found)
+        return tuple(dict.fromkeys(image for image in found if image))
+
+
+def _image(found: Reference | int, values: Sequence[str], constants: Set[str]) -> Image | None:
+    if isinstance(found, Reference):
+        return found.image(values)
+    name = constant_name(html.unescape(values[found]))
+    return Image(name) if name in constants else None
+
+
+def references(text: str) -> tuple[Reference | int, ...]:
+    """The places that name images in a text with `VALUE` for each value.
+
+    A number stands for a slot whose value is the whole address.
+    """
+    found: list[Reference | int] = []
+    for match in _REFERENCE.finditer(text):
+        first = text.count(VALUE, 0, match.start("name" if match["name"] else "whole"))
+        whole = match["name"] is None
+        found.append(first if whole else Reference(tuple(map(unquote, match["name"].split(VALUE))), first))
+    return tuple(found)
+
+
+def constant_name(text: object) -> str:
+    """The name in "cid:name", "" where a text is anything else."""
+    match = _CONSTANT.fullmatch(text) if isinstance(text, str) else None
+    return match[1] if match else ""
+
+
+def require_part(value: str, what: str) -> None:
+    """Raise RowError unless a value is part of a plain name, and no path."""
+    if not _PLAIN_PART.fullmatch(value):
+        raise RowError(
+            f"{what} needs a plainer name: {value[:60]!r} is not only a to z, digits and . _ - + @"
+        )
+
+
+def require_name(name: str, what: str) -> None:
+    """Raise RowError unless a name is a plain path downwards."""
+    if not _PLAIN_NAME.fullmatch(name):
+        raise RowError(f"{what} needs a plainer name, of the letters a to z, digits and . _ - / + @")
+    if {"", ".", ".."} & set(name.split("/")):
+        raise RowError(f"{what} needs a plainer name, without . and .. and empty parts")

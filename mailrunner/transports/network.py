@@ -1,0 +1,116 @@
+"""TCP connections and TLS to a mail server, and a sentence for each way in which they fail.
+
+Used for SMTP and for IMAP: all addresses of a host are tried in turn, certificates are always verified.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from pathlib import Path
+
+from mailrunner.errors import Problem, UserError
+
+Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
+
+_UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
+# OpenSSL's names for "the other end does not speak TLS at all" and "none that is new enough".
+_PLAINTEXT = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}
+_OUTDATED = {
+    "UNSUPPORTED_PROTOCOL",
+    "TLSV1_ALERT_PROTOCOL_VERSION",
+    "NO_PROTOCOLS_AVAILABLE",
+    "DH_KEY_TOO_SMALL",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE",
+}
+
+
+def resolve(host: str, port: int) -> list[Address]:
+    """Look `host` up afresh, as providers move; raise `socket.gaierror` where it has no address."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # a label that is empty or longer than 63
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
+    return [(family, sockaddr) for family, _, _, _, sockaddr in found]
+
+
+def connect(addresses: list[Address], timeout: float) -> socket.socket:
+    """Return a connection to the first address that answers within `timeout` seconds each.
+
+    Raises the last address's OSError.
+    """
+    failure = OSError("the name has no address")
+    for family, sockaddr in addresses:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.settimeout(timeout)
+        try:
+            sock.connect(sockaddr)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            # A command or the final dot must not wait for the acknowledgement of what went before.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+    raise failure
+
+
+def literal(sock: socket.socket) -> str:
+    """This end's address literal for EHLO (RFC 5321 §4.1.3): no look-up that could be slow or wrong."""
+    address = sock.getsockname()[0].partition("%")[0]
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+def explain(error: OSError, host: str, port: int) -> str:
+    """A sentence that tells why `host` could not be reached, and what to check."""
+    where = f"{host} port {port}"
+    if isinstance(error, socket.gaierror):
+        if error.errno == socket.EAI_AGAIN:
+            return f'the name "{host}" could not be looked up just now: is this machine online?'
+        return f'the name "{host}" was not found: check `host`, and that this machine is online'
+    if isinstance(error, ConnectionRefusedError):
+        return f"{where} refused the connection: check `host` and `port`, and that the server is running"
+    if isinstance(error, TimeoutError):
+        return f"{where} did not answer: a firewall may hold outgoing mail back{_port_25(port)}"
+    if error.errno in _UNREACHABLE:
+        return f"there is no way to {where} from here: is this machine online?"
+    return f"{where} could not be reached: {error.strerror or error}"
+
+
+def _port_25(port: int) -> str:
+    return "; many networks block port 25, so try 587 or 465" if port == 25 else ""
+
+
+# -- TLS
+
+
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Return a context for TLS 1.2 or later that trusts `ca_file`, or the system's authorities without one.
+
+    Raises UserError where the file cannot be read or holds no certificate.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError) as error:
+        reason = "holds no certificate in PEM form" if isinstance(error, ssl.SSLError) else "cannot be read"
+        raise UserError(
+            Problem(f"{ca_file} {reason}", key="ca_file", hint="name the authority's PEM file")
+        ) from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def tls_refusal(error: ssl.SSLError, host: str, port: int) -> str | None:
+    """The reason why another TLS handshake cannot succeed; None where this one was merely interrupted."""
+    where = f"{host} port {port}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"the certificate of {where} is not to be trusted: {error.verify_message}; nothing was sent: "
+            "check `host`, this machine's clock, and `ca_file` if the server has an authority of its own"
+        )
+    if error.reason in _PLAINTEXT:
+        return f'{where} does not speak TLS from the start: check `port`, or set tls = "starttls"'
+    if error.reason in _OUTDATED:
+        return f"{where} offers no TLS that is safe (1.2 or later): ask whoever runs it"
+    return None
