@@ -349,11 +349,6 @@ def test_spam_folders_are_looked_into_where_wished(tmp_path: Path, smtp: SmtpSer
         assert lies(box, "Spam") == []
 
 
-def starttls(box: Mailbox, server: ImapServer) -> str:
-    return f'host = "127.0.0.1", port = {server.port}, tls = "starttls", user = "{box.user}"'
-
-
-@pytest.mark.parametrize("imap", [implicit, starttls])
 def test_tls_is_verified_by_the_accounts_authority(
     tmp_path: Path, smtp: SmtpServer, box: Mailbox, imap_server: ImapServer
 ) -> None:

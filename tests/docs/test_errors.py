@@ -22,6 +22,8 @@ COMPOSED = {
     "does not appear to be an IPv4 or IPv6 address",
     "no such host",
     "is not sent: it is …",
+    "is not sent: it is the ledger, or belongs to it",
+    "the attachment … gives the whole project to choose from",
     "Client host rejected: Access denied",
     "the account is paused: … limit …",
     'the mail "…" was left alone: …',
