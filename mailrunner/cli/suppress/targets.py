@@ -30,7 +30,7 @@ def keys_of(ledger: Ledger, addresses: Iterable[str]) -> list[str]:
 
 
 def scope_of(list_name: str | None) -> str:
-    """The key of the mailing list `list_name`; ALL_LISTS for None; UserError for a name without letters."""
+    """The key of the mailing list `list_name`; ALL_LISTS for None; UserError without a usable name."""
     if list_name is None:
         return ALL_LISTS
     key = list_key(list_name)
