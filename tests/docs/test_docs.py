@@ -25,7 +25,17 @@ def in_tree(path: Path) -> Path:
 
 
 # Folders that appear only when something ran, or that belong to a user's project.
-_MADE = ("build/", ".venv/", "campaigns/", "templates/", "data/", "club/", "demo/", ".mailrunner/")
+_MADE = (
+    "previews/",
+    "build/",
+    ".venv/",
+    "campaigns/",
+    "templates/",
+    "data/",
+    "club/",
+    "demo/",
+    ".mailrunner/",
+)
 
 
 def table_words(page: str, heading: str) -> set[str]:
