@@ -18,12 +18,12 @@ from weakref import WeakKeyDictionary
 from mailrunner.errors import RowError
 from mailrunner.rendering import quoted_printable
 from mailrunner.rendering.html_to_text import text_from_html
-from mailrunner.rendering.inlining.segments import SegmentedText
+from mailrunner.rendering.inline_images import ImageFinder, InlineImage
 from mailrunner.rendering.inlining.shape_cache import Inlined, Rendered, Shape, ShapeInliner
-from mailrunner.rendering.inlining.text_plans import TextPlans, Values
 from mailrunner.rendering.mime import Part, half_a_character, quoted_part, text_part
-from mailrunner.rendering.references import Image, ImageNames
-from mailrunner.rendering.templates import Rendering, Template
+from mailrunner.rendering.segments import SegmentedText
+from mailrunner.rendering.templates import CompiledTemplate, RenderedPage
+from mailrunner.rendering.text_plans import TextPlans, TextValues
 
 _TEXT_SHAPES = 64  # of a template, what is kept of each
 _SAMPLE = 5000  # one in so many planned texts is compared with its document
@@ -42,13 +42,13 @@ class Body(NamedTuple):
     text: SegmentedText
     html_part: Part | None
     text_part: Part
-    images: Sequence[Image]
+    images: Sequence[InlineImage]
 
 
 class _Known:
     """What of a shape was made once."""
 
-    def __init__(self, shape: Shape, names: ImageNames | None) -> None:
+    def __init__(self, shape: Shape, names: ImageFinder | None) -> None:
         self.html = quoted_printable.Composition(shape.pieces)
         self.names = names
         self.texts = TextPlans(shape.pieces)
@@ -60,8 +60,8 @@ class Bodies:
     def __init__(
         self,
         *,
-        html: Template | None,
-        text: Template | None,
+        html: CompiledTemplate | None,
+        text: CompiledTemplate | None,
         inliner: ShapeInliner,
         constants: Set[str] = frozenset(),
         check_every: int = _SAMPLE,
@@ -73,7 +73,7 @@ class Bodies:
         self._html, self._text, self._inliner = html, text, inliner
         self._shapes: WeakKeyDictionary[Shape, _Known] = WeakKeyDictionary()
         self._constants = constants
-        self._names = lru_cache(maxsize=_TEXT_SHAPES)(ImageNames)
+        self._names = lru_cache(maxsize=_TEXT_SHAPES)(ImageFinder)
         self._composition = lru_cache(maxsize=_TEXT_SHAPES)(_fixed_text)
         self._check_every, self._planned = check_every, count(1)
         self._counting = threading.Lock()
@@ -100,13 +100,13 @@ class Bodies:
     def _known(self, shape: Shape, source: Rendered) -> _Known:
         known = self._shapes.get(shape)
         if known is None:  # all documents of a shape have the same fixed texts, so the same names
-            names = ImageNames(source.statics) if isinstance(source, SegmentedText) else None
+            names = ImageFinder(source.statics) if isinstance(source, SegmentedText) else None
             known = self._shapes[shape] = _Known(shape, names)
         return known
 
-    def _images(self, source: Rendered, names: ImageNames | None = None) -> Sequence[Image]:
+    def _images(self, source: Rendered, names: ImageFinder | None = None) -> Sequence[InlineImage]:
         """The images that the template's own text names in this message."""
-        if isinstance(source, Rendering):
+        if isinstance(source, RenderedPage):
             return source.images
         return (names or self._names(source.statics)).images(source.values, self._constants)
 
@@ -135,7 +135,7 @@ class Bodies:
     def _from_plan(
         self, inlined: Inlined, plans: TextPlans, encoded: list[bytes] | None
     ) -> tuple[SegmentedText, Part]:
-        values = Values.of(inlined.page.values)
+        values = TextValues.of(inlined.page.values)
         plan = None if values is None else plans.plan(values, inlined.page)
         if values is None or plan is None:
             return self._from_html(inlined.html, _ODD if values is None else _UNPLANNED)

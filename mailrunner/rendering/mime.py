@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from mailrunner.errors import RowError
 from mailrunner.rendering import quoted_printable
-from mailrunner.rendering.inlining.segments import SegmentedText
+from mailrunner.rendering.segments import SegmentedText
 
 _CRLF = b"\r\n"
 _BLANK_LINE = b"\r\n\r\n"  # ends the line of the last field too
@@ -64,19 +64,19 @@ class Message:
     smtputf8: bool
     has_leading_dots: bool
     subject: str
-    marked_html: SegmentedText | None
-    marked_text: SegmentedText
+    html_segments: SegmentedText | None
+    text_segments: SegmentedText
     images: tuple[str, ...] = ()
 
     @property
     def html(self) -> str | None:
         """The HTML as it was encoded, None where there is only text; joined at every call."""
-        return self.marked_html and self.marked_html.text
+        return self.html_segments and self.html_segments.text
 
     @property
     def text(self) -> str:
         """The text part as it was encoded; joined at every call."""
-        return self.marked_text.text
+        return self.text_segments.text
 
     @property
     def size(self) -> int:

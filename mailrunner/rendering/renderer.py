@@ -26,7 +26,7 @@ from mailrunner.rendering.headers import (
 )
 from mailrunner.rendering.inlining.shape_cache import InliningTally, ShapeInliner
 from mailrunner.rendering.mime import Message, MessageFields, Part, body_tree, compose
-from mailrunner.rendering.single_line import SingleLine
+from mailrunner.rendering.single_line import LineTemplate
 
 _ONE_CLICK = token_field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 _SECOND = timedelta(seconds=1)
@@ -64,8 +64,8 @@ class Renderer:
             inliner=self._inliner,
             constants=self._content.constants(),
         )
-        self._subject_line = SingleLine(self._content.subject)
-        self._extra_lines = {name: SingleLine(template) for name, template in self._content.headers.items()}
+        self._subject_line = LineTemplate(self._content.subject)
+        self._extra_lines = {name: LineTemplate(template) for name, template in self._content.headers.items()}
         self._provided = {
             "vars": spec.vars,
             "campaign": {"id": campaign_id, "list": list_name},
@@ -100,8 +100,8 @@ class Renderer:
             smtputf8=not (sender.isascii() and head.isascii()),
             has_leading_dots=False,  # all of it is encoded here, and headers, quoted and base64 have none
             subject=subject,
-            marked_html=body.html,
-            marked_text=body.text,
+            html_segments=body.html,
+            text_segments=body.text,
             images=tuple(image.name for image in body.images),
         )
 

@@ -11,15 +11,15 @@ from collections.abc import Mapping
 
 from jinja2 import nodes
 
-from mailrunner.rendering.templates import Template
+from mailrunner.rendering.templates import CompiledTemplate
 
 _LONGEST = 1000  # characters; whatever is longer is Jinja's, which has a limit of its own
 
 
-class SingleLine:
+class LineTemplate:
     """A compiled line; `render` is `Template.render`."""
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: CompiledTemplate) -> None:
         self._template = template
         self._words = _words(template.trees[0].root)
 

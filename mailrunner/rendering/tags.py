@@ -15,12 +15,12 @@ from urllib.parse import unquote
 from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from mailrunner.rendering.references import NAME, PLACE, Image, Reference, constant_name
+from mailrunner.rendering.inline_images import NAME, PLACE, ImageReference, InlineImage, constant_name
 
 _WRITTEN_NAME = re.compile(rf"(cid:)({NAME}*)", re.IGNORECASE)
 
 
-class Tags:
+class NameTags:
     """Tags in the text of templates, digits that no filter changes the case of."""
 
     def __init__(self) -> None:
@@ -37,21 +37,21 @@ class Tags:
         """The page as it is meant."""
         return page.replace(self._tag, "")
 
-    def images(self, page: str) -> tuple[Image, ...]:
+    def images(self, page: str) -> tuple[InlineImage, ...]:
         """The images that a tagged page names; raise RowError as `ImageNames.images` does."""
         return tuple(dict.fromkeys(_tagged(found) for found in self._tagged.finditer(page)))
 
 
-def _tagged(found: re.Match[str]) -> Image:
+def _tagged(found: re.Match[str]) -> InlineImage:
     fixed, rest = unquote(found["fixed"]), found["rest"]
-    reference = Reference((fixed, "") if rest else (fixed,), 0)
+    reference = ImageReference((fixed, "") if rest else (fixed,), 0)
     return reference.image((rest,))
 
 
 class TaggingEnvironment(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, whose templates have tags at each name of an inline image that they write."""
 
-    def __init__(self, *, tags: Tags, **options: Any) -> None:
+    def __init__(self, *, tags: NameTags, **options: Any) -> None:
         super().__init__(**options)
         self._tags = tags
 

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from jinja2 import nodes
 
 from mailrunner.errors import Problem
-from mailrunner.rendering.references import VALUE
+from mailrunner.rendering.inline_images import VALUE
 
 # What the program itself puts before the templates.  These win over columns and vars of the same
 # name, which is why such a column, if the templates use its name, is a problem and not a guess.
@@ -49,12 +49,12 @@ class NameUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class TemplateTree:
     """One parsed template; `loaded` are the trees it may refer to, by the name it uses for them."""
 
     label: str
     root: nodes.Template
-    loaded: Mapping[str, Tree]
+    loaded: Mapping[str, TemplateTree]
 
     def mentioned(self) -> frozenset[str]:
         """Every name that this tree looks up anywhere."""
@@ -97,7 +97,7 @@ def _written(node: nodes.Expr) -> str:
     return _constant(node) or VALUE
 
 
-def _certain(tree: Tree, blocks: dict[str, tuple[Tree, nodes.Block]]) -> Iterator[NameUse]:
+def _certain(tree: TemplateTree, blocks: dict[str, tuple[TemplateTree, nodes.Block]]) -> Iterator[NameUse]:
     """`blocks` are those of the children: a child's block stands in place of its parent's."""
     own = {block.name: (tree, block) for block in tree.root.find_all(nodes.Block)}
     blocks = {**own, **blocks}
@@ -109,7 +109,7 @@ def _certain(tree: Tree, blocks: dict[str, tuple[Tree, nodes.Block]]) -> Iterato
 
 
 def _bound(
-    inside: Iterable[nodes.Node], tree: Tree, blocks: dict[str, tuple[Tree, nodes.Block]]
+    inside: Iterable[nodes.Node], tree: TemplateTree, blocks: dict[str, tuple[TemplateTree, nodes.Block]]
 ) -> Iterator[NameUse]:
     for node in inside:
         if isinstance(node, nodes.Block):
@@ -125,7 +125,7 @@ def _bound(
             yield from _bound(_always(node), tree, blocks)
 
 
-def _use(node: nodes.Node, tree: Tree) -> NameUse | None:
+def _use(node: nodes.Node, tree: TemplateTree) -> NameUse | None:
     if isinstance(node, nodes.Name) and node.ctx == "load":
         return NameUse(node.name, tree.label, node.lineno)
     if isinstance(node, nodes.Getitem | nodes.Getattr) and _is_row(node.node):
@@ -156,12 +156,12 @@ def _always(node: nodes.Node) -> Iterable[nodes.Node]:
     return node.iter_child_nodes()
 
 
-def _referenced(name: nodes.Expr, tree: Tree) -> Tree | None:
+def _referenced(name: nodes.Expr, tree: TemplateTree) -> TemplateTree | None:
     return tree.loaded.get(_constant(name))
 
 
 def unknown(
-    trees: Iterable[Tree], uses: Iterable[NameUse], known: set[str], columns: set[str]
+    trees: Iterable[TemplateTree], uses: Iterable[NameUse], known: set[str], columns: set[str]
 ) -> list[Problem]:
     """Tell which certain names do not exist; `known` are all names, `columns` those of the row alone."""
     assigned = frozenset[str]().union(*(tree.assigned() for tree in trees)) | _OWN

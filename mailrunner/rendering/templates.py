@@ -22,13 +22,13 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mailrunner.config.toml_file import is_file
 from mailrunner.errors import Problem, UserError
-from mailrunner.rendering.inlining.segments import SegmentingEnvironment, keeps_marks
+from mailrunner.rendering.compiled_template import LARGEST, CompiledTemplate, RenderedPage
 from mailrunner.rendering.private_files import PrivateFiles
-from mailrunner.rendering.tags import TaggingEnvironment, Tags
-from mailrunner.rendering.template import LARGEST, Rendering, Template
-from mailrunner.rendering.template_names import Tree
+from mailrunner.rendering.segments import SegmentingEnvironment, keeps_segments
+from mailrunner.rendering.tags import NameTags, TaggingEnvironment
+from mailrunner.rendering.template_names import TemplateTree
 
-__all__ = ["LARGEST", "Rendering", "Template", "Templates"]
+__all__ = ["LARGEST", "CompiledTemplate", "RenderedPage", "Templates"]
 
 
 class _Absent(jinja2.StrictUndefined):
@@ -99,35 +99,35 @@ class Templates:
         self._marking = {
             escaped: SegmentingEnvironment(autoescape=escaped, **options) for escaped in (True, False)
         }
-        self._tags = Tags()
+        self._tags = NameTags()
         self._tagging = TaggingEnvironment(tags=self._tags, autoescape=True, **options)
-        self._parsed: dict[str, Tree] = {}
+        self._parsed: dict[str, TemplateTree] = {}
         self._dynamic = False
 
-    def html(self, name: str) -> Template:
+    def html(self, name: str) -> CompiledTemplate:
         """Compile a file whose values are escaped; raise UserError with all that is wrong with it."""
         return self._file(name, escaped=True)
 
-    def text(self, name: str) -> Template:
+    def text(self, name: str) -> CompiledTemplate:
         """Compile a file whose values stand as they are; raise UserError with all that is wrong with it."""
         return self._file(name, escaped=False)
 
-    def line(self, label: str, source: str) -> Template:
+    def line(self, label: str, source: str) -> CompiledTemplate:
         """Compile a template that stands in a campaign file, under a name that errors give."""
         environment = self._environments[False]
         with _explained(label):
             root = environment.parse(source, label, label)
             compiled = _from_text(environment, label, source)
-        tree = Tree(label, root, self._load_all(root))
-        return Template(label, compiled, tuple(_reachable(tree)))
+        tree = TemplateTree(label, root, self._load_all(root))
+        return CompiledTemplate(label, compiled, tuple(_reachable(tree)))
 
-    def path(self, label: str, source: str) -> Template:
+    def path(self, label: str, source: str) -> CompiledTemplate:
         """As `line`, with its values told apart, if that can be done."""
         line = self.line(label, source)
-        if not keeps_marks((tree.root for tree in line.trees), escaped=False):
+        if not keeps_segments((tree.root for tree in line.trees), escaped=False):
             return line
         environment = self._marking[False]
-        return replace(line, marking=environment.marking_of(_from_text(environment, label, source)))
+        return replace(line, segmenting=environment.marking_of(_from_text(environment, label, source)))
 
     def sources(self) -> dict[str, str]:
         """The sha256 of every template file used, by its path in the project.
@@ -148,18 +148,20 @@ class Templates:
         octets = (self._folder / name).read_bytes() if text is None else text.encode("utf-8")
         return hashlib.sha256(octets).hexdigest()
 
-    def _file(self, name: str, *, escaped: bool) -> Template:
+    def _file(self, name: str, *, escaped: bool) -> CompiledTemplate:
         tree = self._tree(name)
         trees = tuple(_reachable(tree))
-        marks = keeps_marks((tree.root for tree in trees), escaped=escaped)
+        marks = keeps_segments((tree.root for tree in trees), escaped=escaped)
         with _explained(self._label(name)):
             if escaped and not marks:
-                return Template(self._label(name), self._tagging.get_template(name), trees, tags=self._tags)
+                return CompiledTemplate(
+                    self._label(name), self._tagging.get_template(name), trees, tags=self._tags
+                )
             compiled = self._environments[escaped].get_template(name)
-            marking = self._marking[escaped].marking(name) if marks else None
-        return Template(self._label(name), compiled, trees, marking)
+            marking = self._marking[escaped].segmenting(name) if marks else None
+        return CompiledTemplate(self._label(name), compiled, trees, marking)
 
-    def _tree(self, name: str) -> Tree:
+    def _tree(self, name: str) -> TemplateTree:
         """Parse a file and, before it is handed out, all that it names."""
         if name in self._parsed:
             return self._parsed[name]
@@ -169,14 +171,14 @@ class Templates:
             source, _, _ = self._loader.get_source(environment, name)
             root = environment.parse(source, name, label)
             environment.compile(source, name, label)  # unknown filters and tests show only here
-        loaded: dict[str, Tree] = {}
-        tree = self._parsed[name] = Tree(label, root, loaded)
+        loaded: dict[str, TemplateTree] = {}
+        tree = self._parsed[name] = TemplateTree(label, root, loaded)
         loaded.update(self._load_all(root))
         return tree
 
-    def _load_all(self, root: nodes.Template) -> dict[str, Tree]:
+    def _load_all(self, root: nodes.Template) -> dict[str, TemplateTree]:
         optional = _optional(root)
-        loaded: dict[str, Tree] = {}
+        loaded: dict[str, TemplateTree] = {}
         problems: list[Problem] = []
         for name in meta.find_referenced_templates(root):
             if name is None:
@@ -190,7 +192,7 @@ class Templates:
         UserError.collect(problems)
         return loaded
 
-    def _whole_folder(self) -> Iterator[tuple[str, Tree]]:
+    def _whole_folder(self) -> Iterator[tuple[str, TemplateTree]]:
         """What a name made at run time may mean: every file here that is a template."""
         for name in self._loader.list_templates():
             with suppress(UserError):
@@ -237,7 +239,7 @@ def _optional(root: nodes.Template) -> set[str]:
     return names
 
 
-def _reachable(tree: Tree) -> list[Tree]:
+def _reachable(tree: TemplateTree) -> list[TemplateTree]:
     """The tree and all that it refers to, each once; templates may refer to each other in a circle."""
     found = [tree]
     for one in found:

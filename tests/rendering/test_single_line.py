@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrunner.errors import RowError
-from mailrunner.rendering.single_line import SingleLine
+from mailrunner.rendering.single_line import LineTemplate
 from mailrunner.rendering.templates import Templates
 
 LINES = (
@@ -30,7 +30,7 @@ values = st.text(max_size=20) | st.none() | st.integers() | st.just("x" * 2000) 
 @pytest.mark.parametrize("source", LINES)
 def test_a_line_is_what_the_template_gives(tmp_path: Path, source: str) -> None:
     template = Templates(folder=tmp_path, templates_dir=tmp_path).line("[message] subject", source)
-    line = SingleLine(template)
+    line = LineTemplate(template)
 
     @given(context=st.fixed_dictionaries({"name": values, "city": values}, optional={"self": values}))
     def holds(context: dict[str, object]) -> None:

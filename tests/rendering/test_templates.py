@@ -9,7 +9,7 @@ import pytest
 
 from mailrunner.errors import RowError, UserError
 from mailrunner.rendering.template_names import unknown
-from mailrunner.rendering.templates import LARGEST, Template, Templates
+from mailrunner.rendering.templates import LARGEST, CompiledTemplate, Templates
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def problems_of(project: Path, name: str, **files: str) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
-def unknown_in(template: Template, *known: str) -> list[str]:
+def unknown_in(template: CompiledTemplate, *known: str) -> list[str]:
     names = set(known) | {"range", "row"}
     return [str(p) for p in unknown(template.trees, template.certain(), names, set(known))]
 

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from mailrunner.rendering.inlining.cached import CachedInliner, matches, read, written
 from mailrunner.rendering.inlining.cascade import Cascade, Rules
 from mailrunner.rendering.inlining.premailer import one_at_a_time, prepared
-from mailrunner.rendering.inlining.segments import SegmentedText, interleaved
 from mailrunner.rendering.inlining.selectors import Test
 from mailrunner.rendering.inlining.slots import (
     HOSTILE,
@@ -35,6 +34,7 @@ from mailrunner.rendering.inlining.slots import (
     places,
     token,
 )
+from mailrunner.rendering.segments import SegmentedText, interleaved
 
 Key = tuple[object, ...]
 

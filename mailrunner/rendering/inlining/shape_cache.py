@@ -32,8 +32,8 @@ from mailrunner.rendering.inlining.cached import CachedInliner
 from mailrunner.rendering.inlining.lru import LruCache
 from mailrunner.rendering.inlining.plans import DocumentForm, Key, NoPlanError, Planner, Shape
 from mailrunner.rendering.inlining.premailer import PremailerInliner
-from mailrunner.rendering.inlining.segments import SegmentedText
-from mailrunner.rendering.templates import Rendering, Template
+from mailrunner.rendering.segments import SegmentedText
+from mailrunner.rendering.templates import CompiledTemplate, RenderedPage
 
 __all__ = ["Inlined", "InliningTally", "Shape", "ShapeInliner"]
 
@@ -44,7 +44,7 @@ _PAYS = 30  # a plan takes as long as so many messages by the memo, and each hit
 _FORM_BYTES, _SHAPE_BYTES, _SIGHTS = 16_000_000, 64_000_000, 20_000
 
 
-Rendered = SegmentedText | Rendering
+Rendered = SegmentedText | RenderedPage
 """What Jinja gave for a row."""
 
 
@@ -56,7 +56,7 @@ class Inlined(NamedTuple):
 
     page: SegmentedText
     shape: Shape | None = None
-    source: Rendered = Rendering("")
+    source: Rendered = RenderedPage("")
 
     @property
     def html(self) -> str:
@@ -104,7 +104,7 @@ class ShapeInliner:
         with self._counting:
             return InliningTally(**self._counts, reasons=self._reasons.copy(), mismatch=self._mismatch)
 
-    def inline(self, template: Template, context: Mapping[str, object]) -> Inlined:
+    def inline(self, template: CompiledTemplate, context: Mapping[str, object]) -> Inlined:
         """Render a template for one row and inline its CSS; raise RowError if either cannot be done."""
         number = self._count("messages")
         marked = template.marked(context)
@@ -161,7 +161,7 @@ class ShapeInliner:
         return _SIGHTS_DUE if pays else _SIGHTS_DUE_LATER
 
     def _planned(
-        self, template: Template, context: Mapping[str, object], marked: SegmentedText
+        self, template: CompiledTemplate, context: Mapping[str, object], marked: SegmentedText
     ) -> tuple[Shape, Sequence[str]]:
         """Make a plan and keep it, or the reason why there can be none."""
         _without_nul(marked.text)
@@ -193,7 +193,12 @@ class ShapeInliner:
             self._forms.put(marked.statics, reason, _size(marked.statics))
 
     def _by_memo(
-        self, template: Template, context: Mapping[str, object], source: Rendered, reason: str, number: int
+        self,
+        template: CompiledTemplate,
+        context: Mapping[str, object],
+        source: Rendered,
+        reason: str,
+        number: int,
     ) -> Inlined:
         inlined = self._memo.inline(_without_nul(source.text))
         if self._is_new(template) or number % self._check_every == 0:
@@ -203,19 +208,21 @@ class ShapeInliner:
         self._count("memo", reason)
         return Inlined(SegmentedText((inlined,)), source=source)
 
-    def _by_premailer(self, template: Template, context: Mapping[str, object], source: Rendered) -> Inlined:
+    def _by_premailer(
+        self, template: CompiledTemplate, context: Mapping[str, object], source: Rendered
+    ) -> Inlined:
         self._count("strict")
         # Where values are told apart, the plain rendering is the floor that this was made to be equal to.
         html = template.render(context) if isinstance(source, SegmentedText) else source.text
         return Inlined(SegmentedText((self._premailer.inline(_without_nul(html)),)), source=source)
 
-    def _compare(self, template: Template, context: Mapping[str, object], html: str) -> None:
+    def _compare(self, template: CompiledTemplate, context: Mapping[str, object], html: str) -> None:
         """Give up the quick ways if this is not what premailer makes of the message."""
         right = self._premailer.inline(template.render(context))
         if html != right:
             self._mismatch = f"{template.label}: {_difference(html, right)}"
 
-    def _is_new(self, template: Template) -> bool:
+    def _is_new(self, template: CompiledTemplate) -> bool:
         with self._counting:
             self._met[template.label] += 1
             return self._met[template.label] <= _FIRST_MESSAGES

@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from mailrunner.rendering.templates import Template, Templates
+from mailrunner.rendering.templates import CompiledTemplate, Templates
 
 HERE = Path(__file__).parent
 TEMPLATES = (
@@ -43,7 +43,7 @@ HOSTILE = (
 )
 
 
-def template(name: str) -> Template:
+def template(name: str) -> CompiledTemplate:
     """Compile one of the templates."""
     return Templates(folder=HERE.parent, templates_dir=HERE).html(f"{name}.html")
 

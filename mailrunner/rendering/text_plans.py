@@ -21,8 +21,8 @@ from html import escape
 from typing import NamedTuple
 
 from mailrunner.rendering.html_to_text import Shown, judge, lay_out, text_from_html
-from mailrunner.rendering.inlining.segments import SegmentedText, interleaved
 from mailrunner.rendering.quoted_printable import Composition
+from mailrunner.rendering.segments import SegmentedText, interleaved
 
 _MOST = 32  # plans of one shape
 _EMPTY, _BLANK, _TEXT = "", " ", "x"  # classes; a text that blanks begin or end has them around the x
@@ -60,14 +60,14 @@ class TextPlan:
     composition: Composition
 
 
-class Values(NamedTuple):
+class TextValues(NamedTuple):
     """The values of one message as its text has them, and their classes; () where all are plain text."""
 
     texts: Sequence[str]
     classes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, values: Sequence[str]) -> Values | None:
+    def of(cls, values: Sequence[str]) -> TextValues | None:
         """Read the values of a document; None where one has what only a parser may read."""
         texts = _unescaped(values)
         if texts is None:
@@ -86,10 +86,10 @@ class Values(NamedTuple):
         kinds = self.classes or (_TEXT,) * len(self.texts)
         return tuple([kind.replace(_TEXT, text) for kind, text in zip(kinds, spellings, strict=True)])
 
-    def hostile(self) -> Values:
+    def hostile(self) -> TextValues:
         """Values of the same classes that look like markup."""
         texts = [text + _HOSTILE if text else "" for text in self.texts]
-        return Values(texts, self.classes)
+        return TextValues(texts, self.classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class TextPlans:
         self._groups: dict[tuple[str, ...], _Group] = {}
         self._seen: set[tuple[str, ...]] = set()
 
-    def plan(self, values: Values, document: SegmentedText) -> TextPlan | None:
+    def plan(self, values: TextValues, document: SegmentedText) -> TextPlan | None:
         """The plan for these values, or None where the text is to be made from this message's `document`.
 
         Plans are built for the second message that could use them.
@@ -161,10 +161,10 @@ class TextPlans:
             self._seen.add(classes)
         return True
 
-    def _draft(self, values: Values) -> _Draft:
+    def _draft(self, values: TextValues) -> _Draft:
         return _Draft(self._pieces, self._salt, values)
 
-    def _checked(self, values: Values, document: str, shown: tuple[Shown, ...]) -> TextPlan | None:
+    def _checked(self, values: TextValues, document: str, shown: tuple[Shown, ...]) -> TextPlan | None:
         """A plan for these values, if it gives the text of their document and of a hostile one."""
         draft, hostile = self._draft(values), values.hostile()
         if draft.is_doubtful or tuple(link.shown(hostile.texts) for link in draft.links) != shown:
@@ -179,7 +179,7 @@ class TextPlans:
 class _Draft:
     """A document with tokens for its values, laid out as if they were the values."""
 
-    def __init__(self, pieces: tuple[str, ...], salt: str, values: Values) -> None:
+    def __init__(self, pieces: tuple[str, ...], salt: str, values: TextValues) -> None:
         self.links: list[_Link] = []
         self._values = values
         self._token = re.compile(f"{salt}([0-9]+){salt[::-1]}")

@@ -27,14 +27,14 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9._/@+-]+")
 _PLAIN_PART = re.compile(r"[A-Za-z0-9._@+-]*")
 
 
-class Image(NamedTuple):
+class InlineImage(NamedTuple):
     """The name of an inline image, and the folder that it must not leave ("": a person wrote it all)."""
 
     name: str
     folder: str = ""
 
 
-class Reference(NamedTuple):
+class ImageReference(NamedTuple):
     """A place of a template that names an image: the texts around the values in it, from slot `first` on."""
 
     texts: tuple[str, ...]
@@ -50,28 +50,28 @@ class Reference(NamedTuple):
         """The folder before the first value; "" where there is none."""
         return self.texts[0].rpartition("/")[0] if len(self.texts) > 1 else ""
 
-    def image(self, values: Sequence[str]) -> Image:
+    def image(self, values: Sequence[str]) -> InlineImage:
         """Return what it names in a message with these values, escaped as in HTML; may raise RowError."""
         if len(self.texts) == 1:
-            return Image(self.texts[0])
+            return InlineImage(self.texts[0])
         if not self.folder:
             raise RowError(f"the inline image {self.shown} has no folder before its value")
         given = [html.unescape(values[n]) for n in range(self.first, self.first + len(self.texts) - 1)]
         for value in given:
             require_part(value, f"the inline image {self.shown}")
         name = "".join(text + value for text, value in zip(self.texts, (*given, ""), strict=True))
-        return Image(name, self.folder)
+        return InlineImage(name, self.folder)
 
 
-class ImageNames:
+class ImageFinder:
     """Finds the images of all documents that have these fixed texts around their values."""
 
     def __init__(self, statics: Iterable[str]) -> None:
         self._found = references(VALUE.join(statics))
-        fixed = all(isinstance(found, Reference) and len(found.texts) == 1 for found in self._found)
+        fixed = all(isinstance(found, ImageReference) and len(found.texts) == 1 for found in self._found)
         self._fixed = self._images((), frozenset()) if fixed else None
 
-    def images(self, values: Sequence[str], constants: Set[str]) -> tuple[Image, ...]:
+    def images(self, values: Sequence[str], constants: Set[str]) -> tuple[InlineImage, ...]:
         """Return each image once, in their order; raise RowError where a value cannot be part of a name.
 
         A whole address may be one of the `constants`, the names that a person wrote behind `cid:` into
@@ -79,28 +79,30 @@ class ImageNames:
         """
         return self._images(values, constants) if self._fixed is None else self._fixed
 
-    def _images(self, values: Sequence[str], constants: Set[str]) -> tuple[Image, ...]:
+    def _images(self, values: Sequence[str], constants: Set[str]) -> tuple[InlineImage, ...]:
         found = (_image(one, values, constants) for one in self._found)
         return tuple(dict.fromkeys(image for image in found if image))
 
 
-def _image(found: Reference | int, values: Sequence[str], constants: Set[str]) -> Image | None:
-    if isinstance(found, Reference):
+def _image(found: ImageReference | int, values: Sequence[str], constants: Set[str]) -> InlineImage | None:
+    if isinstance(found, ImageReference):
         return found.image(values)
     name = constant_name(html.unescape(values[found]))
-    return Image(name) if name in constants else None
+    return InlineImage(name) if name in constants else None
 
 
-def references(text: str) -> tuple[Reference | int, ...]:
+def references(text: str) -> tuple[ImageReference | int, ...]:
     """The places that name images in a text with `VALUE` for each value.
 
     A number stands for a slot whose value is the whole address.
     """
-    found: list[Reference | int] = []
+    found: list[ImageReference | int] = []
     for match in _REFERENCE.finditer(text):
         first = text.count(VALUE, 0, match.start("name" if match["name"] else "whole"))
         whole = match["name"] is None
-        found.append(first if whole else Reference(tuple(map(unquote, match["name"].split(VALUE))), first))
+        found.append(
+            first if whole else ImageReference(tuple(map(unquote, match["name"].split(VALUE))), first)
+        )
     return tuple(found)
 
 

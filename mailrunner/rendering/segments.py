@@ -22,7 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import escape
 
 Piece = str | tuple[str]
-Marking = Callable[[Mapping[str, object], int], "SegmentedText | None"]
+Segmenting = Callable[[Mapping[str, object], int], "SegmentedText | None"]
 
 # They join what was rendered and hand it to an expression, or choose the escaping at run time.
 _REFUSED = (nodes.FilterBlock, nodes.AssignBlock, nodes.EvalContextModifier, nodes.ScopedEvalContextModifier)
@@ -67,11 +67,11 @@ class SegmentingEnvironment(ImmutableSandboxedEnvironment):
         self._joined = lru_cache(maxsize=1024)("".join)
         self.value = _escaping(finalize) if autoescape else _plain(finalize)
 
-    def marking(self, name: str) -> Marking:
+    def segmenting(self, name: str) -> Segmenting:
         """Compile a template; what is returned renders it for one row, up to so many characters."""
         return self.marking_of(self.get_template(name))
 
-    def marking_of(self, template: Template) -> Marking:
+    def marking_of(self, template: Template) -> Segmenting:
         """What `marking` does, for a template that this environment has compiled."""
         # Jinja copies the names that it provides itself for each rendering: from a dictionary, not
         # through the layers by which it would see later additions, it does so in a tenth of the time.
@@ -134,7 +134,7 @@ def interleaved(fixed: Sequence[str], values: Sequence[str]) -> str:
     return "".join(pieces)
 
 
-def keeps_marks(roots: Iterable[nodes.Template], *, escaped: bool) -> bool:
+def keeps_segments(roots: Iterable[nodes.Template], *, escaped: bool) -> bool:
     """Whether these templates, all that one refers to, write rendered parts out as they are.
 
     A rendered part is what a macro, `caller`, `super` or `self` gives.  Where values are not escaped,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from mailrunner.rendering.inlining.lru import LruCache
-from mailrunner.rendering.inlining.segments import SegmentedText
-from mailrunner.rendering.templates import LARGEST, Template, Templates
+from mailrunner.rendering.segments import SegmentedText
+from mailrunner.rendering.templates import LARGEST, CompiledTemplate, Templates
 from tests.data.shape_corpus.rows import HOSTILE, PLAIN, TEMPLATES, row, template
 
 ROW: dict[str, Any] = {"x": "a<b", "n": None, "d": date(2026, 12, 1), "m": Markup("<i>"), "l": ["1", "2"]}
@@ -22,7 +22,7 @@ ROW: dict[str, Any] = {"x": "a<b", "n": None, "d": date(2026, 12, 1), "m": Marku
 
 @pytest.fixture
 def compile_(tmp_path: Path) -> Any:
-    def compiled(source: str, *, escaped: bool = True, **files: str) -> Template:
+    def compiled(source: str, *, escaped: bool = True, **files: str) -> CompiledTemplate:
         for name, text in {"t": source, **files}.items():
             (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
         templates = Templates(folder=tmp_path, templates_dir=tmp_path)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from mailrunner.errors import RowError, UserError
 from mailrunner.rendering import Message, Renderer
-from mailrunner.rendering.inlining.segments import interleaved
+from mailrunner.rendering.inline_images import ImageFinder, InlineImage
 from mailrunner.rendering.lint import remarks
-from mailrunner.rendering.references import Image, ImageNames
-from mailrunner.rendering.tags import Tags
+from mailrunner.rendering.segments import interleaved
+from mailrunner.rendering.tags import NameTags
 from mailrunner.rendering.templates import Templates
 from tests.support.rendering import NOW, PNG, TOP, Spec, letter, modern, project_in, renderer, write
 
@@ -268,18 +268,18 @@ parts = st.sampled_from(
 def test_all_that_is_found_was_written_by_a_person(pairs: list[tuple[str, str]], last: str) -> None:
     """Marks and tags agree on that: a name is text of the template, or begins with a folder of it."""
     statics, values = [*(static for static, _ in pairs), last], [value for _, value in pairs]
-    tags = Tags()
+    tags = NameTags()
     tagged = interleaved([tags.put(static) for static in statics], values)
     assert tags.removed(tagged) == interleaved(statics, values)
-    found: list[Image] = []
+    found: list[InlineImage] = []
     with suppress(RowError):
-        found += ImageNames(statics).images(values, frozenset())
+        found += ImageFinder(statics).images(values, frozenset())
     with suppress(RowError):
         found += tags.images(tagged)
     assert all(is_written(image, "\n".join(statics)) for image in found)
 
 
-def is_written(image: Image, text: str) -> bool:
+def is_written(image: InlineImage, text: str) -> bool:
     return f"cid:{image.folder or image.name}".lower() in text.lower()
 
 
@@ -287,7 +287,7 @@ def test_tags_leave_nothing_behind(project: Path) -> None:
     source = f'<p>cid:x and url(cid:y) in words</p><img src="cid:logo.png">{JOINED}'
     write(project, "templates/spring.html", source)
     compiled = Templates(folder=project, templates_dir=project / "templates").html("spring.html")
-    assert compiled.marking is None
+    assert compiled.segmenting is None
     expected = source.replace(JOINED, "Bob")
     assert compiled.render({"first_name": "Bob"}) == expected
     rendering = compiled.rendering({"first_name": "Bob"})

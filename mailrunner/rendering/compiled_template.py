@@ -9,23 +9,23 @@ from typing import NamedTuple
 import jinja2
 
 from mailrunner.errors import RowError, UserError
-from mailrunner.rendering.inlining.segments import Marking, SegmentedText
-from mailrunner.rendering.references import Image
-from mailrunner.rendering.tags import Tags
-from mailrunner.rendering.template_names import NameUse, Tree
+from mailrunner.rendering.inline_images import InlineImage
+from mailrunner.rendering.segments import SegmentedText, Segmenting
+from mailrunner.rendering.tags import NameTags
+from mailrunner.rendering.template_names import NameUse, TemplateTree
 
 LARGEST = 10_000_000  # characters of one rendered template; far beyond what any mailbox takes
 
 
-class Rendering(NamedTuple):
+class RenderedPage(NamedTuple):
     """A page in one piece, and the inline images that the text of its template names."""
 
     text: str
-    images: tuple[Image, ...] = ()
+    images: tuple[InlineImage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class CompiledTemplate:
     """One compiled template and all it refers to (`trees`, itself first).
 
     `marking` renders it with its values told apart, if that can be done; where it cannot, a page's
@@ -34,19 +34,21 @@ class Template:
 
     label: str
     compiled: jinja2.Template
-    trees: tuple[Tree, ...]
-    marking: Marking | None = None
-    tags: Tags | None = None
+    trees: tuple[TemplateTree, ...]
+    segmenting: Segmenting | None = None
+    tags: NameTags | None = None
 
     def render(self, context: Mapping[str, object]) -> str:
         """Return the text for one row; raise RowError, with template and line, if it has none."""
         text = self._rendered(context)
         return self.tags.removed(text) if self.tags else text
 
-    def rendering(self, context: Mapping[str, object]) -> Rendering:
+    def rendering(self, context: Mapping[str, object]) -> RenderedPage:
         """Return a page that `marked` knows nothing of, with its images; raise RowError if there is none."""
         text = self._rendered(context)
-        return Rendering(self.tags.removed(text), self.tags.images(text)) if self.tags else Rendering(text)
+        return (
+            RenderedPage(self.tags.removed(text), self.tags.images(text)) if self.tags else RenderedPage(text)
+        )
 
     def _rendered(self, context: Mapping[str, object]) -> str:
         try:
@@ -61,10 +63,10 @@ class Template:
 
         None where only `render` can say what the text is, or what is wrong with it.
         """
-        if self.marking is None:
+        if self.segmenting is None:
             return None
         try:
-            return self.marking(context, LARGEST)
+            return self.segmenting(context, LARGEST)
         except Exception:  # `render` raises it again, as an error of this row
             return None
 
