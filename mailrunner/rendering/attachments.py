@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from jinja2 import nodes
 
 from mailrunner.errors import Problem, RowError
+from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.inline_images import VALUE
 from mailrunner.rendering.project_files import ProjectFile, ProjectFiles
+from mailrunner.rendering.segments import unsegmented
 from mailrunner.rendering.template_names import outlined
-from mailrunner.rendering.templates import CompiledTemplate
 
 _HINT = 'name a folder of the files that may be chosen, as in "data/tickets/{{ member_no }}.pdf"'
 _PLAIN = "write a path with {{ … }} and, at most, {% if … %} around it"
@@ -36,12 +37,12 @@ class AttachmentEntry:
         """
         if self.file is not None:
             return self.file
-        marked = self.path.marked(context)
-        if marked is None:
+        segments = self.path.segments(context)
+        if segments is None:
             self.path.render(context)  # says what is wrong with the row
             raise RowError(f'the attachment "{self.entry}" cannot be named for this row')
-        if name := marked.text.strip():
-            return files.attachment(name, within=_folder(marked.statics, marked.values, name))
+        if name := segments.text.strip():
+            return files.attachment(name, within=_folder(segments.statics, segments.values, name))
         if "{%" in self.entry:
             return None
         raise RowError(f'the attachment "{self.entry}" has no name for this row')
@@ -49,7 +50,7 @@ class AttachmentEntry:
 
 def entry_problems(entry: str, path: CompiledTemplate, files: ProjectFiles, key: str) -> Iterator[Problem]:
     """What is wrong with an entry that rows complete, whatever they hold."""
-    if path.segmenting is None:
+    if path.segments is unsegmented:
         yield Problem(f'the attachment "{entry}" hides where its values stand', key=key, hint=_PLAIN)
         return
     for text in _ways(path.trees[0].root.body, {""}):

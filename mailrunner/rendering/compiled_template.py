@@ -1,4 +1,4 @@
-"""One compiled template: rendered for a row, with its values told apart where that can be done."""
+"""One compiled template: rendered for a row, as segments where its values can be told apart."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from typing import NamedTuple
 import jinja2
 
 from mailrunner.errors import RowError, UserError
-from mailrunner.rendering.inline_images import InlineImage
-from mailrunner.rendering.segments import SegmentedText, Segmenting
-from mailrunner.rendering.tags import NameTags
+from mailrunner.rendering.inline_images import InlineImage, NameTags
+from mailrunner.rendering.segments import LARGEST, Segmenting, unsegmented
 from mailrunner.rendering.template_names import NameUse, TemplateTree
-
-LARGEST = 10_000_000  # characters of one rendered template; far beyond what any mailbox takes
 
 
 class RenderedPage(NamedTuple):
@@ -28,14 +25,15 @@ class RenderedPage(NamedTuple):
 class CompiledTemplate:
     """One compiled template and all it refers to (`trees`, itself first).
 
-    `marking` renders it with its values told apart, if that can be done; where it cannot, a page's
-    `compiled` has `tags` in its text.
+    `segments` gives what `render` does, with the values told apart; None for a row where only `render` can
+    say what the text is or what is wrong with it, and for every row where it is `unsegmented`.  A page
+    that is `unsegmented` has `tags` in its text.
     """
 
     label: str
     compiled: jinja2.Template
     trees: tuple[TemplateTree, ...]
-    segmenting: Segmenting | None = None
+    segments: Segmenting = unsegmented
     tags: NameTags | None = None
 
     def render(self, context: Mapping[str, object]) -> str:
@@ -43,32 +41,12 @@ class CompiledTemplate:
         text = self._rendered(context)
         return self.tags.removed(text) if self.tags else text
 
-    def rendering(self, context: Mapping[str, object]) -> RenderedPage:
-        """Return a page that `marked` knows nothing of, with its images; raise RowError if there is none."""
+    def page(self, context: Mapping[str, object]) -> RenderedPage:
+        """Return a page that has no segments, with its images; raise RowError if there is none."""
         text = self._rendered(context)
-        return (
-            RenderedPage(self.tags.removed(text), self.tags.images(text)) if self.tags else RenderedPage(text)
-        )
-
-    def _rendered(self, context: Mapping[str, object]) -> str:
-        try:
-            return "".join(self._pieces(context))
-        except RowError:
-            raise
-        except Exception as error:  # whatever a template's expression may raise, it is this row's
-            raise RowError(f"{self._place(error)}: {_sentence(error)}") from error
-
-    def marked(self, context: Mapping[str, object]) -> SegmentedText | None:
-        """Return what `render` does, with the values told apart.
-
-        None where only `render` can say what the text is, or what is wrong with it.
-        """
-        if self.segmenting is None:
-            return None
-        try:
-            return self.segmenting(context, LARGEST)
-        except Exception:  # `render` raises it again, as an error of this row
-            return None
+        if self.tags is None:
+            return RenderedPage(text)
+        return RenderedPage(self.tags.removed(text), self.tags.images(text))
 
     def mentions(self, name: str) -> bool:
         """Whether the name stands anywhere in it."""
@@ -77,6 +55,14 @@ class CompiledTemplate:
     def certain(self) -> Iterator[NameUse]:
         """The names that every row needs."""
         return self.trees[0].certain()
+
+    def _rendered(self, context: Mapping[str, object]) -> str:
+        try:
+            return "".join(self._pieces(context))
+        except RowError:
+            raise
+        except Exception as error:  # whatever a template's expression may raise, it is this row's
+            raise RowError(f"{self._place(error)}: {_sentence(error)}") from error
 
     def _pieces(self, context: Mapping[str, object]) -> Iterator[str]:
         size = 0

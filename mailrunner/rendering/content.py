@@ -15,12 +15,14 @@ from typing import Any, Protocol
 from mailrunner.config.toml_file import dotted
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.rendering.attachments import AttachmentEntry, entry_problems
+from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.headers import single_line
 from mailrunner.rendering.inline_images import ImageReference, InlineImage, constant_name, references
+from mailrunner.rendering.mime import Part
 from mailrunner.rendering.private_files import PrivateFiles
 from mailrunner.rendering.project_files import ProjectFile, ProjectFiles
 from mailrunner.rendering.template_names import RESERVED, unknown
-from mailrunner.rendering.templates import CompiledTemplate, Templates
+from mailrunner.rendering.templates import Templates
 
 _HINT = 'name the folder of the images that may be chosen, as in "cid:badges/{{ badge }}.png"'
 
@@ -88,10 +90,10 @@ class Content:
         known = None if image.folder else self._images.get(image.name)
         return known or self._files.image(image)
 
-    def attached(self, context: Mapping[str, object]) -> list[ProjectFile]:
+    def attached(self, context: Mapping[str, object]) -> list[Part]:
         """The attachments of one row; raise RowError where one is missing, or not sent."""
         read = (attachment.read(self._files, context) for attachment in self.attachments)
-        return [file for file in read if file]
+        return [file.part for file in read if file]
 
     def constants(self) -> frozenset[str]:
         """The images that people wrote into expressions or vars, whole: "cid:logo.png"."""

@@ -1,34 +1,41 @@
-"""Which inline images a document names, by what its template says and not by what its values say.
+"""Inline images that a document names by the text of its template, never by a value.
 
 `src="cid:logo.png"` names an image because it is text of the template.  The same text in a value is only
 text: nothing is read for it.  A value may complete a name after a folder that the template gives,
 `cid:badges/{{ badge }}.png`, by a single part of the path.
 
-In a rendering with its values told apart (`marks`) the names are found by where the values stand; for any
-other see `tags`.
+In a rendering with its values told apart (`segments`) the names are found by where the values stand
+(`ImageFinder`).  Any other is compiled with a number after `cid:` that no row can know (`NameTags`), taken
+out again before anything else sees the page; there a name has to stand in one piece, but for what a value
+adds after a folder.
 """
 
 from __future__ import annotations
 
 import html
 import re
+import secrets
 from collections.abc import Iterable, Sequence, Set
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
+
+from jinja2 import nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mailrunner.errors import RowError
 
 VALUE = "\0"  # stands for a value; stands in no document
-PLACE = r"""(?:\b(?:src|background)\s*=\s*["']?|\burl\(\s*(?:["']|&quot;|&\#3[49];)?)\s*"""
-NAME = r"""[^"'\s<>)&]"""
-_REFERENCE = re.compile(rf"""{PLACE}(?:cid:(?P<name>{NAME}+)|(?P<whole>\0)(?=["'\s>)&]))""", re.IGNORECASE)
+_PLACE = r"""(?:\b(?:src|background)\s*=\s*["']?|\burl\(\s*(?:["']|&quot;|&\#3[49];)?)\s*"""
+_NAME = r"""[^"'\s<>)&]"""
+_REFERENCE = re.compile(rf"""{_PLACE}(?:cid:(?P<name>{_NAME}+)|(?P<whole>\0)(?=["'\s>)&]))""", re.IGNORECASE)
 _CONSTANT = re.compile(r"\s*cid:([A-Za-z0-9._/@+-]+)\s*", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._/@+-]+")
 _PLAIN_PART = re.compile(r"[A-Za-z0-9._@+-]*")
+_WRITTEN_NAME = re.compile(rf"(cid:)({_NAME}*)", re.IGNORECASE)
 
 
 class InlineImage(NamedTuple):
-    """The name of an inline image, and the folder that it must not leave ("": a person wrote it all)."""
+    """The name of an inline image, and the folder it must not leave: "" if the template gives it all."""
 
     name: str
     folder: str = ""
@@ -42,7 +49,7 @@ class ImageReference(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The name as a person would write it."""
+        """The name as the template spells it."""
         return "{{ … }}".join(self.texts)
 
     @property
@@ -51,7 +58,10 @@ class ImageReference(NamedTuple):
         return self.texts[0].rpartition("/")[0] if len(self.texts) > 1 else ""
 
     def image(self, values: Sequence[str]) -> InlineImage:
-        """Return what it names in a message with these values, escaped as in HTML; may raise RowError."""
+        """Return the image for these values, escaped as in HTML.
+
+        Raises RowError where one of them is no part of a name.
+        """
         if len(self.texts) == 1:
             return InlineImage(self.texts[0])
         if not self.folder:
@@ -64,24 +74,72 @@ class ImageReference(NamedTuple):
 
 
 class ImageFinder:
-    """Finds the images of all documents that have these fixed texts around their values."""
+    """Finds the images of all documents that have these fixed texts around their values.
+
+    `fixed` are the images, where they are the same whatever the values; None where they are not.
+    """
 
     def __init__(self, statics: Iterable[str]) -> None:
         self._found = references(VALUE.join(statics))
         fixed = all(isinstance(found, ImageReference) and len(found.texts) == 1 for found in self._found)
-        self._fixed = self._images((), frozenset()) if fixed else None
+        self.fixed = self._images((), frozenset()) if fixed else None
 
     def images(self, values: Sequence[str], constants: Set[str]) -> tuple[InlineImage, ...]:
         """Return each image once, in their order; raise RowError where a value cannot be part of a name.
 
-        A whole address may be one of the `constants`, the names that a person wrote behind `cid:` into
-        an expression.
+        A whole address may be one of the `constants`, the names behind `cid:` in the template's expressions
+        and in vars.
         """
-        return self._images(values, constants) if self._fixed is None else self._fixed
+        return self._images(values, constants) if self.fixed is None else self.fixed
 
     def _images(self, values: Sequence[str], constants: Set[str]) -> tuple[InlineImage, ...]:
         found = (_image(one, values, constants) for one in self._found)
         return tuple(dict.fromkeys(image for image in found if image))
+
+
+class NameTags:
+    """Tags in the text of templates, digits that no filter changes the case of."""
+
+    def __init__(self) -> None:
+        tag = self._tag = f"{secrets.randbelow(10**30):030}"
+        self._tagged = re.compile(
+            rf"{_PLACE}cid:{tag}(?P<fixed>{_NAME}*?){tag}(?P<rest>{_NAME}*)", re.IGNORECASE
+        )
+
+    def put(self, text: str) -> str:
+        """Tag each name in a text: where it begins, and where the fixed part of it ends."""
+        return _WRITTEN_NAME.sub(rf"\g<1>{self._tag}\g<2>{self._tag}", text)
+
+    def removed(self, page: str) -> str:
+        """The page as it is meant."""
+        return page.replace(self._tag, "")
+
+    def images(self, page: str) -> tuple[InlineImage, ...]:
+        """The images that a tagged page names; raise RowError as `ImageFinder.images` does."""
+        return tuple(dict.fromkeys(_tagged(found) for found in self._tagged.finditer(page)))
+
+
+def _tagged(found: re.Match[str]) -> InlineImage:
+    fixed, rest = unquote(found["fixed"]), found["rest"]
+    reference = ImageReference((fixed, "") if rest else (fixed,), 0)
+    return reference.image((rest,))
+
+
+class TaggingEnvironment(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, whose templates have tags at each name of an inline image that they write."""
+
+    def __init__(self, *, tags: NameTags, **options: Any) -> None:
+        super().__init__(**options)
+        self._tags = tags
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        root = super()._parse(source, name, filename)
+        for text in root.find_all(nodes.TemplateData):
+            text.data = self._tags.put(text.data)
+        for constant in root.find_all(nodes.Const):
+            if constant_name(constant.value):
+                constant.value = self._tags.put(constant.value)
+        return root
 
 
 def _image(found: ImageReference | int, values: Sequence[str], constants: Set[str]) -> InlineImage | None:

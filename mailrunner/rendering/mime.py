@@ -101,13 +101,8 @@ def text_part(text: str, subtype: str) -> Part:
     except UnicodeEncodeError:
         raise half_a_character(subtype) from None
     if quoted_printable.is_foreign(octets):
-        return Part(_text_fields(subtype, b"base64"), [base64_lines(octets)])
-    return quoted_part([quoted_printable.whole(octets)], subtype)
-
-
-def quoted_part(body: Sequence[bytes], subtype: str) -> Part:
-    """A part whose body is quoted-printable already."""
-    return Part(_text_fields(subtype, b"quoted-printable"), body)
+        return Part(_text_fields(subtype, "base64"), [base64_lines(octets)])
+    return Part(QUOTED_FIELDS[subtype], [quoted_printable.whole(octets)])
 
 
 def half_a_character(subtype: str) -> RowError:
@@ -122,13 +117,11 @@ def base64_lines(octets: bytes) -> bytes:
 
 
 def multipart(kind: str, parts: Sequence[Part], *, parameters: str = "") -> Part:
-    """Join parts; one part alone needs no level around it.
+    """Join parts.
 
     The boundary may be the same in every message: "=_" occurs neither in quoted-printable nor in
     base64, so no body can hold it, and no level's boundary begins with another's.
     """
-    if len(parts) == 1:
-        return parts[0]
     frame = _frame(kind, parameters)
     body: list[bytes] = []
     delimiter = frame.first
@@ -140,16 +133,24 @@ def multipart(kind: str, parts: Sequence[Part], *, parameters: str = "") -> Part
     return Part(frame.fields, body)
 
 
-def body_tree(text: Part, html: Part | None, images: Sequence[Part], attachments: Sequence[Part]) -> Part:
-    """The tree of the module's docstring: least rich first (RFC 2046 §5.1.4)."""
-    versions = [text]
+def compose(
+    head: bytes,
+    text: Part,
+    html: Part | None,
+    images: Sequence[Part] = (),
+    attachments: Sequence[Part] = (),
+) -> bytes:
+    """Put header fields (no last CRLF) before the tree of the module's docstring; the message ends with CRLF.
+
+    The least rich version stands first (RFC 2046 §5.1.4).
+    """
+    body = text
     if html is not None:
-        versions.append(multipart("related", [html, *images], parameters='; type="text/html"'))
-    return multipart("mixed", [multipart("alternative", versions), *attachments])
-
-
-def compose(head: bytes, body: Part) -> bytes:
-    """Put header fields (no last CRLF) before a body; the message ends with CRLF."""
+        if images:
+            html = multipart("related", [html, *images], parameters='; type="text/html"')
+        body = multipart("alternative", [text, html])
+    if attachments:
+        body = multipart("mixed", [body, *attachments])
     chunks = [head, b"\r\nMIME-Version: 1.0\r\n", body.fields, _BLANK_LINE, *body.body]
     if not chunks[-1].endswith(_CRLF):
         chunks.append(_CRLF)
@@ -173,7 +174,10 @@ def _frame(kind: str, parameters: str) -> _Frame:
     return _Frame(*(line.encode("ascii") for line in lines))
 
 
-@lru_cache
-def _text_fields(subtype: str, encoding: bytes) -> bytes:
-    kind = b"Content-Type: text/" + subtype.encode("ascii") + b"; charset=utf-8"
-    return kind + b"\r\nContent-Transfer-Encoding: " + encoding
+def _text_fields(subtype: str, encoding: str) -> bytes:
+    fields = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}"
+    return fields.encode("ascii")
+
+
+QUOTED_FIELDS = {subtype: _text_fields(subtype, "quoted-printable") for subtype in ("plain", "html")}
+"""The header fields of a text part whose body is quoted-printable already."""

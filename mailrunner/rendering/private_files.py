@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mailrunner.rendering.image_type import image_type
+from mailrunner.rendering.media_types import image_type
 
 _SETTINGS = "mailrunner.toml"
 _FOLDERS = {"campaigns": "a campaign file", "previews": "a preview of other people's messages"}

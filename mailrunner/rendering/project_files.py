@@ -9,7 +9,6 @@ The contents are base64 and byte-exact, text files too.
 from __future__ import annotations
 
 import hashlib
-import mimetypes
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,26 +16,10 @@ from urllib.parse import quote
 
 from mailrunner.config.toml_file import is_file
 from mailrunner.errors import RowError
-from mailrunner.rendering.image_type import image_type
 from mailrunner.rendering.inline_images import InlineImage, require_name
+from mailrunner.rendering.media_types import image_type, media_type_of
 from mailrunner.rendering.mime import Part, base64_lines
 from mailrunner.rendering.private_files import PrivateFiles
-
-# A file's type must not depend on the machine's own tables; these are missing from Python's for 3.11.
-_TYPES = {
-    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ".odt": "application/vnd.oasis.opendocument.text",
-    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
-    ".epub": "application/epub+zip",
-    ".pkpass": "application/vnd.apple.pkpass",
-    ".ics": "text/calendar",
-    ".md": "text/markdown",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-    ".heic": "image/heic",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +42,7 @@ class ProjectFiles:
         path = self._contained(name, self._folder / within, what)
         octets = self._octets(path, what)
         disposition = f"Content-Disposition: attachment; {_filename(path.name)}"
-        return _file(octets, _media_type(path.name), disposition)
+        return _file(octets, media_type_of(path.name), disposition)
 
     def image(self, image: InlineImage) -> ProjectFile:
         """Read an inline image, in the templates' folder, else in the project's.
@@ -127,21 +110,6 @@ def _file(octets: bytes, media_type: str, fields: str) -> ProjectFile:
     head = f"Content-Type: {media_type}\r\nContent-Transfer-Encoding: base64\r\n{fields}"
     part = Part(head.encode("ascii"), [base64_lines(octets)])
     return ProjectFile(part, hashlib.sha256(octets).hexdigest())
-
-
-def _media_type(name: str) -> str:
-    table = mimetypes.MimeTypes()
-    for suffix, media_type in _TYPES.items():
-        table.add_type(media_type, suffix)
-    kind, compression = table.guess_type(name)
-    if compression:
-        return {"gzip": "application/gzip", "bzip2": "application/x-bzip2"}.get(
-            compression, "application/octet-stream"
-        )
-    # RFC 2046 §5.2.1: message/* may not be base64, and neither may multipart/*.
-    if kind is None or kind.startswith(("message/", "multipart/")):
-        return "application/octet-stream"
-    return kind
 
 
 def _filename(name: str) -> str:

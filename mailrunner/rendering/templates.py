@@ -22,13 +22,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mailrunner.config.toml_file import is_file
 from mailrunner.errors import Problem, UserError
-from mailrunner.rendering.compiled_template import LARGEST, CompiledTemplate, RenderedPage
+from mailrunner.rendering.compiled_template import CompiledTemplate
+from mailrunner.rendering.inline_images import NameTags, TaggingEnvironment
 from mailrunner.rendering.private_files import PrivateFiles
 from mailrunner.rendering.segments import SegmentingEnvironment, keeps_segments
-from mailrunner.rendering.tags import NameTags, TaggingEnvironment
 from mailrunner.rendering.template_names import TemplateTree
-
-__all__ = ["LARGEST", "CompiledTemplate", "RenderedPage", "Templates"]
 
 
 class _Absent(jinja2.StrictUndefined):
@@ -96,7 +94,7 @@ class Templates:
         self._environments: dict[bool, ImmutableSandboxedEnvironment] = {
             escaped: ImmutableSandboxedEnvironment(autoescape=escaped, **options) for escaped in (True, False)
         }
-        self._marking = {
+        self._segmenting = {
             escaped: SegmentingEnvironment(autoescape=escaped, **options) for escaped in (True, False)
         }
         self._tags = NameTags()
@@ -126,8 +124,8 @@ class Templates:
         line = self.line(label, source)
         if not keeps_segments((tree.root for tree in line.trees), escaped=False):
             return line
-        environment = self._marking[False]
-        return replace(line, segmenting=environment.marking_of(_from_text(environment, label, source)))
+        environment = self._segmenting[False]
+        return replace(line, segments=environment.segmenting(_from_text(environment, label, source)))
 
     def sources(self) -> dict[str, str]:
         """The sha256 of every template file used, by its path in the project.
@@ -151,15 +149,19 @@ class Templates:
     def _file(self, name: str, *, escaped: bool) -> CompiledTemplate:
         tree = self._tree(name)
         trees = tuple(_reachable(tree))
-        marks = keeps_segments((tree.root for tree in trees), escaped=escaped)
+        segmented = keeps_segments((tree.root for tree in trees), escaped=escaped)
         with _explained(self._label(name)):
-            if escaped and not marks:
+            if escaped and not segmented:
                 return CompiledTemplate(
                     self._label(name), self._tagging.get_template(name), trees, tags=self._tags
                 )
-            compiled = self._environments[escaped].get_template(name)
-            marking = self._marking[escaped].segmenting(name) if marks else None
-        return CompiledTemplate(self._label(name), compiled, trees, marking)
+            template = CompiledTemplate(
+                self._label(name), self._environments[escaped].get_template(name), trees
+            )
+            if not segmented:
+                return template
+            environment = self._segmenting[escaped]
+            return replace(template, segments=environment.segmenting(environment.get_template(name)))
 
     def _tree(self, name: str) -> TemplateTree:
         """Parse a file and, before it is handed out, all that it names."""

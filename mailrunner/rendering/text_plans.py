@@ -28,6 +28,7 @@ _MOST = 32  # plans of one shape
 _EMPTY, _BLANK, _TEXT = "", " ", "x"  # classes; a text that blanks begin or end has them around the x
 
 _WEB = ("http:", "https:")
+_MAILTO = "mailto:"
 _SALTS = ("zq", "qz", "zqz", "qzq", "zzq")
 _READ = r"""\s(?:style|start|value)=(?:"[^"]*|'[^']*)"""  # attributes that lay a text out
 _HOSTILE = " & <b>&lt;</b> \"'> é中 {{ x }} (https://x.example/%20&amp;b) end"
@@ -45,11 +46,11 @@ class Filling:
 
     def filled(self, values: Sequence[str]) -> SegmentedText:
         """The text with these values, in pieces."""
-        return SegmentedText(self.pieces, tuple([values[n] for n in self.order]))
+        return SegmentedText(self.pieces, tuple(map(values.__getitem__, self.order)))
 
     def text(self, values: Sequence[str]) -> str:
         """The text with these values."""
-        return interleaved(self.pieces, [values[n] for n in self.order])
+        return interleaved(self.pieces, list(map(values.__getitem__, self.order)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,13 @@ class TextValues(NamedTuple):
     @classmethod
     def of(cls, values: Sequence[str]) -> TextValues | None:
         """Read the values of a document; None where one has what only a parser may read."""
-        texts = _unescaped(values)
-        if texts is None:
-            return None
+        texts = values
         joined = " ".join(("", *texts, ""))
+        if "&" in joined:
+            unescaped = _unescaped(values)
+            if unescaped is None:
+                return None
+            texts, joined = unescaped, " ".join(("", *unescaped, ""))
         if joined.isprintable() and "  " not in joined:
             return cls(texts)
         if _CONTROL.search(joined):
@@ -100,7 +104,11 @@ class _Link:
     label: Filling
 
     def shown(self, texts: Sequence[str]) -> Shown:
-        return judge(self.href.text(texts), self.label.text(texts))
+        href = self.href.text(texts)
+        is_whole = href.startswith(_WEB) or (href.startswith(_MAILTO) and "?" in href)
+        if is_whole and not self.label.order and href.strip() != self.label.pieces[0]:
+            return Shown.ADDRESS  # as `judge` says of by far most links
+        return judge(href, self.label.text(texts))
 
     @property
     def is_settled(self) -> bool:
@@ -119,7 +127,10 @@ class _Group:
     plans: dict[tuple[Shown, ...], TextPlan | None] = field(default_factory=dict)
 
     def shown(self, texts: Sequence[str]) -> tuple[Shown, ...]:
-        return tuple([link.shown(texts) for link in self.links])
+        found = []
+        for link in self.links:  # a comprehension is a call of its own, and this is asked of every message
+            found.append(link.shown(texts))
+        return tuple(found)
 
 
 class TextPlans:
@@ -196,7 +207,7 @@ class _Draft:
         shown = link.shown(self._values.texts)
         if not link.is_settled:
             self.links.append(link)
-        if shown is Shown.MAILBOX and not href.strip().lower().startswith("mailto:"):
+        if shown is Shown.MAILBOX and not href.strip().lower().startswith(_MAILTO):
             self._doubts = True  # it stands in a value, where it cannot be left out
         classes = self._values.classes
         if classes and any(classes[n] != _TEXT for n in link.href.order):
@@ -216,15 +227,13 @@ def _class(text: str, core: str) -> str:
 
 def _unescaped(values: Sequence[str]) -> Sequence[str] | None:
     """The values as a reader of the document has them; None where one has an entity of a rarer kind."""
-    marks = "".join(values).count("&")
-    if not marks:
-        return values
+    ampersands = "".join(values).count("&")
     texts, read = [], 0
     for value in values:
         text, found = _ENTITY.subn(_character, value) if "&" in value else (value, 0)
         texts.append(text)
         read += found
-    return texts if read == marks else None
+    return texts if read == ampersands else None
 
 
 def _character(entity: re.Match[str]) -> str:

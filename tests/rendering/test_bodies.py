@@ -14,7 +14,7 @@ from mailrunner.errors import RowError
 from mailrunner.rendering import Message, Renderer
 from mailrunner.rendering.bodies import Bodies
 from mailrunner.rendering.html_to_text import text_from_html
-from mailrunner.rendering.inlining.shape_cache import Inlined, Shape, ShapeInliner
+from mailrunner.rendering.inlining import Inlined, Shape, ShapeInliner
 from mailrunner.rendering.inlining.slots import SlotKind
 from mailrunner.rendering.segments import SegmentedText
 from mailrunner.rendering.templates import Templates

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from mailrunner.errors import RowError, UserError
 from mailrunner.rendering import Message, Renderer
-from mailrunner.rendering.inline_images import ImageFinder, InlineImage
+from mailrunner.rendering.inline_images import ImageFinder, InlineImage, NameTags
 from mailrunner.rendering.lint import remarks
-from mailrunner.rendering.segments import interleaved
-from mailrunner.rendering.tags import NameTags
+from mailrunner.rendering.segments import interleaved, unsegmented
 from mailrunner.rendering.templates import Templates
 from tests.support.rendering import NOW, PNG, TOP, Spec, letter, modern, project_in, renderer, write
 
@@ -287,10 +286,10 @@ def test_tags_leave_nothing_behind(project: Path) -> None:
     source = f'<p>cid:x and url(cid:y) in words</p><img src="cid:logo.png">{JOINED}'
     write(project, "templates/spring.html", source)
     compiled = Templates(folder=project, templates_dir=project / "templates").html("spring.html")
-    assert compiled.segmenting is None
+    assert compiled.segments is unsegmented
     expected = source.replace(JOINED, "Bob")
     assert compiled.render({"first_name": "Bob"}) == expected
-    rendering = compiled.rendering({"first_name": "Bob"})
+    rendering = compiled.page({"first_name": "Bob"})
     assert rendering.text == expected
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from mailrunner.campaign import load
 from mailrunner.errors import RowError, UserError
-from mailrunner.rendering.image_type import image_type
+from mailrunner.rendering.media_types import image_type
 from mailrunner.sending.prepared_campaign import PreparedCampaign
 from tests.support import rendering
 from tests.support.campaigns import CampaignInProcess, people

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from mailrunner.errors import RowError, UserError
+from mailrunner.rendering.compiled_template import CompiledTemplate
+from mailrunner.rendering.segments import LARGEST
 from mailrunner.rendering.template_names import unknown
-from mailrunner.rendering.templates import LARGEST, CompiledTemplate, Templates
+from mailrunner.rendering.templates import Templates
 
 
 @pytest.fixture

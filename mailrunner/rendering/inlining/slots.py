@@ -1,12 +1,12 @@
 """Where the values of a rendering stand in the document, and how they are spelled there in the end.
 
-A *slot* is a place of one value.  Its `Kind` says what becomes of the value between the rendered and the
+A *slot* is a place of one value.  Its `SlotKind` says what becomes of the value between the rendered and the
 inlined document: the parser takes character references away and the serialiser puts its own.  A
 spelling is exact for the values that it accepts and None for all others (control characters, markup
 that the row brings along, what only means something together with its neighbours): those are part of
 the shape and not of the slot, and so are empty and blank values, which leave no text node behind.
 
-The spellings are those of libxml2's HTML parser and serialiser.  Nobody has to believe them: every plan is
+The spellings are those of libxml2's HTML parser and serialiser.  They need not be trusted: every plan is
 tried with `HOSTILE` values before it is used, see `plans`.
 """
 
@@ -44,9 +44,13 @@ _JOINED = re.compile(r"(?:&|&#?\w+;|<)!?-?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """`is_clean` is true of values that stay as they are; `known` spells each atom of the others."""
+    """`is_clean` is true of values that stay as they are; `known` spells each atom of the others.
+
+    `are_clean` is `is_clean` of many values at once, each with a NUL behind it, which no clean value holds.
+    """
 
     is_clean: Callable[[str], object]
+    are_clean: Callable[[str], object]
     is_risky: Callable[[str], object]
     known: _Known
 
@@ -127,7 +131,8 @@ def _is_url(tag: str, attribute: str) -> bool:
 
 
 def _spelling(clean: str, known: _Known, risky: str) -> Spelling:
-    return Spelling(re.compile(clean).fullmatch, re.compile(risky).search, known)
+    all_of_them = re.compile(f"(?:{clean}\0)*")
+    return Spelling(re.compile(clean).fullmatch, all_of_them.fullmatch, re.compile(risky).search, known)
 
 
 def _known(ordinary: str, references: Mapping[str, str]) -> _Known:

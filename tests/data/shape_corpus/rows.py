@@ -6,7 +6,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from mailrunner.rendering.templates import CompiledTemplate, Templates
+from mailrunner.rendering.compiled_template import CompiledTemplate
+from mailrunner.rendering.templates import Templates
 
 HERE = Path(__file__).parent
 TEMPLATES = (

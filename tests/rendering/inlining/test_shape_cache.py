@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailrunner.errors import RowError
+from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.inlining.premailer import PremailerInliner
 from mailrunner.rendering.inlining.shape_cache import ShapeInliner
 from mailrunner.rendering.segments import SegmentedText
-from mailrunner.rendering.templates import CompiledTemplate, Templates
+from mailrunner.rendering.templates import Templates
 from tests.data.shape_corpus.rows import HOSTILE, PLAIN, TEMPLATES, row, template
 
 PREMAILER = PremailerInliner()
