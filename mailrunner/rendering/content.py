@@ -76,7 +76,7 @@ class Content:
             for name in sorted(RESERVED & set(spec.vars))
         ]
         self._templates = templates = Templates(
-            folder=folder, templates_dir=templates_dir, private=never_sent
+            folder=folder, templates_dir=templates_dir, private=never_sent, given=spec.vars.keys()
         )
         self.html = self._compiled(templates.html, spec.html) if spec.html else None
         self.text = self._compiled(templates.text, spec.text) if spec.text else None
@@ -147,6 +147,10 @@ class Content:
             yield Problem(f'"{column}" is a column and a key of vars', key="message.vars", hint="rename one")
         if column in RESERVED and any(t.mentions(column) for t in self._all()):
             what = f'the templates say "{column}", which is a column and what mailrunner provides'
+            yield Problem(what, key="recipients", hint="rename the column")
+        trees = [tree for template in self._all() for tree in template.trees]
+        if column not in self._spec.vars and column in self._templates.choosing(trees):
+            what = f'the templates name a template by "{column}", which is a column'
             yield Problem(what, key="recipients", hint="rename the column")
 
     def _compiled(self, compile_: Callable[[str], CompiledTemplate], name: str) -> CompiledTemplate:

@@ -16,11 +16,10 @@ import html
 import re
 import secrets
 from collections.abc import Iterable, Sequence, Set
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from jinja2 import nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mailrunner.errors import RowError
 
@@ -110,6 +109,14 @@ class NameTags:
         """Tag each name in a text: where it begins, and where the fixed part of it ends."""
         return _WRITTEN_NAME.sub(rf"\g<1>{self._tag}\g<2>{self._tag}", text)
 
+    def tag(self, root: nodes.Template) -> None:
+        """Tag each name of an inline image that a parsed template writes."""
+        for text in root.find_all(nodes.TemplateData):
+            text.data = self.put(text.data)
+        for constant in root.find_all(nodes.Const):
+            if constant_name(constant.value):
+                constant.value = self.put(constant.value)
+
     def removed(self, page: str) -> str:
         """The page as it is meant."""
         return page.replace(self._tag, "")
@@ -123,23 +130,6 @@ def _tagged(found: re.Match[str]) -> InlineImage:
     fixed, rest = unquote(found["fixed"]), found["rest"]
     reference = ImageReference((fixed, "") if rest else (fixed,), 0)
     return reference.image((rest,))
-
-
-class TaggingEnvironment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, whose templates have tags at each name of an inline image that they write."""
-
-    def __init__(self, *, tags: NameTags, **options: Any) -> None:
-        super().__init__(**options)
-        self._tags = tags
-
-    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        root = super()._parse(source, name, filename)
-        for text in root.find_all(nodes.TemplateData):
-            text.data = self._tags.put(text.data)
-        for constant in root.find_all(nodes.Const):
-            if constant_name(constant.value):
-                constant.value = self._tags.put(constant.value)
-        return root
 
 
 def _image(found: ImageReference | int, values: Sequence[str], constants: Set[str]) -> InlineImage | None:

@@ -8,7 +8,7 @@ error, an empty cell is nothing, and values cannot be changed by a template, as 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from difflib import get_close_matches
@@ -18,14 +18,14 @@ from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mailrunner.config.toml_file import is_file
 from mailrunner.errors import Problem, UserError
 from mailrunner.rendering.compiled_template import CompiledTemplate
-from mailrunner.rendering.inline_images import NameTags, TaggingEnvironment
+from mailrunner.rendering.inline_images import NameTags
 from mailrunner.rendering.private_files import PrivateFiles
 from mailrunner.rendering.segments import SegmentingEnvironment, keeps_segments
+from mailrunner.rendering.template_choice import ChoiceEnvironment, ChoiceRules, folders
 from mailrunner.rendering.template_names import TemplateTree
 
 
@@ -78,8 +78,18 @@ class _Loader(jinja2.FileSystemLoader):
 class Templates:
     """The templates of one campaign, and a memory of every file that they are made of."""
 
-    def __init__(self, *, folder: Path, templates_dir: Path, private: PrivateFiles | None = None) -> None:
-        """`private` are files that are never sent, also not as a template."""
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        templates_dir: Path,
+        private: PrivateFiles | None = None,
+        given: Collection[str] = (),
+    ) -> None:
+        """`private` are files that are never sent, also not as a template.
+
+        `given` are the names whose values the campaign file gives: by these a template may name others.
+        """
         private = private or PrivateFiles(folder=folder, templates_dir=templates_dir, named={})
         self._folder = templates_dir
         self._label = _labels(folder, templates_dir)
@@ -91,16 +101,20 @@ class Templates:
             "auto_reload": False,
             "cache_size": -1,
         }
-        self._environments: dict[bool, ImmutableSandboxedEnvironment] = {
-            escaped: ImmutableSandboxedEnvironment(autoescape=escaped, **options) for escaped in (True, False)
+        self._choice = ChoiceRules(given)
+        self._tags = NameTags()
+        self._environments = {
+            escaped: ChoiceEnvironment(parsed=[self._choice.guard], autoescape=escaped, **options)
+            for escaped in (True, False)
         }
+        changes = [self._choice.guard, self._tags.tag]
+        self._tagging = ChoiceEnvironment(parsed=changes, autoescape=True, **options)
+        # These parse without a change, too: a name that must be guarded is none of theirs.
         self._segmenting = {
             escaped: SegmentingEnvironment(autoescape=escaped, **options) for escaped in (True, False)
         }
-        self._tags = NameTags()
-        self._tagging = TaggingEnvironment(tags=self._tags, autoescape=True, **options)
         self._parsed: dict[str, TemplateTree] = {}
-        self._dynamic = False
+        self._choices: set[str] = set()  # folders
 
     def html(self, name: str) -> CompiledTemplate:
         """Compile a file whose values are escaped; raise UserError with all that is wrong with it."""
@@ -112,12 +126,11 @@ class Templates:
 
     def line(self, label: str, source: str) -> CompiledTemplate:
         """Compile a template that stands in a campaign file, under a name that errors give."""
-        environment = self._environments[False]
         with _explained(label):
-            root = environment.parse(source, label, label)
-            compiled = _from_text(environment, label, source)
-        tree = TemplateTree(label, root, self._load_all(root))
-        return CompiledTemplate(label, compiled, tuple(_reachable(tree)))
+            root = self._segmenting[False].parse(source, label, label)
+            compiled = _from_text(self._environments[False], label, source)
+        trees = self._whole(TemplateTree(label, root, self._load_all(root)))
+        return CompiledTemplate(label, compiled, trees)
 
     def path(self, label: str, source: str) -> CompiledTemplate:
         """As `line`, with its values told apart, if that can be done."""
@@ -132,8 +145,12 @@ class Templates:
 
         Included files count; where a template chooses by name what to include, the whole folder does.
         """
-        names = set(self._loader.list_templates()) if self._dynamic else set(self._parsed)
+        names = {*self._parsed, *self._in_folders(self._choices)}
         return {self._label(name): self._sha256(name) for name in sorted(names)}
+
+    def choosing(self, trees: Sequence[TemplateTree]) -> frozenset[str]:
+        """The names on which it depends what templates are included; none of them may be a column."""
+        return self._choice.involved(trees)
 
     @property
     def globals(self) -> frozenset[str]:
@@ -147,8 +164,7 @@ class Templates:
         return hashlib.sha256(octets).hexdigest()
 
     def _file(self, name: str, *, escaped: bool) -> CompiledTemplate:
-        tree = self._tree(name)
-        trees = tuple(_reachable(tree))
+        trees = self._whole(self._tree(name))
         segmented = keeps_segments((tree.root for tree in trees), escaped=escaped)
         with _explained(self._label(name)):
             if escaped and not segmented:
@@ -163,6 +179,12 @@ class Templates:
             environment = self._segmenting[escaped]
             return replace(template, segments=environment.segmenting(environment.get_template(name)))
 
+    def _whole(self, tree: TemplateTree) -> tuple[TemplateTree, ...]:
+        """The tree and all that it refers to; raise UserError where a value would name one of them."""
+        trees = tuple(_reachable(tree))
+        UserError.collect(self._choice.problems(trees))
+        return trees
+
     def _tree(self, name: str) -> TemplateTree:
         """Parse a file and, before it is handed out, all that it names."""
         if name in self._parsed:
@@ -171,7 +193,7 @@ class Templates:
         environment = self._environments[False]
         with _explained(label, missing=self._missing(name)):
             source, _, _ = self._loader.get_source(environment, name)
-            root = environment.parse(source, name, label)
+            root = self._segmenting[False].parse(source, name, label)
             environment.compile(source, name, label)  # unknown filters and tests show only here
         loaded: dict[str, TemplateTree] = {}
         tree = self._parsed[name] = TemplateTree(label, root, loaded)
@@ -184,8 +206,9 @@ class Templates:
         problems: list[Problem] = []
         for name in meta.find_referenced_templates(root):
             if name is None:
-                self._dynamic = True
-                loaded.update(self._whole_folder())
+                chosen = folders(root)
+                self._choices |= chosen
+                loaded.update(self._all_in(chosen))
             elif name not in optional or is_file(self._folder / name):
                 try:
                     loaded[name] = self._tree(name)
@@ -194,9 +217,13 @@ class Templates:
         UserError.collect(problems)
         return loaded
 
-    def _whole_folder(self) -> Iterator[tuple[str, TemplateTree]]:
-        """What a name made at run time may mean: every file here that is a template."""
-        for name in self._loader.list_templates():
+    def _in_folders(self, chosen: Set[str]) -> Iterator[str]:
+        if chosen:
+            yield from (name for name in self._loader.list_templates() if name.startswith(tuple(chosen)))
+
+    def _all_in(self, chosen: Set[str]) -> Iterator[tuple[str, TemplateTree]]:
+        """What a name made at run time may mean: every file there that is a template."""
+        for name in self._in_folders(chosen):
             with suppress(UserError):
                 yield name, self._tree(name)
 

@@ -122,8 +122,9 @@ INCLUDED = ["mailrunner.toml", "data/people.csv", ".env", "data/dkim.pem", "data
 def test_a_private_file_is_no_template_either(
     mailing: CampaignInProcess, name: str, linked: Callable[[Path, Path], None]
 ) -> None:
-    linked(mailing.folder / "templates/part.html", mailing.folder / name)
-    for source in ("{% include 'part.html' %}", "{% include name ~ '.html' %}"):
+    (mailing.folder / "templates/parts").mkdir()
+    linked(mailing.folder / "templates/parts/part.html", mailing.folder / name)
+    for source in ("{% include 'parts/part.html' %}", "{% include 'parts/' ~ name ~ '.html' %}"):
         mailing.write(csv=people(2), letter=f'{source}<a href="{{{{ unsubscribe_url }}}}">Leave</a>')
         with pytest.raises((UserError, RowError), match=r"is not sent: it|does not exist"):
             prepared(mailing).renderer.render(letter(name="part"), NOW)
