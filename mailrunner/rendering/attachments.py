@@ -1,4 +1,4 @@
-"""The entries of `attachments`: one file for everyone, or a path that each row completes.
+"""The entries of `attachments`: one file for all recipients, or a path that each row completes.
 
 A row's value may complete the path after a folder that the entry itself names, by a single part: it is
 a name and no path.  An entry without such a folder would let a row choose among all files.
@@ -24,7 +24,7 @@ _PLAIN = "write a path with {{ … }} and, at most, {% if … %} around it"
 
 @dataclass(frozen=True, slots=True)
 class AttachmentEntry:
-    """An entry of `attachments`; `file` is the one for everyone, else `path` gives each row's."""
+    """An entry of `attachments`; `file` is the one for all recipients, else `path` gives each row's."""
 
     entry: str
     file: ProjectFile | None
@@ -49,7 +49,7 @@ class AttachmentEntry:
 
 
 def entry_problems(entry: str, path: CompiledTemplate, files: ProjectFiles, key: str) -> Iterator[Problem]:
-    """What is wrong with an entry that rows complete, whatever they hold."""
+    """The faults of an entry that rows complete, whatever they hold."""
     if path.segments is unsegmented:
         yield Problem(f'the attachment "{entry}" hides where its values stand', key=key, hint=_PLAIN)
         return
@@ -91,7 +91,7 @@ def _require_name(value: str, what: str) -> None:
 
 
 def _ways(body: Sequence[nodes.Node], begun: set[str]) -> set[str]:
-    """What a path may begin with, up to its first value, on each way through its conditions."""
+    """The beginnings of a path, up to its first value, on each way through its conditions."""
     for node in body:
         done = {text for text in begun if VALUE in text}
         begun = done | _further(node, begun - done)

@@ -49,7 +49,7 @@ class CompiledTemplate:
         return RenderedPage(self.tags.removed(text), self.tags.images(text))
 
     def mentions(self, name: str) -> bool:
-        """Whether the name stands anywhere in it."""
+        """True if the name stands anywhere in it."""
         return any(name in tree.mentioned() for tree in self.trees)
 
     def certain(self) -> Iterator[NameUse]:

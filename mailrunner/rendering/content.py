@@ -1,4 +1,4 @@
-"""What a campaign's messages are made of: templates and files, read, compiled and checked once.
+"""The content of a campaign's messages: templates and files, read, compiled and checked once.
 
 A name in a template means, in this order: what the program provides (`RESERVED`), a column of the
 row, a key of `vars`.  Every column is there as `row["…"]` too.
@@ -28,7 +28,11 @@ _HINT = 'name the folder of the images that may be chosen, as in "cid:badges/{{ 
 
 
 class MessageSource(Protocol):
-    """The [message] table of a campaign file; `html` and `text` name files in the templates' folder."""
+    """The [message] table of a campaign file; `html` and `text` name files in the templates' folder.
+
+    A protocol, as `rendering` and `campaign`, which reads the table, know nothing of each other: `sending`
+    hands it over.
+    """
 
     @property
     def from_(self) -> str: ...
@@ -96,7 +100,7 @@ class Content:
         return [file.part for file in read if file]
 
     def constants(self) -> frozenset[str]:
-        """The images that people wrote into expressions or vars, whole: "cid:logo.png"."""
+        """The images that expressions of the template or vars name as a whole: "cid:logo.png"."""
         trees = self.html.trees if self.html else ()
         written = [*(value for tree in trees for value in tree.constants()), *self._spec.vars.values()]
         return frozenset(map(constant_name, written)) - {""}
@@ -118,7 +122,7 @@ class Content:
         return [clash for column in columns for clash in self._clash(column)]
 
     def digest(self) -> dict[str, str]:
-        """A sha256 for each thing the messages are made of, by a name for people."""
+        """A sha256 for each thing the messages are made of, by a name for the user."""
         spec = self._spec
         values = {
             "from": spec.from_,
@@ -161,7 +165,7 @@ class Content:
             return self._templates.line(name, "")  # stands in until the problems are raised
 
     def _line(self, key: str, source: str) -> CompiledTemplate:
-        """A one-line template; what a person wrote into it is checked here, what a row adds later."""
+        """A one-line template; its own text is checked here, what a row adds later."""
         template = self._compiled(lambda text: self._templates.line(f"[message] {key}", text), source)
         try:
             single_line(template.trees[0].written(), f"[message] {key}")

@@ -3,9 +3,9 @@
     mixed( alternative( text, related( html, images ) ), attachments )
 
 Levels with a single child are left out.  Everything is 7-bit and bytes from the start, so that what is
-the same for everyone (an image, an attachment, the fixed text of a newsletter) is encoded once; a body is
-a list of such chunks, which are joined a single time, when the message is complete.  No line of a body
-begins with a dot.
+the same for all recipients (an image, an attachment, the fixed text of a newsletter) is encoded once; a
+body is a list of such chunks, which are joined a single time, when the message is complete.  No line of a
+body begins with a dot.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _COLUMNS = 76
 
 @dataclass(frozen=True, slots=True)
 class MessageFields:
-    """What is particular to one delivery.
+    """The values that are particular to one delivery.
 
     `address` is the address as it is mailed to, `name` the display name in To or "".  `context` is
     what the templates see of the row: its columns, and `row` and `recipient`.  `unsubscribe_url` is
@@ -106,7 +106,7 @@ def text_part(text: str, subtype: str) -> Part:
 
 
 def half_a_character(subtype: str) -> RowError:
-    """What is said of a text that has no encoding."""
+    """The error for a text that has no encoding."""
     return RowError(f"the {subtype} contains half a character (a lone surrogate)")
 
 
@@ -158,7 +158,7 @@ def compose(
 
 
 class _Frame(NamedTuple):
-    """What a multipart level puts around its parts (RFC 2046 §5.1.1)."""
+    """The lines that a multipart level puts around its parts (RFC 2046 §5.1.1)."""
 
     fields: bytes
     first: bytes

@@ -62,7 +62,7 @@ class ProjectFiles:
         return _file(octets, media_type, fields)
 
     def image_path(self, name: str) -> str:
-        """The path of an image relative to the project, for people to read."""
+        """The path of an image relative to the project, as digests and messages show it."""
         return (self._home(name) / name).relative_to(self._folder).as_posix()
 
     def require_folder(self, folder: str, what: str) -> None:

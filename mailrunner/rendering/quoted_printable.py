@@ -1,6 +1,6 @@
 """Quoted-printable (RFC 2045 §6.7) that is put together from pieces encoded beforehand.
 
-Most of a message is the same for everyone.  A `Composition` encodes that once; for each message only
+Most of a message is the same for all recipients.  A `Composition` encodes that once; for each message only
 the values are encoded and set between the pieces.  It promises what encoding the whole text would
 give a reader: any decoder finds the UTF-8 of the text, its line breaks as CRLF and its last line ended.
 
@@ -37,7 +37,7 @@ def octets_of(text: str) -> bytes:
 
 
 def is_foreign(octets: bytes) -> bool:
-    """Whether base64 is shorter: more than a sixth is not ASCII."""
+    """True if base64 is shorter: more than a sixth is not ASCII."""
     return len(octets.translate(None, _ASCII)) * 6 > len(octets)
 
 

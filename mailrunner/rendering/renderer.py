@@ -17,8 +17,8 @@ from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.content import Content, MessageSource, digest_of
 from mailrunner.rendering.headers import (
     list_id_field,
-    mailbox,
     mailbox_field,
+    parsed_mailbox,
     single_line,
     text_field,
     token_field,
@@ -194,10 +194,10 @@ class Renderer:
 def _fixed_fields(spec: MessageSource, list_id: str) -> tuple[tuple[bytes, ...], list[Problem]]:
     """The fields that are the same for all recipients, and what is wrong with them."""
     makers: dict[str, Callable[[], bytes]] = {
-        "message.from": lambda: mailbox_field("From", mailbox(spec.from_))
+        "message.from": lambda: mailbox_field("From", parsed_mailbox(spec.from_))
     }
     if reply_to := spec.reply_to:
-        makers["message.reply_to"] = lambda: mailbox_field("Reply-To", mailbox(reply_to))
+        makers["message.reply_to"] = lambda: mailbox_field("Reply-To", parsed_mailbox(reply_to))
     if list_id:
         makers["list"] = lambda: list_id_field(list_id)
         if not any(name.lower() == "precedence" for name in spec.headers):

@@ -147,7 +147,7 @@ def interleaved(fixed: Sequence[str], values: Sequence[str]) -> str:
 
 
 def keeps_segments(roots: Iterable[nodes.Template], *, escaped: bool) -> bool:
-    """Whether these templates, all that one refers to, write rendered parts out as they are.
+    """True if these templates, all that one refers to, write rendered parts out as they are.
 
     A rendered part is what a macro, `caller`, `super` or `self` gives.  Where values are not escaped,
     what a call block gives cannot be told from the text of the template.

@@ -29,7 +29,10 @@ _RENDERED = ""  # no name: what a macro, a block or another template gives, or i
 
 
 class ChoiceRules:
-    """What names of templates may be made of; `names` are those whose values the campaign file gives."""
+    """The rules of what the name of a template may be made of.
+
+    `names` are those whose values the campaign file gives: the keys of vars.
+    """
 
     def __init__(self, names: Collection[str]) -> None:
         self._given = _PROVIDED.union(names, DEFAULT_NAMESPACE)
@@ -73,7 +76,7 @@ class ChoiceRules:
 
 
 def folders(root: nodes.Template) -> set[str]:
-    """Where the templates lie that a parsed one may name by expressions: "cards/", or "" for anywhere."""
+    """The folders of templates that a parsed one may name by expressions: "cards/", or "" for all."""
     found = {_folder(_operands(name)) for node in _naming(root) for name in _alternatives(node.template)}
     return {"/".join([*parts, ""]) if parts else "" for parts in found}
 
@@ -129,7 +132,7 @@ def _made_of(name: nodes.Node) -> set[str]:
 
 
 def _operands(name: nodes.Node) -> list[nodes.Node]:
-    """What `~` and `+` join."""
+    """The operands that `~` and `+` join."""
     if isinstance(name, nodes.Concat):
         return [part for node in name.nodes for part in _operands(node)]
     if isinstance(name, nodes.Add):

@@ -1,4 +1,4 @@
-"""Which names templates need, found by reading them and without rendering anything.
+"""Names that templates need, found by reading them and without rendering anything.
 
 *Certain* names are those that every row's message looks up: not in a branch, a loop or a macro, not
 behind `is defined` or `|default`, and set nowhere.  One that does not exist is the file's fault.  All
@@ -74,7 +74,7 @@ class TemplateTree:
         yield from _certain(self, {})
 
     def written(self) -> str:
-        """What stands outside of Jinja's braces, with one brace in place of each expression."""
+        """The text outside of Jinja's braces, with one brace in place of each expression."""
         return "{".join(n.data for n in self.root.find_all(nodes.TemplateData))
 
     def outline(self) -> str:
@@ -82,12 +82,12 @@ class TemplateTree:
         return "{".join(outlined(output) for output in self.root.find_all(nodes.Output))
 
     def constants(self) -> Iterator[object]:
-        """What stands in expressions as it is."""
+        """The constants of all expressions."""
         yield from (constant.value for constant in self.root.find_all(nodes.Const))
 
 
 def outlined(output: nodes.Output) -> str:
-    """What a part of a template writes, with `VALUE` for each expression."""
+    """The text that a part of a template writes, with `VALUE` for each expression."""
     return "".join(_written(node) for node in output.nodes)
 
 

@@ -30,7 +30,7 @@ from mailrunner.rendering.template_names import TemplateTree
 
 
 class _Absent(jinja2.StrictUndefined):
-    """A name that does not exist, with a message for the person who wrote the template."""
+    """A name that does not exist, with a message for the author of the template."""
 
     @property
     def _undefined_message(self) -> str:
@@ -222,7 +222,7 @@ class Templates:
             yield from (name for name in self._loader.list_templates() if name.startswith(tuple(chosen)))
 
     def _all_in(self, chosen: Set[str]) -> Iterator[tuple[str, TemplateTree]]:
-        """What a name made at run time may mean: every file there that is a template."""
+        """Every template that a name made at run time may mean."""
         for name in self._in_folders(chosen):
             with suppress(UserError):
                 yield name, self._tree(name)
@@ -283,5 +283,5 @@ def _labels(folder: Path, templates_dir: Path) -> Callable[[str], str]:
 
 
 def _nothing_for_none(value: Any) -> Any:
-    """An empty cell of a typed column must not greet anyone as "None"."""
+    """An empty cell of a typed column is nothing: no recipient is greeted as "None"."""
     return "" if value is None else value

@@ -1,6 +1,6 @@
 """Text parts that are laid out once and then filled with each message's values.
 
-A plan promises what `text_from_html` gives for the message, letter by letter.
+A plan promises what `text_from_html` gives for the message, character by character.
 
 Why that is sound.  The layout depends on a value in three ways only, and all three choose the plan:
 whether there is a value and whether blanks begin or end it (its *class*), and what is shown of the
@@ -112,7 +112,7 @@ class _Link:
 
     @property
     def is_settled(self) -> bool:
-        """Whether no value changes what is shown of it."""
+        """True if no value changes what is shown of it."""
         head = self.href.pieces[0].strip()
         if self.label.order:
             return not (self.href.order or head)

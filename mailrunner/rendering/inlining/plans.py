@@ -87,7 +87,7 @@ class DocumentForm:
         self.clean = None if self.asked or None in self.kinds else _clean(self.kinds)
 
     def key(self, values: Sequence[str]) -> tuple[Key, list[str]]:
-        """What of the values belongs to the shape, and the others in their output spelling."""
+        """Return what of the values belongs to the shape, and the others in their output spelling."""
         key: list[object] = []
         spelled: list[str] = []
         for spelling, value in zip(self._spellings, values, strict=True):
@@ -122,7 +122,7 @@ def _only(slot: int) -> slice:
 
 @dataclass(frozen=True, slots=True)
 class InliningPlan:
-    """What was made of a message: its form, its key in that, and the shape."""
+    """The plan of a message: its form, its key in that, and the shape."""
 
     form: DocumentForm
     key: Key
@@ -249,7 +249,7 @@ class Planner:
 
 
 def _looked_at(place: Place, cascade: Cascade, matched: Sequence[Rules]) -> bool:
-    """Whether the value itself, not only an answer about it, says what becomes of the document."""
+    """True if the value itself, not only an answer about it, says what becomes of the document."""
     if place.attribute == "style":
         asked = any(test.name == "style" for test in cascade.tests)
         return asked or place.tag == "img" or bool(matched[place.element])
@@ -276,7 +276,7 @@ def _at_the_edge(statics: Sequence[str]) -> set[int]:
 
 
 def _before(segments: SegmentedText, free: set[int]) -> list[str]:
-    """What stands before each slot, back to the last value that is free."""
+    """The text before each slot, back to the last value that is free."""
     before, tail = [], ""
     for slot, (static, value) in enumerate(zip(segments.statics, segments.values, strict=False)):
         before.append(f"{tail}{static}")

@@ -38,12 +38,12 @@ from mailrunner.rendering.segments import SegmentedText
 _FIRST_MESSAGES = 3  # of each template, compared with premailer
 _FIRST_PLANS, _EVERY_PLAN, _EVERY_MESSAGE = 20, 64, 5000  # premailer takes as long as 500 hits
 _SIGHTS_DUE, _SIGHTS_DUE_LATER = 2, 4
-_PAYS = 30  # a plan takes as long as so many messages by the memo, and each hit saves most of one
+_PAYS = 30  # a plan takes as long as so many messages by the cached inliner, and each hit saves most of one
 _FORM_BYTES, _SHAPE_BYTES, _SIGHTS = 16_000_000, 64_000_000, 20_000
 
 
 Rendered = SegmentedText | RenderedPage
-"""What Jinja gave for a row."""
+"""The rendering of a template for one row."""
 
 
 class Inlined(NamedTuple):
@@ -64,9 +64,10 @@ class Inlined(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class InliningTally:
-    """How messages were made: `hits` from plans, `memo`, `strict` by premailer itself.
+    """How messages were inlined: `hits` from plans, `memo` by the cached steps, `strict` by premailer itself.
 
     `reasons` counts why messages were no hits; `mismatch` says why the quick ways were given up.
+    The names of the fields are keys of the event `inlined` in `--log-json`.
     """
 
     messages: int = 0
@@ -243,7 +244,7 @@ class ShapeInliner:
 
 
 def _without_nul(html: str) -> str:
-    """Parsers end at a NUL or drop it; nobody would get what was meant."""
+    """Parsers end at a NUL or drop it; no reader would get what was meant."""
     if "\0" in html:
         raise RowError("the HTML contains a NUL character")
     return html
@@ -255,7 +256,7 @@ def _size(texts: Iterable[str]) -> int:
 
 
 def _difference(html: str, right: str) -> str:
-    """Where two documents begin to differ."""
+    """A sentence on the first difference of two documents."""
     differing = (n for n, (a, b) in enumerate(zip(html, right, strict=False)) if a != b)
     place = next(differing, min(len(html), len(right)))
     near = slice(max(0, place - 20), place + 20)

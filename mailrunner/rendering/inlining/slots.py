@@ -1,4 +1,4 @@
-"""Where the values of a rendering stand in the document, and how they are spelled there in the end.
+"""Slots: the places of values in a document, and how a value is spelled there once it is inlined.
 
 A *slot* is a place of one value.  Its `SlotKind` says what becomes of the value between the rendered and the
 inlined document: the parser takes character references away and the serialiser puts its own.  A
@@ -65,7 +65,7 @@ class Spelling:
 
 
 class SlotKind(Enum):
-    """What holds the value in the inlined document."""
+    """The part of the inlined document that holds the value."""
 
     TEXT = "text"
     ATTRIBUTE = "attribute"
@@ -90,7 +90,7 @@ def token(slot: int) -> str:
 
 
 def cut(static: str, *, attribute: bool = False) -> bool:
-    """Whether the text before a slot ends in what a value might complete."""
+    """True if the text before a slot ends in what a value might complete."""
     return bool(_CUT.search(static) or (attribute and _JOINED.search(static)))
 
 
@@ -180,7 +180,7 @@ SPELLINGS: Mapping[SlotKind, Spelling] = {
 # Of a value that is a part of the shape.
 LITERAL = _spelling(r"(?!)", lambda atom: None, "")
 
-# What a slot must be able to hold: every reference, blanks, quotes, letters of all sizes.
+# What a slot must be able to hold: every reference, blanks, quotes, characters of all sizes.
 HOSTILE: Mapping[SlotKind, str] = {
     SlotKind.TEXT: " q &amp;&lt;b&gt; &#34;&#39; é\xa0中😀\n= / - x ",
     SlotKind.ATTRIBUTE: " q &amp;&lt;b&gt; &#39; é\xa0中😀\n= / - x ",
