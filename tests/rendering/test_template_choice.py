@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailrunner.errors import RowError, UserError
-from tests.support.rendering import NOW, Spec, letter, project_in, renderer, write
+from tests.support.rendering import NOW, Spec, fields_for, project_in, renderer, write
 
 VARS = {"theme": "gold", "card": "cards/gold.html", "cards": {"vip": "cards/gold.html"}, "folder": "cards/"}
 REST = "<p>{{ first_name }}</p>"
@@ -94,7 +94,7 @@ def test_a_template_that_a_value_would_name_is_the_fault_of_the_file(project: Pa
 def test_what_is_written_may_be_chosen_and_a_value_may_complete_it(project: Path, source: str) -> None:
     write(project, "templates/spring.html", f"{source}{REST}")
     row = {"kind": "vip", "x": "gold"}
-    message = renderer(project, Spec(vars=VARS)).render(letter(**row, row=row), NOW)
+    message = renderer(project, Spec(vars=VARS)).render(fields_for(**row, row=row), NOW)
     assert "this is cards/gold.html" in message.text
 
 
@@ -104,7 +104,7 @@ def test_what_is_written_may_be_chosen_and_a_value_may_complete_it(project: Path
 def test_a_value_that_is_no_part_of_a_name_fails_its_row(project: Path, value: str) -> None:
     write(project, "templates/spring.html", f'{{% include "cards/" ~ x ~ ".html" %}}{REST}')
     with pytest.raises(RowError, match=r"the template \S*cards/"):
-        renderer(project, Spec()).render(letter(x=value), NOW)
+        renderer(project, Spec()).render(fields_for(x=value), NOW)
 
 
 def test_a_text_template_and_a_line_keep_the_rule_too(project: Path) -> None:

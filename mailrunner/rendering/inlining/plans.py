@@ -31,6 +31,7 @@ from mailrunner.rendering.inlining.slots import (
     TOKENS,
     Place,
     SlotKind,
+    all_clean,
     cut,
     places,
     token,
@@ -109,15 +110,12 @@ def _clean(kinds: Sequence[SlotKind | None]) -> list[CleanTest]:
     for slot, kind in enumerate(kinds):
         if kind:
             slots.setdefault(kind, []).append(slot)
-    # A slice where there is one slot: for one index an itemgetter gives the item and no tuple of it.
-    return [
-        (SPELLINGS[kind].are_clean, itemgetter(*of_kind) if of_kind[1:] else itemgetter(_only(of_kind[0])))
-        for kind, of_kind in slots.items()
-    ]
+    return [(all_clean(kind, len(chosen)), _picking(chosen)) for kind, chosen in slots.items()]
 
 
-def _only(slot: int) -> slice:
-    return slice(slot, slot + 1)
+def _picking(slots: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:
+    """Return what takes the values of some slots from all; for one index an itemgetter gives no tuple."""
+    return itemgetter(*slots) if len(slots) > 1 else itemgetter(slice(slots[0], slots[0] + 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 _Known = Callable[[str], str | None]
@@ -44,13 +45,10 @@ _JOINED = re.compile(r"(?:&|&#?\w+;|<)!?-?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """`is_clean` is true of values that stay as they are; `known` spells each atom of the others.
+    """`is_clean` is true of values that stay as they are, `clean` its pattern; `known` spells other atoms."""
 
-    `are_clean` is `is_clean` of many values at once, each with a NUL behind it, which no clean value holds.
-    """
-
+    clean: str
     is_clean: Callable[[str], object]
-    are_clean: Callable[[str], object]
     is_risky: Callable[[str], object]
     known: _Known
 
@@ -82,6 +80,13 @@ class Place:
     tag: str = ""
     attribute: str = ""
     value: str = ""
+
+
+@lru_cache(maxsize=1024)
+def all_clean(kind: SlotKind, many: int) -> Callable[[str], object]:
+    """Return a test of so many values at once, each with a NUL behind it: true if all stay as they are."""
+    # Counted, as a value may hold a NUL itself and look like two.
+    return re.compile(f"(?:{SPELLINGS[kind].clean}\0){{{many}}}").fullmatch
 
 
 def token(slot: int) -> str:
@@ -131,8 +136,7 @@ def _is_url(tag: str, attribute: str) -> bool:
 
 
 def _spelling(clean: str, known: _Known, risky: str) -> Spelling:
-    all_of_them = re.compile(f"(?:{clean}\0)*")
-    return Spelling(re.compile(clean).fullmatch, all_of_them.fullmatch, re.compile(risky).search, known)
+    return Spelling(clean, re.compile(clean).fullmatch, re.compile(risky).search, known)
 
 
 def _known(ordinary: str, references: Mapping[str, str]) -> _Known:
