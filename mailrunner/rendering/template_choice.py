@@ -39,16 +39,17 @@ class ChoiceRules:
 
     def problems(self, trees: Sequence[TemplateTree]) -> Iterator[Problem]:
         """The names in these trees, all that one refers to, that a row's value would make."""
-        given = self._written(trees)
+        given = self._written(tree.root for tree in trees)
         for tree in trees:
+            unguarded = self._written([tree.root])
             for node in _naming(tree.root):
-                if not all(_is_allowed(name, given) for name in _alternatives(node.template)):
+                if not all(_is_allowed(name, given, unguarded) for name in _alternatives(node.template)):
                     message = f"line {node.lineno}: a row's value would name the template"
                     yield Problem(message, file=tree.label, hint=_HINT)
 
     def involved(self, trees: Sequence[TemplateTree]) -> frozenset[str]:
         """Every name that is held to be written and names a template: no column may be called so."""
-        given = self._written(trees)
+        given = self._written(tree.root for tree in trees)
         found: set[str] = set()
         for tree in trees:
             for node in _naming(tree.root):
@@ -59,9 +60,9 @@ class ChoiceRules:
             found |= more
         return frozenset(found) - _PROVIDED
 
-    def _written(self, trees: Sequence[TemplateTree]) -> set[str]:
+    def _written(self, roots: Iterable[nodes.Template]) -> set[str]:
         """The names that only hold what was written: scopes are not told apart, to be on the safe side."""
-        sources = [source for tree in trees for source in _sources(tree.root)]
+        sources = [source for root in roots for source in _sources(root)]
         written = self._given.union(target for target, _ in sources)
         while values := {target for target, names in sources if not names <= written} & written:
             written -= values
@@ -69,7 +70,7 @@ class ChoiceRules:
 
     def guard(self, root: nodes.Template) -> None:
         """Have each value after a folder looked at: RowError at rendering where it is more than a part."""
-        given = self._given.union(target for target, _ in _sources(root))
+        given = self._written([root])
         for node in _naming(root):
             node.template = _guarded(node.template, given)
         root.set_environment(root.environment)  # type: ignore[arg-type]
@@ -140,8 +141,12 @@ def _operands(name: nodes.Node) -> list[nodes.Node]:
     return [name]
 
 
-def _is_allowed(name: nodes.Node, given: Set[str]) -> bool:
-    return _made_of(name) <= given or bool(_folder(_operands(name)))
+def _is_allowed(name: nodes.Node, given: Set[str], unguarded: Set[str]) -> bool:
+    """`given` are the written names by all templates, `unguarded` by this one, as it was guarded alone."""
+    if _made_of(name) <= given:
+        return True
+    made_of = [_made_of(operand) for operand in _operands(name)]
+    return bool(_folder(_operands(name))) and all(n <= given or not n <= unguarded for n in made_of)
 
 
 def _folder(operands: Sequence[nodes.Node]) -> tuple[str, ...]:

@@ -43,7 +43,6 @@ VALUES = {
     "the root": '{% include "/" ~ x %}',
     "a folder above": '{% include "cards/../" ~ x %}',
     "a folder of the row": '{% include x ~ "/" ~ first_name %}',
-    "in an included file": "{% include 'part.html' %}",
 }
 
 WRITTEN = {
@@ -75,16 +74,31 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("source", VALUES.values(), ids=VALUES)
-def test_a_template_that_a_value_would_name_is_the_fault_of_the_file(project: Path, source: str) -> None:
-    part = "part" if "part.html" in source else "spring"
-    write(project, "templates/part.html", "\n{% include x %}" if part == "part" else "")
+PARTS = {
+    "a value": ("{% include 'part.html' %}", "{% include x %}"),
+    "a var that another file sets": ("{% set theme = x %}{% include 'part.html' %}", "{% include theme %}"),
+    "a var after a folder": (
+        "{% set theme = x %}{% include 'part.html' %}",
+        '{% include "cards/" ~ theme %}',
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "part"),
+    [*((source, "") for source in VALUES.values()), *PARTS.values()],
+    ids=[*VALUES, *PARTS],
+)
+def test_a_template_that_a_value_would_name_is_the_fault_of_its_file(
+    project: Path, source: str, part: str
+) -> None:
+    write(project, "templates/part.html", f"\n{part}")
     write(project, "templates/spring.html", f"\n{source}{REST}")
     with pytest.raises(UserError) as caught:
         renderer(project, Spec(vars=VARS))
     (problem,) = caught.value.problems
     assert (problem.file, problem.message) == (
-        f"templates/{part}.html",
+        f"templates/{'part' if part else 'spring'}.html",
         "line 2: a row's value would name the template",
     )
     assert "cards/" in problem.hint
@@ -98,11 +112,13 @@ def test_what_is_written_may_be_chosen_and_a_value_may_complete_it(project: Path
     assert "this is cards/gold.html" in message.text
 
 
+@pytest.mark.parametrize("named", ["x", "t"])
 @pytest.mark.parametrize(
     "value", ["../secret", "deeper/gold", "..", "/gold", "a\\b", "gold.html\0", "%2e", "", "gone"]
 )
-def test_a_value_that_is_no_part_of_a_name_fails_its_row(project: Path, value: str) -> None:
-    write(project, "templates/spring.html", f'{{% include "cards/" ~ x ~ ".html" %}}{REST}')
+def test_a_value_that_is_no_part_of_a_name_fails_its_row(project: Path, value: str, named: str) -> None:
+    source = f'{{% set t = x %}}{{% include "cards/" ~ {named} ~ ".html" %}}{REST}'
+    write(project, "templates/spring.html", source)
     with pytest.raises(RowError, match=r"the template \S*cards/"):
         renderer(project, Spec()).render(fields_for(x=value), NOW)
 
