@@ -41,9 +41,9 @@ from mailrunner.store import (
     Run,
     SendPermit,
 )
-from mailrunner.store.database import insert_many
 from mailrunner.store.quota_usage import account_scope
-from mailrunner.store.schema import to_micros, usage
+from mailrunner.store.raw_sql import insert_many, to_micros
+from mailrunner.store.schema import usage
 
 EXCHANGES, GROUP, CHUNK, SLOTS = 360, 64, 20_000, 100_000
 SENT = Decision(
@@ -112,14 +112,14 @@ def measure(ledger: Ledger, at: ClaimTerms, title: str) -> None:
         token = run.next_token() if wanted else 0
         batch = Batch(answers=answers, starting=starting, wanted=wanted, token=token)
         started = time.perf_counter()
-        done = ledger.deliveries.exchange(at, batch)
+        done = ledger.batches.commit(at, batch)
         costs["with a claim" if wanted else "exchange"].append((time.perf_counter() - started) * 1e6)
-        assert all(go is SendPermit.GO for go in done.goes) and all(done.recorded)
-        stock += done.found if isinstance(done.found, list) else []
+        assert all(go is SendPermit.GO for go in done.permits) and all(done.recorded)
+        stock += done.claimed if isinstance(done.claimed, list) else []
         flying = starting
     run._lock.release()
     started = time.perf_counter()
-    ledger.deliveries.take_over()
+    ledger.deliveries.recover()
     costs["take over"] = [(time.perf_counter() - started) * 1e6]
     print(f"{title:34}", *(f"{_ends(step, values):>32}" for step, values in costs.items()), flush=True)
 

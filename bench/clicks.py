@@ -30,8 +30,7 @@ from urllib.request import urlopen
 from bench import machine
 from bench.sink import free_port, smtp_sink
 from mailrunner.clock import SystemClock
-from mailrunner.model.tokens import TokenSigner
-from mailrunner.sending.prepared_campaign import UNSUBSCRIBE
+from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
 from tests.support.campaigns import CampaignInProcess, people
 
 CONNECTIONS = 128  # as many as a busy proxy keeps open
@@ -160,7 +159,7 @@ def prepare(
     mailing.run("spring", limit=1)
     mailing.run("summer", limit=1)
     with mailing.ledger() as ledger:
-        signer = TokenSigner(ledger.link_secrets(None))
+        signer = TokenSigner(ledger.signing_keys(None))
         with ledger.database.read() as connection:
             rows = connection.exec_driver_sql(
                 "SELECT d.key, d.id FROM deliveries d JOIN campaigns c ON c.no = d.campaign_no "

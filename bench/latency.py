@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from bench import machine
 from mailrunner.model.outcome import OutcomeKind
 from mailrunner.transports.smtp.client import SmtpTransport
-from mailrunner.transports.smtp.poller import ready
+from mailrunner.transports.smtp.poller import wait_for
 from tests.support.smtp_server import CHUNKED, EXTENSIONS, SmtpServer
 
 BODY = b"Subject: spring\r\n\r\n" + b"The quick brown fox jumps over the lazy dog, once more.\r\n" * 460
@@ -95,7 +95,7 @@ def with_ours(port: int, seconds: float, in_flight: int) -> float:
         outcomes = transport.pump()
         assert all(outcome.kind is OutcomeKind.SENT for outcome in outcomes), outcomes
         if not outcomes:
-            ready([transport], 1)
+            wait_for([transport], 1)
         return len(outcomes)
 
     try:

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mailrunner.recipients import RecipientList, first_wins
-from mailrunner.recipients.sources import open_source
+from mailrunner.recipients.formats import open_source
+from mailrunner.recipients.reader import RecipientList, flag_duplicates
 
 HEADER = ("email", "first_name", "full_name", "country", "points", "since", "city", "member_no")
 
@@ -81,7 +81,7 @@ def read_once_each(path: Path, title: str) -> None:
     spec = Spec(csv=path.name)
     started = time.perf_counter()
     chunks = RecipientList(open_source(spec, path.parent), spec).chunks()
-    _print(title, path, started, sum(not duplicate for _, duplicate in first_wins(chunks)))
+    _print(title, path, started, sum(not duplicate for _, duplicate in flag_duplicates(chunks)))
 
 
 def _print(title: str, path: Path, started: float, kept: int) -> None:

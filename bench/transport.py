@@ -12,7 +12,6 @@ time is what a change here changes.
 from __future__ import annotations
 
 import argparse
-import selectors
 import shutil
 import smtplib
 import socket
@@ -26,6 +25,7 @@ from functools import partial
 
 from mailrunner.model.outcome import OutcomeKind
 from mailrunner.transports.smtp.client import SmtpTransport
+from mailrunner.transports.smtp.poller import Poller
 from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 
 _LINE = b'<p style=3D"color:#333">Hello there, this is the news of the month. Read on.</p>'[:76] + b"\r\n"
@@ -71,7 +71,7 @@ def by_smtplib(port: int, messages: int) -> None:
 
 def transports(port: int, connections: int) -> list[SmtpTransport]:
     """Connections that know the server already."""
-    manners = ObservedCapabilities(proven=True)
+    observed = ObservedCapabilities(proven=True)
     made = [
         SmtpTransport(
             host="127.0.0.1",
@@ -81,7 +81,7 @@ def transports(port: int, connections: int) -> list[SmtpTransport]:
             password=None,
             provider="smtp",
             timeout=300,
-            manners=manners,
+            observed=observed,
         )
         for _ in range(connections)
     ]
@@ -94,27 +94,22 @@ def transports(port: int, connections: int) -> list[SmtpTransport]:
 def by_transport(opened: list[SmtpTransport], messages: int) -> None:
     """Send with all connections, each as full as it may be."""
     letter, left, answered = Letter(), messages, 0
-    with selectors.DefaultSelector() as selector:
-        for one in opened:
-            selector.register(one.fileno(), selectors.EVENT_READ, one)
-        busy = opened
-        while answered < messages:
-            for one in busy:
-                outcomes = one.pump()
-                assert all(outcome.kind is OutcomeKind.SENT for outcome in outcomes)
-                answered += len(outcomes)
-                if not (number := min(one.room, left)):
-                    continue
-                left -= number
-                for _ in range(number):
-                    one.offer(letter)
-                outcomes = one.pump()
-                answered += len(outcomes)
-            for one in busy:
-                events = selectors.EVENT_READ | (selectors.EVENT_WRITE if one.wants_write else 0)
-                if selector.get_key(one.fileno()).events != events:
-                    selector.modify(one.fileno(), events, one)
-            busy = [key.data for key, _ in selector.select(0 if answered >= messages else None)]
+    poller: Poller[SmtpTransport] = Poller(every=60.0)
+    for one in opened:
+        poller.note(one)
+    while answered < messages:
+        for one in poller.ready():  # the first time all of them
+            outcomes = one.pump()
+            number = min(one.room, left)
+            left -= number
+            for _ in range(number):
+                one.offer(letter)
+            outcomes += one.pump() if number else []
+            assert all(outcome.kind is OutcomeKind.SENT for outcome in outcomes)
+            answered += len(outcomes)
+            poller.note(one)
+        if answered < messages:
+            poller.wait(60.0)
 
 
 def measure(send: Callable[[], None], messages: int) -> tuple[float, float]:

@@ -1,25 +1,26 @@
-"""What can go wrong in a way that a person can mend.
+"""Errors that the user can fix, and the parts of their sentences.
 
-What a mail server may say is never an exception: it is an `Outcome`.  An exception ends the command:
+A reply of a mail server is never an exception: it is an `Outcome`.  An exception ends the command:
 
     MailrunnerError
     ├── UserError      a file or the set-up is wrong; carries *all* problems   exit 78
     ├── LedgerError    the ledger or the disk failed; nothing is lost           exit 74
     ├── RowError       one recipient's row cannot be rendered; never leaves the run
-    └── ServerAwayError, LoginRefusedError of `sent_folder`: IMAP alone         exit 75, 77
+    └── ImapUnavailableError, ImapLoginRefusedError of `inbound.imap`         exit 75, 77
 
 Anything else is a bug and shows its traceback.  Only `mailrunner.cli` turns these into sentences.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: where it stands, what it is, and what to do about it."""
+    """One mistake: its file and key, the sentence about it, and a hint for fixing it; "" where unknown."""
 
     message: str
     file: str = ""
@@ -32,12 +33,32 @@ class Problem:
         return f"{sentence} ({self.hint})" if self.hint else sentence
 
 
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest of `known`, else all of them where they are few, else ""."""
+    names = list(known)
+    listed = f"there is {alternatives(names, last='and')}" if 0 < len(names) <= 12 else ""
+    return nearest(word, names) or listed
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest of `known`, in any case of letters; "" where none resembles `word`."""
+    folded = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(word.casefold(), folded, n=1)
+    return f'did you mean "{folded[close[0]]}"?' if close else ""
+
+
+def alternatives(words: Iterable[str], last: str = "or") -> str:
+    """`"a", "b" or "c"`."""
+    quoted = [f'"{word}"' for word in words]
+    return f" {last} ".join(part for part in (", ".join(quoted[:-1]), quoted[-1]) if part)
+
+
 class MailrunnerError(Exception):
-    """The base of all errors that a person can mend."""
+    """The base of all errors that the user can fix."""
 
 
 class UserError(MailrunnerError):
-    """The person at the keyboard can mend it; nothing was sent by this command."""
+    """A file or the set-up is wrong; nothing was sent by this command."""
 
     def __init__(self, *problems: Problem | str) -> None:
         self.problems = tuple(Problem(p) if isinstance(p, str) else p for p in problems)
@@ -63,4 +84,4 @@ class LedgerError(MailrunnerError):
 
 
 class RowError(MailrunnerError):
-    """This row cannot become a message; the text says why, and the person's delivery fails with it."""
+    """No message can be made from this row; the delivery fails with the text as its reason."""

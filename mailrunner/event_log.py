@@ -1,4 +1,4 @@
-"""Every event an operator will ever look for, one method each.
+"""The event log: every event that an operator may look for, one method each.
 
 Events go to a file as JSON lines (`--log-json FILE`); addresses stand in it, secrets never do.
 """
@@ -37,16 +37,12 @@ class EventLog:
         self._secrets = tuple(s for s in secrets if s)
         self._guard = threading.Lock()
         self._stream: TextIO | None = None
+        self.is_kept = file is not None  # what costs much to find out need not be, for a log without file
         if file is not None:
             try:
                 self._stream = file.open("a", encoding="utf-8")
             except OSError as error:
                 raise LedgerError(f"the log {file} cannot be written: {error.strerror}") from error
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether anybody reads it: what is dear to find out need not be, if nobody does."""
-        return self._stream is not None
 
     def run_begun(self, campaign: str, run: int, total: int, queued: int) -> None:
         self._write("run_begun", campaign=campaign, run=run, total=total, queued=queued)
@@ -76,7 +72,7 @@ class EventLog:
         self._write("suppressed", campaign=campaign, address=address)
 
     def claim_lost(self, campaign: str, address: str) -> None:
-        """Another run took this delivery over; what this run saw of it was not recorded."""
+        """Another run took this delivery over; the outcome that this run saw was not recorded."""
         self._write("claim_lost", campaign=campaign, address=address)
 
     def no_connection(self, outcome: Outcome) -> None:
@@ -89,7 +85,7 @@ class EventLog:
         self._write("stopped", campaign=campaign, reason=reason)
 
     def inlined(self, campaign: str, tally: InliningTally) -> None:
-        """How a run's messages got their CSS: from plans, by memoised premailer, by premailer itself."""
+        """How a run's messages got their CSS: from plans, by cached premailer, by premailer itself."""
         if tally.messages:
             self._write("inlined", campaign=campaign, **{**asdict(tally), "reasons": dict(tally.reasons)})
 
@@ -98,11 +94,11 @@ class EventLog:
         self._write("serving", address=address)
 
     def taken_in(self, effects: Mapping[str, int], milliseconds: float) -> None:
-        """A group of clicks or reports is recorded: how many had which effect, how long it took."""
+        """A group of clicks or inbound events is recorded: how many had which effect, how long it took."""
         self._write("taken_in", effects=dict(effects), milliseconds=round(milliseconds, 1))
 
     def not_taken_in(self, number: int, reason: str) -> None:
-        """So many clicks or reports could not be recorded; who brought them was told so."""
+        """`number` clicks or inbound events could not be recorded; their senders were told so."""
         self._write("not_taken_in", number=number, reason=reason)
 
     def requests(self, answers: Mapping[str, int]) -> None:
@@ -127,10 +123,10 @@ class EventLog:
     ) -> None:
         self.close()
 
-    def _write(self, event: str, **facts: Any) -> None:
+    def _write(self, event: str, **values: Any) -> None:
         if self._stream is None:
             return
-        line = json.dumps({"time": rfc3339(self._clock.now()), "event": event, **facts}, ensure_ascii=False)
+        line = json.dumps({"time": rfc3339(self._clock.now()), "event": event, **values}, ensure_ascii=False)
         for secret in self._secrets:
             line = line.replace(secret, "***")
         with self._guard:

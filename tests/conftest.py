@@ -1,4 +1,4 @@
-"""What many tests share: a clock, a ledger on each database."""
+"""Fixtures of many tests: a clock, a ledger on each database, an IMAP server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
 
 from mailrunner.store import Ledger
+from mailrunner.store.opening import open_database
 from tests.support.clocks import ManualClock
 from tests.support.imap_server import ImapServer, Mailbox
+
+# A busy machine is no reason to fail: how long an example takes says nothing about what it does.
+settings.register_profile("mailrunner", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mailrunner")
 
 
 @pytest.fixture
@@ -35,34 +43,83 @@ def postgresql() -> Iterator[str]:
         folder, cleanup_mode="delete"
     )
     try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        _do_not_wait_for_the_disk(url)
+        yield url
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def postgresql_database(postgresql: str) -> Iterator[str]:
-    """The URL of an empty database, dropped afterwards."""
-    from sqlalchemy import create_engine, text
-    from sqlalchemy.engine import make_url
-
-    name = f"t{uuid.uuid4().hex}"
-    admin = create_engine(postgresql, isolation_level="AUTOCOMMIT")
+def _do_not_wait_for_the_disk(server: str) -> None:
+    """The server is not meant to survive anything; `tests.crash` has one of its own."""
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"'))
-    yield make_url(postgresql).set(database=name).render_as_string(hide_password=False)
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    admin.dispose()
+
+
+@contextlib.contextmanager
+def new_database(server: str, *, template: str = "template1") -> Iterator[str]:
+    """The URL of a new database, a copy of `template`; dropped afterwards."""
+    name = f"t{uuid.uuid4().hex}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
     with admin.connect() as connection:
         connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
     admin.dispose()
 
 
+@pytest.fixture
+def postgresql_database(postgresql: str) -> Iterator[str]:
+    """The URL of an empty database."""
+    with new_database(postgresql) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: str) -> Iterator[str]:
+    """The name of a database with the ledger's tables: migrated once, copied for each test."""
+    with new_database(postgresql) as url:
+        open_database(url, clock=ManualClock(), create=True).close()
+        yield str(make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as an SQLite file."""
+    path = tmp_path_factory.mktemp("template") / "mailrunner.db"
+    open_database(f"sqlite:///{path}", clock=ManualClock(), create=True).close()
+    return path
+
+
+@pytest.fixture
+def postgresql_ledger(postgresql: str, postgresql_template: str) -> Iterator[str]:
+    """The URL of a database with the ledger's tables."""
+    with new_database(postgresql, template=postgresql_template) as url:
+        yield url
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A place for a ledger, once on each database."""
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A place for a ledger without its tables, once on each database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/mailrunner.db"
     url: str = request.getfixturevalue("postgresql_database")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A ledger that was never used, once on each database."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "mailrunner.db")
+        return f"sqlite:///{tmp_path}/mailrunner.db"
+    url: str = request.getfixturevalue("postgresql_ledger")
     return url
 
 
@@ -82,7 +139,7 @@ def imap_server() -> Iterator[ImapServer]:
 
 @pytest.fixture
 def box(imap_server: ImapServer) -> Mailbox:
-    """The mailbox of somebody whose folders are in German; "Sent" and "Trash" are only called so."""
+    """A mailbox whose special folders have German names; "Sent" and "Trash" are plain folders."""
     mailbox = imap_server.mailbox(uuid.uuid4().hex)
     mailbox.create("Gesendet", "Papierkorb", "Sent", "Trash")
     return mailbox

@@ -1,7 +1,6 @@
 """A campaign file copied under another name, comments and all, with templates of its own.
 
-The text is edited, not written anew, so that every comment stays; whether the edit did what it
-should is then judged by reading the copy.
+The text is edited, not written anew, so that every comment stays; the copy is then parsed to check the edit.
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from mailrunner.campaign import find_campaign
-from mailrunner.config import Project
-from mailrunner.config.toml_file import read, relative_name
+from mailrunner.campaign.campaign_file import find_campaign
+from mailrunner.config.paths import relative_name
+from mailrunner.config.project import Project
+from mailrunner.config.toml_file import read
 from mailrunner.errors import Problem, UserError
 
 _ID = re.compile(r"""^[ \t]*id[ \t]*=[ \t]*(?:"[^"\n]*"|'[^'\n]*')[ \t]*(?:#.*)?\n""", re.MULTILINE)
@@ -43,7 +43,7 @@ def files(project: Project, source: str, name: str) -> dict[str, bytes]:
 
 
 def _renamed(message: Mapping[str, Any], name: str) -> dict[str, str]:
-    """By part, the name of the copied template; beside the old one, since it may include neighbours."""
+    """By part ("html", "text") the name of the copy: in the same folder, as a template may include others."""
     renamed: dict[str, str] = {}
     for part in ("html", "text"):
         if isinstance(old := message.get(part), str):

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mailrunner.config import Project, absolute_database
+from mailrunner.config.database_url import absolute_database
+from mailrunner.config.project import Project
 from mailrunner.config.toml_file import read
 from mailrunner.errors import UserError
 from mailrunner.model.suppression import list_key
@@ -45,8 +46,8 @@ def recipient_files(project: Project) -> dict[Path, str]:
         recipients = table.get("recipients")
         for kind in _LISTS:
             name = recipients.get(kind) if isinstance(recipients, dict) else None
-            if isinstance(name, str):
-                found.setdefault((project.folder / name).resolve(), str(table.get("id", path.stem)))
+            for file in _resolved(project, name):
+                found.setdefault(file, str(table.get("id", path.stem)))
     return found
 
 
@@ -69,11 +70,21 @@ def _unread_lists(project: Project) -> Iterator[Path]:
         except OSError:
             continue
         for double, single in _NAMED_LIST.findall(text):
-            yield (project.folder / (double or single)).resolve()
+            yield from _resolved(project, double or single)
+
+
+def _resolved(project: Project, name: object) -> Iterator[Path]:
+    """The file of this name; nothing for a value that names none (a number, a NUL, a loop of links)."""
+    try:
+        file = (project.folder / name).resolve() if isinstance(name, str) else None
+    except (OSError, ValueError, RuntimeError):
+        return
+    if file is not None:
+        yield file
 
 
 def _sqlite_file(project: Project, url: object) -> Iterator[Path]:
     """The file behind an SQLite address; nothing where it is another, or a variable."""
     address = absolute_database(url, project.folder) if isinstance(url, str) else ""
     if found := _SQLITE.fullmatch(address):
-        yield Path(found[1])
+        yield from _resolved(project, found[1])

@@ -1,8 +1,8 @@
-"""JSON Schemas of the files that a person writes, for editors that complete and check TOML.
+"""JSON Schemas of the files that a user writes, for editors that complete and check TOML.
 
 They are shipped in `mailrunner/data/`.  After a change of the tables write them anew with
 
-    python -c "from mailrunner import json_schemas; json_schemas.write()"
+    python -c "from mailrunner.campaign import json_schemas; json_schemas.write()"
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import json
 from pathlib import Path
 
 from mailrunner.campaign.tables import CampaignTable
-from mailrunner.config import ProjectTable
-from mailrunner.config.toml_file import Table
+from mailrunner.config.project_tables import ProjectTable
+from mailrunner.config.toml_table import Table
 
-_FOLDER = Path(__file__).parent / "data"
+_FOLDER = Path(__file__).parents[1] / "data"
 
 
 def texts() -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""What may stand in a campaign file: its tables, their keys, and what each value must be.
+"""The tables of a campaign file: their keys, and what each value must be.
 
-Each value is judged by itself here; `mailrunner.campaign` judges how they fit together and whether
-the files they name are there.
+Each value is checked by itself here; `campaign_checks` checks how they fit together and whether the
+files they name exist.
 """
 
 from __future__ import annotations
@@ -14,28 +14,29 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
-from mailrunner.config import ListName, url_secrets
-from mailrunner.config.toml_file import Table, text_as
+from mailrunner.config.database_url import url_secrets
+from mailrunner.config.project_tables import ListName
+from mailrunner.config.toml_table import Table, text_as
 from mailrunner.model.mailbox_address import MailboxAddress, refuse_control_characters
 from mailrunner.model.quota import Limit
 from mailrunner.model.schedule import ALWAYS, Schedule, duration
 
-Kind = Literal["bulk", "transactional"]
+CampaignKind = Literal["bulk", "transactional"]
 CellType = Literal["int", "float", "date", "datetime", "bool"]
 
-_ID_FAULT = re.compile(r"[^\w.-]")
+_NOT_IN_ID = re.compile(r"[^\w.-]")
 _HEADER_NAME = re.compile(r"[!-9;-~]+")  # ftext, RFC 5322 §2.2
-_OWN_HEADERS = (
+_RESERVED_HEADERS = (
     *("bcc", "cc", "date", "from", "message-id", "mime-version", "precedence", "received", "reply-to"),
     *("return-path", "sender", "subject", "to", "x-mailrunner-delivery"),
 )
-_OWN_PREFIXES = ("content-", "list-", "resent-")
+_RESERVED_PREFIXES = ("content-", "list-", "resent-")
 _KEY_FOR_HEADER = {"from": "message.from", "reply-to": "message.reply_to", "subject": "message.subject"}
 
 
 def campaign_id(text: str) -> str:
     """Return `text`; raise ValueError where it cannot be an id."""
-    if not text.strip(".") or _ID_FAULT.search(text):
+    if not text.strip(".") or _NOT_IN_ID.search(text):
         raise ValueError(f'"{text}" is not an id; use letters, digits, "-", "_" and "."')
     return text
 
@@ -68,7 +69,7 @@ def _one_character(text: str) -> str:
 def _header_name(name: str) -> str:
     if not _HEADER_NAME.fullmatch(name):
         raise ValueError(f'"{name}" is not the name of a header; use letters, digits and "-" (RFC 5322 §2.2)')
-    if name.casefold() in _OWN_HEADERS or name.casefold().startswith(_OWN_PREFIXES):
+    if name.casefold() in _RESERVED_HEADERS or name.casefold().startswith(_RESERVED_PREFIXES):
         key = _KEY_FOR_HEADER.get(name.casefold())
         raise ValueError(f"mailrunner sets {name} itself; " + (f"use {key}" if key else "leave it out"))
     return name
@@ -80,7 +81,7 @@ def _constant(value: object) -> object:
     return value
 
 
-def _in_zone(start: datetime) -> datetime:
+def _with_zone(start: datetime) -> datetime:
     if start.utcoffset() is None:
         raise ValueError("names no time zone; write e.g. 2026-12-01T08:00:00+02:00")
     return start
@@ -97,7 +98,7 @@ def _share(value: object) -> float | None:
     return float(number)
 
 
-def _count_per_second(value: object) -> float:
+def _pace(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0001 <= value <= 100_000:
         raise ValueError("is not a pace; write e.g. 1, 14 or 0.5")
     return float(value)
@@ -118,21 +119,19 @@ Window = Annotated[
 Share = Annotated[
     float | None, PlainValidator(_share), WithJsonSchema({"type": ["string", "number"], "default": "10%"})
 ]
-Pace = Annotated[
-    float, PlainValidator(_count_per_second), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
-]
+Pace = Annotated[float, PlainValidator(_pace), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 Constant = Annotated[Any, AfterValidator(_constant)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 
 
 class MessageSpec(Table):
-    """[message]: who writes what.  Subject, headers and attachments are templates too."""
+    """[message]: sender, subject and content.  Subject, headers and attachments are templates too."""
 
     from_: Annotated[str, AfterValidator(_sender)] = Field(
         alias="from", description='The sender: "ana@example.org" or "Ana Pop <ana@example.org>".'
     )
     reply_to: Annotated[str, AfterValidator(_sender)] | None = Field(
-        None, description="Where answers go, if not to the sender."
+        None, description="Where replies go, if not to the sender."
     )
     subject: Annotated[OneLine, AfterValidator(_not_blank)] = Field(
         description="The subject; may use columns, as in {{ first_name }}."
@@ -156,7 +155,7 @@ class MessageSpec(Table):
 
 
 class RecipientsSpec(Table):
-    """[recipients]: who gets it, from exactly one of csv, xlsx, parquet and sql."""
+    """[recipients]: the list, from exactly one of csv, xlsx, parquet and sql, and how its cells are read."""
 
     csv: Text | None = Field(None, description="A CSV file.")
     xlsx: Text | None = Field(None, description="An Excel file.")
@@ -167,7 +166,7 @@ class RecipientsSpec(Table):
         None, description="The encoding of the CSV file, where it is not UTF-8."
     )
     delimiter: Annotated[str, AfterValidator(_one_character)] | None = Field(
-        None, description="What stands between the cells of the CSV file; found out by default."
+        None, description="The character between the cells of the CSV file; detected by default."
     )
     database: Text | None = Field(
         None, repr=False, description='The database for `sql`, an SQLAlchemy URL, best as "${VARIABLE}".'
@@ -176,49 +175,51 @@ class RecipientsSpec(Table):
     name: Text | None = Field(None, description="The column with the name shown in To.")
     defaults: dict[str, Constant] = Field(
         default_factory=dict,
-        description="By column, what stands in for an empty cell; applied before `types`.",
+        description="By column, the value in place of an empty cell; applied before `types`.",
     )
     types: dict[str, CellType] = Field(
-        default_factory=dict, description="By column, what its text is to be read as; text where not named."
+        default_factory=dict,
+        description="By column, the type its cells are read as; text where not named.",
     )
     where: Text | None = Field(
-        None, description="Which rows are meant, as an expression over the columns: country == 'RO'."
+        None, description="The rows to send to, as an expression over the columns: country == 'RO'."
     )
 
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
+        """The password in `database`, which no output may show."""
         return url_secrets(self.database or "")
 
 
 class SendSpec(Table):
-    """[send]: when, how fast, and when to stop."""
+    """[send]: when and how fast to send, and when to stop."""
 
-    start: Annotated[datetime, AfterValidator(_in_zone)] | None = Field(
+    start: Annotated[datetime, AfterValidator(_with_zone)] | None = Field(
         None, description="Not before this time; with a zone, as in 2026-12-01T08:00:00+02:00."
     )
     schedule: Window = Field(
         default_factory=lambda: ALWAYS,
         alias="window",
-        description='When mail may go out: "Mon-Fri 08:00-20:00 Europe/Bucharest"; always by default.',
+        description='When messages may be sent: "Mon-Fri 08:00-20:00 Europe/Bucharest"; always by default.',
     )
     per_second: Pace | None = Field(
-        None, description="Recipients a second, at most; 0.5 is one every 2 seconds."
+        None, description="Recipients per second, at most; 0.5 is one every 2 seconds."
     )
     give_up_after: Duration = Field(
         default_factory=lambda: timedelta(hours=48),
-        description="How long a recipient is tried after the first temporary refusal.",
+        description="How long a delivery is retried after the first temporary failure.",
     )
     on_in_doubt: Literal["hold", "resend"] = Field(
-        "hold", description="What to do where the server may or may not have taken the message."
+        "hold",
+        description="What to do in doubt: where the server may or may not have accepted the message.",
     )
     stop_if_failing: Share = Field(
         default_factory=lambda: 0.10,
-        description='Stop where so many of the last 100 answers are failures; or "off".',
+        description='Stop where so many of the last 100 outcomes are failures; or "off".',
     )
 
     @property
     def limit(self) -> Limit | None:
-        """`per_second` as a window; None where nothing is set."""
+        """`per_second` as a limit; None where it is not set."""
         if self.per_second is None:
             return None
         if self.per_second < 1:  # one at a time, evenly spaced
@@ -231,21 +232,22 @@ class CampaignTable(Table):
     """A campaign file."""
 
     id: Annotated[str, AfterValidator(campaign_id)] | None = Field(
-        None, description="What the campaign is known by; by default the file's name without .toml."
+        None, description="The campaign's id; by default the file's name without .toml."
     )
     account: str = Field(description="The account of mailrunner.toml that sends it.")
     list_: Annotated[ListName, AfterValidator(refuse_control_characters)] | None = Field(
         None,
         alias="list",
-        description="What people are subscribed to and can unsubscribe from; bulk mail needs one.",
+        description="The list recipients are subscribed to and can unsubscribe from; bulk mail needs one.",
     )
-    kind: Kind = Field(
-        "bulk", description='"bulk", or "transactional" for what people must get (invoices, tickets).'
+    kind: CampaignKind = Field(
+        "bulk",
+        description='"bulk", or "transactional" for what recipients must get (invoices, tickets).',
     )
-    message: MessageSpec = Field(
-        description="Who writes what: a table [message] with from, subject and html."
-    )
+    message: MessageSpec = Field(description="The message: a table [message] with from, subject and html.")
     recipients: RecipientsSpec = Field(
-        description='Who gets it: a table [recipients] with e.g. csv = "data/list.csv".'
+        description='The list: a table [recipients] with e.g. csv = "data/list.csv".'
     )
-    send: SendSpec = Field(default_factory=SendSpec, description="When, how fast, and when to stop.")
+    send: SendSpec = Field(
+        default_factory=SendSpec, description="When and how fast to send, and when to stop."
+    )

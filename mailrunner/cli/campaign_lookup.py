@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mailrunner.campaign import find_campaign
+from mailrunner.campaign.campaign_file import find_campaign
 from mailrunner.cli.context import CommandContext
-from mailrunner.config.toml_file import did_you_mean, read
-from mailrunner.errors import Problem, UserError
+from mailrunner.config.toml_file import read
+from mailrunner.errors import Problem, UserError, did_you_mean
 from mailrunner.store import CampaignRecord, Ledger
 
 

@@ -25,7 +25,7 @@ from mailrunner.clock import Clock, SystemClock
 from mailrunner.errors import LedgerError, Problem, UserError
 
 if TYPE_CHECKING:
-    from mailrunner.config import Project
+    from mailrunner.config.project import Project
     from mailrunner.event_log import EventLog
     from mailrunner.sending.prepared_campaign import PreparedCampaign
     from mailrunner.store import Ledger
@@ -56,23 +56,23 @@ class CommandContext:
     @cached_property
     def folder(self) -> Path:
         """The project's folder; raises UserError where there is none."""
-        from mailrunner.config import find_project
+        from mailrunner.config.project import find_project
 
         return find_project(Path.cwd(), self.project_dir)
 
     @cached_property
     def project(self) -> Project:
         """mailrunner.toml, read; raises UserError with all its problems."""
-        from mailrunner.config import load_project
+        from mailrunner.config.project import load_project
 
         return load_project(self.folder, os.environ)
 
     def job(self, name: str, *, strict_inlining: bool = False) -> PreparedCampaign:
         """A campaign's files, all that is wrong in them told at once, before the ledger is touched."""
-        from mailrunner.campaign import load
+        from mailrunner.campaign.campaign_file import load_campaign
         from mailrunner.sending.prepared_campaign import PreparedCampaign
 
-        self.project, campaign, account = load(self.folder, name, os.environ)
+        self.project, campaign, account = load_campaign(self.folder, name, os.environ)
         return PreparedCampaign.prepare(self.project, campaign, account, strict_inlining=strict_inlining)
 
     @cached_property
@@ -110,7 +110,7 @@ class CommandContext:
         """The ledger for a command that changes nothing; an empty one where there is none yet."""
         from mailrunner.store import Ledger
 
-        return Ledger.look(folder=self.folder, url=self.project.database_url, clock=self.clock)
+        return Ledger.open_for_reading(folder=self.folder, url=self.project.database_url, clock=self.clock)
 
     def event_log(self) -> EventLog:
         from mailrunner.event_log import EventLog

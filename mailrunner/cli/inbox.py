@@ -21,7 +21,6 @@ from mailrunner.model.inbound_event import EventKind
 if TYPE_CHECKING:
     from mailrunner.config.account import Account, Imap
     from mailrunner.inbound.poll import MailboxPoll, PollTally
-    from mailrunner.model.tokens import TokenSigner
     from mailrunner.store import Ledger
 
 _LONGEST_LOOK = timedelta(days=36_500)
@@ -118,7 +117,7 @@ def _once(
         show_problems(session, tuple(problems))
         waiting = waiting or bool(tally.understood[EventKind.ASKED])
         if not as_json:
-            show(session, post, tally, looking=collection.looking)
+            show(session, post, tally, looking=collection.dry_run)
     if as_json:
         session.json({"mailboxes": objects})
     if waiting:
@@ -132,18 +131,17 @@ def _collect(
     """Look through one mailbox; what keeps it from being read does not keep the others from it."""
     from dataclasses import replace
 
-    from mailrunner.inbound.imap import ImapMailbox
+    from mailrunner.inbound.imap import ImapLoginRefusedError, ImapMailbox, ImapUnavailableError
     from mailrunner.inbound.poll import PollTally
-    from mailrunner.reconciliation.sent_folder import LoginRefusedError, ServerAwayError
 
     where, owner = f"the mailbox of {post.names}", post.owner
     try:
         with ImapMailbox.open(post.imap, ca_file=owner.ca_file, timeout=min(owner.timeout, TIMEOUT)) as box:
             tally = replace(collection, progress=advance).once(box)
-    except ServerAwayError as error:
+    except ImapUnavailableError as error:
         hint = "nothing is lost; type the same command later, or let cron do so"
         return Exit.LATER, PollTally(), [Problem(f"{where} cannot be read now: {error}", hint=hint)]
-    except LoginRefusedError as error:
+    except ImapLoginRefusedError as error:
         return Exit.CREDENTIALS, PollTally(), [refused(post, error)]
     except UserError as error:
         return Exit.SETUP, PollTally(), list(error.problems)
@@ -159,7 +157,7 @@ def refused(post: WatchedMailbox, error: Exception) -> Problem:
 def problems_of(tally: PollTally) -> list[Problem]:
     """What could not be read, and what could not be filed."""
     found = [Problem(sentence) for sentence in tally.problems]
-    if tally.stays:
+    if tally.cannot_move:
         hint = "they are marked as seen; move them by hand, or with a rule of the mailbox"
         found.append(Problem("this server cannot move messages, so all stay in INBOX", hint=hint))
     return found
@@ -250,22 +248,16 @@ def _collection(
 ) -> MailboxPoll:
     from mailrunner.inbound.classify import PROVIDER_DOMAINS, MessageClassifier
     from mailrunner.inbound.poll import MailboxPoll
+    from mailrunner.sending.token_signer import token_signer
 
     owner = post.owner
-    sorter = MessageClassifier(
-        signer=_signer(session, ledger),
+    classifier = MessageClassifier(
+        signer=token_signer(session.project, ledger),
         identity=owner.identity,
         domains=PROVIDER_DOMAINS.get(owner.preset.family, ()),
         pause=owner.preset.quota_pause,
     )
-    return MailboxPoll(ledger=ledger, sorter=sorter, since=since, junk=junk, looking=looking)
-
-
-def _signer(session: CommandContext, ledger: Ledger) -> TokenSigner:
-    from mailrunner.model.tokens import TokenSigner
-
-    secret = session.project.unsubscribe.secret
-    return TokenSigner(ledger.link_secrets(secret.get_secret_value() if secret else None))
+    return MailboxPoll(ledger=ledger, classifier=classifier, since=since, junk=junk, dry_run=looking)
 
 
 def _length(text: str) -> timedelta:

@@ -29,7 +29,7 @@ def review(
     if off or let_be:
         return _decide(session, off, let_be, as_json=as_json)
     with session.look_at_ledger() as ledger:
-        requests = ledger.returns.asked()
+        requests = ledger.inbound_events.open_requests()
     if as_json:
         session.json({"requests": [_object(request) for request in requests]})
     else:
@@ -41,7 +41,7 @@ def _decide(session: CommandContext, off: Sequence[int], let_be: Sequence[int], 
     from mailrunner.store.inbound_events import ReviewDecision
 
     with session.open_ledger() as ledger:
-        waiting = {request.no: request for request in ledger.returns.asked()}
+        waiting = {request.no: request for request in ledger.inbound_events.open_requests()}
         UserError.collect(
             Problem(f"no request {number} waits for a decision", hint="mailrunner inbox --review shows them")
             for number in (*off, *let_be)
@@ -52,7 +52,9 @@ def _decide(session: CommandContext, off: Sequence[int], let_be: Sequence[int], 
             **dict.fromkeys(let_be, ReviewDecision.IGNORE),
         }
         decided = [
-            (waiting[number], how) for number, how in wanted.items() if ledger.returns.settle(number, how)
+            (waiting[number], how)
+            for number, how in wanted.items()
+            if ledger.inbound_events.review(number, how)
         ]
     if as_json:
         session.json({"requests": [_object(request) | {"decided": str(how)} for request, how in decided]})

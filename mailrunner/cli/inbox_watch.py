@@ -54,14 +54,14 @@ class _Watch:
 
     def keep(self) -> None:
         """Watch until the end; what a person must mend ends this mailbox alone, a broken ledger all."""
-        from mailrunner.reconciliation.sent_folder import LoginRefusedError, ServerAwayError
+        from mailrunner.inbound.imap import ImapLoginRefusedError, ImapUnavailableError
 
         while not self.stop.is_set():
             try:
                 self._connected()
-            except ServerAwayError as error:
+            except ImapUnavailableError as error:
                 self._wait(f"the mailbox of {self.post.names} cannot be read now: {error}")
-            except LoginRefusedError as error:
+            except ImapLoginRefusedError as error:
                 self.code = Exit.CREDENTIALS  # not tried again: each try counts towards a lock-out
                 show_problems(self.session, (refused(self.post, error),))
                 return

@@ -20,7 +20,7 @@ from mailrunner.cli.exit_codes import Exit
 from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
-    from mailrunner.config import Project
+    from mailrunner.config.project import Project
     from mailrunner.config.project_template import ProjectSender
 
 _DEFAULT_PROVIDER = "gmail"
@@ -110,7 +110,7 @@ def _answer(
 
 def _usable_provider(text: str) -> str:
     from mailrunner.config.providers import preset, preset_names
-    from mailrunner.config.toml_file import did_you_mean
+    from mailrunner.errors import did_you_mean
 
     name = text.strip().casefold()
     if name not in preset_names():

@@ -29,7 +29,7 @@ _STATES = {
 
 def exit_of(result: RunResult) -> Exit:
     """The exit code of one campaign's run."""
-    code = of_hold(result.hold.why)
+    code = of_hold(result.wait.reason)
     if code is Exit.DONE and (result.counts.failed or result.counts.in_doubt):
         return Exit.SOME_FAILED
     return code
@@ -37,7 +37,7 @@ def exit_of(result: RunResult) -> Exit:
 
 def state_of(hold: Wait) -> str:
     """The word for `state`: what passes by itself is waiting."""
-    return _STATES.get(hold.why, "waiting")
+    return _STATES.get(hold.reason, "waiting")
 
 
 def campaign_object(
@@ -71,11 +71,11 @@ def result_object(result: RunResult) -> dict[str, Any]:
     """The answer of `run --json`."""
     return campaign_object(
         result.campaign_id,
-        state=state_of(result.hold),
+        state=state_of(result.wait),
         counts=result.counts,
         sent_now=result.sent_now,
-        reason=sentence_of(result.hold) if result.hold.why is not WaitReason.DONE else "",
-        resume_at=result.hold.until,
+        reason=sentence_of(result.wait) if result.wait.reason is not WaitReason.DONE else "",
+        resume_at=result.wait.until,
         finish_at=result.finish_at,
         notices=result.notices,
     )
@@ -127,4 +127,4 @@ def next_step(hold: Wait, campaign_id: str) -> str:
         WaitReason.DRIFT: f"to go on: mailrunner run {campaign_id}",
         WaitReason.DONE: f"who got what: mailrunner report {campaign_id}",
         WaitReason.INTERRUPTED: f"to go on: mailrunner run {campaign_id}",
-    }.get(hold.why, f"to go on: mailrunner run {campaign_id} (or mailrunner resume, by cron)")
+    }.get(hold.reason, f"to go on: mailrunner run {campaign_id} (or mailrunner resume, by cron)")

@@ -88,7 +88,7 @@ def requeue(
     with session.open_ledger() as ledger:
         record = begun(session, ledger, campaign)
         known = session.project.lists.get(record.list_key)
-        done = ledger.decisions.requeue(
+        done = ledger.manual_actions.requeue(
             record.no,
             states=states,
             keys=keys_of(addresses or ()),
@@ -111,7 +111,7 @@ def purge(session: CommandContext, campaign: CampaignArgument) -> None:
         if ledger.deliveries.counts(record.no).open:
             hint = f"finish it, or: mailrunner cancel {record.id}"
             raise UserError(Problem(f"{record.id} still has people to mail, whose rows it needs", hint=hint))
-        number = ledger.campaigns.forget_rows(record.no)
+        number = ledger.campaigns.purge_rows(record.no)
     session.result(f"The rows of {number:,} people were forgotten; keys and outcomes stay.")
 
 

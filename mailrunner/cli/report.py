@@ -96,15 +96,15 @@ def preview(
 
     Exit code 1 says that one of them cannot be made.
     """
-    from mailrunner.campaign import load
+    from mailrunner.campaign.campaign_file import load_campaign
     from mailrunner.errors import UserError
     from mailrunner.preview import Preview
     from mailrunner.preview.sample import choose
     from mailrunner.sending.list_import import empty_list
     from mailrunner.sending.prepared_campaign import PreparedCampaign
 
-    job = PreparedCampaign.prepare(*load(session.folder, campaign, os.environ))
-    sample = choose(job.people, first=count, addresses=to or ())
+    job = PreparedCampaign.prepare(*load_campaign(session.folder, campaign, os.environ))
+    sample = choose(job.recipients, first=count, addresses=to or ())
     if not sample.specimens:
         raise UserError(empty_list(job, sample.rows or 0))
     folder = (out or session.folder / "previews" / job.campaign.id).absolute()
@@ -141,12 +141,11 @@ def _seen(record: CampaignRecord | None) -> CampaignRecord | None:
 
 
 def _columns(session: CommandContext, ledger: Ledger, record: CampaignRecord | None) -> Columns:
-    from mailrunner.model.tokens import TokenSigner
     from mailrunner.report.columns import Columns
+    from mailrunner.sending.token_signer import token_signer
 
-    secret = session.project.unsubscribe.secret
-    secrets = ledger.link_secrets(secret.get_secret_value() if secret else None)
-    return Columns(signer=TokenSigner(secrets), domain=record.message_domain if record else "")
+    signer = token_signer(session.project, ledger)
+    return Columns(signer=signer, domain=record.message_domain if record else "")
 
 
 def _write(

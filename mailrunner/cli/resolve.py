@@ -16,7 +16,6 @@ from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from mailrunner.model.in_doubt import Resolution
-    from mailrunner.model.tokens import TokenSigner
     from mailrunner.store import CampaignRecord, Ledger
     from mailrunner.store.manual_actions import InDoubtDelivery
 
@@ -41,7 +40,7 @@ def resolve(
         raise typer.BadParameter("--from-sent-folder, --sent and --resend exclude each other")
     with session.open_ledger() as ledger:
         record = begun(session, ledger, campaign)
-        ledger.deliveries.take_over()
+        ledger.deliveries.recover()
         doubts = _chosen(ledger, record, addresses or ())
         if not doubts:
             session.result(f"Nothing of {record.id} is in doubt.")
@@ -54,7 +53,7 @@ def resolve(
 
 
 def _chosen(ledger: Ledger, record: CampaignRecord, addresses: Collection[str]) -> list[InDoubtDelivery]:
-    doubts = ledger.decisions.doubts(record.no)
+    doubts = ledger.manual_actions.in_doubt(record.no)
     if not addresses:
         return doubts
     keys = keys_of(addresses)
@@ -68,8 +67,9 @@ def _show(
 ) -> Exit:
     from mailrunner.event_log import rfc3339
     from mailrunner.model.tokens import message_id
+    from mailrunner.sending.token_signer import token_signer
 
-    signer = _signer(session, ledger)
+    signer = token_signer(session.project, ledger)
     for doubt in doubts:
         identity = message_id(signer, doubt.id, record.message_domain)
         tried = rfc3339(doubt.last_attempt_at) or ""
@@ -91,10 +91,10 @@ def _decide(
     sent: bool,
 ) -> Exit:
     if sent:
-        number = ledger.decisions.settle_as_sent(doubts, reason="settled by a person")
+        number = ledger.manual_actions.resolve_as_sent(doubts, reason="settled by a person")
         session.result(f"{number:,} recorded as sent")
     else:
-        number = ledger.decisions.settle_as_not_sent(record.no, doubts)
+        number = ledger.manual_actions.resolve_as_not_sent(record.no, doubts)
         session.result(f"{number:,} {_unsent(record)}. {_next_step(record)}")
     return Exit.DONE
 
@@ -103,14 +103,14 @@ def _ask(
     session: CommandContext, ledger: Ledger, record: CampaignRecord, doubts: Sequence[InDoubtDelivery]
 ) -> Exit:
     """Look for the doubtful messages, settle what is proved, say what is not and why."""
-    from mailrunner.reconciliation.sent_folder import LoginRefusedError, ServerAwayError
+    from mailrunner.inbound.imap import ImapLoginRefusedError, ImapUnavailableError
 
     try:
         verdicts = _verdicts(session, ledger, record, doubts)
-    except ServerAwayError as error:
+    except ImapUnavailableError as error:
         complain(f"the Sent folder cannot be asked now: {error}", "nothing was changed; try again later")
         return Exit.LATER
-    except LoginRefusedError as error:
+    except ImapLoginRefusedError as error:
         hint = f"nothing was changed; check user and password of {record.account_name} and of its imap table"
         complain(str(error), hint)
         return Exit.CREDENTIALS
@@ -123,6 +123,7 @@ def _verdicts(
 ) -> list[tuple[InDoubtDelivery, Resolution]]:
     from mailrunner.reconciliation.check import SentFolderCheck
     from mailrunner.reconciliation.sent_folder import SentFolder
+    from mailrunner.sending.token_signer import token_signer
 
     account = session.project.account(record.account_name)
     if account.imap is None:
@@ -133,9 +134,9 @@ def _verdicts(
             ledger=ledger,
             record=record,
             preset=account.preset,
-            signer=_signer(session, ledger),
+            signer=token_signer(session.project, ledger),
             folder=folder,
-        ).verdicts(doubts)
+        ).resolutions(doubts)
 
 
 def _settled(
@@ -144,16 +145,16 @@ def _settled(
     """Record a verdict; return it, or one that says why it could not be carried out."""
     from mailrunner.model.in_doubt import Lookup, Resolution
 
-    if verdict.finding is Lookup.FOUND:
-        done = ledger.decisions.settle_as_sent([doubt], reason=verdict.why)
-    elif verdict.finding is Lookup.ABSENT:
-        done = ledger.decisions.settle_as_not_sent(record.no, [doubt])
+    if verdict.lookup is Lookup.FOUND:
+        done = ledger.manual_actions.resolve_as_sent([doubt], reason=verdict.reason)
+    elif verdict.lookup is Lookup.ABSENT:
+        done = ledger.manual_actions.resolve_as_not_sent(record.no, [doubt])
     else:
         return verdict
     if done:
         return verdict
-    why = f"{verdict.why}; nothing was changed, as it was settled meanwhile or its row was purged"
-    return Resolution(finding=Lookup.UNDECIDED, why=why)
+    why = f"{verdict.reason}; nothing was changed, as it was settled meanwhile or its row was purged"
+    return Resolution(lookup=Lookup.UNDECIDED, reason=why)
 
 
 def _tell(
@@ -165,10 +166,10 @@ def _tell(
     words = {Lookup.FOUND: "sent", Lookup.ABSENT: _unsent(record), Lookup.UNDECIDED: "in doubt"}
     for doubt, verdict in verdicts:
         again = f"; look again after {rfc3339(verdict.look_again_at)}" if verdict.look_again_at else ""
-        session.result(f"{doubt.address}\t{words[verdict.finding]}\t{verdict.why}{again}")
-    if any(verdict.finding is Lookup.ABSENT for _, verdict in verdicts):
+        session.result(f"{doubt.address}\t{words[verdict.lookup]}\t{verdict.reason}{again}")
+    if any(verdict.lookup is Lookup.ABSENT for _, verdict in verdicts):
         session.say(_next_step(record))
-    undecided = [verdict for _, verdict in verdicts if verdict.finding is Lookup.UNDECIDED]
+    undecided = [verdict for _, verdict in verdicts if verdict.lookup is Lookup.UNDECIDED]
     if not undecided:
         return Exit.DONE
     complain(
@@ -202,10 +203,3 @@ def _without_imap(session: CommandContext, record: CampaignRecord) -> UserError:
             f"from the account's; or decide by hand: {_by_hand(record)}",
         )
     )
-
-
-def _signer(session: CommandContext, ledger: Ledger) -> TokenSigner:
-    from mailrunner.model.tokens import TokenSigner
-
-    secret = session.project.unsubscribe.secret
-    return TokenSigner(ledger.link_secrets(secret.get_secret_value() if secret else None))

@@ -85,5 +85,5 @@ class ResumeRound:
     def _next_time(self) -> datetime | None:
         """The earliest instant at which a campaign may go on by itself."""
         begun = {record.id for record in self._begun()} - self._errors.keys()
-        times = [r.hold.until for name, r in self._last.items() if name in begun and r.hold.until]
+        times = [r.wait.until for name, r in self._last.items() if name in begun and r.wait.until]
         return min(times, default=None)

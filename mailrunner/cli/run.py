@@ -60,15 +60,15 @@ def run(
         from mailrunner.cli.check import inspect_campaign
 
         return inspect_campaign(session, campaign, as_json=as_json, dry_run=True)
-    wishes = RunOptions(
-        consent=Confirmations(refresh=refresh, accept_changes=accept_changes, again=again),
+    options = RunOptions(
+        confirmations=Confirmations(refresh=refresh, accept_changes=accept_changes, again=again),
         limit=limit,
         wait=wait,
         by_hand=session.is_interactive,
     )
     job = session.job(campaign, strict_inlining=strict_inlining)
     with session.open_ledger(new=new_ledger) as ledger, session.event_log() as log:
-        result = _dispatch(session, job, ledger, log, wishes, asks=not yes and not as_json)
+        result = _dispatch(session, job, ledger, log, options, asks=not yes and not as_json)
     if as_json:
         session.json(result_object(result))
     else:
@@ -87,7 +87,7 @@ def resume(session: CommandContext, wait: WaitOption = False, as_json: JsonOptio
         rounds = ResumeRound(
             session,
             ledger,
-            lambda name, wishes: _dispatch(session, session.job(name), ledger, log, wishes),
+            lambda name, options: _dispatch(session, session.job(name), ledger, log, options),
         )
         rounds.go(wait=wait)
         if as_json:
@@ -108,7 +108,7 @@ def _dispatch(
     job: PreparedCampaign,
     ledger: Ledger,
     log: EventLog,
-    wishes: RunOptions,
+    options: RunOptions,
     *,
     asks: bool = False,
 ) -> RunResult:
@@ -142,7 +142,7 @@ def _dispatch(
             signals.check()
             _loading(session, job.source.label, rows)
 
-        ears = Callbacks(
+        callbacks = Callbacks(
             confirm=confirm,
             loading=loading,
             started=started,
@@ -154,8 +154,8 @@ def _dispatch(
             clock=session.clock,
             random=Random(),  # noqa: S311 - jitter, not secrets
             log=log,
-            wishes=wishes,
-            ears=ears,
+            options=options,
+            callbacks=callbacks,
         ).run()
     for notice in result.notices:
         session.say(notice)
@@ -273,7 +273,7 @@ def _summary(session: CommandContext, result: RunResult) -> None:
     from mailrunner.cli.output import local, next_step
     from mailrunner.model.wait_reason import WaitReason, sentence_of
 
-    counts, hold = result.counts, result.hold
+    counts, hold = result.counts, result.wait
     if words := _inlining(result.inlining):
         session.say(words)
     session.say(
@@ -290,11 +290,11 @@ def _summary(session: CommandContext, result: RunResult) -> None:
             if number
         )
     )
-    if hold.why is not WaitReason.DONE:
+    if hold.reason is not WaitReason.DONE:
         until = f"; goes on {local(hold.until)}" if hold.until else ""
         speak = (
             session.say
-            if hold.why
+            if hold.reason
             not in (WaitReason.CREDENTIALS, WaitReason.SETUP, WaitReason.STOPPED, WaitReason.SERVER)
             else complain
         )

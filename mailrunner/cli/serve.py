@@ -72,11 +72,10 @@ def serve(
 
 
 def _site(session: CommandContext, ledger: Ledger, log: EventLog) -> Site:
-    from mailrunner.model.tokens import TokenSigner
+    from mailrunner.sending.token_signer import token_signer
     from mailrunner.web.app import Site
 
-    secret = session.project.unsubscribe.secret
-    signer = TokenSigner(ledger.link_secrets(secret.get_secret_value() if secret else None))
+    signer = token_signer(session.project, ledger)
     return Site(ledger, signer, tell=complain, log=log, events=_events(session, signer))
 
 
@@ -88,7 +87,7 @@ def _events(session: CommandContext, signer: TokenSigner) -> WebhookParser | Non
     from mailrunner.inbound.webhooks import WebhookParser, check_installed
 
     check_installed()
-    return WebhookParser(settings, signer=signer, tell=complain)
+    return WebhookParser(settings, signer=signer, notify=complain)
 
 
 def _say_where(session: CommandContext, address: str, *, is_open: bool) -> None:

@@ -134,14 +134,14 @@ def _state(session: CommandContext, ledger: Ledger, record: CampaignRecord) -> s
 
 def _finish(session: CommandContext, ledger: Ledger, record: CampaignRecord, number: int) -> Any:
     """The forecast, from the campaign's file where it can be read."""
-    from mailrunner.campaign import load
+    from mailrunner.campaign.campaign_file import load_campaign
     from mailrunner.model.forecast import forecast
     from mailrunner.sending.run import pace_of
 
     if not number:
         return None
     try:
-        _, campaign, account = load(session.folder, record.file, os.environ)
+        _, campaign, account = load_campaign(session.folder, record.file, os.environ)
     except UserError:
         return None
     return forecast(number, pace_of(campaign, account, ledger), ledger.now()).finish_at

@@ -218,7 +218,7 @@ def forget(
         if not yes and not _is_sure(session, keys):
             session.say("Nobody was forgotten.")
             return
-        for key, done in zip(keys, ledger.suppressions.forget(keys), strict=True):
+        for key, done in zip(keys, ledger.suppressions.erase(keys), strict=True):
             session.result(f"{key}: {_told(done)}")
     session.say(
         "Reports, logs and the lists themselves are files of yours: the addresses may stand there too."
@@ -309,7 +309,7 @@ def _spoken(scope: str) -> str:
 def mention_unknown_list(session: CommandContext, ledger: Ledger, list_name: str | None) -> None:
     """A slip of the keys in a list's name would keep nobody from anything."""
     from mailrunner.campaign.folder import list_names
-    from mailrunner.config.toml_file import did_you_mean
+    from mailrunner.errors import did_you_mean
     from mailrunner.store.snapshot import known_lists
 
     if list_name is None:

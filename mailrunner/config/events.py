@@ -1,9 +1,9 @@
-"""[events.PROVIDER]: how the events that a provider posts to `mailrunner serve` prove where they come from.
+"""[events.PROVIDER]: how the events that a provider posts to `mailrunner serve` are authenticated.
 
     https://USER:PASSWORD@news.example.org/events/postmark
 
 Every provider can be given an address with a user and a password in it (HTTP basic authentication);
-Mailgun and, if asked to, SendGrid sign what they send, and so does SNS, through which SES speaks.
+Mailgun and, if asked to, SendGrid sign what they send, and so does SNS, through which SES posts.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from mailrunner.config.account import Secret
-from mailrunner.config.toml_file import Keys, Table, dotted, validate
+from mailrunner.config.account_table import Secret
+from mailrunner.config.toml_file import Keys, dotted
+from mailrunner.config.toml_table import Table, validate
 from mailrunner.errors import Problem
 
 _TOPIC = re.compile(r"arn:aws[\w-]*:sns:[\w-]+:\d{12}:[\w.-]+")
 
 
-def _pair(secret: SecretStr) -> SecretStr:
+def _basic_auth(secret: SecretStr) -> SecretStr:
     user, colon, password = secret.get_secret_value().partition(":")
     if not (user and colon and password):
         raise ValueError('must be the user and the password of the address, written as "user:password"')
@@ -44,20 +45,22 @@ def _public_key(text: str) -> str:
     return body
 
 
-def _some(topics: tuple[str, ...]) -> tuple[str, ...]:
+def _not_empty(topics: tuple[str, ...]) -> tuple[str, ...]:
     if not topics:
-        raise ValueError("names no topic, so that anybody's would be taken")
+        raise ValueError("names no topic, so that anybody could post events")
     return topics
 
 
-Topics = Annotated[tuple[Annotated[str, AfterValidator(_topic)], ...], AfterValidator(_some)]
-Pair = Annotated[Secret, AfterValidator(_pair)]
+Topics = Annotated[tuple[Annotated[str, AfterValidator(_topic)], ...], AfterValidator(_not_empty)]
+BasicAuth = Annotated[Secret, AfterValidator(_basic_auth)]
 
 
 class BasicTable(Table):
-    """A provider that is told apart by the address it posts to."""
+    """A provider that does not sign: it posts to an address with a user and a password."""
 
-    secret: Pair = Field(description='"user:password", as in https://user:password@host/events/PROVIDER.')
+    secret: BasicAuth = Field(
+        description='"user:password", as in https://user:password@host/events/PROVIDER.'
+    )
 
 
 class MailgunTable(Table):
@@ -69,7 +72,7 @@ class MailgunTable(Table):
 class SendGridTable(Table):
     """SendGrid signs its events if it is asked to."""
 
-    secret: Pair | None = Field(
+    secret: BasicAuth | None = Field(
         None, description='"user:password", as in https://user:password@host/events/sendgrid.'
     )
     public_key: Annotated[str, AfterValidator(_public_key)] | None = Field(
@@ -77,20 +80,20 @@ class SendGridTable(Table):
     )
 
     @model_validator(mode="after")
-    def _proves_something(self) -> SendGridTable:
+    def _authenticated(self) -> SendGridTable:
         if self.secret is None and self.public_key is None:
             raise ValueError('anybody could post events; set public_key, or secret = "user:password"')
         return self
 
 
 class SesTable(Table):
-    """SES speaks through SNS, which signs for whoever has a topic: the topics say which are ours."""
+    """SES posts through SNS, which signs for every owner of a topic: `topics` names our own."""
 
     topics: Annotated[Topics, Field(strict=False)] = Field(
         description="The ARNs of the SNS topics to which SES publishes."
     )
-    secret: Pair | None = Field(
-        None, description='Also asked for: "user:password", as in https://user:password@host/events/ses.'
+    secret: BasicAuth | None = Field(
+        None, description='Checked too if set: "user:password", as in https://user:password@host/events/ses.'
     )
 
 
@@ -106,7 +109,7 @@ class EventsTable(Table):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSettings:
-    """How one provider's events are told from forged ones; what is not set is not asked for.
+    """How one provider's events are told from forged ones; a field that is not set is not checked.
 
     `login` is "user:password", `signing_key` Mailgun's, `public_key` SendGrid's (base64 of the DER),
     `topics` the SNS topics of SES.
@@ -118,7 +121,7 @@ class EventSettings:
     topics: tuple[str, ...] = ()
 
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
+        """The login, its password and the signing key, which no output may show."""
         known = [secret.get_secret_value() for secret in (self.login, self.signing_key) if secret]
         password = known[0].partition(":")[2] if self.login else ""
         return tuple(text for text in (*known, password) if text)
@@ -127,22 +130,22 @@ class EventSettings:
 def event_settings(
     table: Any, missing: Mapping[Keys, Problem], label: str
 ) -> tuple[dict[str, EventSettings], list[Problem], dict[str, tuple[Problem, ...]]]:
-    """Read [events]: the settings by provider, what is wrong, and what only lacks a variable, by its key.
+    """Read [events]; return the settings by provider, the problems, and the variables not set, by dotted key.
 
-    A variable without a value keeps nobody from sending: it is a mistake for `serve` alone.
+    A variable that is not set does not hinder sending: it is a problem for `serve` alone.
     """
-    waiting = {keys: problem for keys, problem in missing.items() if keys[0] == "events"}
-    names = {keys[1] for keys in waiting if len(keys) > 1}
+    unset = {keys: problem for keys, problem in missing.items() if keys[0] == "events"}
+    names = {keys[1] for keys in unset if len(keys) > 1}
     if isinstance(table, dict):
         table = {name: entry for name, entry in table.items() if name not in names}
-    found, faults = validate(EventsTable, table, ("events",))
-    given = found or EventsTable()
+    checked, problems = validate(EventsTable, table, ("events",))
+    given = checked or EventsTable()
     settings = {name: _settings(name, entry) for name, entry in given if entry is not None}
-    unready: dict[str, tuple[Problem, ...]] = {}
-    for keys, problem in waiting.items():
+    unset_variables: dict[str, tuple[Problem, ...]] = {}
+    for keys, problem in unset.items():
         key = dotted(keys[:2])
-        unready[key] = (*unready.get(key, ()), replace(problem, file=label))
-    return settings, faults, unready
+        unset_variables[key] = (*unset_variables.get(key, ()), replace(problem, file=label))
+    return settings, problems, unset_variables
 
 
 def _settings(name: str, table: Any) -> EventSettings:

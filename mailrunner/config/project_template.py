@@ -1,6 +1,6 @@
-"""What a new project begins with: its two kinds of TOML files with comments, templates, a list to try.
+"""The files of a new project: its two kinds of TOML files with comments, templates, a list to try.
 
-    made, kept = write(folder, project_files(Sender(provider="gmail", address="ana@gmail.com", name="Ana")))
+    written, kept = write(folder, project_files(ProjectSender(provider="gmail", address="a@x.org", name="")))
 
 The texts are in `data/project/`; only what depends on the sender is filled in here.  A file that
 exists is never touched.
@@ -30,7 +30,10 @@ _NEEDS_QUOTES = re.compile(r"[^\w\s!#$%&\'*+/=?^`{|}~-]")  # RFC 5322 §3.2.3, a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectSender:
-    """Who sends.  `host` and `port` are for providers that know none; `limits` as in mailrunner.toml."""
+    """The sender of a new project.  `host` and `port` are for presets that know none.
+
+    `limits` are written as in mailrunner.toml, e.g. "500/24h"; empty, the preset's hold.
+    """
 
     provider: str
     address: str
@@ -41,7 +44,7 @@ class ProjectSender:
 
     @property
     def mailbox(self) -> str:
-        """How it stands in `from`."""
+        """The value of `from`: the address, with the name before it if there is one."""
         if not self.name:
             return self.address
         quoted = '"' + re.sub(r'(["\\])', r"\\\1", self.name) + '"'
@@ -73,7 +76,7 @@ class ProjectSender:
             yield f'tls = "{"none" if self.host in _LOOPBACK else "starttls"}"'
 
     def _login_lines(self, chosen: Preset) -> Iterator[str]:
-        """A mailbox logs in by its address; a mailing service by a user of its own, or a fixed word."""
+        """A mailbox's user is its address; a mailing service's is a variable, or fixed by the preset."""
         if self.host in _LOOPBACK or chosen.name == "google-relay":
             return
         variable = re.sub(r"\W", "_", self.provider).upper()
@@ -99,21 +102,21 @@ def placeholder(provider: str) -> ProjectSender:
 
 
 def project_files(sender: ProjectSender) -> dict[str, bytes]:
-    """Every file of a new project but the hidden ones, by its path."""
-    marks = {
+    """Every file of a new project but the hidden ones: path in the project to content."""
+    values = {
         "<<account table>>": "\n".join(sender.account_lines()),
         "<<account>>": _quoted(sender.provider),
         "<<from>>": _quoted(sender.mailbox),
     }
     return {
-        path: _filled(content, marks) if path.endswith(".toml") else content
-        for path, content in _texts(_data() / "project")
+        path: _filled(content, values) if path.endswith(".toml") else content
+        for path, content in _files_in(_data() / "project")
     }
 
 
 def hidden_files(sender: ProjectSender) -> dict[str, bytes]:
     """.env with a placeholder for each secret, and .gitignore, which keeps it out of version control."""
-    secrets = ["# Secrets of this project: never in version control, for your eyes only."]
+    secrets = ["# Secrets of this project: never in version control."]
     if note := preset(sender.provider).note:
         secrets.append(f"# {note}")
     secrets += [f"{name}=put-it-here" for name in sender.secrets()]
@@ -121,22 +124,22 @@ def hidden_files(sender: ProjectSender) -> dict[str, bytes]:
 
 
 def campaign_files(name: str, *, account: str, sender: str) -> dict[str, bytes]:
-    """A campaign that is still to be written, and its template."""
-    marks = {"<<name>>": name, "<<account>>": _quoted(account), "<<from>>": _quoted(sender)}
+    """A commented campaign file for `name` and its template: path in the project to content."""
+    values = {"<<name>>": name, "<<account>>": _quoted(account), "<<from>>": _quoted(sender)}
     skeleton = _data() / "campaign"
     return {
-        f"campaigns/{name}.toml": _filled((skeleton / "campaign.toml").read_bytes(), marks),
+        f"campaigns/{name}.toml": _filled((skeleton / "campaign.toml").read_bytes(), values),
         f"templates/{name}.html": (skeleton / "message.html").read_bytes(),
     }
 
 
 def write(folder: Path, contents: Mapping[str, bytes]) -> tuple[list[str], list[str]]:
-    """Write what is not there yet; return what was made and what was kept."""
-    made: list[str] = []
+    """Write the files that do not exist yet; return the names written and the names kept."""
+    written: list[str] = []
     kept: list[str] = []
     for name, content in contents.items():
-        (made if _create(folder / name, content) else kept).append(name)
-    return made, kept
+        (written if _create(folder / name, content) else kept).append(name)
+    return written, kept
 
 
 def write_schemas(folder: Path) -> None:
@@ -174,10 +177,11 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _filled(content: bytes, marks: Mapping[str, str]) -> bytes:
+def _filled(content: bytes, values: Mapping[str, str]) -> bytes:
+    """The content with each placeholder (`<<name>>`) replaced by its value."""
     text = content.decode()
-    for mark, value in marks.items():
-        text = text.replace(mark, value)
+    for field, value in values.items():
+        text = text.replace(field, value)
     return text.encode()
 
 
@@ -189,10 +193,10 @@ def _data() -> Traversable:
     return files("mailrunner") / "data"
 
 
-def _texts(folder: Traversable, inside: str = "") -> Iterator[tuple[str, bytes]]:
+def _files_in(folder: Traversable, inside: str = "") -> Iterator[tuple[str, bytes]]:
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         path = f"{inside}{entry.name}"
         if entry.is_dir():
-            yield from _texts(entry, f"{path}/")
+            yield from _files_in(entry, f"{path}/")
         else:
             yield path, entry.read_bytes()

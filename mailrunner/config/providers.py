@@ -1,7 +1,7 @@
-"""What is known of each provider: where it listens, how to log in, how much it takes.
+"""Provider presets: the host and port of each provider, its login, its limits and its habits.
 
-The figures stand in `data/providers.toml`, each with its source and how sure it is.  They are
-defaults: an account may override them, and a server's reply beats them all.
+They are read from `data/providers.toml`, where each figure has its source and how sure it is.  They are
+defaults: an account may override them, and a server's reply overrides them all.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ IMPLICIT_TLS_PORT, SUBMISSION_PORT = 465, 587  # RFC 8314 §3.3, RFC 6409 §3.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """One provider.  `login` "none" means that a user and password are not needed, but are used if given.
+    """One provider.  `login` "none" means that user and password are optional.
 
-    `family` names the servers that share their mailboxes, and so their caps; "" where each host
-    stands for itself.  `user` is set where every customer logs in with the same word.  Passwords of
+    `family` names the servers that share their mailboxes, and so their quota; "" where each host
+    has its own.  `user` is set where every customer logs in with the same word.  Passwords of
     a preset with `app_password` are shown in groups, whose blanks are not part of them.
     """
 
@@ -71,12 +71,12 @@ def preset_names() -> tuple[str, ...]:
 
 
 def by_host(host: str) -> Preset | None:
-    """The first preset one of whose servers is `host`, in any case; None if nobody's is."""
+    """The first preset that has the server `host`, in any case of letters; None if none has it."""
     return next((found for found in _presets().values() if found.serves(host)), None)
 
 
 def tls_of_port(port: int) -> Tls | None:
-    """What a port stands for where it is 465 or 587; None for all others."""
+    """The TLS mode that port 465 or 587 implies; None for all others."""
     by_port: dict[int, Tls] = {IMPLICIT_TLS_PORT: "implicit", SUBMISSION_PORT: "starttls"}
     return by_port.get(port)
 

@@ -1,8 +1,8 @@
-"""A mail as it came: its fields, its parts and its words, whatever state they are in.  Pure.
+"""A message from the mailbox: its fields, its parts and its text, whatever state they are in.  Pure.
 
 Nothing in here follows a link or trusts a label: charsets that do not exist, dates that are none and
-encodings that are broken give less text, never an error.  What is made to exhaust a reader (parts
-in parts in parts) is refused by `Mail.read`.
+encodings that are broken give less text, never an error.  What is made to exhaust a parser (parts
+in parts in parts) is refused by `InboundMessage.read`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from email.parser import BytesParser, Parser
 from email.policy import compat32
 from email.utils import parsedate_to_datetime
 
-LONGEST = 256 * 1024  # octets of a mail that are read: every report says all it has to say before that
+LONGEST = 256 * 1024  # octets of a message that are read: every report has what matters before that
 _MOST_BOUNDARIES = 40
 _MOST_PARTS = 100
 _LONGEST_FIELD = 4000
@@ -29,10 +29,10 @@ _ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]+@[^\s<>()\[\]\"',;:]+")
 # Codecs that are no charsets of mail; some take a time that grows with the square of the text.
 _NO_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
 
-_UNSEEN = re.compile(r"<(style|script|head|blockquote)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_NOT_SHOWN = re.compile(r"<(style|script|head|blockquote)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li|/h\d)\b[^>]{0,200}>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{0,2000}>")
-# Where one's own words end: a line that introduces what is quoted, in the languages of our readers.
+# Where a reply's own text ends: a line that introduces what is quoted, in the languages of phrases.py.
 _QUOTE_BEGINS = re.compile(
     r"^\s*(?:-{2,}.{0,60}-{2,}\s*|_{8,}\s*|-- ?|"
     r"(?:On|Am|Le|El|Il|Em|Op|Den|Pe|Dnia|W dniu|În|La data)\b.{0,200}(?::|：)\s*|"
@@ -42,18 +42,18 @@ _QUOTE_BEGINS = re.compile(
 
 
 class UnreadableError(ValueError):
-    """This mail cannot be read; the text says why."""
+    """This message cannot be read; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
-    """One mail, parsed as far as it can be."""
+    """One message, parsed as far as it can be."""
 
     message: Message
 
     @classmethod
     def read(cls, raw: bytes) -> InboundMessage:
-        """Parse the first `LONGEST` octets; raise UnreadableError for what is built to exhaust a reader."""
+        """Parse the first `LONGEST` octets; raise UnreadableError for what is built to exhaust a parser."""
         raw = raw[:LONGEST]
         if raw.lower().count(b"boundary=") > _MOST_BOUNDARIES:
             raise UnreadableError("it has too many parts")
@@ -68,7 +68,7 @@ class InboundMessage:
 
     def fields(self, name: str) -> list[str]:
         """All fields of that name, topmost first."""
-        return [_spelled(value) for value in self.message.get_all(name, [])[:20]]
+        return [_decoded_field(value) for value in self.message.get_all(name, [])[:20]]
 
     def addresses(self, *names: str) -> list[str]:
         """Every address in the fields of these names, as it is written."""
@@ -83,7 +83,7 @@ class InboundMessage:
 
     @property
     def date(self) -> datetime | None:
-        """When it says it was written; None where that is no date."""
+        """The time in Date, in UTC; None where that is no date."""
         try:
             moment = parsedate_to_datetime(self.field("Date"))
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
@@ -102,12 +102,12 @@ class InboundMessage:
 
     @property
     def text(self) -> str:
-        """What a person would read: the first plain part, or else the words of the first HTML part."""
+        """The text as a mail program shows it: of the first plain part, or else of the first HTML part."""
         for kind in ("text/plain", "text/html"):
             for part in self.parts(kind):
-                words = text_of(part)
-                if words.strip():
-                    return words if kind == "text/plain" else words_of(words)
+                content = text_of(part)
+                if content.strip():
+                    return content if kind == "text/plain" else html_text(content)
         return ""
 
     @property
@@ -127,7 +127,7 @@ def text_of(part: Message) -> str:
     content = part.get_payload(decode=True)
     if not isinstance(content, bytes):
         return ""
-    return _whole(content.decode(_charset(part), "replace"))
+    return _without_surrogates(content.decode(_charset(part), "replace"))
 
 
 def status_blocks(part: Message) -> list[Message]:
@@ -154,9 +154,9 @@ def _decoded(raw: bytes, encoding: str) -> bytes:
     return a2b_qp(raw) if encoding == "quoted-printable" else raw
 
 
-def words_of(markup: str) -> str:
-    """The words of HTML, a line for each block; quoted blocks are left out."""
-    text = _BREAK.sub("\n", _UNSEEN.sub(" ", markup))
+def html_text(markup: str) -> str:
+    """The text of HTML, a line for each block; quoted blocks are left out."""
+    text = _BREAK.sub("\n", _NOT_SHOWN.sub(" ", markup))
     return html.unescape(_TAG.sub(" ", text))
 
 
@@ -174,15 +174,15 @@ def _charset(part: Message) -> str:
     return "latin-1" if name.replace("-", "_") in _NO_CHARSETS else name
 
 
-def _spelled(value: object) -> str:
+def _decoded_field(value: object) -> str:
     """A field's value on one line, its encoded words (RFC 2047) read where they can be."""
     text = str(value)[:_LONGEST_FIELD]
     if "=?" in text:
         with suppress(MessageError, LookupError, ValueError, AssertionError):
             text = str(make_header(decode_header(text)))
-    return " ".join(_whole(text).replace("\N{REPLACEMENT CHARACTER}", "?").split())
+    return " ".join(_without_surrogates(text).replace("\N{REPLACEMENT CHARACTER}", "?").split())
 
 
-def _whole(text: str) -> str:
-    """Text without halves of characters, which UTF-7 can spell and nothing can print."""
+def _without_surrogates(text: str) -> str:
+    """Text without halves of characters (surrogates), which UTF-7 can spell and nothing can print."""
     return text.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""Whether a provider's event comes from that provider: passwords and signatures, before anything is believed.
+"""Authentication of webhook requests: passwords and signatures, verified before an event is read.
 
     basic authentication   RFC 7617, in the address that the provider was given
     Mailgun                HMAC-SHA256 of timestamp and token; documentation.mailgun.com, "Securing webhooks"
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _STALE = timedelta(days=2)
-_AHEAD = timedelta(minutes=15)  # their clock and ours
+_AHEAD = timedelta(minutes=15)  # how far the provider's clock may differ from ours
 _TIMEOUT = 10  # seconds
 _LONGEST = 65_536  # octets of a certificate
 _SIGNED = {
@@ -43,27 +43,27 @@ _CERTIFICATE = re.compile(
     r"https://(sns\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?)(/SimpleNotificationService-\w+\.pem)"
 )
 
-Fetch = Callable[[str], bytes]
+FetchCertificate = Callable[[str], bytes]
 
 
 class WebhookError(Exception):
-    """These events are not taken; `status` is what the provider is answered (RFC 9110 §15)."""
+    """A webhook request is refused; `status` is the answer to the provider (RFC 9110 §15)."""
 
     status = 400
 
 
-class MalformedError(WebhookError):
-    """This is not what the provider sends."""
+class MalformedEventError(WebhookError):
+    """The request is not what the provider sends."""
 
 
-class UnsignedError(WebhookError):
-    """It does not prove where it comes from."""
+class NotAuthenticError(WebhookError):
+    """The request does not prove that it comes from the provider."""
 
     status = 403
 
 
-class LoginRequiredError(UnsignedError):
-    """It names no user and password; some providers do so only once they were asked to."""
+class LoginRequiredError(NotAuthenticError):
+    """The request has no user and password; some providers send them only once they are asked to."""
 
     status = 401
 
@@ -74,22 +74,22 @@ class UnknownProviderError(WebhookError):
     status = 404
 
 
-class NotNowError(WebhookError):
-    """It cannot be checked just now; the provider should try again."""
+class VerificationUnavailableError(WebhookError):
+    """The request cannot be verified just now; the provider should try again."""
 
     status = 503
 
 
 def check_login(settings: EventSettings, headers: Mapping[str, str]) -> None:
-    """Raise UnsignedError unless the request has the user and password that were agreed, if any were."""
+    """Raise NotAuthenticError unless the request has the user and password that were agreed, if any were."""
     if settings.login is None:
         return
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.casefold() != "basic":
-        raise LoginRequiredError("it names no user and password")
+        raise LoginRequiredError("it has no user and password")
     wanted = base64.b64encode(settings.login.get_secret_value().encode())
     if not hmac.compare_digest(given.strip().encode(), wanted):
-        raise UnsignedError("its user and password are not those of mailrunner.toml")
+        raise NotAuthenticError("its user and password are not those of mailrunner.toml")
 
 
 def check_mailgun(settings: EventSettings, signature: Mapping[str, Any], now: datetime) -> None:
@@ -99,7 +99,7 @@ def check_mailgun(settings: EventSettings, signature: Mapping[str, Any], now: da
     key = settings.signing_key.get_secret_value().encode()
     wanted = hmac.new(key, f"{stamp}{token}".encode(), hashlib.sha256).hexdigest()
     if not hmac.compare_digest(str(signature["signature"]).encode(), wanted.encode()):
-        raise UnsignedError("its signature is not Mailgun's, or the signing key has changed")
+        raise NotAuthenticError("its signature is not Mailgun's, or the signing key has changed")
     _check_fresh(stamp, now)
 
 
@@ -117,7 +117,9 @@ def check_sendgrid(settings: EventSettings, headers: Mapping[str, str], body: by
     try:
         key.verify(signature, stamp.encode() + body, ec.ECDSA(hashes.SHA256()))
     except InvalidSignature:
-        raise UnsignedError("its signature is not SendGrid's, or the verification key has changed") from None
+        raise NotAuthenticError(
+            "its signature is not SendGrid's, or the verification key has changed"
+        ) from None
     _check_fresh(stamp, now)
 
 
@@ -130,25 +132,29 @@ def _sendgrid_key(public_key: str) -> ec.EllipticCurvePublicKey:
     except ValueError:
         key = None
     if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise NotNowError("events.sendgrid.public_key in mailrunner.toml is not SendGrid's verification key")
+        raise VerificationUnavailableError(
+            "events.sendgrid.public_key in mailrunner.toml is not SendGrid's verification key"
+        )
     return key
 
 
-class Sns:
-    """Checks messages of SNS; certificates are fetched once."""
+class SnsVerifier:
+    """Verifies messages of SNS (for SES); certificates are fetched once."""
 
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: FetchCertificate) -> None:
         self._fetch = fetch
         self._certificates: dict[str, Certificate] = {}
 
     def check(self, settings: EventSettings, message: Mapping[str, Any], now: datetime) -> None:
-        """Check that Amazon signed it, and that it is of one of our topics: anybody can have a topic."""
+        """Check that Amazon signed it, and that its topic is one of ours: anybody can have a topic."""
         if message["TopicArn"] not in settings.topics:
-            raise UnsignedError(f"the topic {message['TopicArn']!r} is not among those of mailrunner.toml")
+            raise NotAuthenticError(
+                f"the topic {message['TopicArn']!r} is not among those of mailrunner.toml"
+            )
         url, region = str(message["SigningCertURL"]), str(message["TopicArn"]).split(":")[3]
-        place = _CERTIFICATE.fullmatch(url)
-        if place is None or not place[1].startswith(f"sns.{region}."):
-            raise UnsignedError("its certificate does not lie where Amazon keeps them")
+        found = _CERTIFICATE.fullmatch(url)
+        if found is None or not found[1].startswith(f"sns.{region}."):
+            raise NotAuthenticError("its certificate is not on Amazon's own host")
         self._verify(message, self._certificate(url), now)
         sent_at = datetime.fromisoformat(message["Timestamp"])
         _check_fresh(str(sent_at.timestamp()), now)
@@ -160,7 +166,9 @@ class Sns:
             try:
                 self._certificates[url] = load_pem_x509_certificate(self._fetch(url))
             except (OSError, ValueError, http.client.HTTPException) as error:
-                raise NotNowError(f"the certificate {url} cannot be had: {error}") from error
+                raise VerificationUnavailableError(
+                    f"the certificate {url} cannot be fetched: {error}"
+                ) from error
         return self._certificates[url]
 
     @staticmethod
@@ -170,33 +178,33 @@ class Sns:
         from cryptography.hazmat.primitives.asymmetric import padding
 
         if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-            raise UnsignedError("its certificate is not valid at this time")
+            raise NotAuthenticError("its certificate is not valid at this time")
         # Version 1 is the default of a topic and uses SHA-1; version 2 must be asked for.
         digest = hashes.SHA256() if message["SignatureVersion"] == "2" else hashes.SHA1()  # noqa: S303
         key = cast("rsa.RSAPublicKey", certificate.public_key())
         try:
             key.verify(_decoded(message["Signature"]), signed_text(message), padding.PKCS1v15(), digest)
         except InvalidSignature:
-            raise UnsignedError("its signature is not Amazon's") from None
+            raise NotAuthenticError("its signature is not Amazon's") from None
 
 
 def signed_text(message: Mapping[str, Any]) -> bytes:
-    """What SNS signs of a message: its fields by name, each name and value on a line of its own."""
+    """The text that SNS signs: fields by name, each name and value on a line of its own."""
     fields = _SIGNED.get(message["Type"])
     if fields is None:
-        raise MalformedError(f"SNS has no messages of the type {message['Type']!r}")
+        raise MalformedEventError(f"SNS has no messages of the type {message['Type']!r}")
     present = (field for field in fields if message.get(field) is not None)
     return "".join(f"{field}\n{message[field]}\n" for field in present).encode()
 
 
 def fetch_certificate(url: str) -> bytes:
     """Get one of Amazon's certificates over https, following no redirect; raises OSError."""
-    place = _CERTIFICATE.fullmatch(url)
-    if place is None:
-        raise OSError("it does not lie where Amazon keeps them")
-    connection = http.client.HTTPSConnection(place[1], timeout=_TIMEOUT, context=ssl.create_default_context())
+    found = _CERTIFICATE.fullmatch(url)
+    if found is None:
+        raise OSError("it is not on Amazon's own host")
+    connection = http.client.HTTPSConnection(found[1], timeout=_TIMEOUT, context=ssl.create_default_context())
     try:
-        connection.request("GET", place[2])
+        connection.request("GET", found[2])
         answer = connection.getresponse()
         if answer.status != 200:
             raise OSError(f"{answer.status} {answer.reason}")
@@ -209,13 +217,15 @@ def _decoded(signature: str) -> bytes:
     try:
         return base64.b64decode(signature, validate=True)
     except ValueError:
-        raise UnsignedError("its signature is not base64") from None
+        raise NotAuthenticError("its signature is not base64") from None
 
 
 def _check_fresh(stamp: str, now: datetime) -> None:
     try:
         signed_at = datetime.fromtimestamp(float(stamp), UTC)
     except (ValueError, OverflowError, OSError):
-        raise MalformedError("it says in no known way when it was signed") from None
+        raise MalformedEventError("its time of signing cannot be read") from None
     if not now - _STALE <= signed_at <= now + _AHEAD:
-        raise UnsignedError(f"it was signed at {signed_at:%Y-%m-%d %H:%M} UTC, which is not lately")
+        raise NotAuthenticError(
+            f"it was signed at {signed_at:%Y-%m-%d %H:%M} UTC: too old, or ahead of this server's clock"
+        )

@@ -1,11 +1,11 @@
-"""What a provider posts to `/events/PROVIDER`, as facts.
+"""Webhook requests of providers (`POST /events/PROVIDER`), read as inbound events.
 
-    events = Events(project.event_settings(), signer=…, tell=print)
-    facts = events.parse("mailgun", headers, body, now=…)       # raises EventError, with the HTTP status
+    parser = WebhookParser(project.event_settings(), signer=…, notify=print)
+    events = parser.parse("mailgun", headers, body, now=…)  # raises WebhookError, with the HTTP status
 
-A provider tries again until it is answered 2xx, so a fact must be durable before that, and the same event
-posted twice has the same fingerprint.  Whom an event is about is told by a token of ours (the Message-ID,
-or X-Mailrunner-Delivery where the provider gives the header back), else by the provider's own name for
+A provider tries again until it is answered 2xx, so an event must be durable before that, and the same event
+posted twice has the same fingerprint.  The delivery is found by a token of ours (the Message-ID, or
+X-Mailrunner-Delivery where the provider returns the header), else by the provider's own name for
 the message and the address.
 """
 
@@ -21,16 +21,12 @@ from typing import Any
 from mailrunner.config.events import EventSettings
 from mailrunner.errors import Problem, UserError
 from mailrunner.inbound.bounce_reason import reason_of
-from mailrunner.inbound.providers import ProviderReport, esp, ses
+from mailrunner.inbound.providers import ProviderEvent, esp, ses
 from mailrunner.inbound.webhook_auth import (
-    Fetch,
-    LoginRequiredError,
-    MalformedError,
-    NotNowError,
-    Sns,
+    FetchCertificate,
+    MalformedEventError,
+    SnsVerifier,
     UnknownProviderError,
-    UnsignedError,
-    WebhookError,
     check_login,
     check_mailgun,
     check_sendgrid,
@@ -40,26 +36,14 @@ from mailrunner.model.inbound_event import EventKind, InboundEvent
 from mailrunner.model.outcome import Action
 from mailrunner.model.tokens import MESSAGE, TokenSigner
 
-__all__ = [
-    "LoginRequiredError",
-    "MalformedError",
-    "NotNowError",
-    "UnknownProviderError",
-    "UnsignedError",
-    "WebhookError",
-    "WebhookParser",
-    "check_installed",
-]
-
 _TOKEN = re.compile(r"(?<![a-z0-9])[a-z2-7]{32}(?![a-z0-9])", re.IGNORECASE)
-_LONGEST = 1_000  # characters of a server's words that are kept
+_LONGEST = 1_000  # characters of a server's text that are kept
 
 
 class WebhookParser:
-    """Reads events of the providers that `settings` name.
+    """Reads events of the providers that `settings` names.
 
-    `tell` is where an operator reads what has to be done by hand; `fetch` gets a certificate of Amazon's
-    by its address.
+    `notify` is given what the operator has to do by hand; `fetch` gets a certificate of Amazon's by its URL.
     """
 
     def __init__(
@@ -67,18 +51,18 @@ class WebhookParser:
         settings: Mapping[str, EventSettings],
         *,
         signer: TokenSigner,
-        tell: Callable[[str], None],
-        fetch: Fetch = fetch_certificate,
+        notify: Callable[[str], None],
+        fetch: FetchCertificate = fetch_certificate,
     ) -> None:
-        self._settings, self._signer, self._tell = settings, signer, tell
-        self._sns = Sns(fetch)
+        self._settings, self._signer, self._notify = settings, signer, notify
+        self._sns = SnsVerifier(fetch)
 
     def parse(
         self, provider: str, headers: Mapping[str, str], body: bytes, *, now: datetime
     ) -> list[InboundEvent]:
-        """The facts in one request, none where it is about nothing that matters here.
+        """The events of one request, none where they are of kinds that are not recorded (an opened message).
 
-        Raises EventError where it does not come from that provider, or cannot be read.  It may fetch a
+        Raises WebhookError where it does not come from that provider, or cannot be read.  It may fetch a
         certificate over the network.
         """
         settings = self._settings.get(provider)
@@ -92,73 +76,78 @@ class WebhookParser:
             posted = json.loads(body)
             if provider == "mailgun":
                 check_mailgun(settings, posted["signature"], now)
-            said = self._from_sns(settings, posted, now) if provider == "ses" else esp.read(provider, posted)
-            return [self._fact(provider, one) for one in said]
+            if provider == "ses":
+                reported = self._from_sns(settings, posted, now)
+            else:
+                reported = esp.read(provider, posted)
+            return [self._event(provider, event) for event in reported]
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
             problem = f"this is not what {provider} posts ({type(error).__name__})"
-            raise MalformedError(problem) from error
+            raise MalformedEventError(problem) from error
 
     def _from_sns(
         self, settings: EventSettings, message: Mapping[str, Any], now: datetime
-    ) -> list[ProviderReport]:
+    ) -> list[ProviderEvent]:
         self._sns.check(settings, message, now)
         if message["Type"] == "Notification":
             return ses.read(message)
         if message["Type"] == "SubscriptionConfirmation":
-            # Nothing is opened by itself: an address that came in a request is for a person to judge.
-            self._tell(
-                f"SNS asks whether it shall post events of {message['TopicArn']} here; "
+            # Nothing is opened by itself: a URL that came in a request is for the operator to judge.
+            self._notify(
+                f"SNS asks to post events of {message['TopicArn']} here; "
                 f"if that is right, open {message['SubscribeURL']}"
             )
         else:
-            self._tell(f"SNS no longer posts events of {message['TopicArn']} here")
+            self._notify(f"SNS no longer posts events of {message['TopicArn']} here")
         return []
 
-    def _fact(self, provider: str, said: ProviderReport) -> InboundEvent:
-        kind, code, enhanced, words = _judged(said)
+    def _event(self, provider: str, reported: ProviderEvent) -> InboundEvent:
+        kind, code, enhanced, detail = _classified(reported)
         return InboundEvent(
             kind=kind,
             source=provider,
-            delivery=self._delivery(said.names),
-            address=_plain(said.address),
-            happened_at=said.happened_at,
-            fingerprint=hashlib.sha256(f"{provider} {said.event_id}".encode("utf-8", "replace")).hexdigest(),
+            delivery=self._delivery(reported.identifiers),
+            address=_storable(reported.address),
+            happened_at=reported.happened_at,
+            fingerprint=hashlib.sha256(
+                f"{provider} {reported.event_id}".encode("utf-8", "replace")
+            ).hexdigest(),
             code=code,
             enhanced_code=enhanced,
-            detail=_plain(words),
-            provider_id=_plain(said.provider_id),
+            detail=_storable(detail),
+            provider_id=_storable(reported.provider_id),
         )
 
-    def _delivery(self, names: Iterable[str]) -> int | None:
-        tokens = (token for name in names for token in _TOKEN.findall(name))
+    def _delivery(self, identifiers: Iterable[str]) -> int | None:
+        tokens = (token for text in identifiers for token in _TOKEN.findall(text))
         numbers = (self._signer.number(MESSAGE, token) for token in tokens)
         return next((number for number in numbers if number is not None), None)
 
 
-def _plain(text: str) -> str:
-    """Text that every database takes: JSON can spell halves of characters, and NUL."""
+def _storable(text: str) -> str:
+    """Text that every database accepts: JSON can spell halves of characters (surrogates), and NUL."""
     return str(text)[:_LONGEST].encode("utf-8", "replace").decode().replace("\0", "")
 
 
-def _judged(said: ProviderReport) -> tuple[EventKind, int | None, str, str]:
-    """The kind, code, enhanced code and words.
+def _classified(reported: ProviderEvent) -> tuple[EventKind, int | None, str, str]:
+    """The kind, reply code, enhanced code (RFC 3463) and detail of a reported event.
 
     A provider calls hard whatever it will not try again, also where the remote server refused the
-    content, the sender or a full mailbox: that strikes nobody off.  Neither do words that may be about
+    content, the sender or a full mailbox: that suppresses no address.  Neither do words that may be about
     us; of a refusal without a reason the provider knows more than its words say.
     """
-    if said.kind not in (EventKind.BOUNCED, EventKind.SOFT_BOUNCED):
-        return said.kind, None, "", said.words
-    reason = reason_of(said.words, status=said.status, addresses=(said.address,))
-    kind: EventKind = said.kind
-    if said.kind is EventKind.BOUNCED:
+    if reported.kind not in (EventKind.BOUNCED, EventKind.SOFT_BOUNCED):
+        return reported.kind, None, "", reported.text
+    reason = reason_of(reported.text, status=reported.status, addresses=(reported.address,))
+    kind: EventKind = reported.kind
+    if reported.kind is EventKind.BOUNCED:
         refused = reason.certain and reason.action in (Action.SUPPRESS, Action.FAIL)
         kind = EventKind.BOUNCED if refused and reason.kind is EventKind.SOFT_BOUNCED else reason.kind
     return kind, reason.code, reason.enhanced_code[:16], reason.words
 
 
 def check_installed() -> None:
-    """Raise UserError where what reads and checks events is not installed."""
+    """Raise UserError where the packages that read and verify events are not installed."""
     try:
         import anymail  # type: ignore[import-untyped]
         import cryptography

@@ -1,4 +1,4 @@
-"""An e-mail address: what is one, how it goes on the wire, and the key that tells people apart.
+"""E-mail addresses: their validation, their form in the envelope, and the key that tells recipients apart.
 
 `email-validator` is the authority on what is an address; a plain ASCII address whose domain it has
 already seen takes a short cut that gives the same answer (a property test holds the two together).
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 LONGEST = 254  # octets, RFC 5321 §4.5.3.1.3 less the angle brackets
 
-# Line ends are not among them: an address with CR or LF in it is refused, never mended in silence.
+# Line ends are not among them: an address with CR or LF in it is refused, never corrected in silence.
 BLANKS = " \t\u00a0\u200b\ufeff"
 
 # A dot-atom (RFC 5322 §3.2.3) of at most 64 octets (RFC 5321 §4.5.3.1.1); rarer characters go the long way.
@@ -36,7 +36,7 @@ class Address(NamedTuple):
     """One valid address.
 
     `wire` goes into the envelope: the local part in its own spelling (composed, RFC 6532 §3.1), the
-    domain as A-labels.  `key` tells people apart: local part casefolded too; plus-tags and dots stay.
+    domain as A-labels.  `key` tells recipients apart: local part casefolded too; plus-tags and dots stay.
     `smtputf8` says that the server must offer SMTPUTF8 (RFC 6531).
     """
 
@@ -73,7 +73,7 @@ def by_the_book(written: str, *, test_domains: bool = False) -> Address:
         )
     except EmailNotValidError as error:
         raise ValueError(_sentence(error)) from None
-    # The library lower-cases "Info" and its like; the wire keeps the person's own spelling.
+    # The library lower-cases "Info" and its like; the envelope keeps the recipient's own spelling.
     local = unicodedata.normalize("NFC", written.rpartition("@")[0])
     domain = found.ascii_domain
     return Address(f"{local}@{domain}", f"{_fold(local)}@{domain}", not local.isascii(), domain)

@@ -1,7 +1,7 @@
-"""When a campaign should stop by itself: too many of its last answers were bad.
+"""The circuit breaker: a campaign stops by itself when too many of its last answers were bad.
 
 The ledger keeps the last 100 answers of a campaign as a string of marks, one letter each.  Only what
-speaks about the list or the content is remembered: a lost connection or a spent quota is neither.
+concerns the list or the content is remembered: a lost connection or a spent quota is neither.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class AnswerMark(StrEnum):
     """One answer, as one letter of the ledger's string."""
 
     SENT = "s"
-    FAILED = "f"  # the person was refused for good, the row cannot be rendered, a hard bounce
+    FAILED = "f"  # refused for good, a row that cannot be rendered, a hard bounce
     CONTENT = "c"  # a verdict on the content: spam
 
 

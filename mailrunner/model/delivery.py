@@ -19,7 +19,7 @@ class State(StrEnum):
     SENT = "sent"  # the server's 250 is recorded
     FAILED = "failed"  # refused for good, given up, or its row cannot be rendered
     IN_DOUBT = "in_doubt"  # the server may have taken it; its answer was not seen or not recorded
-    SUPPRESSED = "suppressed"  # on the suppression table when its turn came
+    SUPPRESSED = "suppressed"  # on the suppression list when its turn came
     SKIPPED = "skipped"  # invalid or duplicate address, left the list, cancelled
 
 

@@ -1,7 +1,7 @@
-"""Whether a delivery in doubt was sent: what a look into the account's Sent folder proves.
+"""Resolves deliveries in doubt by what a look into the account's Sent folder proves.
 
 A message that is found was taken by the server.  One that is not found was refused or never
-arrived only where *everything* else speaks for it; otherwise nobody knows, and it stays in doubt.
+arrived only where *everything* else speaks for it; otherwise that is unknown, and it stays in doubt.
 Pure: the evidence is an argument.
 """
 
@@ -18,7 +18,7 @@ SAME_TIME = timedelta(hours=1)
 
 
 class Lookup(StrEnum):
-    """What is known of a delivery after the look."""
+    """The state of knowledge about a delivery after a look into the Sent folder."""
 
     FOUND = "found"  # it was sent
     ABSENT = "absent"  # it was not sent
@@ -27,10 +27,10 @@ class Lookup(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupEvidence:
-    """What was seen of one delivery.
+    """The observations about one delivery.
 
     `folder` is where its message lies, "" where it was not found; `provider` is the provider's name
-    for people.  `sender_lives` says that the process which handed it over has lost its claim but
+    as it is shown.  `sender_lives` says that the process which handed it over has lost its claim but
     may still wake up; `neighbour_found`, that another message of the same run, sent within
     `SAME_TIME` of this one, lies in the Sent folder.
     """
@@ -47,31 +47,31 @@ class LookupEvidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """The finding, why in words, and when it is worth looking again (None: that will not help)."""
+    """The result, its reason in words, and when it is worth looking again (None: that will not help)."""
 
-    finding: Lookup
-    why: str
+    lookup: Lookup
+    reason: str
     look_again_at: datetime | None = None
 
 
 def resolve(evidence: LookupEvidence, *, now: datetime) -> Resolution:
-    """Say what `evidence`, gathered at `now`, proves; the first thing that stands in the way is named."""
+    """Return what `evidence`, gathered at `now`, proves; the first thing that prevents a proof is named."""
     if evidence.folder:
-        return Resolution(finding=Lookup.FOUND, why=f'found in "{evidence.folder}"')
-    if why := _unprovable(evidence):
-        return Resolution(finding=Lookup.UNDECIDED, why=f"not found, but {why}")
+        return Resolution(lookup=Lookup.FOUND, reason=f'found in "{evidence.folder}"')
+    if doubt := _unprovable(evidence):
+        return Resolution(lookup=Lookup.UNDECIDED, reason=f"not found, but {doubt}")
     provable_at = evidence.attempted_at + ANSWER + INDEX if evidence.attempted_at else now
     if now < provable_at:
-        why = "not found yet, which proves nothing so soon after the attempt"
-        return Resolution(finding=Lookup.UNDECIDED, why=why, look_again_at=provable_at)
+        reason = "not found yet, which proves nothing so soon after the attempt"
+        return Resolution(lookup=Lookup.UNDECIDED, reason=reason, look_again_at=provable_at)
     if not evidence.neighbour_found:
-        why = "not found, but no other message of the same hour is in the Sent folder either"
-        return Resolution(finding=Lookup.UNDECIDED, why=why)
-    return Resolution(finding=Lookup.ABSENT, why="neither in the Sent folder nor in the trash")
+        reason = "not found, but no other message of the same hour is in the Sent folder either"
+        return Resolution(lookup=Lookup.UNDECIDED, reason=reason)
+    return Resolution(lookup=Lookup.ABSENT, reason="neither in the Sent folder nor in the trash")
 
 
 def _unprovable(evidence: LookupEvidence) -> str:
-    """Why absence proves nothing, however long one waits; "" where it may."""
+    """The reason why absence proves nothing, however late it is; "" where it may."""
     if not evidence.files_submissions:
         return f"{evidence.provider} is not known to file all that is sent through it"
     if not evidence.keeps_message_id:

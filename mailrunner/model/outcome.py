@@ -1,7 +1,7 @@
-"""What came of handing a message over: what now, and whom does it concern.
+"""The outcome of handing a message over: its kind, and its scope.
 
 An `Outcome` is a value; a transport returns one for anything a server may say or do.  Only
-outcomes whose scope is `RECIPIENT` touch a person's row; the others pause the account, stop
+outcomes whose scope is `RECIPIENT` change that recipient's delivery; the others pause the account, stop
 the credentials or the campaign, or cost a connection.
 """
 
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class OutcomeKind(StrEnum):
-    """What now?"""
+    """What the server did with the message."""
 
     SENT = "sent"
     DEFERRED = "deferred"
@@ -22,7 +22,7 @@ class OutcomeKind(StrEnum):
 
 
 class Scope(StrEnum):
-    """Whom does it concern?"""
+    """What an outcome concerns."""
 
     RECIPIENT = "recipient"
     ACCOUNT = "account"  # quota, throttle
@@ -32,7 +32,7 @@ class Scope(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where in the dialogue a reply was read; `EOD` is the answer to the final dot."""
+    """The stage of the SMTP session at which a reply was read; `EOD` answers the final dot."""
 
     CONNECT = "connect"
     AUTH = "auth"
@@ -43,12 +43,12 @@ class Stage(StrEnum):
 
 
 class Action(StrEnum):
-    """The right thing to do with a reply, in the operator's words."""
+    """What to do after a reply."""
 
     RETRY = "retry"  # this recipient later; with an account-wide text the whole run slows down
     SUPPRESS = "suppress"  # this address is dead
     FAIL = "fail"  # this message to this address failed; the address may be fine
-    QUOTA = "quota"  # the account is spent: nobody failed, the account sleeps
+    QUOTA = "quota"  # the account's quota is used up: no recipient failed, the account is paused
     AUTH = "auth"  # credentials or permission: stop at once
     STOP = "stop"  # sender, content or configuration refused
     RECONNECT = "reconnect"  # close, wait a little, same recipient again, nothing charged
@@ -64,14 +64,14 @@ class Reply:
     text: str
 
     def __str__(self) -> str:
-        return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
+        return " ".join(filter(None, (str(self.code), self.enhanced, self.text)))
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One answer to both questions.
+    """What became of one message, or of the attempt to open a connection.
 
-    `reason` is a sentence for people.  `retry_after` is the server's own wish, if it named one.
+    `reason` is a sentence that is shown.  `retry_after` is what the server asked for, if it named a time.
     `suppress` is true only for a recipient-level reply that says the address is dead.
     `at_once` is true for a campaign-level refusal that needs no second opinion (the sender is
     refused), false for verdicts on content that are counted first.  `offered` is false only

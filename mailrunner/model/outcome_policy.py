@@ -1,4 +1,4 @@
-"""What an outcome does: to the person's row, to the account, to the campaign.  Pure.
+"""Decides what an outcome does to the delivery, to the account and to the campaign.  Pure.
 
 Only an outcome that concerns the recipient moves that recipient's delivery on; every other one
 puts it back as it was and says what to pause or stop instead.
@@ -15,31 +15,31 @@ from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.model.retry import next_try
 
-# After a lost connection others go first, so that a message that makes a server hang up cannot
+# After a lost connection other messages go first, so that one that makes a server hang up cannot
 # hold all of them back.
-_BLIP = timedelta(seconds=5)
+_AFTER_LOSS = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How long a campaign and an account wait: the campaign's `give_up_after`, the preset's pauses.
+    """How long deliveries and accounts wait: the campaign's `give_up_after`, the preset's pauses.
 
-    `resend_doubt` is the campaign's `on_in_doubt = "resend"`.
+    `resend_in_doubt` is the campaign's `on_in_doubt = "resend"`.
     """
 
     give_up_after: timedelta
     quota_pause: timedelta
     throttle_pause: timedelta
-    resend_doubt: bool = False
+    resend_in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What is to be recorded.
+    """The changes to record for an outcome.
 
     `state`, `reason`, `not_before` are the delivery's; `attempted` says whether the try is charged
     to it, `waited` is added to the time it was told to wait.  `answered`: a quota slot was used.
-    `mark` goes to the campaign's recent answers.  The last four pause or stop more than one person.
+    `mark` goes to the campaign's recent answers.  The last four concern more than one delivery.
     """
 
     outcome: Outcome
@@ -61,7 +61,7 @@ def decide(
     *,
     attempts: int,
     waited: timedelta,
-    patience: RetryPolicy,
+    policy: RetryPolicy,
     now: datetime,
     random: Random,
 ) -> Decision:
@@ -74,13 +74,13 @@ def decide(
         return Decision(outcome=outcome, state=State.SENT, mark=AnswerMark.SENT)
     if outcome.scope is Scope.RECIPIENT or outcome.kind is OutcomeKind.IN_DOUBT:
         may_try_again = outcome.kind is OutcomeKind.DEFERRED or (
-            outcome.kind is OutcomeKind.IN_DOUBT and patience.resend_doubt
+            outcome.kind is OutcomeKind.IN_DOUBT and policy.resend_in_doubt
         )
         again = (
             next_try(
                 attempts=attempts,
                 waited=waited,
-                give_up_after=patience.give_up_after,
+                give_up_after=policy.give_up_after,
                 retry_after=outcome.retry_after,
                 now=now,
                 random=random,
@@ -92,11 +92,11 @@ def decide(
     return Decision(
         outcome=outcome,
         state=State.QUEUED,
-        not_before=now + _BLIP if outcome.scope is Scope.CONNECTION else None,
+        not_before=now + _AFTER_LOSS if outcome.scope is Scope.CONNECTION else None,
         attempted=False,
         answered=outcome.offered,
         mark=AnswerMark.CONTENT if _is_verdict_on_content(outcome) else None,
-        pause_account_until=_pause(outcome, patience, now),
+        pause_account_until=_pause(outcome, policy, now),
         stop_credentials=outcome.scope is Scope.CREDENTIALS,
         stop_campaign=outcome.scope is Scope.CAMPAIGN and outcome.at_once,
     )
@@ -131,8 +131,8 @@ def _is_verdict_on_content(outcome: Outcome) -> bool:
     return outcome.scope is Scope.CAMPAIGN and not outcome.at_once
 
 
-def _pause(outcome: Outcome, patience: RetryPolicy, now: datetime) -> datetime | None:
+def _pause(outcome: Outcome, policy: RetryPolicy, now: datetime) -> datetime | None:
     if outcome.scope is not Scope.ACCOUNT:
         return None
-    default = patience.quota_pause if outcome.quota else patience.throttle_pause
+    default = policy.quota_pause if outcome.quota else policy.throttle_pause
     return now + (outcome.retry_after or default)

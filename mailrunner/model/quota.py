@@ -48,7 +48,7 @@ class Series(StrEnum):
 class Limit:
     """`number` recipients (None: unlimited) in one window; `calendar` is "", "day" or "month".
 
-    `written` is how a person wrote it, and is shown.
+    `written` is its spelling in mailrunner.toml, and is shown.
     """
 
     number: int | None
@@ -86,7 +86,7 @@ class Limit:
         return Series.ANSWERS if self.period >= _LONG else Series.STARTS
 
     def usable(self, reserve: int) -> int | None:
-        """The number less the person's own reserve, which applies to windows of a day or longer."""
+        """The number less the account's reserve, which applies to windows of a day or longer."""
         if self.number is None:
             return None
         return max(0, self.number - (reserve if self.period >= _DAY else 0))
@@ -183,7 +183,10 @@ def room(limit: Limit, usage: Usage, *, reserve: int, zone: tzinfo, now: datetim
 
 def tightest(rooms: Sequence[Room]) -> tuple[int | None, datetime | None]:
     """How many may start now (None: no limit), and, if none may, when the first may."""
-    numbers = [r.left for r in rooms if r.left is not None]
-    left = min(numbers, default=None)
-    waits = [r.next_slot_at for r in rooms if r.next_slot_at is not None]
-    return left, max(waits, default=None)
+    left, until = None, None
+    for one in rooms:
+        if one.left is not None:
+            left = one.left if left is None else min(left, one.left)
+        if one.next_slot_at is not None:
+            until = one.next_slot_at if until is None else max(until, one.next_slot_at)
+    return left, until

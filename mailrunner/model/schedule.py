@@ -1,4 +1,4 @@
-"""When mail may go out: the days, the hours and the zone of a sending window.
+"""Sending windows: the days, the hours and the zone in which messages may be sent.
 
     Schedule.parse("Mon-Fri 08:00-20:00 Europe/Bucharest").opens_at(now)
 
@@ -61,13 +61,13 @@ class Schedule:
         ranges = tuple(sorted(_range(part) for part in words[-2].split(",")))
         return cls(days, ranges, zone(words[-1]))
 
-    def is_open(self, now: datetime) -> bool:
-        """Say whether mail may go out at `now`."""
-        return self.opens_at(now) == now
-
     def opens_at(self, now: datetime) -> datetime:
         """The first instant from `now` on at which mail may go out, in UTC; `now` itself if it may now."""
-        return next(max(now.astimezone(UTC), start) for start, end in self._openings(now) if end > now)
+        return max(now.astimezone(UTC), self.opening(now)[0])
+
+    def opening(self, now: datetime) -> tuple[datetime, datetime]:
+        """The present opening or, if closed, the next one: its start and its end (exclusive), in UTC."""
+        return next(opening for opening in self._openings(now) if opening[1] > now)
 
     def closes_at(self, now: datetime) -> datetime:
         """The end, in UTC, of the present opening or, if closed, of the next one.

@@ -1,8 +1,8 @@
-"""When a mailbox that refuses "this time" is taken for dead.  Pure.
+"""Soft bounces: when a mailbox that refuses "this time" is taken for dead.  Pure.
 
-A full mailbox or an absent host is no reason to give a person up: many are well again the next day, and
-two newsletters within an hour say no more than one.  A mailbox that has refused on several days, over
-more than a week, and showed no life in between, is kept by nobody.
+A full mailbox or an absent host is no reason to give an address up: many work again the next day, and two
+newsletters within an hour prove no more than one.  A mailbox that has refused on several days, over
+more than a week, and showed no life in between, is abandoned.
 """
 
 from __future__ import annotations

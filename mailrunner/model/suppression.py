@@ -1,10 +1,10 @@
-"""Who said no: the reasons, their order, and which entry governs a message.
+"""Suppression list: the reasons, their order, and which entry governs a message.
 
 An entry is known by a name, which is one of three things:
 
-    ana@example.org     the key of one person
+    ana@example.org     the key of one recipient
     @example.org        everyone at exactly that domain
-    #5c1e…              the pseudonym of a person whose address was forgotten
+    #5c1e…              the pseudonym of a recipient whose address was erased
 
 Pure: the ledger hands in the entries of one key.  An entry without a list holds for all lists.
 """
@@ -21,7 +21,7 @@ from enum import StrEnum
 
 
 class SuppressionReason(StrEnum):
-    """Why a person gets no mail, the strongest first."""
+    """Reasons why a recipient gets no message, the strongest first."""
 
     COMPLAINT = "complaint"
     UNSUBSCRIBE = "unsubscribe"
@@ -36,7 +36,7 @@ class SuppressionReason(StrEnum):
 
 
 class ImportFormat(StrEnum):
-    """Which program wrote a file of people who said no."""
+    """The program that wrote a file of a suppression list."""
 
     PLAIN = "plain"
     MAILRUNNER = "mailrunner"
@@ -52,18 +52,18 @@ _PSEUDONYM = re.compile(r"#[0-9a-f]{40}")
 
 
 def is_domain(name: str) -> bool:
-    """Whether the name stands for everyone at a domain."""
+    """True if the name stands for everyone at a domain."""
     return name.startswith("@")
 
 
 def is_pseudonym(name: str) -> bool:
-    """Whether the name stands for a person whose address was forgotten."""
+    """True if the name stands for a recipient whose address was erased."""
     return _PSEUDONYM.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Pseudonyms:
-    """What people are called in one ledger once their addresses are forgotten; `secret` is the ledger's.
+    """The names of recipients in one ledger once their addresses are erased; `secret` is the ledger's.
 
     A keyed hash (BLAKE2b, RFC 7693 §2.9) of the key: the same address has always the same pseudonym, so
     that it is still known when it comes again.
@@ -74,27 +74,27 @@ class Pseudonyms:
 
     @classmethod
     def of_ledger(cls, ledger_id: str) -> Pseudonyms:
-        """Those of the ledger with this id, which nobody else knows."""
+        """The pseudonyms of the ledger with this id, which is kept secret."""
         secret = hashlib.blake2b(ledger_id.encode(), person=b"forgotten", digest_size=32).digest()
         return cls(secret, f"#{hashlib.blake2b(key=secret, person=b'mark', digest_size=4).hexdigest()}")
 
     def of(self, key: str) -> str:
-        """The pseudonym of the person with this key."""
+        """The pseudonym of the recipient with this key."""
         return self.mark + hashlib.blake2b(key.encode(), key=self.secret, digest_size=16).hexdigest()
 
     def own(self, name: str) -> tuple[str, ...]:
-        """The names that stand for nobody but the person: the key and its pseudonym."""
+        """The names that stand for this recipient alone: the key and its pseudonym."""
         return (name, self.of(name)) if name.find("@") > 0 else (name,)
 
     def all(self, name: str) -> tuple[str, ...]:
-        """All names under which the person can be on the table; asked for each message."""
+        """All names under which the recipient can be on the list; looked up for each message."""
         at = name.find("@")
         return (name, self.of(name), name[at:]) if at > 0 else (name,)
 
 
 @dataclass(frozen=True, slots=True)
 class SuppressionEntry:
-    """One row of the suppression table; `list_key` is "" where it holds for all lists.
+    """One row of the suppression list; `list_key` is "" where it holds for all lists.
 
     `key` is the name under which it stands.
     """
@@ -116,17 +116,17 @@ class SuppressionEntry:
 
 
 class ChangeKind(StrEnum):
-    """What became of an entry."""
+    """The ways in which an entry changes."""
 
     ADDED = "added"
-    REMOVED = "removed"  # by a person's word, or the recipient's own
+    REMOVED = "removed"  # by a user, or by the recipient
     UNDONE = "undone"  # with the import that had brought it
-    FORGOTTEN = "forgotten"  # its address was; it holds on under a pseudonym
+    FORGOTTEN = "forgotten"  # its address was erased; it holds on under a pseudonym
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuppressionChange:
-    """One change of an entry: when, what, and why; `source` says where the entry had come from."""
+    """One change of an entry: when, what, and why; `source` is where the entry had come from."""
 
     at: datetime
     change: ChangeKind
@@ -155,7 +155,7 @@ def _holds(entry: SuppressionEntry, lists: Collection[str], transactional: bool)
     if not transactional:
         return entry.list_key == ALL_LISTS or entry.list_key in lists
     # An invoice goes out although its reader left the newsletter, but not to a dead address,
-    # to someone who complained, or to someone a person took off everything.
+    # nor after a complaint, nor where a user suppressed the recipient for all lists.
     if entry.reason in (SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT):
         return True
     return entry.reason is SuppressionReason.MANUAL and entry.list_key == ALL_LISTS

@@ -1,7 +1,7 @@
 """Opaque signed tokens, and the Message-IDs and unsubscribe links that are made of them.
 
-A token names one delivery to us and tells nobody else anything: not its number, not how many there
-are, not which two belong together.  It is lower-case base32, so it is valid in a URL, a plus-address
+A token names one delivery to us and tells others nothing: not its number, not how many there are, not
+which two belong together.  It is lower-case base32, so it is valid in a URL, a plus-address
 and a Message-ID, and mail systems that fold case do not break it.
 
     token = base32( tag | number XOR mask )      tag  = HMAC-SHA256(purpose | number), 96 bits
@@ -29,7 +29,7 @@ from urllib.parse import quote
 
 MESSAGE, UNSUBSCRIBE, BOUNCE = "message", "unsubscribe", "bounce"
 """What tokens are for: Message-ID and X-Mailrunner-Delivery share theirs, as both are there for everyone to
-see; the others are apart, so that who has one of them can do what that one is for and no more."""
+see; the others are apart, so that each of them allows what it is for and no more."""
 
 _TAG = 12
 _NUMBER = 8
@@ -144,7 +144,7 @@ def message_id(signer: TokenSigner, number: int, domain: str) -> str:
 
 
 def unsubscribe_url(base_url: str, token: str) -> str:
-    """Return the page that takes a person off the list: "BASE/u/TOKEN"."""
+    """Return the address of the page to unsubscribe: "BASE/u/TOKEN"."""
     return f"{base_url.rstrip('/')}/u/{token}"
 
 

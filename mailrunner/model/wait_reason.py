@@ -1,4 +1,4 @@
-"""Why nothing can be sent just now, and until when: the words behind "run again later"."""
+"""Reasons for a wait: why nothing can be sent just now, until when, and the words for it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from enum import StrEnum
 
 
 class WaitReason(StrEnum):
-    """What holds the rest of a campaign back; where there are several, the first here is told."""
+    """The reason why the rest of a campaign waits; where there are several, the first here is reported."""
 
     INTERRUPTED = "interrupted"
     CREDENTIALS = "credentials"  # sticky
     SETUP = "set-up"  # the server cannot be used as the file says
     STOPPED = "stopped"  # sticky: sender or content refused, too many failures
     CANCELLED = "cancelled"
-    PAUSED = "paused"  # by a person
+    PAUSED = "paused"  # by a user
     DRIFT = "drift"  # another process accepted other content
     SERVER = "server"  # unreachable or busy
     ACCOUNT_PAUSED = "account paused"
@@ -30,11 +30,11 @@ class WaitReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One reason, the instant when it is worth trying again (None: not by waiting), a sentence."""
+    """A reason, the instant when it is worth trying again (None: waiting does not help), details in words."""
 
-    why: WaitReason
+    reason: WaitReason
     until: datetime | None = None
-    sentence: str = ""
+    detail: str = ""
 
 
 _WORDS = {
@@ -57,7 +57,7 @@ _WORDS = {
 }
 
 
-def sentence_of(hold: Wait) -> str:
-    """Why nothing more is sent now, in words."""
-    words = _WORDS[hold.why]
-    return f"{words}: {hold.sentence}" if hold.sentence and hold.sentence != words else words
+def sentence_of(wait: Wait) -> str:
+    """A sentence, without capital and full stop, for the reason of `wait` and its details."""
+    words = _WORDS[wait.reason]
+    return f"{words}: {wait.detail}" if wait.detail and wait.detail != words else words

@@ -23,9 +23,10 @@ from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.preview.proof import MessageView
 from mailrunner.preview.sample import Sample, Specimen
-from mailrunner.recipients import RecipientRow
+from mailrunner.recipients.reader import RecipientRow
 from mailrunner.rendering import Message
-from mailrunner.sending.prepared_campaign import MessageFactory, PreparedCampaign
+from mailrunner.sending.message_factory import MessageFactory
+from mailrunner.sending.prepared_campaign import PreparedCampaign
 
 INDEX = "index.html"
 _MADE = ".mailrunner-preview"  # names the files that a preview made, so that the next one removes no other
@@ -60,7 +61,7 @@ class Preview:
         self._job, self._now = job, now
         signer = TokenSigner((secrets.token_bytes(32),))
         self._letters = MessageFactory(
-            job, columns=job.people.columns, signer=signer, domain=job.message_domain
+            job, columns=job.recipients.columns, signer=signer, domain=job.message_domain
         )
 
     def write(self, sample: Sample, folder: Path) -> PreviewResult:
@@ -96,7 +97,7 @@ class Preview:
     def _message(self, entry: RecipientRow) -> Message:
         if entry.problem:
             raise RowError(entry.problem)
-        letter = self._letters.letter(secrets.randbelow(2**62), entry.address, entry.values)
+        letter = self._letters.fields(secrets.randbelow(2**62), entry.address, entry.values)
         return self._job.renderer.render(letter, self._now)
 
     def _write_index(self, shelf: PreviewFolder, cards: list[Card], sample: Sample) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.address import BLANKS, normalise
-from mailrunner.recipients import RecipientList, RecipientRow, first_wins
+from mailrunner.recipients.reader import RecipientList, RecipientRow, flag_duplicates
 
 FIRST = 3
 
@@ -98,7 +98,7 @@ def sample(people: RecipientList, *, first: int = FIRST) -> Sample:
     chosen: list[tuple[RecipientRow, str]] = []
     extremes = _Extremes(people.columns)
     rows = mailable = 0
-    for entry, is_duplicate in first_wins(people.chunks()):
+    for entry, is_duplicate in flag_duplicates(people.chunks()):
         rows += 1
         if entry.problem or is_duplicate:
             continue

@@ -1,4 +1,4 @@
-"""One cell: foreign values to text, and text to the type that the campaign file names for its column."""
+"""One cell: a value of Excel, Parquet or SQL to text, and text to the type named for its column."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ _BOOLS = {
     **dict.fromkeys(("true", "yes", "y", "t", "1"), True),
     **dict.fromkeys(("false", "no", "n", "f", "0"), False),
 }
-_ADVICE = {
+_EXAMPLES = {
     "float": " (write e.g. 1234.5)",
     "date": " (write e.g. 2026-12-31)",
     "datetime": " (write e.g. 2026-12-31T08:00)",
     "bool": " (write TRUE or FALSE)",
 }
-_EXACT = 10**15  # a spreadsheet shows 15 digits
+_LARGEST_EXACT = 10**15  # a spreadsheet shows 15 digits
 
 
-def text_of(value: Any) -> str:
-    """Write a value from Excel, Parquet or SQL as a spreadsheet shows it, dates in ISO 8601; None is ""."""
-    return _WRITERS.get(type(value), _rare_text)(value)
+def to_text(value: Any) -> str:
+    """Write a value of Excel, Parquet or SQL as a spreadsheet shows it, dates in ISO 8601; None is ""."""
+    return _WRITERS.get(type(value), _other_text)(value)
 
 
 def _float_text(value: float) -> str:
     if math.isnan(value):
         return ""  # how data frames write a missing number
-    if value.is_integer() and abs(value) < _EXACT:
+    if value.is_integer() and abs(value) < _LARGEST_EXACT:
         return str(int(value))
     return format(value, ".15g")
 
 
-def _rare_text(value: Any) -> str:
+def _other_text(value: Any) -> str:
     if isinstance(value, date | time):  # a datetime is a date
         return value.isoformat()
     if isinstance(value, bytes | bytearray | memoryview):
@@ -55,16 +55,17 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
 }
 
 
-def convert(text: str, kind: str) -> Any:
-    """Turn the text of a cell into `kind`: "int", "float", "date", "datetime" or "bool".
+def from_text(text: str, type_name: str) -> Any:
+    """Read the text of a cell as `type_name`: "int", "float", "date", "datetime" or "bool".
 
-    Blanks around it do not matter.  Raise ValueError with the words
-    that follow the column's name: `"abc" is no int`.
+    Blanks around it are ignored.  Raise ValueError with a sentence to put after the column's name:
+    `"abc" is no int`.
     """
     try:
-        return _CONVERTERS[kind](text.strip())
+        return _PARSERS[type_name](text.strip())
     except ValueError:
-        raise ValueError(f'"{text.strip()[:60]}" is no {kind}{_ADVICE.get(kind, "")}') from None
+        hint = _EXAMPLES.get(type_name, "")
+        raise ValueError(f'"{text.strip()[:60]}" is no {type_name}{hint}') from None
 
 
 def _int(text: str) -> int:
@@ -94,7 +95,7 @@ def _bool(text: str) -> bool:
     return _BOOLS[text.lower()]
 
 
-_CONVERTERS: dict[str, Callable[[str], Any]] = {
+_PARSERS: dict[str, Callable[[str], Any]] = {
     "int": _int,
     "float": _float,
     "date": _date,

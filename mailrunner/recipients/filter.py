@@ -1,12 +1,11 @@
 """The `where` of a recipient list: a Jinja expression over one row, compiled once in the sandbox.
 
-What would go wrong in every row is found without a row: bad syntax, a column that does not exist, a
+Mistakes that would fail on every row are found without a row: bad syntax, a column that does not exist, a
 comparison of text with a number.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -14,59 +13,60 @@ from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 from jinja2.sandbox import SandboxedEnvironment
 
+from mailrunner.errors import nearest
+
 _TEXT = "text"
-_VERDICT = "__where__"
+_RESULT = "__where__"
 
 
 class RowFilter:
-    """Which rows are meant: `condition(values)` is true or false.
+    """A compiled condition: `condition(values)` is true for the rows to keep.
 
-    `kinds` maps each column to its type, "text" where none is named; `row` and `recipient` are known
-    besides.  The constructor raises ValueError for bad syntax; `complaints()` tells the rest.
+    `types` maps each column to its type, "text" where none is named; the expression may use `row` and
+    `recipient` too.  The constructor raises ValueError for bad syntax; `problems()` yields all others.
     """
 
-    def __init__(self, source: str, kinds: Mapping[str, str]) -> None:
-        self._kinds = kinds
+    def __init__(self, expression: str, types: Mapping[str, str]) -> None:
+        self._types = types
         environment = SandboxedEnvironment(undefined=StrictUndefined)
         environment.globals.clear()  # a row has columns and nothing else
         try:
-            self._tree = _parse(environment, source)
-            self.names = frozenset(name.name for name in _all(self._tree, nodes.Name))
-            # Parsed anew: compiling folds the constants of its tree, and the complaints need them as written.
-            tree = _parse(environment, source)
-            body: list[nodes.Node] = [nodes.Assign(nodes.Name(_VERDICT, "store"), tree, lineno=1)]
+            self._tree = _parse(environment, expression)
+            self.names = frozenset(name.name for name in _nodes(self._tree, nodes.Name))
+            # Parsed anew: compiling folds the constants of its tree, and `problems` needs them as written.
+            tree = _parse(environment, expression)
+            body: list[nodes.Node] = [nodes.Assign(nodes.Name(_RESULT, "store"), tree, lineno=1)]
             self._template = environment.from_string(nodes.Template(body, lineno=1))
         except TemplateSyntaxError as error:
             raise ValueError(f"it is no expression: {error.message}") from None
         except RecursionError:
             raise ValueError("it nests too deeply") from None
-        # One context for all rows: making one takes five times as long as judging a row.
-        self._scene: dict[str, Any] = {}
-        self._context = self._template.new_context(self._scene, shared=True)
+        # One context for all rows: making one takes five times as long as evaluating a row.
+        self._variables: dict[str, Any] = {}
+        self._context = self._template.new_context(self._variables, shared=True)
 
     def __call__(self, values: Mapping[str, Any]) -> bool:
-        """Judge one row; raise whatever the expression raises (jinja2.UndefinedError, TypeError, …).
+        """Evaluate one row; raise whatever the expression raises (jinja2.UndefinedError, TypeError, …).
 
         Not for several threads at once.
         """
-        self._scene.clear()
-        self._scene.update(values)
+        self._variables.clear()
+        self._variables.update(values)
         for _ in self._template.root_render_func(self._context):
             pass
-        return bool(self._context.vars.pop(_VERDICT))
+        return bool(self._context.vars.pop(_RESULT))
 
-    def complaints(self) -> Iterator[tuple[str, str]]:
-        """Yield what is wrong for every row, as sentence and hint."""
-        for name in sorted(self.names - {*self._kinds, "row", "recipient"}):
-            close = difflib.get_close_matches(name, self._kinds, n=1)
-            hint = f'did you mean "{close[0]}"?' if close else f"the columns are {', '.join(self._kinds)}"
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield the message and the hint of each mistake that concerns every row."""
+        for name in sorted(self.names - {*self._types, "row", "recipient"}):
+            hint = nearest(name, self._types) or f"the columns are {', '.join(self._types)}"
             yield f'there is no column "{name}"', hint
         for left, right in self._pairs():
             yield from self._mismatch(left, right)
 
     def _pairs(self) -> Iterator[tuple[nodes.Node, nodes.Node]]:
-        """What stands on both sides of a comparison; for `in`, each item of the list."""
-        for compare in _all(self._tree, nodes.Compare):
+        """Both sides of each comparison and calculation; for `in`, each item of the list."""
+        for compare in _nodes(self._tree, nodes.Compare):
             left: nodes.Node = compare.expr
             for operand in compare.ops:
                 if operand.op in ("in", "notin"):
@@ -75,16 +75,16 @@ class RowFilter:
                 else:
                     yield left, operand.expr
                 left = operand.expr
-        for sum_ in _all(self._tree, (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div)):
+        for sum_ in _nodes(self._tree, (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div)):
             yield sum_.left, sum_.right
 
     def _mismatch(self, left: nodes.Node, right: nodes.Node) -> Iterator[tuple[str, str]]:
-        kinds = {self._kind(left), self._kind(right)}
+        types = {self._type(left), self._type(right)}
         column = self._column(left) or self._column(right)
-        if None in kinds or len(kinds) == 1 or kinds == {"bool", "number"} or column is None:
+        if None in types or len(types) == 1 or types == {"bool", "number"} or column is None:
             return
-        own = self._kinds[column]
-        other = next(kind for kind in kinds if kind and kind != _general(own))
+        own = self._types[column]
+        other = next(name for name in types if name and name != _general(own))
         yield f'the column "{column}" is {own} and is compared with {other}', _advice(column, own, other)
 
     def _column(self, node: nodes.Node) -> str | None:
@@ -96,20 +96,20 @@ class RowFilter:
             isinstance(node, nodes.Getitem) and isinstance(node.node, nodes.Name) and node.node.name == "row"
         ):
             name = node.arg.value if isinstance(node.arg, nodes.Const) else None
-        return name if isinstance(name, str) and name in self._kinds else None
+        return name if isinstance(name, str) and name in self._types else None
 
-    def _kind(self, node: nodes.Node) -> str | None:
-        """ "text", "number", "bool", "date" or "datetime"; None where only the row would tell."""
+    def _type(self, node: nodes.Node) -> str | None:
+        """ "text", "number", "bool", "date" or "datetime"; None where it depends on the row."""
         if isinstance(node, nodes.Neg | nodes.Pos):
-            return self._kind(node.node)
+            return self._type(node.node)
         if isinstance(node, nodes.Const):
-            return _constant_kind(node.value)
+            return _constant_type(node.value)
         column = self._column(node)
-        return None if column is None else _general(self._kinds[column])
+        return None if column is None else _general(self._types[column])
 
 
-def _parse(environment: SandboxedEnvironment, source: str) -> nodes.Expr:
-    parser = Parser(environment, source, state="variable")
+def _parse(environment: SandboxedEnvironment, expression: str) -> nodes.Expr:
+    parser = Parser(environment, expression, state="variable")
     tree = parser.parse_expression()
     if not parser.stream.eos:
         parser.fail("one expression is enough", parser.stream.current.lineno)
@@ -117,22 +117,22 @@ def _parse(environment: SandboxedEnvironment, source: str) -> nodes.Expr:
     return tree
 
 
-def _all(tree: nodes.Node, kind: Any) -> Iterable[Any]:
-    """Every node of a kind, the root too (Jinja's find_all leaves it out)."""
-    if isinstance(tree, kind):
+def _nodes(tree: nodes.Node, node_type: Any) -> Iterable[Any]:
+    """Every node of a type, the root too (Jinja's find_all leaves it out)."""
+    if isinstance(tree, node_type):
         yield tree
-    yield from tree.find_all(kind)
+    yield from tree.find_all(node_type)
 
 
-def _constant_kind(value: object) -> str | None:
-    for kind, types in ((_TEXT, str), ("bool", bool), ("number", (int, float))):
+def _constant_type(value: object) -> str | None:
+    for name, types in ((_TEXT, str), ("bool", bool), ("number", (int, float))):
         if isinstance(value, types):
-            return kind
+            return name
     return None
 
 
-def _general(kind: str) -> str:
-    return "number" if kind in ("int", "float") else kind
+def _general(type_name: str) -> str:
+    return "number" if type_name in ("int", "float") else type_name
 
 
 def _advice(column: str, own: str, other: str) -> str:

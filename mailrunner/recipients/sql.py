@@ -1,17 +1,20 @@
 """Recipients from a database: one query, streamed by a server-side cursor where there is one.
 
-The session is made read-only where the database can do that, and is never committed.  No sentence shows
-the address of the database, as it may hold a password.
+The session is read-only where the database supports that, and is never committed.  No message shows the
+URL of the database, as it may hold a password.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailrunner.errors import Problem, UserError
+from mailrunner.recipients.cell import to_text
+from mailrunner.recipients.source import CHUNK, Row, Source
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, CursorResult, Engine
@@ -19,48 +22,57 @@ if TYPE_CHECKING:
 _EXTRAS = {"psycopg": '"mailrunner[postgresql]"'}
 
 
-class SqlQuery:
-    """One SELECT on one database; relative SQLite paths are relative to `folder`.
+class SqlQuery(Source):
+    """The rows of one SELECT on one database, in its order; SQLite paths are relative to `folder`.
 
-    Nothing is connected before the first read.  Every method raises UserError where the address, the
-    driver or the query is wrong.
+    Nothing is connected before the first read, and every reading runs the query anew.  Constructor and
+    reading raise UserError where the URL, the driver or the query is wrong.
     """
 
+    first_row = 1
+
     def __init__(self, sql: str, database: str, folder: Path, label: str) -> None:
-        self._sql, self._label = sql, label
-        self._url = self._parsed(database, folder)
+        super().__init__(label)
+        self._sql = sql
+        self._url = self._parsed_url(database, folder)
 
-    def columns(self) -> list[str]:
-        """Run the query and read the names of its columns, but no rows."""
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
         with self._result() as result:
-            return list(result.keys())
+            return self._checked_header(list(result.keys()))
 
-    def rows(self, chunk: int) -> Iterator[Sequence[Any]]:
-        """Yield the rows, fetched `chunk` at a time."""
-        with self._result(yield_per=chunk) as result:
-            yield from result
+    def fingerprint(self) -> None:
+        return None
 
-    def _parsed(self, database: str, folder: Path) -> URL:
+    def stat_mark(self) -> None:
+        return None
+
+    def _rows(self) -> Iterator[Row]:
+        with self._result(yield_per=CHUNK) as result:
+            for number, cells in enumerate(result, 1):
+                yield number, tuple(map(to_text, cells))
+
+    def _parsed_url(self, database: str, folder: Path) -> URL:
         from sqlalchemy import make_url
         from sqlalchemy.exc import ArgumentError
 
         if not database:
             hint = 'e.g. database = "${CRM_URL}"'
-            raise UserError(Problem("sql needs the database to ask", self._label, hint=hint))
+            raise UserError(Problem("sql needs the database to ask", self.label, hint=hint))
         try:
             url = make_url(database)
         except (ArgumentError, ValueError):
             url = None
         if url is None or "@" in (url.host or ""):  # else half of a password would stand for the host
             hint = "write postgresql+psycopg://user:password@host/name, an @ in the password as %40"
-            raise UserError(Problem("the address of the database cannot be read", self._label, hint=hint))
+            raise UserError(Problem("the address of the database cannot be read", self.label, hint=hint))
         if url.drivername in ("postgresql", "postgres"):
             return url.set(drivername="postgresql+psycopg")  # the driver that the extra installs
         if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
             return url
         file = folder / str(url.database)
         if not file.is_file():  # SQLite would make an empty one
-            raise UserError(Problem(f'there is no SQLite file "{url.database}"', self._label))
+            raise UserError(Problem(f'there is no SQLite file "{url.database}"', self.label))
         return url.set(database=str(file))
 
     @contextmanager
@@ -70,7 +82,7 @@ class SqlQuery:
         try:
             engine = self._engine()
             with engine.connect() as connection:
-                self._refuse_writing(connection)
+                self._make_read_only(connection)
                 # No parameters: a % or a colon in the query means itself.
                 connection.execution_options(no_parameters=True, stream_results=True, **options)
                 with connection.exec_driver_sql(self._sql) as result:
@@ -78,7 +90,7 @@ class SqlQuery:
                         raise self._problem("the query returns no rows", "it must be a SELECT")
                     yield result
         except SQLAlchemyError as error:
-            raise self._problem(self._scrubbed(error)) from None
+            raise self._problem(self._message_of(error)) from None
 
     def _engine(self) -> Engine:
         from sqlalchemy import create_engine
@@ -93,18 +105,18 @@ class SqlQuery:
             package = _EXTRAS.get(error.name or "", error.name)
             raise self._problem(f"the driver {error.name} is missing", f"pip install {package}") from None
 
-    def _refuse_writing(self, connection: Connection) -> None:
+    def _make_read_only(self, connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             connection.execution_options(postgresql_readonly=True)
         elif connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA query_only = ON")
 
-    def _scrubbed(self, error: Exception) -> str:
-        """The driver's own words without SQLAlchemy's additions, and without a password."""
+    def _message_of(self, error: Exception) -> str:
+        """The driver's message without SQLAlchemy's additions, the password replaced by ***."""
         text = str(getattr(error, "orig", None) or error).strip()
         for secret in filter(None, (self._url.password, self._url.query.get("password"))):
             text = text.replace(str(secret), "***")
         return " ".join(text.split())
 
-    def _problem(self, sentence: str, hint: str = "") -> UserError:
-        return UserError(Problem(sentence, self._label, hint=hint))
+    def _problem(self, message: str, hint: str = "") -> UserError:
+        return UserError(Problem(message, self.label, hint=hint))

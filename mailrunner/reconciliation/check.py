@@ -1,7 +1,8 @@
-"""Asking an account's Sent folder about deliveries in doubt: gathers the evidence, lets it be judged.
+"""Reconciliation: looks deliveries in doubt up in the account's Sent folder, and says what that proves.
 
     with SentFolder.open(…) as folder:
-        verdicts = Inquiry(ledger=…, record=…, preset=…, signer=…, folder=folder).verdicts(doubts)
+        check = SentFolderCheck(ledger=…, record=…, preset=…, signer=…, folder=folder)
+        for doubt, resolution in check.resolutions(doubts): …
 
 Nothing is changed, neither in the mailbox nor in the ledger.
 """
@@ -18,50 +19,56 @@ from mailrunner.reconciliation.sent_folder import SentFolder
 from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.store.manual_actions import InDoubtDelivery
 
-_NEIGHBOURS = 5  # a few may have been deleted by hand; many that are not there say enough
+_NEIGHBOURS = 5  # a few may have been deleted by hand; five that are not there are evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentFolderCheck:
-    """One look at a campaign's doubts; `preset` is of the account that sent them, `signer` the ledger's."""
+    """Checks a campaign's deliveries in doubt.
+
+    `preset` is that of the account which sent them, `signer` the ledger's.
+    """
 
     ledger: Ledger
     record: CampaignRecord
     preset: Preset
     signer: TokenSigner
     folder: SentFolder
-    _known: dict[int, bool] = field(default_factory=dict)
+    _filed: dict[int, bool] = field(default_factory=dict)
 
-    def verdicts(self, doubts: Sequence[InDoubtDelivery]) -> list[tuple[InDoubtDelivery, Resolution]]:
-        """What the folder proves of each delivery; raises ServerAwayError."""
-        now = self.ledger.now()  # before the look: what arrives later is found by the next one
-        places = self.folder.where([self._message_id(doubt.id) for doubt in doubts])
-        evidence = [self._evidence(doubt, places.get(self._message_id(doubt.id), "")) for doubt in doubts]
-        return [(doubt, resolve(seen, now=now)) for doubt, seen in zip(doubts, evidence, strict=True)]
+    def resolutions(self, doubts: Sequence[InDoubtDelivery]) -> list[tuple[InDoubtDelivery, Resolution]]:
+        """Each delivery with what the folder proves of it; raises ImapUnavailableError."""
+        now = self.ledger.now()  # before the search: what is filed later is found by the next one
+        message_ids = [self._message_id(doubt.id) for doubt in doubts]
+        located = self.folder.locate(message_ids)
+        return [
+            (doubt, resolve(self._evidence(doubt, located.get(message_id, "")), now=now))
+            for doubt, message_id in zip(doubts, message_ids, strict=True)
+        ]
 
-    def _evidence(self, doubt: InDoubtDelivery, place: str) -> LookupEvidence:
-        decisions = self.ledger.decisions
+    def _evidence(self, doubt: InDoubtDelivery, folder: str) -> LookupEvidence:
+        decisions = self.ledger.manual_actions
         return LookupEvidence(
-            folder=place,
+            folder=folder,
             attempted_at=doubt.last_attempt_at,
             provider=self.preset.title,
             files_submissions=self.preset.files_submissions,
             keeps_message_id=self.preset.keeps_message_id,
-            sender_lives=not place and decisions.is_sender_suspended(doubt),
+            sender_lives=not folder and decisions.is_sender_suspended(doubt),
             trash_searched=self.folder.has_trash,
-            neighbour_found=not place and self._has_neighbour(doubt),
+            neighbour_found=not folder and self._has_neighbour(doubt),
         )
 
     def _has_neighbour(self, doubt: InDoubtDelivery) -> bool:
-        decisions = self.ledger.decisions
-        nearest = decisions.neighbours(self.record.no, doubt, within=SAME_TIME, most=_NEIGHBOURS)
+        decisions = self.ledger.manual_actions
+        nearest = decisions.sent_nearby(self.record.no, doubt, within=SAME_TIME, most=_NEIGHBOURS)
         return any(map(self._is_filed, nearest))
 
     def _is_filed(self, number: int) -> bool:
-        """Whether a delivery that was sent lies in the Sent folder; asked once only."""
-        if number not in self._known:
-            self._known[number] = bool(self.folder.where([self._message_id(number)], trash=False))
-        return self._known[number]
+        """True where the message of a delivery that was sent is in the Sent folder; searched once only."""
+        if number not in self._filed:
+            self._filed[number] = bool(self.folder.locate([self._message_id(number)], trash=False))
+        return self._filed[number]
 
     def _message_id(self, number: int) -> str:
         return message_id(self.signer, number, self.record.message_domain)

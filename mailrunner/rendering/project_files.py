@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from mailrunner.config.toml_file import is_file
+from mailrunner.config.paths import is_file
 from mailrunner.errors import RowError
 from mailrunner.rendering.inline_images import InlineImage, require_name
 from mailrunner.rendering.media_types import image_type, media_type_of

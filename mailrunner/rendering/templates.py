@@ -19,7 +19,7 @@ from typing import Any
 import jinja2
 from jinja2 import meta, nodes
 
-from mailrunner.config.toml_file import is_file
+from mailrunner.config.paths import is_file
 from mailrunner.errors import Problem, UserError
 from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.inline_images import NameTags

@@ -1,4 +1,4 @@
-"""What a mail server's answer means: which of seven actions is right, and whom it concerns.
+"""Replies of mail servers: which of seven actions is right, and what it concerns.
 
 `parse` tidies an answer, `classify` judges it by the tables of `mailrunner.replies.rules`, `outcome`
 says what it means for a delivery.  Texts are judged before codes because servers borrow codes:
@@ -115,8 +115,11 @@ def outcome(reply: Reply, provider: str = "", now: datetime | None = None) -> Ou
 
 
 def provider_id(text: str) -> str:
-    """Find the name under which the server knows the message, or ""."""
-    return next((found[1] for pattern in _IDS if (found := pattern.search(text))), "")
+    """The name by which the server knows the message, or ""."""
+    for pattern in _IDS:
+        if found := pattern.search(text):
+            return found[1]
+    return ""
 
 
 def _wait(verdict: ReplyVerdict, now: datetime | None) -> timedelta | None:

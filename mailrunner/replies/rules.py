@@ -1,4 +1,4 @@
-"""How an answer is judged: first by its text, then by its codes, last by class and stage.
+"""The rules by which a reply is judged: first by its text, then by its codes, last by class and stage.
 
 The enhanced codes follow RFC 3463 and the IANA registry, the reply codes RFC 5321 §4.2, RFC 4954 §6,
 RFC 7504 and RFC 7505.  Texts come from `mailrunner.replies.texts`.
@@ -169,7 +169,7 @@ def _verdict(action: Action, says: str, *, at_once: bool = False) -> ReplyVerdic
 
 
 def _retry(stage: Stage, says: str, *, about_us: bool) -> ReplyVerdict:
-    """Say whom a retry concerns; before there is a recipient it cannot be one."""
+    """Tell what a retry concerns; before there is a recipient it cannot be one."""
     if stage in (Stage.CONNECT, Stage.AUTH):
         return _verdict(Action.RECONNECT, says)
     if stage is Stage.MAIL or about_us:

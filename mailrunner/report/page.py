@@ -81,7 +81,7 @@ def write_page(reading: Reading, out: TextIO, *, heading: Heading, now: datetime
         now=now,
         counts=counts,
         shares=_shares(counts),
-        came_back=_came_back(reading.after_sent()),
+        came_back=_came_back(reading.inbound_counts()),
         causes=reading.causes(*_NOT_GOT, most=_MOST_CAUSES),
         failed=reading.rows(State.FAILED, most=MOST_ROWS),
         in_doubt=reading.rows(State.IN_DOUBT, most=MOST_ROWS),

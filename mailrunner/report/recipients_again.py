@@ -16,7 +16,7 @@ REASON = "mailrunner_reason"
 
 def rows_again(reading: Reading, state: State) -> Iterator[ReportRow]:
     """The rows in `state`; raise UserError where what they said was forgotten."""
-    if reading.has_forgotten(state):
+    if reading.has_purged_rows(state):
         raise UserError(
             Problem(
                 "the rows of this campaign were forgotten (mailrunner purge) and cannot be a list again",

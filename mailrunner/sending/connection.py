@@ -1,7 +1,7 @@
-"""One connection of a run: what is aboard, whether it is open, when to try again.
+"""One connection of a run: its in-flight messages, its state, its reconnect backoff.
 
-A courier never waits: opening goes to a pool of threads, messages are offered to the transport and
-collected as they are answered.  It is used by the runner's thread alone.
+It never waits: opening goes to a pool of threads, messages are submitted to the transport, and their
+results are taken as they are answered.  It is used by the send loop's thread alone.
 """
 
 from __future__ import annotations
@@ -10,104 +10,102 @@ from collections import deque
 from concurrent.futures import Executor, Future
 from datetime import datetime, timedelta
 from random import Random
+from typing import NamedTuple
 
 from mailrunner.model.outcome import Outcome, Scope
 from mailrunner.model.retry import reconnect_delay
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store import Delivery
-from mailrunner.transports import Envelope, Transport
+from mailrunner.transports import Envelope, Stream, Transport
 
 _FAILURES_IN_A_ROW = 5
-_SERVER_REST = timedelta(minutes=15)
+_SERVER_RETRY = timedelta(minutes=15)
+
+
+class Result(NamedTuple):
+    """The outcome of a delivery's message."""
+
+    delivery: Delivery
+    outcome: Outcome
 
 
 class Connection:
-    """One line to the account's server."""
+    """One connection to the account's server.
+
+    `in_flight` are the deliveries whose messages were submitted and not answered, `opening` is pending
+    while another thread opens the connection.  It may not be opened before `backoff_until`; `wait`
+    is why it was given up for the rest of the run.
+    """
 
     def __init__(self, transport: Transport, *, random: Random, patient: bool) -> None:
-        """`patient` is `--wait`: a server that is away is waited for."""
+        """`patient` is `--wait`: an unreachable server is tried again for as long as it takes."""
         self.transport = transport
         self._random, self._patient = random, patient
-        self._aboard: deque[Delivery] = deque()
-        self._opening: Future[Outcome | None] | None = None
+        self.in_flight: deque[Delivery] = deque()
+        self.opening: Future[Outcome | None] | None = None
         self._failures = 0  # connections that failed in a row
-        self.rests_until: datetime | None = None
-        self.hold: Wait | None = None  # why it has given up
+        self.backoff_until: datetime | None = None
+        self.wait: Wait | None = None
+
+    @property
+    def stream(self) -> Stream | None:
+        """What the poller waits for; None without a connection, and while another thread opens it."""
+        return None if self.opening else self.transport.stream
 
     @property
     def room(self) -> int:
-        """How many messages it can take now."""
-        return 0 if self._opening or self.hold else self.transport.room
-
-    @property
-    def is_opening(self) -> bool:
-        return self._opening is not None
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether an answer is still to come."""
-        return self._opening is not None or bool(self._aboard)
-
-    def fileno(self) -> int:
-        """The socket to wait for; -1 while it is opened by another thread, or without one."""
-        return -1 if self._opening else self.transport.fileno()
-
-    @property
-    def wants_write(self) -> bool:
-        return self.transport.wants_write
-
-    @property
-    def deadline(self) -> float | None:
-        return self.transport.deadline
+        """The number of messages that may be submitted now."""
+        return 0 if self.opening or self.wait else self.transport.room
 
     def may_open(self, now: datetime) -> bool:
-        if self.hold or self.is_busy or self.transport.is_open:
+        """True if it is closed, idle and not held back by a failure."""
+        if self.wait or self.opening or self.in_flight or self.transport.is_open:
             return False
-        return self.rests_until is None or self.rests_until <= now
+        return self.backoff_until is None or self.backoff_until <= now
 
     def open(self, pool: Executor) -> None:
-        """Begin to open the connection."""
-        self._opening = pool.submit(self.transport.open)
+        """Begin to open the connection in a thread of `pool`."""
+        self.opening = pool.submit(self.transport.open)
 
     def opened(self, now: datetime) -> Outcome | None:
-        """What stood in the way, once that is known; the courier rests a little then."""
-        if self._opening is None or not self._opening.done():
+        """Return what stood in the way, once that is known; a backoff begins then."""
+        if self.opening is None or not self.opening.done():
             return None
-        problem, self._opening = self._opening.result(), None
+        problem, self.opening = self.opening.result(), None
         if problem is not None:
             self._lost(problem, now)
         return problem
 
-    def carry(self, delivery: Delivery, message: Envelope) -> None:
+    def submit(self, delivery: Delivery, message: Envelope) -> None:
         """Take a message whose `sending` is durable."""
-        self._aboard.append(delivery)
+        self.in_flight.append(delivery)
         self.transport.offer(message)
 
-    def collect(self, now: datetime) -> list[tuple[Delivery, Outcome]]:
-        """Write and read what is possible now; the messages that are settled by it."""
-        settled = [(self._aboard.popleft(), outcome) for outcome in self.transport.pump()]
-        broken = [outcome for _, outcome in settled if outcome.scope is Scope.CONNECTION]
+    def results(self, now: datetime) -> list[Result]:
+        """Write and read what is possible now; return the results that are known by it."""
+        results: list[Result] = []
+        broken = None
+        for outcome in self.transport.pump():
+            results.append(Result(self.in_flight.popleft(), outcome))
+            if outcome.scope is Scope.CONNECTION:
+                broken = broken or outcome
         if broken:
-            self._lost(broken[0], now)
-        elif settled:
-            self._failures, self.rests_until = 0, None
-        return settled
-
-    def give_up(self, hold: Wait) -> None:
-        """Carry nothing more in this run."""
-        self.hold = hold
+            self._lost(broken, now)
+        elif results:
+            self._failures, self.backoff_until = 0, None
+        return results
 
     def close(self) -> None:
-        """Close the connection, if nothing is aboard; it can be opened again."""
-        if not self.is_busy:
+        """Close the connection, if nothing is in flight; it can be opened again."""
+        if not self.opening and not self.in_flight:
             self.transport.close()
 
     def _lost(self, problem: Outcome, now: datetime) -> None:
-        """Rest before the next connection, longer each time; give up where that was tried enough."""
+        """Back off before the next connection, longer each time; give up where that was tried enough."""
         if problem.scope is not Scope.CONNECTION:
             return
         self._failures += 1
         if self._failures >= _FAILURES_IN_A_ROW and not self._patient:
-            self.give_up(Wait(WaitReason.SERVER, now + _SERVER_REST, problem.reason))
+            self.wait = Wait(WaitReason.SERVER, now + _SERVER_RETRY, problem.reason)
         else:
-            self.rests_until = now + reconnect_delay(self._failures, self._random)
+            self.backoff_until = now + reconnect_delay(self._failures, self._random)

@@ -1,8 +1,8 @@
-"""Reading a campaign's list into the ledger, once; afterwards telling how list and content drifted.
+"""Imports a campaign's list into the ledger, once; later runs compare list and content with it.
 
-The first run writes the snapshot.  Later ones look whether the message or the list changed since:
-a changed message stops the run until `--accept-changes`, new people wait for `--refresh`, people
-who left the list are held back at once, and a list that lost too many stops the run.
+The first run writes the snapshot.  Later ones compare the message and the list with it: a changed
+message stops the run until `--accept-changes`, new rows wait for `--refresh`, recipients who left the
+list are held back at once, and a list that lost too many stops the run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ from typing import Any
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.wait_reason import Wait, WaitReason
-from mailrunner.sending.prepared_campaign import PreparedCampaign, changed_parts, content_digest, values_of
+from mailrunner.sending.prepared_campaign import (
+    PreparedCampaign,
+    changed_parts,
+    content_digest,
+    record_values,
+)
 from mailrunner.store import CampaignRecord, Ledger, ListDrift, Phase, PlainSnapshotRow, Run, SnapshotRow
 from mailrunner.store.campaigns import as_json
 
@@ -24,7 +29,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Confirmations:
-    """What the person at the keyboard said: `--refresh`, `--accept-changes`, `--again`."""
+    """What the user has confirmed: `--refresh`, `--accept-changes`, `--again`."""
 
     refresh: bool = False
     accept_changes: bool = False
@@ -33,42 +38,42 @@ class Confirmations:
 
 @dataclass(frozen=True, slots=True)
 class ImportedList:
-    """The campaign as it stands in the ledger, and what is to be said about it."""
+    """The campaign as it stands in the ledger, and notices for the user."""
 
     record: CampaignRecord
     notices: tuple[str, ...] = ()
 
 
 class ListImport:
-    """One job's way into the ledger."""
+    """Brings one prepared campaign into the ledger."""
 
     def __init__(
         self,
-        job: PreparedCampaign,
+        prepared: PreparedCampaign,
         *,
         ledger: Ledger,
         run: Run,
-        consent: Confirmations,
-        progress: Progress = lambda _: None,
+        confirmations: Confirmations,
+        progress: Progress,
     ) -> None:
-        self._job, self._ledger, self._run = job, ledger, run
-        self._consent, self._progress = consent, progress
-        self._content = job.content()
+        self._prepared, self._ledger, self._run = prepared, ledger, run
+        self._confirmations, self._progress = confirmations, progress
+        self._content = prepared.content()
         self._notices: list[str] = []
 
-    def enrol(self) -> ImportedList | Wait:
-        """Write or compare; raises UserError where a person has to decide first.
+    def run(self) -> ImportedList | Wait:
+        """Write the snapshot or compare with it; raises UserError where a user has to decide first.
 
-        Returns a Hold where another process is reading the list just now.
+        Returns a Wait where another process is reading the list just now.
         """
-        record = self._ledger.campaigns.find(self._job.campaign.id)
+        record = self._ledger.campaigns.find(self._prepared.campaign.id)
         if record is None or record.phase in (Phase.LOADING, Phase.READY):
             if record is None or record.phase is Phase.LOADING or self._is_outdated(record):
                 return self._load()
             return ImportedList(record)
         if record.phase is Phase.CANCELLED:
             return ImportedList(record)
-        self._run.works_on(record.no)
+        self._run.set_campaign(record.no)
         record = self._compare_content(record)
         return ImportedList(self._compare_list(record), tuple(self._notices))
 
@@ -78,19 +83,19 @@ class ListImport:
         return not same_content or self._list_changed(record)
 
     def _load(self) -> ImportedList | Wait:
-        account = self._ledger.accounts.ensure(self._job.account.identity)
-        facts = {
-            **self._facts(),
+        account = self._ledger.accounts.ensure(self._prepared.account.identity)
+        values = {
+            **self._columns(),
             "account_no": account.no,
-            "list_mark": as_json({**self._mark(), "run": self._run.no}),
+            "list_mark": as_json({**self._fingerprint(), "run": self._run.no}),
         }
-        facts["columns"] = as_json(self._job.people.columns)
-        record = self._ledger.snapshots.begin(facts, run_no=self._run.no)
+        values["columns"] = as_json(self._prepared.recipients.columns)
+        record = self._ledger.snapshots.begin(values, run_no=self._run.no)
         if record is None:
             return Wait(WaitReason.OTHERS, None, "another process is reading this campaign's list")
         if record.phase is not Phase.LOADING:  # another process was quicker
-            return self.enrol()
-        self._run.works_on(record.no)
+            return self.run()
+        self._run.set_campaign(record.no)
         rows = self._fill(record)
         try:
             self._check_snapshot(record, rows)
@@ -101,30 +106,30 @@ class ListImport:
         return ImportedList(replace(record, phase=Phase.READY), tuple(self._notices))
 
     def _fill(self, record: CampaignRecord) -> int:
-        """Write the list's rows; say how many there are."""
+        """Write the list's rows; return how many there are."""
         place = 0
-        with _few_collections():
-            for lines in self._lines(self._job.people.columns):
-                place = self._ledger.snapshots.add(record.no, place, lines, run_no=self._run.no)
-                del lines  # or it would be held while the next chunk is read
+        with _rare_garbage_collection():
+            for rows in self._rows(self._prepared.recipients.columns):
+                place = self._ledger.snapshots.add(record.no, place, rows, run_no=self._run.no)
+                del rows  # or it would be held while the next chunk is read
                 self._progress(place)
-                self._ledger.beat(self._run)
+                self._ledger.heartbeat(self._run)
         return place
 
     def _check_snapshot(self, record: CampaignRecord, rows: int) -> None:
         if not self._ledger.deliveries.counts(record.no).queued:
-            raise UserError(empty_list(self._job, rows))
-        twin = None if self._consent.again else self._ledger.campaigns.twin(record)
+            raise UserError(empty_list(self._prepared, rows))
+        twin = None if self._confirmations.again else self._ledger.campaigns.twin(record)
         if twin is not None:
-            raise UserError(twin_problem(self._job, *twin))
+            raise UserError(twin_problem(self._prepared, *twin))
 
-    def _facts(self) -> dict[str, Any]:
+    def _columns(self) -> dict[str, Any]:
         """Column values of `campaigns` that follow from the files."""
         return {
-            **values_of(self._job),
+            **record_values(self._prepared),
             "content": as_json(self._content),
             "content_digest": content_digest(self._content),
-            "message_digest": self._job.message_digest(),
+            "message_digest": self._prepared.message_digest(),
         }
 
     def _compare_content(self, record: CampaignRecord) -> CampaignRecord:
@@ -133,11 +138,11 @@ class ListImport:
             return record
         what = ", ".join(changed)
         if record.phase is Phase.FINISHED and not self._resends(record):
-            if self._consent.accept_changes or self._consent.refresh:
-                raise UserError(_finished(self._job, what))
+            if self._confirmations.accept_changes or self._confirmations.refresh:
+                raise UserError(_finished(self._prepared, what))
             self._notices.append(f"changed since it was sent: {what}; nothing of it is left to be sent")
             return record
-        if not self._consent.accept_changes:
+        if not self._confirmations.accept_changes:
             raise UserError(
                 Problem(
                     f"changed since the campaign was begun: {what}",
@@ -146,48 +151,49 @@ class ListImport:
                     "one, or put the old one back",
                 )
             )
-        account = self._ledger.accounts.ensure(self._job.account.identity)
+        account = self._ledger.accounts.ensure(self._prepared.account.identity)
         # The domain of its Message-IDs stays: a delivery keeps its Message-ID at every try.
-        facts = {k: v for k, v in self._facts().items() if k not in ("id", "message_domain")}
+        values = {k: v for k, v in self._columns().items() if k not in ("id", "message_domain")}
         # Every content that was ever sent stays known, so that a twin of any of them is recognised.
-        facts["message_digest"] = " ".join(
-            dict.fromkeys([*record.message_digest.split(), facts["message_digest"]])
+        values["message_digest"] = " ".join(
+            dict.fromkeys([*record.message_digest.split(), values["message_digest"]])
         )
-        self._ledger.campaigns.accept(record.no, **facts, account_no=account.no, recent="")
+        self._ledger.campaigns.accept(record.no, **values, account_no=account.no, recent="")
         self._notices.append(f"changes accepted: {what}")
-        return self._again(record)
+        return self._reread(record)
 
     def _resends(self, record: CampaignRecord) -> bool:
-        """Whether a finished campaign has doubts that its file says to send again."""
-        resend = self._job.campaign.send.on_in_doubt == "resend"
+        """True if a finished campaign has deliveries in doubt that its file says to send again."""
+        resend = self._prepared.campaign.send.on_in_doubt == "resend"
         return resend and self._ledger.deliveries.counts(record.no).in_doubt > 0
 
     def _compare_list(self, record: CampaignRecord) -> CampaignRecord:
         mark = record.list_mark
         waiting = bool(mark.get("new") or mark.get("edited"))
-        if not self._list_changed(record) and not (waiting and self._consent.refresh):
-            self._say_waiting(mark.get("new", 0), mark.get("edited", 0))
+        if not self._list_changed(record) and not (waiting and self._confirmations.refresh):
+            self._note_waiting(mark.get("new", 0), mark.get("edited", 0))
             return record
-        columns = (*record.columns, *[c for c in self._job.people.columns if c not in record.columns])
+        own = self._prepared.recipients.columns
+        columns = (*record.columns, *[column for column in own if column not in record.columns])
         self._read_incoming(record, columns)
         drift = self._ledger.snapshots.compare(record.no, run_no=self._run.no)
         try:
-            self._decide(record, drift, columns)
+            self._apply_drift(record, drift, columns)
         finally:
             self._ledger.snapshots.clear_incoming(self._run.no)
-        return self._again(record)
+        return self._reread(record)
 
-    def _decide(self, record: CampaignRecord, drift: ListDrift, columns: tuple[str, ...]) -> None:
-        refresh = self._consent.refresh
+    def _apply_drift(self, record: CampaignRecord, drift: ListDrift, columns: tuple[str, ...]) -> None:
+        refresh = self._confirmations.refresh
         if drift.is_alarming and not refresh and drift.queued:
-            raise UserError(_alarm(record, drift))
+            raise UserError(_shrunk(record, drift))
         if drift.left or drift.back:
             self._ledger.snapshots.hold_back(record.no, run_no=self._run.no)
             if drift.left:
-                self._notices.append(f"{_people(drift.left)} no longer on the list: held back")
+                self._notices.append(f"{_recipients(drift.left)} no longer on the list: held back")
             if drift.back:
-                self._notices.append(f"{_people(drift.back)} back on the list: queued again")
-        mark = self._mark()
+                self._notices.append(f"{_recipients(drift.back)} back on the list: queued again")
+        mark = self._fingerprint()
         if refresh:
             self._ledger.campaigns.accept(record.no, columns=as_json(columns))
             self._ledger.snapshots.refresh(record.no, run_no=self._run.no)
@@ -195,72 +201,72 @@ class ListImport:
                 self._notices.append(f"taken over: {drift.new} new and {drift.edited} edited rows")
         else:
             mark |= {"new": drift.new, "edited": drift.edited}
-            self._say_waiting(drift.new, drift.edited)
+            self._note_waiting(drift.new, drift.edited)
         self._ledger.campaigns.accept(record.no, list_mark=as_json(mark))
 
     def _read_incoming(self, record: CampaignRecord, columns: tuple[str, ...]) -> None:
         self._ledger.snapshots.clear_incoming(self._run.no)
         read = 0
-        with _few_collections():
-            for lines in self._lines(columns):
-                self._ledger.snapshots.add_incoming(self._run.no, lines)
-                read += len(lines)
-                del lines
+        with _rare_garbage_collection():
+            for rows in self._rows(columns):
+                self._ledger.snapshots.add_incoming(self._run.no, rows)
+                read += len(rows)
+                del rows
                 self._progress(read)
-                self._ledger.beat(self._run)
+                self._ledger.heartbeat(self._run)
 
-    def _lines(self, columns: tuple[str, ...]) -> Iterator[Sequence[SnapshotRow]]:
+    def _rows(self, columns: tuple[str, ...]) -> Iterator[Sequence[SnapshotRow]]:
         """The list's rows, their cells in the order of `columns`."""
-        own = self._job.people.columns
+        own = self._prepared.recipients.columns
         if columns == own:
-            yield from self._job.people.chunks()
+            yield from self._prepared.recipients.chunks()
             return
         places = [own.index(column) if column in own else None for column in columns]
-        for chunk in self._job.people.chunks():
+        for chunk in self._prepared.recipients.chunks():
             yield [
                 PlainSnapshotRow(
-                    entry.row,
-                    entry.key,
-                    entry.problem,
-                    entry.address,
-                    ["" if place is None else entry.values[place] for place in places],
+                    row.row,
+                    row.key,
+                    row.problem,
+                    row.address,
+                    ["" if place is None else row.values[place] for place in places],
                 )
-                for entry in chunk
+                for row in chunk
             ]
 
     def _list_changed(self, record: CampaignRecord) -> bool:
-        """Whether the list must be read again: cheap for a file that was not touched."""
-        known, source = record.list_mark, self._job.source
-        if known.get("spec") != self._job.list_spec():
+        """True if the list must be read again; cheap for a file that was not touched."""
+        known, source = record.list_mark, self._prepared.source
+        if known.get("spec") != self._prepared.list_spec():
             return True
         stat = source.stat_mark()
         if stat is not None and stat == known.get("stat"):
             return False
         return source.fingerprint() is None or source.fingerprint() != known.get("fingerprint")
 
-    def _mark(self) -> dict[str, Any]:
-        source = self._job.source
+    def _fingerprint(self) -> dict[str, Any]:
+        source = self._prepared.source
         return {
-            "spec": self._job.list_spec(),
+            "spec": self._prepared.list_spec(),
             "stat": source.stat_mark(),
             "fingerprint": source.fingerprint(),
         }
 
-    def _say_waiting(self, new: int, edited: int) -> None:
+    def _note_waiting(self, new: int, edited: int) -> None:
         if new or edited:
             self._notices.append(
                 f"the list has {new} new and {edited} edited rows since the campaign was begun; "
                 "use --refresh to take them"
             )
 
-    def _again(self, record: CampaignRecord) -> CampaignRecord:
+    def _reread(self, record: CampaignRecord) -> CampaignRecord:
         found = self._ledger.campaigns.find(record.id)
         return found if found is not None else record
 
 
 @contextmanager
-def _few_collections() -> Iterator[None]:
-    """Let the garbage collector look seldom: rows make no cycles, and it would take a sixth of the time."""
+def _rare_garbage_collection() -> Iterator[None]:
+    """Let the garbage collector run rarely: rows make no cycles, and it would take a sixth of the time."""
     before = gc.get_threshold()
     gc.set_threshold(200_000, *before[1:])
     try:
@@ -269,34 +275,34 @@ def _few_collections() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def empty_list(job: PreparedCampaign, rows: int) -> Problem:
-    """The sentence for a list from which nobody can be mailed."""
-    spec = job.campaign.recipients
+def empty_list(prepared: PreparedCampaign, rows: int) -> Problem:
+    """The problem of a list without a recipient who can be mailed."""
+    spec = prepared.campaign.recipients
     if rows == 0:
-        message = f"{job.source.label} has no rows" + (" that match `where`" if spec.where else "")
+        message = f"{prepared.source.label} has no rows" + (" that match `where`" if spec.where else "")
     else:
-        message = f"none of the {rows} rows of {job.source.label} has a usable address"
-    return Problem(message, file=values_of(job)["file"], key="recipients", hint="nothing can be sent")
+        message = f"none of the {rows} rows of {prepared.source.label} has a usable address"
+    return Problem(message, file=prepared.file, key="recipients", hint="nothing can be sent")
 
 
-def twin_problem(job: PreparedCampaign, other: str, common: int) -> Problem:
-    """The sentence for the same message under another name."""
+def twin_problem(prepared: PreparedCampaign, other: str, common: int) -> Problem:
+    """The problem of the same message under another campaign's name."""
     return Problem(
-        f"this is `{other}` under another name: the same message to {common} of the same people",
-        file=values_of(job)["file"],
+        f"this is `{other}` under another name: the same message to {common} of the same recipients",
+        file=prepared.file,
         hint=f'set id = "{other}" to go on with it, or say --again to send it to them once more',
     )
 
 
-def _finished(job: PreparedCampaign, what: str) -> Problem:
+def _finished(prepared: PreparedCampaign, what: str) -> Problem:
     return Problem(
         f"the campaign is finished; it cannot be sent again with changes ({what})",
-        file=values_of(job)["file"],
-        hint=f"make a new one: mailrunner new NAME --from {job.campaign.id}",
+        file=prepared.file,
+        hint=f"make a new one: mailrunner new NAME --from {prepared.campaign.id}",
     )
 
 
-def _alarm(record: CampaignRecord, drift: ListDrift) -> Problem:
+def _shrunk(record: CampaignRecord, drift: ListDrift) -> Problem:
     lost = (
         "the list is empty"
         if drift.rows == 0
@@ -310,5 +316,5 @@ def _alarm(record: CampaignRecord, drift: ListDrift) -> Problem:
     )
 
 
-def _people(number: int) -> str:
-    return "one person is" if number == 1 else f"{number} people are"
+def _recipients(number: int) -> str:
+    return "one recipient is" if number == 1 else f"{number} recipients are"

@@ -1,15 +1,15 @@
 """Claim, render, send, record: the loop that sends a campaign.
 
-One thread drives all connections, so nothing is shared and nothing needs a lock.  Each round brings
-to the ledger, in one transaction, what came up since the last one (see `store.exchange`).  The ledger
-alone decides who may be sent now; a second process is simply more of the same.  The order of steps is
-what keeps the promises of `docs/states.md`:
+One thread drives all connections, so nothing is shared and nothing needs a lock.  Each round commits,
+in one transaction of the ledger, what has come up since the last one (see `store.batch`).  The ledger
+alone decides which messages may be sent now; a second process is simply more of the same.  The order
+of steps is what keeps the promises of `docs/states.md`:
 
-    collect    answers that have come in
+    collect    results of messages that the server has answered
     render     the bytes of the next messages, as many as the connections have room for
-    visit      the ledger: answers recorded, `sending` durable for the next messages, more claimed
-    carry      those messages to their connections; no transaction is open while the network is used
-    wait       for the wire, or for a time, or end
+    commit     results recorded, `sending` durable for the next messages, more deliveries claimed
+    submit     those messages to their connections; no transaction is open while the network is used
+    wait       for the network, or for a time, or end
 """
 
 from __future__ import annotations
@@ -22,42 +22,36 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from mailrunner.clock import SLICE, Clock, nap
 from mailrunner.errors import RowError
+from mailrunner.model.outcome import OutcomeKind
 from mailrunner.model.schedule import Schedule
 from mailrunner.model.wait_reason import Wait, WaitReason
-from mailrunner.sending.connection import Connection
-from mailrunner.sending.recorder import Recorder, RunTally, Settled, Unrenderable, has_gone
+from mailrunner.sending.connection import Connection, Result
+from mailrunner.sending.message_factory import MessageFactory
+from mailrunner.sending.recorder import Recorder, RunTally, Unrenderable
 from mailrunner.store import Delivery, Ledger, Run, SendPermit
 from mailrunner.transports import Envelope
 from mailrunner.transports.smtp.poller import Poller
 
 BATCH = 10  # deliveries claimed at once for one connection
-SHORT_WAIT = timedelta(minutes=1)  # what a run sleeps through; longer waits end it unless it is patient
+SHORT_WAIT = timedelta(minutes=1)  # waited for within the run; longer waits end it unless it is patient
 _MOMENT = timedelta(milliseconds=50)
-_LOOK_AGAIN = timedelta(minutes=5)  # a patient run looks whether a person has changed something
+_LOOK_AGAIN = timedelta(minutes=5)  # a patient run looks whether a user has changed something
 _MOST_OPENING = 32
-_ENOUGH = 16  # answers that are worth a visit; with so many its own cost is little
+_ENOUGH = 16  # results that are worth a commit; with so many its own cost is little
 _LONGEST_GATHERING = 0.005  # seconds
+_MAY_BE_TAKEN = (OutcomeKind.SENT, OutcomeKind.IN_DOUBT)  # outcomes that `--limit` counts
 
 Step = Callable[[str], None]
 
 
-class MessageWriter(Protocol):
-    """Makes the message of a delivery; raises RowError for a row that cannot become one."""
-
-    def message(self, delivery: Delivery, now: datetime) -> Envelope: ...
-
-    def message_id(self, delivery: Delivery) -> str: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopOptions:
-    """What a person and the campaign's file want of this run.
+    """What the user and the campaign's file ask of this run.
 
-    `limit` is the most messages to send, `patient` is `--wait`.
+    `limit` is the most messages to send (None: no limit), `patient` is `--wait`.
     """
 
     schedule: Schedule
@@ -68,53 +62,60 @@ class LoopOptions:
 
 @dataclass(frozen=True, slots=True)
 class RenderedMessage:
-    """A rendered message on its way to a connection."""
+    """A message that is ready for a connection, once its `sending` is durable."""
 
-    courier: Connection
+    connection: Connection
     delivery: Delivery
     message: Envelope
 
 
 class SendLoop:
-    """One process's share of one campaign."""
+    """One process's share of one campaign.
+
+    `on_step` is called with "claimed", "rendered", "sending", "answered" or "recorded" as often as
+    that happens; it is for tests.
+    """
 
     def __init__(
         self,
         *,
         ledger: Ledger,
         own_run: Run,
-        orders: LoopOptions,
-        couriers: Sequence[Connection],
-        clerk: Recorder,
-        writer: MessageWriter,
+        options: LoopOptions,
+        connections: Sequence[Connection],
+        recorder: Recorder,
+        factory: MessageFactory,
         clock: Clock,
-        on_step: Step,
+        on_step: Step | None = None,
     ) -> None:
-        self._ledger, self._own_run, self._orders = ledger, own_run, orders
-        self._couriers, self._clerk, self._writer = couriers, clerk, writer
+        self._ledger, self._own_run, self._options = ledger, own_run, options
+        self._connections, self._recorder, self._factory = connections, recorder, factory
         self._clock, self._on_step = clock, on_step
         self._stop = threading.Event()
-        self._pool = ThreadPoolExecutor(min(_MOST_OPENING, len(couriers)), thread_name_prefix="opening")
-        self._stock: deque[Delivery] = deque()  # claimed and not begun
-        self._watch: Poller[Connection] = Poller(every=SLICE)
-        self._given: dict[Connection, None] = {}  # who was given messages that are not written yet
-        self._visit_takes = 0.0  # seconds
-        self._tickets = orders.limit  # messages that may still be sent
-        self._hold: Wait | None = None  # what the last claim met
-        self._alone = False  # nobody else was found who could let go of something
+        self._pool = ThreadPoolExecutor(min(_MOST_OPENING, len(connections)), thread_name_prefix="opening")
+        self._poller: Poller[Connection] = Poller(every=SLICE)
+        self._opening_hours: tuple[datetime, datetime] | None = None  # of the schedule, the present or next
+        self._claimed: deque[Delivery] = deque()  # and not begun
+        self._submitted: dict[Connection, None] = {}  # those with messages that are not written yet
+        self._opening: list[Connection] = []  # those that another thread opens
+        self._commit_takes = 0.0  # seconds
+        self._remaining = options.limit  # messages that may still be sent
+        self._wait: Wait | None = None  # what the last claim met
+        self._alone = False  # no other run was found that held something
         self._result = Wait(WaitReason.DONE)
         self._failure: BaseException | None = None
 
     @property
     def tally(self) -> RunTally:
-        return self._clerk.tally
+        """The run's counts so far."""
+        return self._recorder.tally
 
     def stop(self) -> None:
-        """Finish what is on the wire, record it, end.  Safe to call from a signal handler."""
+        """Wait for the messages in flight, record them, end.  Safe to call from a signal handler."""
         self._stop.set()
 
-    def run(self, watch: Callable[[RunTally], None] = lambda _: None) -> Wait:
-        """Send until nothing more can be sent now; say why.
+    def run(self, watch: Callable[[RunTally], None]) -> Wait:
+        """Send until nothing more can be sent now; return why.
 
         `watch` is called a few times a second in the calling thread.  Raises what could not be
         handled (LedgerError above all).
@@ -132,8 +133,8 @@ class SendLoop:
         if self._failure is not None:
             return  # all that is left to do is to wait for the end
         try:
-            self._ledger.beat(self._own_run)
-            with suppress(OSError):  # nobody looks any more (a closed terminal, a pipe's end): send on
+            self._ledger.heartbeat(self._own_run)
+            with suppress(OSError):  # the terminal is closed, the pipe has ended: send on
                 watch(self.tally)
         except BaseException as error:
             self._fail(error)
@@ -150,215 +151,239 @@ class SendLoop:
             self._fail(error)
         finally:
             self._pool.shutdown()
-            for courier in self._couriers:
-                courier.transport.close()
+            for connection in self._connections:
+                connection.transport.close()
 
     # -- One round
 
     def _round(self) -> bool:
         """Do what can be done now, then wait for more; False at the end."""
         now = self._clock.now()
-        settled = self._collect(now)
+        results = self._collect(now)
         self._open(now)
         closed = self._closed(now)
-        letters, unrenderable = self._write(now) if closed is None else ([], [])
-        found = self._visit(settled, unrenderable, letters, self._wish(closed))
+        rendered, unrenderable = self._render(now) if closed is None else ([], [])
+        claimed = self._commit(results, unrenderable, rendered, self._wanted(closed))
         if closed is not None:
-            self._let_go()
-            self._hold = closed
-        return bool(settled or letters or unrenderable or found) or self._wait()
+            self._release()
+            self._wait = closed
+        return bool(results or rendered or unrenderable or claimed) or self._idle()
 
-    def _collect(self, now: datetime) -> list[Settled]:
-        """The answers there are; where they are few, those as well that come while a visit would last.
+    def _collect(self, now: datetime) -> list[Result]:
+        """The results there are; where they are few, those as well that come while a commit would last.
 
-        A visit costs the same for one as for many, so to wait for others no longer than it takes can
+        A commit costs the same for one as for many, so to wait for others no longer than it takes can
         only double what it costs, and mostly halves it.  Where answers are long in coming it is nothing.
         """
-        enough = min(_ENOUGH, sum(courier.is_busy for courier in self._couriers))
-        settled = self._hear(now)
-        until = time.monotonic() + self._visit_takes
-        while 0 < len(settled) < enough and (left := until - time.monotonic()) > 0:
-            self._watch.wait(left)
-            settled += self._hear(now)
-        for _ in settled:
-            self._on_step("answered")
-        return settled
+        enough = min(_ENOUGH, len(self._in_flight()) + len(self._opening))
+        results = self._hear(now)
+        until = time.monotonic() + self._commit_takes
+        while 0 < len(results) < enough and (left := until - time.monotonic()) > 0:
+            self._poller.wait(left)
+            results += self._hear(now)
+        if self._on_step:
+            for _ in results:
+                self._on_step("answered")
+        return results
 
-    def _hear(self, now: datetime) -> list[Settled]:
-        """Write and read where that is possible: on lines that were given something or may go on."""
-        due, self._given = {**self._given, **dict.fromkeys(self._watch.ready())}, {}
-        settled = []
-        for courier in due:
-            settled += courier.collect(now)
-            self._watch.note(courier)
-        return settled
+    def _hear(self, now: datetime) -> list[Result]:
+        """Write and read on the connections that were given something or may go on."""
+        due, self._submitted = {**self._submitted, **dict.fromkeys(self._poller.ready())}, {}
+        results = []
+        for connection in due:
+            results += connection.results(now)
+            self._poller.note(connection)
+        return results
+
+    def _in_flight(self) -> list[Connection]:
+        """The connections from which results are still to come."""
+        return [connection for connection in self._connections if connection.in_flight]
 
     def _closed(self, now: datetime) -> Wait | None:
-        """Why nothing more is begun: a signal, the campaign's own start and sending window."""
+        """Why no further message is begun: a signal, the campaign's own start and sending window."""
         if self._stop.is_set():
             return Wait(WaitReason.INTERRUPTED)
-        start = self._orders.start
+        start = self._options.start
         if start is not None and now < start:
             return Wait(WaitReason.START, start)
-        opens = self._orders.schedule.opens_at(now)
+        if self._opening_hours is None or not self._opening_hours[0] <= now < self._opening_hours[1]:
+            self._opening_hours = self._options.schedule.opening(now)
+        opens = self._opening_hours[0]
         return Wait(WaitReason.WINDOW, opens) if opens > now else None
 
     def _open(self, now: datetime) -> None:
-        """Open as many connections as there is work for; hear of those that were being opened."""
-        for courier in self._couriers:
-            if not courier.is_opening:
-                continue
-            problem = courier.opened(now)
-            self._watch.note(courier)
-            if problem is not None:
-                self._let_go()  # the next claim meets what is in the way
-                if hold := self._clerk.obstructed(problem):
-                    courier.give_up(hold)
-        idle = [courier for courier in self._couriers if courier.may_open(now)] if self._stock else []
+        """Open as many connections as there is work for; take note of those that were being opened."""
+        if self._opening:
+            self._note_opened(now)
+        if not self._claimed:
+            return
+        idle = [each for each in self._connections if not each.in_flight and each.may_open(now)]
         if not idle:
             return
-        work = len(self._stock) - sum(courier.room + courier.is_opening for courier in self._couriers)
-        for courier in idle[: max(0, work)]:
-            courier.open(self._pool)
+        work = len(self._claimed) - len(self._opening) - sum(each.room for each in self._connections)
+        for connection in idle[: max(0, work)]:
+            connection.open(self._pool)
+            self._opening.append(connection)
+            self._poller.note(connection)  # its old socket, if there is one, is the other thread's now
 
-    def _write(self, now: datetime) -> tuple[list[RenderedMessage], list[Unrenderable]]:
+    def _note_opened(self, now: datetime) -> None:
+        """Take back the connections that the other threads are done with."""
+        for connection in self._opening:
+            problem = connection.opened(now)
+            self._poller.note(connection)
+            if problem is not None:
+                self._release()  # the next claim meets what is in the way
+                connection.wait = self._recorder.record_obstacle(problem) or connection.wait
+        self._opening = [each for each in self._opening if each.opening]
+
+    def _render(self, now: datetime) -> tuple[list[RenderedMessage], list[Unrenderable]]:
         """Render the next messages, one for each connection that has room before another gets two."""
-        letters: list[RenderedMessage] = []
+        rendered: list[RenderedMessage] = []
         unrenderable: list[Unrenderable] = []
-        rooms = [(courier, courier.room) for courier in self._couriers]
-        places = (
-            courier
-            for turn in range(max((room for _, room in rooms), default=0))
-            for courier, room in rooms
-            if room > turn
-        )
-        for courier in places:
-            while self._stock:
-                delivery = self._stock.popleft()
-                try:
-                    letters.append(RenderedMessage(courier, delivery, self._writer.message(delivery, now)))
-                except RowError as error:
-                    unrenderable.append((delivery, str(error)))
-                else:
-                    self._on_step("rendered")
-                    break
-        return letters, unrenderable
+        if not self._claimed:
+            return rendered, unrenderable
+        places = deque([(each, room) for each in self._connections if (room := each.room)])
+        while places and self._claimed:
+            connection, room = places.popleft()
+            delivery = self._claimed.popleft()
+            try:
+                message = self._factory.message(delivery, now)
+            except RowError as error:
+                unrenderable.append((delivery, str(error)))
+                places.appendleft((connection, room))
+                continue
+            rendered.append(RenderedMessage(connection, delivery, message))
+            if room > 1:
+                places.append((connection, room - 1))
+            if self._on_step:
+                self._on_step("rendered")
+        return rendered, unrenderable
 
-    def _wish(self, closed: Wait | None) -> int:
-        """How many deliveries to claim."""
-        working = sum(courier.hold is None for courier in self._couriers)
-        if closed is not None or self._hold is not None or len(self._stock) > working:
+    def _wanted(self, closed: Wait | None) -> int:
+        """The number of deliveries to claim."""
+        if closed is not None or self._wait is not None or len(self._claimed) > len(self._connections):
             return 0
-        most = BATCH * working
-        return most if self._tickets is None else min(most, self._tickets)
+        most = BATCH * len([each for each in self._connections if each.wait is None])
+        return most if self._remaining is None else min(most, self._remaining)
 
-    def _visit(
+    def _commit(
         self,
-        settled: Sequence[Settled],
+        results: Sequence[Result],
         unrenderable: Sequence[Unrenderable],
-        letters: Sequence[RenderedMessage],
+        rendered: Sequence[RenderedMessage],
         wanted: int,
     ) -> bool:
-        """Bring all of it to the ledger and act on its word; True if something was claimed."""
-        if self._tickets == 0 and not wanted and self._hold is None:
-            self._hold = Wait(WaitReason.LIMIT)
-        if not (settled or unrenderable or letters or wanted):
+        """Commit all of it, and do as the ledger says; True if something was claimed."""
+        if self._remaining == 0 and not wanted and self._wait is None:
+            self._wait = Wait(WaitReason.LIMIT)
+        if not (results or unrenderable or rendered or wanted):
             return False
         begun = time.monotonic()
-        done = self._clerk.visit(
-            settled=settled,
+        done = self._recorder.commit(
+            results=results,
             unrenderable=unrenderable,
-            starting=[letter.delivery for letter in letters],
+            starting=[each.delivery for each in rendered],
             wanted=wanted,
             token=self._own_run.next_token() if wanted else 0,
         )
-        self._visit_takes = min(time.monotonic() - begun, _LONGEST_GATHERING)
-        for letter, go in zip(letters, done.goes, strict=True):
-            self._on_step("sending")
-            if go is SendPermit.GO:
-                letter.courier.carry(letter.delivery, letter.message)
-                self._given[letter.courier] = None
-        for _ in settled:
-            self._on_step("recorded")
-        back = [outcome for _, outcome in settled if not has_gone(outcome)]
-        self._spend(-len(back) - len(unrenderable) - sum(go is not SendPermit.GO for go in done.goes))
-        if settled:
-            self._hold = None  # it may have queued somebody again, or freed what was waited for
-        return self._stocked(done.found)
+        self._commit_takes = min(time.monotonic() - begun, _LONGEST_GATHERING)
+        unspent = self._submit(rendered, done.permits) + len(unrenderable)
+        for _, outcome in results:
+            unspent += outcome.kind not in _MAY_BE_TAKEN
+            if self._on_step:
+                self._on_step("recorded")
+        if self._remaining is not None:
+            self._remaining += unspent
+        if results:
+            self._wait = None  # a delivery may be queued again by it, or what was waited for be free
+        return self._take(done.claimed)
 
-    def _stocked(self, found: list[Delivery] | Wait | None) -> bool:
+    def _submit(self, rendered: Sequence[RenderedMessage], permits: Sequence[SendPermit]) -> int:
+        """Submit the messages that may go; return how many may not."""
+        held = 0
+        for each, permit in zip(rendered, permits, strict=True):
+            if self._on_step:
+                self._on_step("sending")
+            if permit is SendPermit.GO:
+                each.connection.submit(each.delivery, each.message)
+                self._submitted[each.connection] = None
+            else:
+                held += 1
+        return held
+
+    def _take(self, found: list[Delivery] | Wait | None) -> bool:
+        """Take what was claimed, or note what the claim met; True if it was a claim that may be repeated."""
         if isinstance(found, Wait):
-            self._hold = found
+            self._wait = found
             return False
         if found:
-            self._on_step("claimed")
-            self._spend(len(found))
-            self._stock.extend(found)
+            if self._on_step:
+                self._on_step("claimed")
+            if self._remaining is not None:
+                self._remaining -= len(found)
+            self._claimed.extend(found)
             self._alone = False
-            self._clerk.wait_for(None)
+            self._recorder.show_wait(None)
         return found is not None
 
-    def _spend(self, tickets: int) -> None:
-        if self._tickets is not None:
-            self._tickets -= tickets
-
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         """Put back what was claimed and not begun."""
-        held, self._stock = list(self._stock), deque()
-        self._spend(-len(held))
-        self._clerk.release(held)
+        held, self._claimed = list(self._claimed), deque()
+        if self._remaining is not None:
+            self._remaining += len(held)
+        self._recorder.release(held)
 
     # -- Waiting
 
-    def _wait(self) -> bool:
+    def _idle(self) -> bool:
         """Wait until there may be something to do; False if there will be nothing."""
-        if self._given:
+        if self._submitted:
             return True
-        if any(courier.is_busy for courier in self._couriers):
-            self._watch.wait(self._patience())
-            self._forget_hold()
+        if self._opening or self._in_flight():
+            self._wait_for_network()
             return True
         if self._stop.is_set():
             return self._end(Wait(WaitReason.INTERRUPTED))
-        working = [courier for courier in self._couriers if courier.hold is None]
+        working = [each for each in self._connections if each.wait is None]
         if not working:
-            self._let_go()
-            return self._end(*(courier.hold for courier in self._couriers if courier.hold))
-        if self._stock:  # all that could carry it rest after a failure
-            self._let_go()
-            self._pass(min(courier.rests_until or self._clock.now() for courier in working))
+            self._release()
+            return self._end(*(each.wait for each in self._connections if each.wait))
+        if self._claimed:  # all that could carry it back off after a failure
+            self._release()
+            self._pass(min(each.backoff_until or self._clock.now() for each in working))
             return True
-        return self._hold is None or self._await(self._hold)
+        return self._wait is None or self._await(self._wait)
 
-    def _patience(self) -> float:
-        """Seconds to wait for the wire: a slice, so that a signal and a slot that comes free are noticed."""
-        if any(courier.is_opening for courier in self._couriers):
-            return SLICE / 10
-        if self._hold is None or self._hold.until is None:
-            return SLICE
-        return min(SLICE, max(0.0, (self._hold.until - self._clock.now()).total_seconds()))
+    def _wait_for_network(self) -> None:
+        """Wait a slice of time, so that a signal and a slot that comes free are noticed.
 
-    def _forget_hold(self) -> None:
-        """Claim again once what the last claim met may have passed."""
-        if self._hold is not None and self._hold.until is not None and self._hold.until <= self._clock.now():
-            self._hold = None
+        Afterwards what the last claim met is forgotten if it may have passed.
+        """
+        seconds = SLICE / 10 if self._opening else SLICE
+        until = self._wait.until if self._wait else None
+        if until is None:
+            self._poller.wait(seconds)
+            return
+        self._poller.wait(min(seconds, max(0.0, (until - self._clock.now()).total_seconds())))
+        if until <= self._clock.now():
+            self._wait = None
 
-    def _await(self, hold: Wait) -> bool:
-        """Wait for `hold` to pass if that is short, or the run patient; False if the run should end."""
-        self._hold = None
-        if hold.until is None:
-            if hold.why is not WaitReason.OTHERS or self._alone:
-                return self._end(hold)
-            self._alone = True  # whoever held them may be gone
-            self._clerk.take_over(self._own_run.no)
+    def _await(self, wait: Wait) -> bool:
+        """Let `wait` pass if it is short, or the run patient; False if the run should end."""
+        self._wait = None
+        if wait.until is None:
+            if wait.reason is not WaitReason.OTHERS or self._alone:
+                return self._end(wait)
+            self._alone = True  # the run that held them may be dead
+            self._recorder.recover(self._own_run.no)
             return True
-        if hold.until - self._clock.now() > SHORT_WAIT:
-            for courier in self._couriers:
-                courier.close()  # no connection stays open while nothing can be sent
-            if not self._orders.patient:
-                return self._end(hold)
-        self._clerk.wait_for(hold)
-        self._pass(hold.until)
+        if wait.until - self._clock.now() > SHORT_WAIT:
+            for connection in self._connections:
+                connection.close()  # none stays open while nothing can be sent
+            if not self._options.patient:
+                return self._end(wait)
+        self._recorder.show_wait(wait)
+        self._pass(wait.until)
         return True
 
     def _pass(self, until: datetime) -> None:
@@ -366,7 +391,7 @@ class SendLoop:
         now = self._clock.now()
         self._clock.wait(self._stop, max(min(until, now + _LOOK_AGAIN), now + _MOMENT))
 
-    def _end(self, *holds: Wait) -> bool:
-        order = {why: rank for rank, why in enumerate(WaitReason)}
-        self._result = min(holds, key=lambda hold: order[hold.why])
+    def _end(self, *waits: Wait) -> bool:
+        order = {reason: rank for rank, reason in enumerate(WaitReason)}
+        self._result = min(waits, key=lambda wait: order[wait.reason])
         return False

@@ -1,4 +1,4 @@
-"""Everything that can be known before the first message: each row is rendered, nothing is sent.
+"""Preflight checks: each row is rendered, nothing is sent.
 
 `inspect` streams the list, so a million rows need no more memory than a thousand.
 """
@@ -18,10 +18,11 @@ from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.address import suggestion
 from mailrunner.model.suppression import governing
 from mailrunner.model.tokens import TokenSigner
-from mailrunner.recipients import RecipientRow, first_wins
+from mailrunner.recipients.reader import RecipientRow, flag_duplicates
 from mailrunner.rendering.lint import remarks
 from mailrunner.sending.list_import import empty_list, twin_problem
-from mailrunner.sending.prepared_campaign import MessageFactory, PreparedCampaign
+from mailrunner.sending.message_factory import MessageFactory
+from mailrunner.sending.prepared_campaign import PreparedCampaign
 from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.store.snapshot import known_lists
 
@@ -42,10 +43,10 @@ class CheckFinding:
 
 @dataclass(slots=True)
 class PreflightResult:
-    """What a campaign would do now.
+    """The effect that a run would have now.
 
-    `to_send` counts those who would get it, `failing` those whose row cannot become a message;
-    `done` those who got or were refused it before.  `skipped` and `suppressed` count by reason.
+    `to_send` counts the rows that would be sent, `failing` those that cannot become a message, `done`
+    those that were sent or refused before.  `skipped` and `suppressed` count by reason.
     """
 
     rows: int = 0
@@ -64,136 +65,141 @@ class PreflightResult:
 
 
 class Preflight:
-    """Looks at one job as a run would."""
+    """Checks one prepared campaign as a run would."""
 
     def __init__(
-        self, job: PreparedCampaign, ledger: Ledger, now: datetime, progress: Callable[[int], None]
+        self, prepared: PreparedCampaign, ledger: Ledger, now: datetime, progress: Callable[[int], None]
     ) -> None:
-        self._job, self._ledger, self._now, self._progress = job, ledger, now, progress
-        self._letters = MessageFactory(
-            job, columns=job.people.columns, signer=TokenSigner((token_bytes(),)), domain=job.message_domain
+        self._prepared, self._ledger, self._now, self._progress = prepared, ledger, now, progress
+        self._factory = MessageFactory(
+            prepared,
+            columns=prepared.recipients.columns,
+            signer=TokenSigner((token_bytes(),)),
+            domain=prepared.message_domain,
         )
-        self._record = ledger.campaigns.find(job.campaign.id)
-        self._twin = None if self._record else _twin(job, ledger)
+        self._record = ledger.campaigns.find(prepared.campaign.id)
+        self._twin = None if self._record else _twin(prepared, ledger)
         self._found = PreflightResult()
         self._elsewhere: Counter[str] = Counter()
 
     def inspect(self) -> PreflightResult:
         """Render every row; raises UserError for what is wrong for all of them."""
         found = self._found
-        stream = first_wins(self._job.people.chunks())
+        stream = flag_duplicates(self._prepared.recipients.chunks())
         common = 0
         while chunk := list(islice(stream, _CHUNK)):
             common += self._twins(chunk)
             self._chunk(chunk)
             self._progress(found.rows)
         if not found.to_send and not found.failing and not found.done and not found.suppressed:
-            raise UserError(empty_list(self._job, found.rows))
+            raise UserError(empty_list(self._prepared, found.rows))
         if found.failing and not found.to_send:
             raise UserError(self._all_failing())
         if common and self._twin is not None:
-            raise UserError(twin_problem(self._job, self._twin.id, common))
+            raise UserError(twin_problem(self._prepared, self._twin.id, common))
         found.warnings += [*self._warnings()]
         return found
 
     def _twins(self, chunk: list[tuple[RecipientRow, bool]]) -> int:
-        """How many of these people have the same message under another campaign's name."""
+        """The number of these recipients who have the same message under another campaign's name."""
         if self._twin is None:
             return 0
-        keys = [entry.key for entry, _ in chunk if entry.key]
+        keys = [row.key for row, _ in chunk if row.key]
         return len(self._ledger.deliveries.states_of(self._twin.no, keys))
 
     def _chunk(self, chunk: list[tuple[RecipientRow, bool]]) -> None:
-        keys = [entry.key for entry, duplicate in chunk if entry.key and not duplicate]
+        keys = [row.key for row, duplicate in chunk if row.key and not duplicate]
         entries = self._ledger.suppressions.matching(keys)
         states = self._ledger.deliveries.states_of(self._record.no, keys) if self._record else {}
-        for entry, duplicate in chunk:
+        for row, duplicate in chunk:
             self._found.rows += 1
-            if entry.problem or entry.key is None:
-                self._skip("invalid row", entry, entry.problem)
+            if row.problem or row.key is None:
+                self._skip("invalid row", row, row.problem)
             elif duplicate:
-                self._skip("duplicate address", entry, "the address stands in an earlier row")
-            elif states.get(entry.key, "queued") in _OVER:
+                self._skip("duplicate address", row, "the address stands in an earlier row")
+            elif states.get(row.key, "queued") in _OVER:
                 self._found.done += 1
             else:
-                self._living(entry, entries.get(entry.key, []))
+                self._check(row, entries.get(row.key, []))
 
-    def _living(self, entry: RecipientRow, suppressions: list) -> None:  # type: ignore[type-arg]
-        holding = governing(suppressions, lists=self._job.lists, transactional=self._job.transactional)
+    def _check(self, row: RecipientRow, suppressions: list) -> None:  # type: ignore[type-arg]
+        lists = self._prepared.lists
+        holding = governing(suppressions, lists=lists, transactional=self._prepared.transactional)
         for other in suppressions:
-            if other.reason == "unsubscribe" and other.list_key and other.list_key not in self._job.lists:
+            if other.reason == "unsubscribe" and other.list_key and other.list_key not in lists:
                 self._elsewhere[other.list_key] += 1
         if holding is not None:
             self._found.suppressed[str(holding)] += 1
             return
-        if typo := suggestion(entry.wire.rpartition("@")[2]):
-            self._remark(f'an address looks mistyped (did you mean "{typo}"?)', entry, entry.address)
-        if entry.wire.endswith(_RESERVED):
+        if typo := suggestion(row.wire.rpartition("@")[2]):
+            self._remark(f'an address looks mistyped (did you mean "{typo}"?)', row, row.address)
+        if row.wire.endswith(_RESERVED):
             self._remark(
-                "an address in a domain that is reserved for examples: nobody reads it", entry, entry.address
+                "an address in a domain that is reserved for examples: it has no mailboxes", row, row.address
             )
-        self._render(entry)
+        self._render(row)
 
-    def _render(self, entry: RecipientRow) -> None:
+    def _render(self, row: RecipientRow) -> None:
         found = self._found
         try:
-            letter = self._letters.letter(entry.row, entry.address, entry.values)
-            message = self._job.renderer.render(letter, self._now)
+            fields = self._factory.fields(row.row, row.address, row.values)
+            message = self._prepared.renderer.render(fields, self._now)
         except RowError as error:
             found.failing += 1
             found.first_reason = found.first_reason or str(error)
             if len(found.failures) < _EXAMPLES:
-                found.failures.append((entry.row, entry.address, str(error)))
+                found.failures.append((row.row, row.address, str(error)))
             return
         found.to_send += 1
         found.octets += message.size
         found.largest = max(found.largest, message.size)
         for kind, detail in remarks(message.html, message.subject, message.size, message.images):
-            self._remark(kind, entry, detail)
+            self._remark(kind, row, detail)
 
-    def _skip(self, kind: str, entry: RecipientRow, why: str) -> None:
+    def _skip(self, kind: str, row: RecipientRow, why: str) -> None:
         self._found.skipped[kind] += 1
         if len(self._found.examples) < _EXAMPLES:
-            self._found.examples.append((entry.row, entry.address, why))
+            self._found.examples.append((row.row, row.address, why))
 
-    def _remark(self, kind: str, entry: RecipientRow, detail: str) -> None:
+    def _remark(self, kind: str, row: RecipientRow, detail: str) -> None:
         known = self._found.findings.get(kind)
         if known is None:
-            self._found.findings[kind] = CheckFinding(kind, 1, entry.row, entry.address, detail)
-        elif known.row != entry.row:
+            self._found.findings[kind] = CheckFinding(kind, 1, row.row, row.address, detail)
+        elif known.row != row.row:
             known.number += 1
 
     def _all_failing(self) -> Problem:
         return Problem(
             f"no row can become a message: {self._found.first_reason}",
-            file=self._job.source.label,
-            hint="this is wrong for every row; mend the template, the list or `defaults`",
+            file=self._prepared.source.label,
+            hint="this is wrong for every row; correct the template, the list or `defaults`",
         )
 
     def _warnings(self) -> Iterator[str]:
-        yield from account_warnings(self._job)
+        yield from account_warnings(self._prepared)
         if self._ledger.warning:
             yield self._ledger.warning
         yield from self._list_warnings()
 
     def _list_warnings(self) -> Iterator[str]:
-        """A list's name is what people unsubscribe from: a new spelling would mail those who left."""
-        key, name = self._job.campaign.list_key, self._job.campaign.list_name
+        """A list's name is what recipients unsubscribe from: a new spelling would mail the unsubscribed."""
+        key, name = self._prepared.campaign.list_key, self._prepared.campaign.list_name
         known = known_lists(self._ledger.database)
         if key and key not in known and known:
             close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
             if close:
                 yield (
-                    f'the list "{name}" is new but resembles "{known[close[0]]}": people who left that one '
-                    f'would get this; if it is the same, name it so, or set formerly in [lists."{name}"]'
+                    f'the list "{name}" is new but resembles "{known[close[0]]}": recipients who left '
+                    "that one would get this; if it is the same, name it so, or set formerly in "
+                    f'[lists."{name}"]'
                 )
         for other, number in self._elsewhere.most_common():
-            yield f'{number} of these people have left another list, "{known.get(other, other)}"'
+            yield f'{number} of these recipients have left another list, "{known.get(other, other)}"'
 
 
-def _twin(job: PreparedCampaign, ledger: Ledger) -> CampaignRecord | None:
+def _twin(prepared: PreparedCampaign, ledger: Ledger) -> CampaignRecord | None:
     """A begun campaign with the same message under another name."""
-    mine = job.message_digest()
+    mine = prepared.message_digest()
     begun = (campaign for campaign in ledger.campaigns.all() if campaign.phase not in _UNSENT)
     return next((campaign for campaign in begun if mine in campaign.message_digest), None)
 
@@ -204,10 +210,10 @@ _OVER = frozenset({"sent", "failed", "in_doubt", "suppressed", "claimed", "sendi
 _UNSENT = frozenset({"loading", "ready"})
 
 
-def account_warnings(job: PreparedCampaign) -> Iterator[str]:
-    """What the account and the campaign's words make doubtful, whoever gets the message."""
-    account = job.account
-    sender = job.from_address
+def account_warnings(prepared: PreparedCampaign) -> Iterator[str]:
+    """Warnings that follow from the account and the campaign, whoever the recipients are."""
+    account = prepared.account
+    sender = prepared.from_address
     if account.preset.note and not (account.preset.name == "smtp" and account.limits):
         yield f"{account.preset.title}: {account.preset.note}"
     if account.preset.from_rewritten and "@" in account.user and sender.casefold() != account.user.casefold():
@@ -230,8 +236,8 @@ def account_warnings(job: PreparedCampaign) -> Iterator[str]:
     for limit in account.limits:
         if limit.number is None:
             yield f"the limit of {limit.window} is lifted: a passed cap can block the account"
-    if not job.transactional:
-        yield from _bulk_warnings(job)
+    if not prepared.transactional:
+        yield from _bulk_warnings(prepared)
 
 
 def _login_warnings(account: Account) -> Iterator[str]:
@@ -245,18 +251,18 @@ def _login_warnings(account: Account) -> Iterator[str]:
     )
 
 
-def _bulk_warnings(job: PreparedCampaign) -> Iterator[str]:
+def _bulk_warnings(prepared: PreparedCampaign) -> Iterator[str]:
     """What laws and mailbox providers ask of mail to many."""
-    message = job.campaign.message
-    if not message.postal_address or not job.renderer.uses("postal_address"):
+    message = prepared.campaign.message
+    if not message.postal_address or not prepared.renderer.uses("postal_address"):
         yield (
             "no postal address in the message: many countries' laws want one; set postal_address and use "
             "{{ postal_address }}"
         )
-    if job.project.unsubscribe.base_url is None:
+    if prepared.project.unsubscribe.base_url is None:
         yield (
-            "without [unsubscribe] base_url people can only leave by mail; Gmail and Yahoo ask bulk senders "
-            "for one click"
+            "without [unsubscribe] base_url recipients can only leave by mail; Gmail and Yahoo ask bulk "
+            "senders for one click"
         )
 
 

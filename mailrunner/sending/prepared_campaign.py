@@ -1,46 +1,29 @@
-"""A campaign made ready: its files read, its list opened, its templates compiled, nothing sent.
+"""A campaign that is ready to be sent: its files read, its list opened, its templates compiled.
 
-`Job.prepare` reports everything that is wrong for every row at once.  `Letters` makes the message
-of one delivery from what the ledger kept of its row.
+`PreparedCampaign.prepare` reports everything that is wrong for every row at once.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
-from mailrunner.campaign import Campaign
+from mailrunner.campaign.campaign_file import Campaign
 from mailrunner.campaign.folder import private_files
-from mailrunner.config import Project
 from mailrunner.config.account import Account
-from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.model.address import normalise
-from mailrunner.model.tokens import (
-    BOUNCE,
-    MESSAGE,
-    UNSUBSCRIBE,
-    TokenSigner,
-    a_label,
-    list_id,
-    message_id,
-    unsubscribe_mailto,
-    unsubscribe_url,
-)
-from mailrunner.recipients import RecipientList, RowReader
-from mailrunner.recipients.sources import Source, open_source
-from mailrunner.rendering import Message, MessageFields, Renderer
-from mailrunner.store import Delivery
-
-__all__ = ["BOUNCE", "MESSAGE", "TEST_MARK", "UNSUBSCRIBE", "MessageFactory", "PreparedCampaign"]
-__all__ += ["changed_parts", "content_digest", "digest", "values_of"]
-
-TEST_MARK = "[TEST] "
+from mailrunner.config.paths import relative_name
+from mailrunner.config.project import Project
+from mailrunner.errors import Problem, UserError
+from mailrunner.model.tokens import a_label, list_id
+from mailrunner.recipients.formats import open_source
+from mailrunner.recipients.reader import RecipientList
+from mailrunner.recipients.source import Source
+from mailrunner.rendering import Renderer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +34,7 @@ class PreparedCampaign:
     campaign: Campaign
     account: Account
     source: Source
-    people: RecipientList
+    recipients: RecipientList
     renderer: Renderer
 
     @classmethod
@@ -63,23 +46,29 @@ class PreparedCampaign:
         With `strict_inlining` premailer itself makes every message, none is put together from a plan.
         """
         problems: list[Problem] = []
-        renderer, people, source = None, None, None
+        file = relative_name(campaign.file, project.folder)
+        renderer, recipients, source = None, None, None
         try:
             renderer = _renderer(project, campaign, strict_inlining)
         except UserError as error:
             problems += error.problems
         try:
             source = open_source(campaign.recipients, project.folder)
-            people = RecipientList(source, campaign.recipients, file=_label(project, campaign))
+            recipients = RecipientList(source, campaign.recipients, file=file)
         except UserError as error:
             problems += error.problems
-        if renderer is not None and people is not None:
-            problems += renderer.unknown_names(people.columns)
-            problems += renderer.clashes(people.columns)
+        if renderer is not None and recipients is not None:
+            problems += renderer.unknown_names(recipients.columns)
+            problems += renderer.clashes(recipients.columns)
             problems += _missing_unsubscribe(campaign, renderer)
-        UserError.collect(_placed(problem, _label(project, campaign)) for problem in problems)
-        assert renderer is not None and people is not None and source is not None  # noqa: S101
-        return cls(project, campaign, account, source, people, renderer)
+        UserError.collect(_placed(problem, file) for problem in problems)
+        assert renderer is not None and recipients is not None and source is not None  # noqa: S101
+        return cls(project, campaign, account, source, recipients, renderer)
+
+    @property
+    def file(self) -> str:
+        """The campaign's file as it is shown: relative to the project's folder where it lies inside."""
+        return relative_name(self.campaign.file, self.project.folder)
 
     @property
     def from_address(self) -> str:
@@ -92,7 +81,7 @@ class PreparedCampaign:
 
     @property
     def lists(self) -> frozenset[str]:
-        """The keys under which people are off this campaign's list: its own and its former ones."""
+        """The keys of the lists whose unsubscriptions hold for this campaign: its own and its former ones."""
         settings = self.project.lists.get(self.campaign.list_key)
         return frozenset({self.campaign.list_key, *(settings.formerly if settings else ())})
 
@@ -101,7 +90,7 @@ class PreparedCampaign:
         return self.campaign.kind == "transactional"
 
     def content(self) -> dict[str, str]:
-        """A digest of each part that a change of must be accepted for, by a name for people."""
+        """A digest of each part that a change of must be accepted for, by a name for users."""
         recipients = self.campaign.recipients
         meaning = {
             "recipients.email": recipients.email,
@@ -116,12 +105,12 @@ class PreparedCampaign:
         return {**self.renderer.digest(), **{name: digest(text) for name, text in meaning.items()}}
 
     def message_digest(self) -> str:
-        """What tells the same message under another campaign's name: its content alone."""
+        """A digest of the message's content alone: the same whatever the campaign is called."""
         parts = {k: v for k, v in self.renderer.digest().items() if k not in ("list", "kind")}
         return digest(repr(sorted(parts.items())))
 
     def list_spec(self) -> str:
-        """What tells that the campaign's file names other people now."""
+        """A digest of how the campaign's file selects recipients."""
         spec = self.campaign.recipients
         named = (spec.csv, spec.xlsx, spec.sheet, spec.parquet, spec.sql, spec.database, spec.where)
         return digest(repr((*named, spec.encoding, spec.delimiter, spec.email)))
@@ -134,76 +123,8 @@ class PreparedCampaign:
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
-class MessageFactory:
-    """Makes messages: the `Writer` of a run, and of previews and tests.
-
-    `columns` are those of the stored rows; a row stored before a column was added is padded.
-    """
-
-    def __init__(
-        self, job: PreparedCampaign, *, columns: Sequence[str], signer: TokenSigner, domain: str
-    ) -> None:
-        try:
-            self._reader = RowReader(columns, job.campaign.recipients)
-        except KeyError as error:
-            raise UserError(
-                Problem(
-                    f"the snapshot of the list has no column {error}",
-                    file=str(job.campaign.file),
-                    hint="use --refresh --accept-changes to read the list again",
-                )
-            ) from error
-        self._width = len(columns)
-        self._job, self._signer, self._domain = job, signer, domain
-        # What is the same for everyone is worked out once: tokens need no quoting, and stand at the end.
-        base = job.project.unsubscribe.base_url
-        self._one_click = base is not None
-        self._ways_out = [unsubscribe_url(base, "")] if base else []
-        self._ways_out.append(unsubscribe_mailto(_mailto(job), ""))
-        self._from = job.from_address
-
-    def message(self, delivery: Delivery, now: datetime) -> Message:
-        """The message of one claimed delivery; raises RowError where its row cannot become one."""
-        return self._job.renderer.render(self.letter(delivery.id, delivery.address, delivery.values), now)
-
-    def message_id(self, delivery: Delivery) -> str:
-        return self.message_id_of(delivery.id)
-
-    def message_id_of(self, number: int) -> str:
-        """The Message-ID of delivery `number`: the same at every try, kept nowhere."""
-        return message_id(self._signer, number, self._domain)
-
-    def letter(self, number: int, address: str, values: Sequence[str], prefix: str = "") -> MessageFields:
-        """What is particular to delivery `number`; `prefix` marks a test."""
-        cells = values if len(values) == self._width else self._padded(values)
-        token = self._signer.token(UNSUBSCRIBE, number)
-        uris = tuple([way + token for way in self._ways_out])
-        name = self.message_id_of(number)
-        return MessageFields(
-            address=_wire(address),
-            name=self._reader.name(cells),
-            context=self._reader.context(cells),
-            message_id=name,
-            delivery_token=name[1:].partition("@")[0],
-            unsubscribe_url=uris[0],
-            list_unsubscribe=uris,
-            one_click=self._one_click,
-            return_path=self._return_path(number),
-            subject_prefix=prefix,
-        )
-
-    def _padded(self, values: Sequence[str]) -> Sequence[str]:
-        return (*values, *[""] * (self._width - len(values)))
-
-    def _return_path(self, number: int) -> str:
-        verp = self._job.account.return_path
-        if not verp:
-            return self._from
-        return verp.replace("{token}", self._signer.token(BOUNCE, number))
-
-
 def digest(text: str) -> str:
-    """The one digest of things that are compared and never shown."""
+    """The digest of texts that are compared and never shown."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -215,24 +136,6 @@ def content_digest(content: Mapping[str, str]) -> str:
 def changed_parts(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """The names of the parts that differ."""
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
-
-
-def _wire(address: str) -> str:
-    try:
-        return normalise(address).wire
-    except ValueError as error:
-        raise RowError(str(error)) from error
-
-
-def _mailto(job: PreparedCampaign) -> str:
-    """Where a reply to leave the list goes: as configured, else the account, reply_to, From."""
-    candidates = (
-        job.project.unsubscribe.mailto,
-        job.account.user if "@" in job.account.user else None,
-        parseaddr(job.campaign.message.reply_to or "")[1],
-        job.from_address,
-    )
-    return next(address for address in candidates if address)
 
 
 def _renderer(project: Project, campaign: Campaign, strict_inlining: bool) -> Renderer:
@@ -260,7 +163,7 @@ def _private(project: Project, campaign: Campaign) -> dict[Path, str]:
 
 
 def _missing_unsubscribe(campaign: Campaign, renderer: Renderer) -> list[Problem]:
-    """A bulk message whose readers see no way to leave is an error (mail providers' bulk-sender rules)."""
+    """A bulk message without a visible way to unsubscribe is an error (mail providers' bulk-sender rules)."""
     if campaign.kind == "transactional":
         return []
     without = renderer.parts - renderer.uses("unsubscribe_url")
@@ -284,21 +187,14 @@ def _placed(problem: Problem, file: str) -> Problem:
     return Problem(problem.message, file, problem.key, problem.hint)
 
 
-def _label(project: Project, campaign: Campaign) -> str:
-    try:
-        return campaign.file.resolve().relative_to(project.folder.resolve()).as_posix()
-    except ValueError:
-        return str(campaign.file)
-
-
-def values_of(job: PreparedCampaign) -> dict[str, Any]:
-    """What stands in the ledger for a campaign that is begun, besides its snapshot."""
+def record_values(prepared: PreparedCampaign) -> dict[str, Any]:
+    """Column values of a campaign's record in the ledger, besides its snapshot."""
     return {
-        "id": job.campaign.id,
-        "file": _label(job.project, job.campaign),
-        "account_name": job.account.name,
-        "list_key": job.campaign.list_key,
-        "list_name": job.campaign.list_name,
-        "kind": job.campaign.kind,
-        "message_domain": job.message_domain,
+        "id": prepared.campaign.id,
+        "file": prepared.file,
+        "account_name": prepared.account.name,
+        "list_key": prepared.campaign.list_key,
+        "list_name": prepared.campaign.list_name,
+        "kind": prepared.campaign.kind,
+        "message_domain": prepared.message_domain,
     }

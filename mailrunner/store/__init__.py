@@ -1,7 +1,8 @@
-"""The ledger: who got what, what was used, who said no.  The only place with SQL.
+"""The ledger: deliveries, quota usage, the suppression list, inbound events.  The only place with SQL.
 
     with Ledger.open(folder=…, url=…, clock=…) as ledger:
-        ledger.campaigns · ledger.snapshots · ledger.deliveries · ledger.accounts · ledger.suppressions
+        ledger.campaigns · ledger.snapshots · ledger.batches · ledger.deliveries · ledger.accounts
+        ledger.suppressions · ledger.inbound_events · ledger.manual_actions · ledger.reports
 
 A `Ledger` is safe to use from several threads; several processes may have the same one open.
 """
@@ -24,16 +25,17 @@ from sqlalchemy.engine import make_url
 from mailrunner.clock import Clock
 from mailrunner.errors import LedgerError, MailrunnerError
 from mailrunner.store.accounts import AccountRecord, Accounts
-from mailrunner.store.batch import Answer, Batch, BatchResult, SendPermit
+from mailrunner.store.batch import Answer, Batch, Batches, BatchResult
 from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase, Twin
-from mailrunner.store.claims import ClaimTerms, Delivery
-from mailrunner.store.database import Database, open_database
+from mailrunner.store.database import Database
 from mailrunner.store.deliveries import Deliveries
 from mailrunner.store.inbound_events import InboundEvents
 from mailrunner.store.location_check import location_warning
 from mailrunner.store.manual_actions import ManualActions
+from mailrunner.store.opening import open_database
 from mailrunner.store.report_rows import ReportRows
 from mailrunner.store.rollback_guard import LedgerMark, RollbackGuard
+from mailrunner.store.run_transaction import ClaimTerms, Delivery, SendPermit
 from mailrunner.store.runs import Run
 from mailrunner.store.schema import ledger, secrets
 from mailrunner.store.snapshot import ListDrift, PlainSnapshotRow, SnapshotRow, Snapshots
@@ -59,16 +61,17 @@ __all__ = [
 
 
 class Ledger:
-    """One open ledger, checked against its witness."""
+    """One open ledger, checked against its rollback guard."""
 
-    def __init__(self, database: Database, witness: RollbackGuard | None, ledger_id: str) -> None:
-        self.database, self._witness, self._id = database, witness, ledger_id
+    def __init__(self, database: Database, guard: RollbackGuard | None, ledger_id: str) -> None:
+        self.database, self._guard, self._id = database, guard, ledger_id
         self.accounts = Accounts(database)
+        self.batches = Batches(database)
         self.campaigns = Campaigns(database)
         self.deliveries = Deliveries(database)
-        self.decisions = ManualActions(database)
+        self.manual_actions = ManualActions(database)
         self.reports = ReportRows(database)
-        self.returns = InboundEvents(database)
+        self.inbound_events = InboundEvents(database)
         self.snapshots = Snapshots(database)
         self.suppressions = Suppressions(database)
 
@@ -80,33 +83,33 @@ class Ledger:
         that is there is kept under another name.  Raises LedgerError for a ledger that is missing,
         another one, older than the one used last, or that cannot be used.
         """
-        witness, path = RollbackGuard(folder), _path(url)
-        # Read before the ledger: another process counts in the ledger first and in the witness afterwards.
-        seen = witness.read()
+        guard, path = RollbackGuard(folder), _path(url)
+        # Read before the ledger: another process counts in the ledger first and in the guard afterwards.
+        seen = guard.read()
         if new:
             _set_aside(path, clock.now())
         elif path is not None and not path.exists() and seen is not None:
-            raise witness.missing(str(path))
+            raise guard.missing(str(path))
         database = open_database(url, clock=clock, create=True)
         try:
             with database.write() as connection:
                 known = _mark(connection)
-                mark = known or _baptise(connection, database)
+                mark = known or _create_mark(connection, database)
             if new:
                 _refuse_used(known, url)
-                witness.begin(mark)
+                guard.begin(mark)
             elif seen is None:
-                witness.write(mark)
+                guard.write(mark)
             else:
-                witness.check(seen, mark)
+                guard.check(seen, mark)
         except MailrunnerError:
             database.close()
             raise
-        return cls(database, witness, mark.ledger_id)
+        return cls(database, guard, mark.ledger_id)
 
     @classmethod
-    def look(cls, *, folder: Path, url: str, clock: Clock) -> Ledger:
-        """Open it for a command that only looks; a project without a ledger shows an empty one."""
+    def open_for_reading(cls, *, folder: Path, url: str, clock: Clock) -> Ledger:
+        """Open it for a command that only reads; for a project without a ledger this is an empty one."""
         path = _path(url)
         if path is None or path.exists() or RollbackGuard(folder).read() is not None:
             return cls.open(folder=folder, url=url, clock=clock)
@@ -114,26 +117,26 @@ class Ledger:
 
     @property
     def warning(self) -> str | None:
-        """What is wrong with the place where the ledger lies."""
+        """A sentence where the ledger lies in an unsafe place, else None."""
         path = self.database.path
         return location_warning(path) if path is not None else None
 
     def count_run(self) -> None:
-        """Count a sign of life, in the ledger first and then in its witness."""
+        """Count up, in the ledger first and then in the rollback guard."""
         with self.database.write() as connection:
             connection.execute(update(ledger).values(run_counter=ledger.c.run_counter + 1))
             mark = _mark(connection)
-        if self._witness is not None and mark is not None:
-            self._witness.write(mark)
+        if self._guard is not None and mark is not None:
+            self._guard.write(mark)
 
-    def beat(self, run: Run) -> None:
-        """Show that `run` lives: renew its lease and count, once a minute."""
+    def heartbeat(self, run: Run) -> None:
+        """Renew the lease of `run` and count up, once a minute; call it as often as you like."""
         if run.is_due(self.now()):
             run.renew()
             self.count_run()
 
-    def link_secrets(self, configured: str | None) -> tuple[bytes, ...]:
-        """The keys that sign links: that of the secret in use first, that of the oldest last.
+    def signing_keys(self, configured: str | None) -> tuple[bytes, ...]:
+        """The keys of the token signer: that of the secret in use first, that of the oldest last.
 
         Every secret ever used still verifies.  One that is new, or the first of all, is stored.  The
         ledger's id is part of each key, as two ledgers with one secret number their deliveries alike.
@@ -143,7 +146,7 @@ class Ledger:
         wanted = configured or (known[-1] if known else "")
         if wanted not in known:
             with self.database.write() as connection:
-                self.database.hold_everything(connection)
+                self.database.lock_ledger(connection)
                 known = _secrets(connection)
                 wanted = configured or (known[-1] if known else entropy.token_hex(32))
                 if wanted not in known:
@@ -172,7 +175,7 @@ class Ledger:
 
 
 class _Empty(Ledger):
-    """What a project without a ledger has: an empty one, gone when it is closed."""
+    """The empty ledger of a project without one; it is removed when it is closed."""
 
     def __init__(self, clock: Clock) -> None:
         self._folder = TemporaryDirectory(prefix="mailrunner-")
@@ -200,9 +203,9 @@ def _mark(connection: Connection) -> LedgerMark | None:
     return LedgerMark(row.id, row.run_counter) if row else None
 
 
-def _baptise(connection: Connection, database: Database) -> LedgerMark:
+def _create_mark(connection: Connection, database: Database) -> LedgerMark:
     """Give a new ledger its id."""
-    database.hold_everything(connection)
+    database.lock_ledger(connection)
     mark = _mark(connection)
     if mark is None:
         mark = LedgerMark(uuid.uuid4().hex, 0)

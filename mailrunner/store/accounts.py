@@ -1,4 +1,4 @@
-"""Sending identities: their pauses, their sticky stops, and what they have used."""
+"""Sending identities: their pauses, their stops, and their quota usage."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mailrunner.store.schema import TESTS, accounts, deliveries
 
 @dataclass(frozen=True, slots=True)
 class AccountRecord:
-    """What the ledger knows of one sending identity."""
+    """The record of one sending identity."""
 
     no: int
     identity: str
@@ -47,15 +47,15 @@ class Accounts:
             return ensure_account(connection, self._database, identity)
 
     def stop(self, no: int, *, reason: str, digest: str) -> None:
-        """Do not use these credentials again until they change or a person says so."""
+        """Do not use these credentials again until they change or the user lifts the stop."""
         with self._database.write() as connection:
-            self._database.hold_account(connection, no)
+            self._database.lock_account(connection, no)
             stop_account(connection, no, reason=reason, digest=digest)
 
-    def try_again(self, no: int, *, digest: str) -> None:
+    def lift_stop(self, no: int, *, digest: str) -> None:
         """Lift the stop for these credentials; others that were refused stay known."""
         with self._database.write() as connection:
-            self._database.hold_account(connection, no)
+            self._database.lock_account(connection, no)
             refused = {known: why for known, why in _refused(connection, no).items() if known != digest}
             _set(connection, no, stop_reason="", refused=json.dumps(refused))
 
@@ -84,18 +84,18 @@ class Accounts:
     def begin_test(
         self, no: int, *, token: int, limits: Sequence[Limit], reserve: int, zone: ZoneInfo
     ) -> Wait | None:
-        """Hold one slot for a test message, as a delivery of no campaign; None if it may go.
+        """Reserve one slot for a test send, as a delivery of no campaign; None if it may be sent.
 
         Should the process die now, the run's successor counts the slot as used.
         """
         with self._database.write() as connection:
-            self._database.hold_account(connection, no)
+            self._database.lock_account(connection, no)
             now = self._database.now(connection)
             account = connection.execute(select(accounts).where(accounts.c.no == no)).one()
             if account.paused_until is not None and account.paused_until > now:
                 return Wait(WaitReason.ACCOUNT_PAUSED, account.paused_until, account.pause_reason)
             log = UsageLog(connection, account_scope(no))
-            log.mend(now)
+            log.pull_back_future(now)
             rooms = [room(limit, log, reserve=reserve, zone=zone, now=now) for limit in limits]
             left, next_slot_at = tightest(rooms)
             if left == 0:
@@ -105,17 +105,17 @@ class Accounts:
             return None
 
     def end_test(self, no: int, *, token: int, answered: bool) -> None:
-        """Use the slot of a test message, or give it back where nothing was offered."""
+        """Use the slot of a test send, or free it where nothing was offered to the server."""
         with self._database.write() as connection:
-            self._database.hold_account(connection, no)
-            gone = connection.execute(delete(deliveries).where(deliveries.c.id == -token)).rowcount
-            if gone and answered:
+            self._database.lock_account(connection, no)
+            deleted = connection.execute(delete(deliveries).where(deliveries.c.id == -token)).rowcount
+            if deleted and answered:
                 UsageLog(connection, account_scope(no)).add(Series.ANSWERS, self._database.now(connection))
 
-    def forget_old_usage(self, no: int) -> None:
-        """Delete what no window can reach any more."""
+    def delete_old_usage(self, no: int) -> None:
+        """Delete usage that no window can reach any more."""
         with self._database.write() as connection:
-            UsageLog(connection, account_scope(no)).forget_old(self._database.now(connection))
+            UsageLog(connection, account_scope(no)).delete_old(self._database.now(connection))
 
 
 def pause_account(connection: Connection, no: int, *, until: datetime, reason: str) -> None:
@@ -147,7 +147,7 @@ def ensure_account(connection: Connection, database: Database, identity: str) ->
     """Find or make the record of `identity` inside the caller's transaction."""
     if found := _find(connection, identity):
         return found
-    database.hold_everything(connection)
+    database.lock_ledger(connection)
     if found := _find(connection, identity):
         return found
     connection.execute(insert(accounts).values(identity=identity))

@@ -1,25 +1,22 @@
-"""One transaction for all connections of a run: what was answered, what begins, what is claimed.
+"""One transaction for all connections of a run: answers recorded, messages begun, deliveries claimed.
 
-To be sure of one row costs a disk as much as to be sure of a hundred, so a runner brings everything
-that has come up since its last visit:
+To make one row durable costs a disk as much as a hundred, so a run brings everything that has come up
+since its last commit:
 
-    answers       what came of messages; first, since an answer may pause, stop or suppress
+    answers       the outcomes of messages; first, since an answer may pause, stop or suppress
     unrenderable  claimed rows that cannot become messages
-    starting      the next messages: suppression, pause and cancel are asked once more, then `sending`
-                  is made durable; nothing of them is on the wire before
+    starting      the next messages: suppression, pause and cancel are checked once more, then `sending`
+                  is made durable; nothing of them is handed to a connection before
     wanted        how many deliveries to claim, with their quota slots
 
-Every change matches id and token: one that matches nothing was lost to another run, and nothing is
-overwritten.  It is all one commit, so there is no state in which half of it is true.
+It is one commit, so there is no state in which half of it is true.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, update
@@ -30,51 +27,44 @@ from mailrunner.model.outcome import Outcome
 from mailrunner.model.outcome_policy import Decision
 from mailrunner.model.quota import Series
 from mailrunner.model.suppression import SuppressionReason
-from mailrunner.model.wait_reason import Wait, WaitReason
-from mailrunner.store import raw_sql
+from mailrunner.model.wait_reason import Wait
 from mailrunner.store.accounts import pause_account, stop_account
 from mailrunner.store.campaigns import stop_campaign
 from mailrunner.store.claims import (
-    FRONT,
-    LOOK_FURTHER,
+    begin_sending,
+    check_run_is_open,
+    claim,
+    fail_unrenderable,
+    hold_back,
+    obstacle,
+)
+from mailrunner.store.database import Database
+from mailrunner.store.quota_usage import UsageLog, account_scope, campaign_scope
+from mailrunner.store.raw_sql import run, run_many, run_with_list, to_micros
+from mailrunner.store.requeue import after_requeue
+from mailrunner.store.run_transaction import (
+    QUEUE_START,
     ClaimTerms,
     Delivery,
-    Place,
-    due_deliveries,
-    logs_of,
-    mark_suppressed,
-    obstacle,
-    room_left,
-    suppressed_keys,
-    take,
-    waiting,
+    QueuePosition,
+    RunTransaction,
+    SendPermit,
 )
-from mailrunner.store.requeue import after_requeue
-from mailrunner.store.runs import check_open
-from mailrunner.store.schema import deliveries, to_micros
-from mailrunner.store.suppressions import suppress
-
-
-class SendPermit(StrEnum):
-    """The ledger's last word before a message goes on the wire."""
-
-    GO = "go"
-    LOST = "lost"  # the claim is no longer ours
-    SUPPRESSED = "suppressed"
-    HELD = "held"  # paused, cancelled or stopped meanwhile; the delivery is queued again
+from mailrunner.store.schema import deliveries
+from mailrunner.store.suppression_entries import suppress
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one message."""
+    """One delivery and what its answer does."""
 
     delivery: Delivery
-    settlement: Decision
+    decision: Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What a run brings to the ledger at once; `token` is that of the claim, if any are `wanted`."""
+    """Everything that a run commits at once; `token` is that of the claim, if any are `wanted`."""
 
     answers: Sequence[Answer] = ()
     unrenderable: Sequence[tuple[Delivery, str]] = ()
@@ -85,142 +75,153 @@ class Batch:
 
 @dataclass(slots=True)
 class BatchResult:
-    """What the ledger says to a batch, in its order.
+    """The results of a batch, in its order.
 
-    `recorded` and `failed` are False for a claim that was lost.  `found` is None where nothing was
-    wanted, and may be empty: those who were looked at had said no, ask again.  `stopped` is why the
-    campaign was stopped by these answers, or "".  `reached` is where the next claim need not look
-    before (see `turn`).
+    `recorded` and `failed` are False for a claim that was lost.  `claimed` is None where nothing was
+    wanted; an empty list means that all due recipients were suppressed: claim again.  `stop_reason` is why
+    the campaign was stopped by these answers, or "".
     """
 
     recorded: list[bool] = field(default_factory=list)
     failed: list[bool] = field(default_factory=list)
-    goes: list[SendPermit] = field(default_factory=list)
-    found: list[Delivery] | Wait | None = None
-    stopped: str = ""
-    reached: Place = FRONT
+    permits: list[SendPermit] = field(default_factory=list)
+    claimed: list[Delivery] | Wait | None = None
+    stop_reason: str = ""
 
 
-def commit_batch(
-    connection: Connection, terms: ClaimTerms, batch: Batch, now: datetime, reached: Place = FRONT
-) -> BatchResult:
-    """Do all of `batch` inside the caller's transaction, which holds the account.
+class Batches:
+    """Commits the batches of this process's runs."""
 
-    `reached` is how far the claims before this one went in the order of turns.
-    """
-    done = BatchResult(reached=reached)
-    if batch.answers:
-        done.recorded, done.stopped = _record(connection, terms, batch.answers, now)
-    if batch.unrenderable:
-        done.failed = _fail(connection, batch.unrenderable, now)
-        marks = [AnswerMark.FAILED] * sum(done.failed)
-        done.stopped = done.stopped or _judge(connection, terms, [("", mark) for mark in marks])
-    if batch.starting or batch.wanted:
-        hold = obstacle(connection, terms, now)
-        done.goes = _begin(connection, terms, batch.starting, now, hold)
-        if batch.wanted:
-            check_open(connection, batch.token)
-            done.found = hold or _claim(connection, terms, batch, now, done)
-    return done
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        # How far claims have come in each campaign's queue; lost with the process, it costs one look.
+        self._positions: dict[int, QueuePosition] = {}
+
+    def commit(self, terms: ClaimTerms, batch: Batch) -> BatchResult:
+        """Record, begin and claim what `batch` asks for, in one transaction.
+
+        Raises LedgerError, with nothing changed, if it cannot be made durable.
+        """
+        with self._database.write() as connection:
+            self._database.lock_account(connection, terms.account_no)
+            usage, now = _usage_logs(connection, terms), self._database.now(connection)
+            at, result = RunTransaction(connection, terms, usage, now), BatchResult()
+            if batch.answers:
+                result.recorded, result.stop_reason = _record(at, batch.answers)
+            if batch.unrenderable:
+                result.failed, stop = _fail(at, batch.unrenderable)
+                result.stop_reason = result.stop_reason or stop
+            position = self._positions.get(terms.campaign_no, QUEUE_START)
+            if batch.starting or batch.wanted:
+                position = _begin_and_claim(at, batch, position, result)
+        self._positions[terms.campaign_no] = position  # only now: it is durable
+        return result
+
+
+def _begin_and_claim(
+    at: RunTransaction, batch: Batch, position: QueuePosition, result: BatchResult
+) -> QueuePosition:
+    """Fill `result` with permits and claims; return the position in the queue after them."""
+    if batch.wanted:
+        check_run_is_open(at.connection, batch.token)
+    wait = obstacle(at)
+    if batch.starting:
+        result.permits = hold_back(at, batch.starting) if wait else begin_sending(at, batch.starting)
+    if batch.wanted and wait:
+        result.claimed = wait
+    elif batch.wanted:
+        result.claimed, position = claim(at, batch.token, batch.wanted, after=position)
+    return position
+
+
+def _usage_logs(connection: Connection, terms: ClaimTerms) -> list[UsageLog]:
+    logs = [UsageLog(connection, account_scope(terms.account_no))]
+    if terms.pace:
+        logs.append(UsageLog(connection, campaign_scope(terms.campaign_no)))
+    return logs
 
 
 # -- Answers
 
-
-def _record(
-    connection: Connection, terms: ClaimTerms, answers: Sequence[Answer], now: datetime
-) -> tuple[list[bool], str]:
-    """Record what came of messages.
-
-    A definite answer is evidence: it also moves `in_doubt` on, if it belongs to the same try.
-    """
-    standing = _standing(connection, [answer.delivery for answer in answers])
-    was = [standing.get((a.delivery.id, a.delivery.token)) for a in answers]
-    recorded = [state in (State.SENDING, State.IN_DOUBT) for state in was]
-    ours = [answer for answer, true in zip(answers, recorded, strict=True) if true]
-    _write_sent(connection, [a for a in ours if a.settlement.state is State.SENT], now)
-    for answer in ours:
-        if answer.settlement.state is not State.SENT:
-            mine = (deliveries.c.id == answer.delivery.id, deliveries.c.token == answer.delivery.token)
-            connection.execute(update(deliveries).where(*mine).values(_settled(answer.settlement, now)))
-    slots = sum(
-        state == State.SENDING and answer.settlement.answered
-        for state, answer in zip(was, answers, strict=True)
-    )
-    if slots:
-        for log in logs_of(connection, terms):
-            log.add(Series.ANSWERS, now, slots)
-    _beyond_the_rows(connection, terms, ours, now)
-    verdicts = [
-        (a.settlement.outcome.reason if a.settlement.stop_campaign else "", a.settlement.mark) for a in ours
-    ]
-    return recorded, _judge(connection, terms, verdicts)
-
-
-def _standing(connection: Connection, asked: Sequence[Delivery]) -> dict[tuple[int, int], str]:
-    """Where claims stand, by id and token."""
-    found = raw_sql.rows(connection, _ASKED, among=[delivery.id for delivery in asked])
-    return {(number, token): state for number, token, state in found}
-
-
-_ASKED = "SELECT id, token, state FROM deliveries WHERE id IN (*)"
-_RECENT = "SELECT recent FROM campaigns WHERE no = ? FOR UPDATE"
-_REMEMBER = "UPDATE campaigns SET recent = ? WHERE no = ?"
+_STATES = "SELECT id, token, state FROM deliveries WHERE id IN (*)"
 _SENT = """
     UPDATE deliveries
     SET state = 'sent', reason = ?, code = ?, enhanced_code = ?, reply = ?, provider_id = ?,
         finished_at = ?, token = NULL, account_no = NULL
     WHERE id = ? AND token = ?
 """
-_BEGUN = """
-    UPDATE deliveries SET state = 'sending', attempts = attempts + 1, last_attempt_at = ?
-    WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
-"""
-_BACK = """
-    UPDATE deliveries SET state = 'queued', token = NULL, account_no = NULL
-    WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
-"""
-_FAILED = """
-    UPDATE deliveries SET state = 'failed', reason = ?, finished_at = ?, token = NULL, account_no = NULL
-    WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
-"""
+_RECENT = "SELECT recent FROM campaigns WHERE no = ? FOR UPDATE"
+_REMEMBER = "UPDATE campaigns SET recent = ? WHERE no = ?"
+_ANSWERABLE = (State.SENDING, State.IN_DOUBT)
 
 
-def _write_sent(connection: Connection, answers: Sequence[Answer], now: datetime) -> None:
-    """By far the most frequent answer, many in one statement."""
-    moment = to_micros(now)
-    rows = [
-        (a.settlement.reason, *_reply(a.settlement.outcome).values(), moment, a.delivery.id, a.delivery.token)
-        for a in answers
-    ]
-    raw_sql.change_each(connection, _SENT, rows)
+def _record(at: RunTransaction, answers: Sequence[Answer]) -> tuple[list[bool], str]:
+    """Record answers; which of them found their delivery, and why the campaign was stopped ("": it was not).
+
+    A definite answer is evidence: it also moves `in_doubt` on, if it belongs to the same attempt.
+    """
+    states = _states(at.connection, answers)
+    recorded = [state in _ANSWERABLE for state in states]
+    ours = [answer for answer, known in zip(answers, recorded, strict=True) if known]
+    _write_sent(at, ours)
+    others = [answer for answer in ours if answer.decision.state is not State.SENT]
+    for answer in others:
+        mine = (deliveries.c.id == answer.delivery.id, deliveries.c.token == answer.delivery.token)
+        at.connection.execute(update(deliveries).where(*mine).values(_columns(answer.decision, at.now)))
+    slots = 0
+    for state, answer in zip(states, answers, strict=True):
+        slots += state == State.SENDING and answer.decision.answered
+    for log in at.usage:
+        log.add(Series.ANSWERS, at.now, slots)
+    if others:
+        _apply_side_effects(at, others)
+    decisions = [answer.decision for answer in ours]
+    marks = [(d.outcome.reason if d.stop_campaign else "", d.mark) for d in decisions]
+    return recorded, _add_marks(at, marks)
 
 
-def _settled(settlement: Decision, now: datetime) -> dict[str, Any]:
-    """The columns of a delivery after its answer."""
+def _states(connection: Connection, answers: Sequence[Answer]) -> list[str | None]:
+    """The states of the attempts that were answered; None for one whose claim was lost."""
+    found = {}
+    ids = [answer.delivery.id for answer in answers]
+    for number, token, state in run_with_list(connection, _STATES, (), ids):
+        found[number, token] = state
+    return [found.get((answer.delivery.id, answer.delivery.token)) for answer in answers]
+
+
+def _write_sent(at: RunTransaction, answers: Sequence[Answer]) -> None:
+    """Record the most frequent answer, many in one statement."""
+    moment, rows = to_micros(at.now), []
+    for answer in answers:
+        delivery, decision = answer.delivery, answer.decision
+        if decision.state is State.SENT:
+            reply = _reply_columns(decision.outcome).values()
+            rows.append((decision.reason, *reply, moment, delivery.id, delivery.token))
+    run_many(at.connection, _SENT, rows)
+
+
+def _columns(decision: Decision, now: datetime) -> dict[str, Any]:
+    """The columns of a delivery after an answer that is not an acceptance."""
     values: dict[str, Any] = {
-        "state": settlement.state,
-        "reason": settlement.reason,
-        **_reply(settlement.outcome),
+        "state": decision.state,
+        "reason": decision.reason,
+        **_reply_columns(decision.outcome),
     }
-    if settlement.state is State.QUEUED:
-        values |= {
-            "token": None,
-            "account_no": None,
-            "waited": deliveries.c.waited + _micros(settlement.waited),
-        }
-        if settlement.not_before is not None:
-            values["not_before"] = settlement.not_before
-        if not settlement.attempted:
+    if decision.state is State.QUEUED:
+        waited = decision.waited // timedelta(microseconds=1)
+        values |= {"token": None, "account_no": None, "waited": deliveries.c.waited + waited}
+        if decision.not_before is not None:
+            values["not_before"] = decision.not_before
+        if not decision.attempted:
             values["attempts"] = deliveries.c.attempts - 1
-    elif settlement.state is State.IN_DOUBT:
-        values["account_no"] = None  # the token stays: a late answer is still this try's
+    elif decision.state is State.IN_DOUBT:
+        values["account_no"] = None  # the token stays: a late answer still belongs to this attempt
     else:
         values |= {"token": None, "account_no": None, "finished_at": now}
     return values
 
 
-def _reply(outcome: Outcome) -> dict[str, Any]:
+def _reply_columns(outcome: Outcome) -> dict[str, Any]:
     reply = outcome.reply
     return {
         "code": reply.code if reply else None,
@@ -230,110 +231,45 @@ def _reply(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _micros(span: timedelta) -> int:
-    return span // timedelta(microseconds=1)
-
-
-def _beyond_the_rows(
-    connection: Connection, terms: ClaimTerms, answers: Sequence[Answer], now: datetime
-) -> None:
+def _apply_side_effects(at: RunTransaction, answers: Sequence[Answer]) -> None:
     """Pause or stop the account, suppress addresses: with the answers that say so, or not at all."""
-    for delivery, settlement in ((answer.delivery, answer.settlement) for answer in answers):
-        reason = settlement.outcome.reason
-        if settlement.suppress:
+    connection, terms = at.connection, at.terms
+    for answer in answers:
+        delivery, decision = answer.delivery, answer.decision
+        reason = decision.outcome.reason
+        if decision.suppress:
             source = f"refused by the server (delivery {delivery.id})"
-            suppress(connection, [delivery.key], reason=SuppressionReason.BOUNCE, source=source, now=now)
-        if settlement.pause_account_until is not None:
-            pause_account(connection, terms.account_no, until=settlement.pause_account_until, reason=reason)
-        if settlement.stop_credentials:
+            suppress(connection, [delivery.key], reason=SuppressionReason.BOUNCE, source=source, now=at.now)
+        if decision.pause_account_until is not None:
+            pause_account(connection, terms.account_no, until=decision.pause_account_until, reason=reason)
+        if decision.stop_credentials:
             stop_account(connection, terms.account_no, reason=reason, digest=terms.setup_digest)
-    if any(answer.settlement.state is State.QUEUED for answer in answers):
-        after_requeue(connection, terms.campaign_no, now)
+    if any(answer.decision.state is State.QUEUED for answer in answers):
+        after_requeue(connection, terms.campaign_no, at.now)
 
 
-def _judge(
-    connection: Connection, terms: ClaimTerms, verdicts: Iterable[tuple[str, AnswerMark | None]]
-) -> str:
-    """Add marks to the campaign's recent answers, and stop it where one of them is the last straw.
+def _add_marks(at: RunTransaction, marks: Sequence[tuple[str, AnswerMark | None]]) -> str:
+    """Add marks to the campaign's recent answers, and stop it where the circuit breaker says so.
 
-    `verdicts` are pairs of an answer that refuses the sender or the content at once ("" if it does not)
-    and of its mark.  Returns why it was stopped, or "".
+    `marks` are pairs of the reason of an answer that refuses the sender or the content at once ("" if it
+    does not) and of its mark.  Returns why the campaign was stopped, or "".
     """
-    stop = ""
-    before: str = raw_sql.row(connection, _RECENT, (terms.campaign_no,))[0]
+    terms, stop = at.terms, ""
+    before: str = run(at.connection, _RECENT, (terms.campaign_no,)).fetchone()[0]
     recent = before
-    for refused, mark in verdicts:
+    for refused, mark in marks:
         recent = remember(recent, mark) if mark else recent
         stop = stop or refused or stop_reason(recent, terms.stop_if_failing)
     if recent != before:
-        raw_sql.change(connection, _REMEMBER, (recent, terms.campaign_no))
+        run(at.connection, _REMEMBER, (recent, terms.campaign_no))
     if stop:
-        stop_campaign(connection, terms.campaign_no, reason=stop, digest=terms.content_digest)
+        stop_campaign(at.connection, terms.campaign_no, reason=stop, digest=terms.content_digest)
     return stop
 
 
 # -- Rows that cannot become messages
 
 
-def _fail(connection: Connection, rows: Sequence[tuple[Delivery, str]], now: datetime) -> list[bool]:
-    """Their slots come back."""
-    return [bool(_change(connection, _FAILED, [one], reason, to_micros(now))) for one, reason in rows]
-
-
-# -- The next messages
-
-
-def _begin(
-    connection: Connection, terms: ClaimTerms, starting: Sequence[Delivery], now: datetime, hold: Wait | None
-) -> list[SendPermit]:
-    if hold:
-        back = put_back(connection, starting, now)
-        return [SendPermit.HELD if delivery.id in back else SendPermit.LOST for delivery in starting]
-    out = suppressed_keys(connection, terms, [(delivery.id, delivery.key) for delivery in starting])
-    tokens = {delivery.id: delivery.token for delivery in starting}
-    suppressed = mark_suppressed(connection, out, now, tokens)
-    going = [delivery for delivery in starting if delivery.id not in out]
-    begun = _change(connection, _BEGUN, going, to_micros(now))
-    for log in logs_of(connection, terms) if begun else ():
-        log.add(Series.STARTS, now, len(begun))
-    words = dict.fromkeys(begun, SendPermit.GO) | dict.fromkeys(suppressed, SendPermit.SUPPRESSED)
-    return [words.get(delivery.id, SendPermit.LOST) for delivery in starting]
-
-
-def put_back(connection: Connection, held: Sequence[Delivery], now: datetime) -> set[int]:
-    """Queue claimed deliveries again; their slots were never used.  Returns the ids that were still ours."""
-    back = _change(connection, _BACK, held)
-    for campaign_no in {delivery.campaign_no for delivery in held}:
-        after_requeue(connection, campaign_no, now)
-    return back
-
-
-def _change(connection: Connection, statement: str, held: Sequence[Delivery], *values: Any) -> set[int]:
-    """Change those of the claimed deliveries that are still ours; return their ids."""
-    by_token: dict[int, list[int]] = defaultdict(list)
-    for delivery in held:
-        by_token[delivery.token].append(delivery.id)
-    changed: set[int] = set()
-    for token, ids in by_token.items():
-        changed.update(number for (number,) in raw_sql.rows(connection, statement, (*values, token), ids))
-    return changed
-
-
-# -- The next claim
-
-
-def _claim(
-    connection: Connection, terms: ClaimTerms, batch: Batch, now: datetime, done: BatchResult
-) -> list[Delivery] | Wait:
-    left, next_slot_at = room_left(connection, terms, now)
-    if left is not None and left <= 0:
-        return waiting(connection, terms, now) or Wait(WaitReason.QUOTA, next_slot_at)
-    number = batch.wanted if left is None else min(batch.wanted, left)
-    for look in (max(number, batch.wanted), LOOK_FURTHER):  # those whose turn it was may all have said no
-        found = due_deliveries(connection, terms, batch.token, now, most=look, after=done.reached)
-        if not found:
-            return waiting(connection, terms, now) or Wait(WaitReason.DONE)
-        taken, done.reached = take(connection, terms, found, number, now)
-        if taken:
-            break
-    return taken
+def _fail(at: RunTransaction, unrenderable: Sequence[tuple[Delivery, str]]) -> tuple[list[bool], str]:
+    failed = fail_unrenderable(at, unrenderable)
+    return failed, _add_marks(at, [("", AnswerMark.FAILED)] * sum(failed))

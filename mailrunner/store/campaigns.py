@@ -1,4 +1,4 @@
-"""Campaigns in the ledger: their phase, what they were begun with, and why they rest."""
+"""Campaigns in the ledger: their phase, what they were begun with, and why they wait."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, recip
 
 
 class Phase(StrEnum):
-    """What is recorded of a campaign's course."""
+    """The phase of a campaign."""
 
-    LOADING = "loading"  # its snapshot is being written; nobody sees its deliveries yet
+    LOADING = "loading"  # its snapshot is being written; its deliveries are not visible yet
     READY = "ready"  # snapshot stands, nothing was sent
     BEGUN = "begun"  # a run has begun; `resume` goes on with it
-    PAUSED = "paused"  # by a person
+    PAUSED = "paused"  # by the user
     STOPPED = "stopped"  # sticky, see `reason`
     CANCELLED = "cancelled"
     FINISHED = "finished"
 
 
 class Twin(NamedTuple):
-    """Another campaign with the same message, and how many people both have."""
+    """Another campaign with the same message, and the number of recipients that both have."""
 
     id: str
     common: int
@@ -81,7 +81,7 @@ class Campaigns:
             return [record(row) for row in connection.execute(select(campaigns).order_by(campaigns.c.no))]
 
     def twin(self, campaign: CampaignRecord) -> Twin | None:
-        """Another begun campaign with the same message and some of the same people."""
+        """Another begun campaign with the same message and some of the same recipients."""
         with self._database.read() as connection:
             return _twin(connection, campaign)
 
@@ -96,20 +96,20 @@ class Campaigns:
         Looking for the twin and beginning are one transaction, so that of two twins only one begins.
         """
         with self._database.write() as connection:
-            self._database.hold_everything(connection)
+            self._database.lock_ledger(connection)
             twin = None if again else _twin(connection, campaign)
             return twin or _move(connection, campaign.no, {Phase.READY}, Phase.BEGUN, like=campaign)
 
-    def restart_count(self, no: int) -> None:
-        """Forget the recent answers: a person has looked and started it by hand."""
+    def clear_recent_answers(self, no: int) -> None:
+        """Empty the recent answers: the user has started it by hand."""
         self._set(no, recent="")
 
     def accept(self, no: int, **changed: Any) -> None:
-        """Take over changed content, account or list facts (column values, JSON as text)."""
+        """Accept changed content, account or list (column values, JSON as text)."""
         self._set(no, **changed)
 
-    def rest(self, no: int, *, reason: str, resume_at: datetime | None) -> None:
-        """Note why nothing is being sent, and when it is worth going on."""
+    def note_wait(self, no: int, *, reason: str, resume_at: datetime | None) -> None:
+        """Record why nothing is being sent, and when to go on."""
         with self._database.write() as connection:
             mine = (campaigns.c.no == no, campaigns.c.phase == Phase.BEGUN)
             connection.execute(update(campaigns).where(*mine).values(reason=reason, resume_at=resume_at))
@@ -117,14 +117,14 @@ class Campaigns:
     def pause(self, no: int) -> bool:
         """Pause a campaign that was begun; False if it is in another phase."""
         with self._database.write() as connection:
-            return _move(connection, no, {Phase.BEGUN}, Phase.PAUSED, reason="paused by a person")
+            return _move(connection, no, {Phase.BEGUN}, Phase.PAUSED, reason="paused by the user")
 
     def cancel(self, no: int) -> int:
-        """Send nothing more of it; say how many will not get it."""
+        """Send nothing more of it; return how many deliveries were skipped."""
         with self._database.write() as connection:
             now = self._database.now(connection)
             seen = set(Phase) - {Phase.LOADING, Phase.FINISHED, Phase.CANCELLED}
-            _move(connection, no, seen, Phase.CANCELLED, reason="cancelled by a person", finished_at=now)
+            _move(connection, no, seen, Phase.CANCELLED, reason="cancelled by the user", finished_at=now)
             return skip_queued(connection, no, now) if locked_phase(connection, no) == "cancelled" else 0
 
     def finish(self, no: int) -> Counts | None:
@@ -142,10 +142,10 @@ class Campaigns:
             )
             return found
 
-    def forget_rows(self, no: int) -> int:
-        """Forget what the rows said; keys and outcomes stay.  Says how many rows were forgotten."""
+    def purge_rows(self, no: int) -> int:
+        """Delete the rows' data; keys and outcomes stay.  Returns how many rows were deleted."""
         first, last = no << CAMPAIGN_SHIFT, (no + 1) << CAMPAIGN_SHIFT
-        # Who is in doubt may still come back to the queue by a late answer.
+        # A delivery in doubt may still be queued again by a late answer.
         needed = exists().where(
             deliveries.c.id == recipients.c.id, deliveries.c.state.in_((*OPEN, State.IN_DOUBT))
         )
@@ -160,7 +160,7 @@ class Campaigns:
 
 
 def counts(connection: Connection, campaign_no: int) -> Counts:
-    """The numbers by state, read from the index that also gives the turns."""
+    """The numbers by state, read from the index of the queue."""
     rows = connection.execute(
         select(deliveries.c.state, func.count())
         .where(deliveries.c.campaign_no == campaign_no)

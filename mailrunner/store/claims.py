@@ -1,162 +1,217 @@
-"""Whose turn it is, and whether anyone's is: the questions of a claim, asked inside its transaction."""
+"""Claims inside a batch's transaction: begin the claimed deliveries, put them back, claim the next ones.
+
+Every change matches id and token.  One that matches nothing was lost to another run, and nothing is
+overwritten.
+"""
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import IN_FLIGHT, State
-from mailrunner.model.quota import Limit, room, tightest
+from mailrunner.model.quota import Series, room, tightest
 from mailrunner.model.suppression import governing
 from mailrunner.model.wait_reason import Wait, WaitReason
-from mailrunner.store import raw_sql
-from mailrunner.store.quota_usage import UsageLog, account_scope, campaign_scope
-from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries, from_micros, to_micros
-from mailrunner.store.suppressions import entries_of
+from mailrunner.store.raw_sql import from_micros, run, run_with_list, to_micros
+from mailrunner.store.recovery import RUN_WAS_RECOVERED, TOKEN_SHIFT
+from mailrunner.store.requeue import after_requeue
+from mailrunner.store.run_transaction import (
+    QUEUE_START,
+    ClaimTerms,
+    Delivery,
+    QueuePosition,
+    RunTransaction,
+    SendPermit,
+)
+from mailrunner.store.schema import deliveries
+from mailrunner.store.suppression_entries import entries_of
 
-LOOK_FURTHER = 500  # people who said no, passed over in one transaction
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimTerms:
-    """What a claim must respect; fixed for a run.
-
-    `limits` are the account's, `pace` the campaign's own; `reserve` and `zone` the account's.
-    `content_digest` is of what this run renders: where another process
-    accepted other content, nothing is claimed.  `stop_if_failing` is a share (0 to 1) of the last
-    answers or None, `setup_digest` stands for the credentials where they are refused.
-    """
-
-    campaign_no: int
-    account_no: int
-    lists: Collection[str]
-    transactional: bool
-    limits: Sequence[Limit]
-    pace: Sequence[Limit]
-    reserve: int
-    zone: ZoneInfo
-    content_digest: str
-    stop_if_failing: float | None = None
-    setup_digest: str = ""
+_SUPPRESSED_AT_ONCE = 500  # suppressed deliveries that one transaction passes over
 
 
-Place = tuple[int, int]  # in the order of turns: the instant before which it is not sent, and the id
-FRONT: Place = (0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One claimed delivery with its row's data."""
-
-    id: int
-    token: int
-    row: int
-    key: str
-    address: str
-    values: tuple[str, ...]
-    attempts: int
-    waited: timedelta
-
-    @property
-    def campaign_no(self) -> int:
-        return self.id >> CAMPAIGN_SHIFT
-
-
-_STANDING = """
+_CONDITIONS = """
     SELECT c.phase, c.reason, c.content_digest, a.paused_until, a.pause_reason, a.stop_reason
     FROM campaigns c JOIN accounts a ON a.no = ? WHERE c.no = ?
 """
-_NEXT = """
+_DUE = """
     SELECT d.not_before, d.id, d.row, d.key, r.address, r.data, d.attempts, d.waited
     FROM deliveries d JOIN recipients r ON r.id = d.id
     WHERE d.campaign_no = ? AND d.state = 'queued' AND d.not_before <= ? AND (d.not_before, d.id) > (?, ?)
     ORDER BY d.not_before, d.id LIMIT ?
 """
-_TAKE = """
+_CLAIM = """
     UPDATE deliveries SET state = 'claimed', token = ?, account_no = ?
     WHERE state = 'queued' AND id IN (*)
 """
+_BEGIN = """
+    UPDATE deliveries SET state = 'sending', attempts = attempts + 1, last_attempt_at = ?
+    WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
+"""
+_PUT_BACK = """
+    UPDATE deliveries SET state = 'queued', token = NULL, account_no = NULL
+    WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
+"""
+_FAIL = """
+    UPDATE deliveries SET state = 'failed', reason = ?, finished_at = ?, token = NULL, account_no = NULL
+    WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
+"""
+_RUN_ENDED = "SELECT ended_at FROM runs WHERE no = ?"
 
 
-def obstacle(connection: Connection, terms: ClaimTerms, now: datetime) -> Wait | None:
-    """What a person or an answer has put in the way since the run began."""
-    standing = raw_sql.row(connection, _STANDING, (terms.account_no, terms.campaign_no))
-    phase, reason, content_digest, paused_until, pause_reason, stop_reason = standing
-    if phase in _PHASE_HOLDS:
-        return Wait(_PHASE_HOLDS[phase], None, reason)
+def obstacle(at: RunTransaction) -> Wait | None:
+    """The reason, recorded in the ledger since the run began, for which nothing may be sent; None without."""
+    terms = at.terms
+    conditions = run(at.connection, _CONDITIONS, (terms.account_no, terms.campaign_no)).fetchone()
+    phase, reason, content_digest, paused_until, pause_reason, stop_reason = conditions
+    if phase in _WAITS_OF_PHASES:
+        return Wait(_WAITS_OF_PHASES[phase], None, reason)
     if content_digest != terms.content_digest:
         return Wait(WaitReason.DRIFT, None, "another process accepted changes to this campaign")
     if stop_reason:
         return Wait(WaitReason.CREDENTIALS, None, stop_reason)
-    if paused_until is not None and paused_until > to_micros(now):
+    if paused_until is not None and paused_until > to_micros(at.now):
         return Wait(WaitReason.ACCOUNT_PAUSED, from_micros(paused_until), pause_reason)
     return None
 
 
-_PHASE_HOLDS = {"paused": WaitReason.PAUSED, "cancelled": WaitReason.CANCELLED, "stopped": WaitReason.STOPPED}
+_WAITS_OF_PHASES = {
+    "paused": WaitReason.PAUSED,
+    "cancelled": WaitReason.CANCELLED,
+    "stopped": WaitReason.STOPPED,
+}
 
 
-def logs_of(connection: Connection, terms: ClaimTerms) -> list[UsageLog]:
-    logs = [UsageLog(connection, account_scope(terms.account_no))]
-    if terms.pace:
-        logs.append(UsageLog(connection, campaign_scope(terms.campaign_no)))
-    return logs
+# -- Deliveries that are claimed already
 
 
-def room_left(connection: Connection, terms: ClaimTerms, now: datetime) -> tuple[int | None, datetime | None]:
-    """How many may be claimed (None: no limit), and when the first may where that is nobody."""
-    rooms = []
-    for log, limits, reserve in zip(
-        logs_of(connection, terms), (terms.limits, terms.pace), (terms.reserve, 0), strict=False
-    ):
+def begin_sending(at: RunTransaction, starting: Sequence[Delivery]) -> list[SendPermit]:
+    """Make `sending` durable for each of `starting` that is still ours and not suppressed meanwhile."""
+    reasons = suppression_reasons(at.connection, at.terms, starting)
+    tokens = {delivery.id: delivery.token for delivery in starting}
+    permits = dict.fromkeys(mark_suppressed(at, reasons, tokens), SendPermit.SUPPRESSED)
+    sendable = [delivery for delivery in starting if delivery.id not in reasons]
+    begun = _change(at.connection, _BEGIN, sendable, to_micros(at.now))
+    if begun:
+        for log in at.usage:
+            log.add(Series.STARTS, at.now, len(begun))
+    permits |= dict.fromkeys(begun, SendPermit.GO)
+    return [permits.get(delivery.id, SendPermit.LOST) for delivery in starting]
+
+
+def hold_back(at: RunTransaction, starting: Sequence[Delivery]) -> list[SendPermit]:
+    """Queue again what was about to be sent, as something stands in its way now."""
+    queued = put_back(at.connection, starting, at.now)
+    return [SendPermit.HELD if delivery.id in queued else SendPermit.LOST for delivery in starting]
+
+
+def put_back(connection: Connection, claimed: Sequence[Delivery], now: datetime) -> set[int]:
+    """Queue claimed deliveries again; their slots were never used.  Returns the ids that were still ours."""
+    queued = _change(connection, _PUT_BACK, claimed)
+    for campaign_no in {delivery.campaign_no for delivery in claimed}:
+        after_requeue(connection, campaign_no, now)
+    return queued
+
+
+def fail_unrenderable(at: RunTransaction, unrenderable: Sequence[tuple[Delivery, str]]) -> list[bool]:
+    """Fail claimed deliveries, each for its reason; False for one that was lost.  Their slots come back."""
+    moment = to_micros(at.now)
+    return [bool(_change(at.connection, _FAIL, [one], reason, moment)) for one, reason in unrenderable]
+
+
+def _change(connection: Connection, statement: str, claimed: Sequence[Delivery], *values: Any) -> set[int]:
+    """Change those of the claimed deliveries that are still ours; return their ids."""
+    by_token: dict[int, list[int]] = defaultdict(list)
+    for delivery in claimed:
+        by_token[delivery.token].append(delivery.id)
+    changed: set[int] = set()
+    for token, ids in by_token.items():
+        for row in run_with_list(connection, statement, (*values, token), ids):
+            changed.add(row[0])
+    return changed
+
+
+# -- The next claim
+
+
+def check_run_is_open(connection: Connection, token: int) -> None:
+    """Raise LedgerError if the run of this token was taken for dead: no other would free its claims."""
+    ended = run(connection, _RUN_ENDED, (token >> TOKEN_SHIFT,)).fetchone()
+    if ended and ended[0] is not None:
+        raise LedgerError(*RUN_WAS_RECOVERED)
+
+
+def claim(
+    at: RunTransaction, token: int, wanted: int, *, after: QueuePosition
+) -> tuple[list[Delivery] | Wait, QueuePosition]:
+    """Claim up to `wanted` deliveries behind `after`, with their quota slots, for `token`.
+
+    Returns them, or why there are none, and the position in the queue up to which they go.  An empty
+    list means that all due recipients were suppressed: claim again.
+    """
+    left, next_slot_at = _room(at)
+    if left is not None and left <= 0:
+        return _empty_queue(at) or Wait(WaitReason.QUOTA, next_slot_at), after
+    number = wanted if left is None else min(wanted, left)
+    for most in (wanted, _SUPPRESSED_AT_ONCE):  # the first that are due may all be suppressed
+        due = _due(at, token, most, after=after)
+        if not due:
+            return _empty_queue(at) or Wait(WaitReason.DONE), after
+        taken, after = _take(at, due, number)
+        if taken:
+            break
+    return taken, after
+
+
+def _room(at: RunTransaction) -> tuple[int | None, datetime | None]:
+    """How many may be claimed (None: no limit) and, if none may, when the first may."""
+    terms, rooms = at.terms, []
+    for log, limits, reserve in zip(at.usage, (terms.limits, terms.pace), (terms.reserve, 0), strict=False):
         if limits:
-            log.mend(now)
-        rooms += [room(limit, log, reserve=reserve, zone=terms.zone, now=now) for limit in limits]
+            log.pull_back_future(at.now)
+        for limit in limits:
+            rooms.append(room(limit, log, reserve=reserve, zone=terms.zone, now=at.now))
     return tightest(rooms)
 
 
-def take(
-    connection: Connection, terms: ClaimTerms, found: Mapping[Place, Delivery], number: int, now: datetime
-) -> tuple[list[Delivery], Place]:
-    """Claim the first `number` of those whose turn it is; also say how far in the order that went.
-
-    Those who said no are passed over.
-    """
-    out = suppressed_keys(connection, terms, [(one.id, one.key) for one in found.values()])
+def _take(
+    at: RunTransaction, due: Mapping[QueuePosition, Delivery], number: int
+) -> tuple[list[Delivery], QueuePosition]:
+    """Claim the first `number` of `due` that are not suppressed; also the position of the last one seen."""
+    reasons = suppression_reasons(at.connection, at.terms, due.values())
     taken: list[Delivery] = []
-    passed, reached = {}, FRONT
-    for place, delivery in found.items():
-        reached = place
-        if delivery.id in out:
-            passed[delivery.id] = out[delivery.id]
+    passed, seen = {}, QUEUE_START
+    for position, delivery in due.items():
+        seen = position
+        if delivery.id in reasons:
+            passed[delivery.id] = reasons[delivery.id]
         else:
             taken.append(delivery)
             if len(taken) == number:
                 break
-    mark_suppressed(connection, passed, now)
+    mark_suppressed(at, passed)
     if taken:
         ids = [delivery.id for delivery in taken]
-        raw_sql.change(connection, _TAKE, (taken[0].token, terms.account_no), ids)
-    return taken, reached
+        run_with_list(at.connection, _CLAIM, (taken[0].token, at.terms.account_no), ids)
+    return taken, seen
 
 
-def due_deliveries(
-    connection: Connection, terms: ClaimTerms, token: int, now: datetime, *, most: int, after: Place
-) -> dict[Place, Delivery]:
-    """The next `most` behind `after` whose turn it is, the longest waiting first, as `token` will have them.
+def _due(at: RunTransaction, token: int, most: int, *, after: QueuePosition) -> dict[QueuePosition, Delivery]:
+    """The next `most` deliveries behind `after` that are due, the longest waiting first, with `token`.
 
-    Where nobody is behind it, all are looked at: somebody may have come back to an earlier place.
-    PostgreSQL keeps what a long transaction of somebody else may still want to see, so that from the
-    front every claim would pass all those that were claimed since that began.
+    Where none is behind it, the queue is read from its start: one may have been queued again at an
+    earlier position.  PostgreSQL keeps what another session's long transaction may still want to see, so
+    that from the start every claim would pass all those that were claimed since that began.
     """
-    found = raw_sql.rows(connection, _NEXT, (terms.campaign_no, to_micros(now), *after, most))
-    if not found and after != FRONT:
-        return due_deliveries(connection, terms, token, now, most=most, after=FRONT)
+    rows = run(at.connection, _DUE, (at.terms.campaign_no, to_micros(at.now), *after, most)).fetchall()
+    if not rows and after != QUEUE_START:
+        return _due(at, token, most, after=QUEUE_START)
     return {
         (not_before, number): Delivery(
             id=number,
@@ -168,49 +223,53 @@ def due_deliveries(
             attempts=attempts,
             waited=timedelta(microseconds=waited),
         )
-        for not_before, number, row, key, address, data, attempts, waited in found
+        for not_before, number, row, key, address, data, attempts, waited in rows
     }
 
 
-def waiting(connection: Connection, terms: ClaimTerms, now: datetime) -> Wait | None:
-    """Why nobody's turn has come; None where somebody's has."""
-    mine = deliveries.c.campaign_no == terms.campaign_no
-    first = connection.execute(
+def _empty_queue(at: RunTransaction) -> Wait | None:
+    """Why no delivery of the campaign is due; None where one is."""
+    mine = deliveries.c.campaign_no == at.terms.campaign_no
+    first = at.connection.execute(
         select(func.min(deliveries.c.not_before)).where(mine, deliveries.c.state == State.QUEUED)
     ).scalar()
     if first is not None:
-        return Wait(WaitReason.RETRY, first) if first > now else None
+        return Wait(WaitReason.RETRY, first) if first > at.now else None
     flying = select(deliveries.c.id).where(mine, deliveries.c.state.in_(IN_FLIGHT)).limit(1)
-    return Wait(WaitReason.OTHERS) if connection.execute(flying).first() else Wait(WaitReason.DONE)
+    return Wait(WaitReason.OTHERS) if at.connection.execute(flying).first() else Wait(WaitReason.DONE)
 
 
-def suppressed_keys(
-    connection: Connection, terms: ClaimTerms, candidates: Sequence[tuple[int, str]]
+# -- Suppression
+
+
+def suppression_reasons(
+    connection: Connection, terms: ClaimTerms, candidates: Collection[Delivery]
 ) -> dict[int, str]:
-    """Those of the candidates (id, key) who said no, with the reason."""
-    by_key = entries_of(connection, [key for _, key in candidates])
+    """Those of the candidates that are suppressed: their ids, each with the reason."""
+    by_key = entries_of(connection, [delivery.key for delivery in candidates])
     found: dict[int, str] = {}
-    for number, key in candidates if by_key else ():
-        entry = governing(by_key.get(key, ()), lists=terms.lists, transactional=terms.transactional)
+    for delivery in candidates if by_key else ():
+        entries = by_key.get(delivery.key, ())
+        entry = governing(entries, lists=terms.lists, transactional=terms.transactional)
         if entry is not None:
-            found[number] = str(entry)
+            found[delivery.id] = str(entry)
     return found
 
 
 def mark_suppressed(
-    connection: Connection, out: Mapping[int, str], now: datetime, tokens: Mapping[int, int] | None = None
+    at: RunTransaction, reasons: Mapping[int, str], tokens: Mapping[int, int] | None = None
 ) -> set[int]:
-    """Record that deliveries (by id, with the reason) are not sent; return the ids that were changed.
+    """Record that deliveries (by id, with the reason) are suppressed; return the ids that were changed.
 
-    They are claimed by `tokens`, or, without any, queued.
+    They are claimed by `tokens` or, without any, queued.
     """
     changed = set()
-    for number, reason in out.items():
+    for number, reason in reasons.items():
         where = deliveries.c.token == tokens[number] if tokens else deliveries.c.state == State.QUEUED
-        done = connection.execute(
+        done = at.connection.execute(
             update(deliveries)
             .where(deliveries.c.id == number, where)
-            .values(state=State.SUPPRESSED, reason=reason, finished_at=now, token=None, account_no=None)
+            .values(state=State.SUPPRESSED, reason=reason, finished_at=at.now, token=None, account_no=None)
         )
         if done.rowcount:
             changed.add(number)

@@ -1,7 +1,7 @@
-"""Forgetting a person who asks for it (GDPR, article 17), without mailing them again.
+"""Erasure of a recipient's data on request (GDPR, article 17), without mailing them again.
 
-The address goes from the suppression table and its history, from what was kept of the list's rows,
-from deliveries and from all that came back.  What stays is a pseudonym, a keyed hash under a
+The address is removed from the suppression list and its history, from the
+list's rows, from deliveries and from inbound events.  What stays is a pseudonym, a keyed hash under a
 secret of the ledger: it says nothing to a reader, and it is found again when the same address comes
 with another list.
 """
@@ -25,7 +25,8 @@ from mailrunner.model.suppression import (
     SuppressionEntry,
     SuppressionReason,
 )
-from mailrunner.store.database import Database, insert_many
+from mailrunner.store.database import Database
+from mailrunner.store.raw_sql import insert_many, to_micros
 from mailrunner.store.schema import (
     campaigns,
     consents,
@@ -35,7 +36,6 @@ from mailrunner.store.schema import (
     recipients,
     returns,
     suppressions,
-    to_micros,
 )
 
 SOURCE = "asked to be forgotten"
@@ -43,10 +43,10 @@ SOURCE = "asked to be forgotten"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """What was known of one person: `name` is what they are called now.
+    """The data that were erased for one recipient; `name` is their pseudonym.
 
-    `entries` of the suppression table, `deliveries`, of which `stopped` were still to be sent, rows of
-    lists, and reports that came back.
+    `entries` of the suppression list, `deliveries`, of which `stopped` were still to be sent, rows of
+    lists, and inbound events.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Erased:
 
 
 def pseudonyms_of(connection: Connection) -> Pseudonyms:
-    """What forgotten people are called in this ledger; asked of it once a connection."""
+    """The pseudonyms of this ledger; read once a connection."""
     known: Pseudonyms | None = connection.info.get("pseudonyms")
     if known is None:
         known = Pseudonyms.of_ledger(connection.execute(select(ledger.c.id)).scalar() or "")
@@ -71,7 +71,7 @@ def pseudonyms_of(connection: Connection) -> Pseudonyms:
 
 
 def erase(connection: Connection, key: str, *, now: datetime) -> Erased:
-    """Forget the person with this key, inside the caller's transaction.
+    """Erase the recipient with this key, inside the caller's transaction.
 
     Raises UserError while a message to them is on its way: the answer would be recorded with the
     address in it.
@@ -79,16 +79,16 @@ def erase(connection: Connection, key: str, *, now: datetime) -> Erased:
     name = pseudonyms_of(connection).of(key)
     mine = _deliveries(connection, key)
     if any(row.state in IN_FLIGHT for row in mine):
-        hint = "nobody was forgotten; type the same again when it has arrived"
+        hint = "nothing was erased; type the same again when it has arrived"
         raise UserError(Problem("a message is on its way just now", key=key, hint=hint))
     ids = [row.id for row in mine] + _duplicates(connection, mine)
     written = connection.execute(select(recipients.c.address).where(recipients.c.id.in_(ids))).scalars()
-    veil = _Veil([key, *written], name)
-    reports = _veil_reports(connection, key, ids, name)
+    redaction = _Redaction([key, *written], name)
+    reports = _redact_reports(connection, key, ids, name)
     rows = connection.execute(delete(recipients).where(recipients.c.id.in_(ids))).rowcount
     connection.execute(delete(incoming).where(incoming.c.key == key))
-    stopped = sum(_veil_delivery(connection, row, veil, now) for row in mine)
-    entries = _veil_entries(connection, key, veil, now)
+    stopped = sum(_redact_delivery(connection, row, redaction, now) for row in mine)
+    entries = _redact_entries(connection, key, redaction, now)
     done = Erased(
         name=name, entries=entries, deliveries=len(mine), stopped=stopped, rows=rows, reports=reports
     )
@@ -98,15 +98,16 @@ def erase(connection: Connection, key: str, *, now: datetime) -> Erased:
 
 
 def overwrite_deleted(connection: Connection) -> None:
-    """Let SQLite put zeros over what is deleted from now on; it only forgets the place otherwise."""
+    """Let SQLite overwrite with zeros what is deleted from now on; it only marks it as free otherwise."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
 
 
 def empty_log(database: Database) -> None:
-    """Let go of the write-ahead log, which still has the pages as they were.
+    """Empty the write-ahead log, which still has the pages as they were.
 
-    While somebody reads, SQLite keeps it until a later write.  PostgreSQL overwrites both in its own time.
+    While another connection reads, SQLite keeps it until a later write.  PostgreSQL overwrites both in its
+    own time.
     """
     if database.is_sqlite:
         raw = database.engine.raw_connection()
@@ -116,15 +117,15 @@ def empty_log(database: Database) -> None:
             raw.close()
 
 
-class _Veil:
-    """Puts a name in the place of an address, however it is spelled."""
+class _Redaction:
+    """Replaces an address, however it is spelled, by the pseudonym."""
 
     def __init__(self, addresses: Collection[str], name: str) -> None:
         longest_first = sorted({address for address in addresses if address}, key=len, reverse=True)
         self._spelled = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
         self.name = name
 
-    def over(self, text: str) -> str:
+    def apply(self, text: str) -> str:
         return self._spelled.sub(self.name, text)
 
 
@@ -147,7 +148,7 @@ def _deliveries(connection: Connection, key: str) -> list[Any]:
 
 
 def _duplicates(connection: Connection, mine: Collection[Any]) -> list[int]:
-    """Further rows of the same person, which name the row that came first."""
+    """The duplicate rows of these deliveries, whose reasons name the first row."""
     found: list[int] = []
     for row in mine:
         same = (deliveries.c.campaign_no == row.campaign_no, deliveries.c.key.is_(None))
@@ -156,51 +157,62 @@ def _duplicates(connection: Connection, mine: Collection[Any]) -> list[int]:
     return found
 
 
-def _veil_delivery(connection: Connection, row: Any, veil: _Veil, now: datetime) -> bool:
-    """Rename one delivery; return whether it was still to be sent, and now is not."""
-    taken = (deliveries.c.campaign_no == row.campaign_no, deliveries.c.key == veil.name)
-    # Forgotten once and back on the list: a name stands once a campaign, and its first delivery has it.
+def _redact_delivery(connection: Connection, row: Any, redaction: _Redaction, now: datetime) -> bool:
+    """Redact one delivery; True if it was queued, and now is suppressed."""
+    taken = (deliveries.c.campaign_no == row.campaign_no, deliveries.c.key == redaction.name)
+    # Erased once and on the list again: a key is unique in a campaign, and the first delivery has it.
     is_second = connection.execute(select(deliveries.c.id).where(*taken)).first() is not None
     values: dict[str, Any] = {
-        "key": None if is_second else veil.name,
-        "reason": veil.over(row.reason),
-        "reply": veil.over(row.reply),
+        "key": None if is_second else redaction.name,
+        "reason": redaction.apply(row.reason),
+        "reply": redaction.apply(row.reply),
     }
     stopped = row.state == State.QUEUED
     if stopped:
-        entry = SuppressionEntry(veil.name, ALL_LISTS, SuppressionReason.MANUAL, SOURCE, now)
+        entry = SuppressionEntry(redaction.name, ALL_LISTS, SuppressionReason.MANUAL, SOURCE, now)
         values |= {"state": State.SUPPRESSED, "reason": str(entry), "finished_at": now}
     connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(values))
     return bool(stopped)
 
 
-def _veil_reports(connection: Connection, key: str, ids: Collection[int], name: str) -> int:
-    """Without their words: what a person wrote, or a server quoted, may name them in any way."""
+def _redact_reports(connection: Connection, key: str, ids: Collection[int], name: str) -> int:
+    """Without the details: the recipient's words, or a server's quotation, may name them in any way."""
     mine = or_(returns.c.key == key, returns.c.delivery_id.in_(ids))
     return connection.execute(update(returns).where(mine).values(key=name, detail="")).rowcount
 
 
-def _veil_entries(connection: Connection, key: str, veil: _Veil, now: datetime) -> int:
+def _redact_entries(connection: Connection, key: str, redaction: _Redaction, now: datetime) -> int:
     for row in connection.execute(select(consents).where(consents.c.key == key)).all():
-        told = {"key": veil.name, "why": veil.over(row.why), "source": veil.over(row.source)}
-        connection.execute(update(consents).where(consents.c.no == row.no).values(told))
+        values = {
+            "key": redaction.name,
+            "why": redaction.apply(row.why),
+            "source": redaction.apply(row.source),
+        }
+        connection.execute(update(consents).where(consents.c.no == row.no).values(values))
     mine = suppressions.c.key == key
     found = connection.execute(select(suppressions).where(mine)).all()
     moved = [
-        (veil.name, r.list_key, r.reason, veil.over(r.source), r.import_no, to_micros(r.created_at))
+        (
+            redaction.name,
+            r.list_key,
+            r.reason,
+            redaction.apply(r.source),
+            r.import_no,
+            to_micros(r.created_at),
+        )
         for r in found
     ]
     insert_many(connection, suppressions, moved, columns=_COLUMNS)
     connection.execute(delete(suppressions).where(mine))
     for row in found:
-        scope = {"key": veil.name, "list_key": row.list_key, "reason": row.reason}
+        scope = {"key": redaction.name, "list_key": row.list_key, "reason": row.reason}
         note = {"why": SOURCE, "change": ChangeKind.FORGOTTEN.value, "created_at": now}
         connection.execute(insert(consents).values(**scope, **note))
     return len(found)
 
 
 def _hold(connection: Connection, name: str, now: datetime) -> None:
-    """Nobody mails them again, also where they had not said no before."""
+    """Suppress the pseudonym for all lists, also where the recipient was not suppressed before."""
     row = (name, ALL_LISTS, SuppressionReason.MANUAL.value, SOURCE, None, to_micros(now))
     insert_many(connection, suppressions, [row], columns=_COLUMNS)
 

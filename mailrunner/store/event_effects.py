@@ -1,4 +1,4 @@
-"""What a fact does: to the suppression table, to the delivery, to the campaign, to the account.
+"""The effects of inbound events: on the suppression list, the delivery, the campaign, the account.
 
 All of it inside the caller's transaction.  Rows are locked in one order, account, delivery, campaign, as
 a run's own transactions do.
@@ -19,12 +19,12 @@ from mailrunner.model.inbound_event import EventKind
 from mailrunner.model.soft_bounce import WINDOW, is_dead
 from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 from mailrunner.store.accounts import pause_account
-from mailrunner.store.database import Database, insert_many
 from mailrunner.store.matching import MatchedEvent
-from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, returns, suppressions, to_micros
-from mailrunner.store.suppressions import release
+from mailrunner.store.raw_sql import insert_many, to_micros
+from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, returns, suppressions
+from mailrunner.store.suppression_entries import remove_keys
 
-FOR_GOOD = (EventKind.BOUNCED, EventKind.REFUSED)  # the message did not reach its reader, and will not
+FAILURES = (EventKind.BOUNCED, EventKind.REFUSED)  # the message did not reach its recipient, and will not
 _SIGNS_OF_LIFE = (
     *(EventKind.DELIVERED, EventKind.AUTO_REPLIED, EventKind.ASKED),
     *(EventKind.UNSUBSCRIBED, EventKind.RESUBSCRIBED, EventKind.COMPLAINED),
@@ -33,7 +33,7 @@ _SUPPRESSED = ("key", "list_key", "reason", "source", "import_no", "created_at")
 
 
 class DeliveryReport(NamedTuple):
-    """What a bounce or a notice of delivery says of one delivery."""
+    """A bounce or a delivery notice of one delivery."""
 
     kind: EventKind
     delivery: int
@@ -44,39 +44,37 @@ class DeliveryReport(NamedTuple):
 
 
 class ReportedDeliveries(NamedTuple):
-    """Deliveries that became what was reported, and those in flight, whose reports wait."""
+    """Deliveries that were changed by reports, and those in flight, whose reports wait."""
 
     moved: set[int]
     waiting: set[int]
 
 
 class EventEffects(NamedTuple):
-    """What was found while acting: marks of facts that said nothing new, deliveries whose reports wait."""
+    """Fingerprints of events that brought no news, and deliveries whose reports wait."""
 
-    idle: Collection[str]
+    without_news: Collection[str]
     waiting: Collection[int]
 
 
-def apply_events(
-    database: Database, connection: Connection, fresh: Mapping[str, MatchedEvent], now: datetime
-) -> EventEffects:
-    """Do what each of these facts says; they are by their marks, and about different people."""
+def apply_events(connection: Connection, fresh: Mapping[str, MatchedEvent], now: datetime) -> EventEffects:
+    """Apply events, keyed by fingerprint; at most one per recipient."""
     of: dict[EventKind, dict[str, MatchedEvent]] = defaultdict(dict)
-    for mark, one in fresh.items():
-        of[one.fact.kind][mark] = one
+    for fingerprint, one in fresh.items():
+        of[one.event.kind][fingerprint] = one
     for one in of[EventKind.LIMIT_REACHED].values():
-        rest(database, connection, one, now)
+        _pause_account(connection, one, now)
     refused, notices = {**of[EventKind.BOUNCED], **of[EventKind.REFUSED]}, of[EventKind.DELIVERED]
-    told = tell(connection, _reports([*refused.values(), *notices.values()]), now)
+    reported = apply_reports(connection, _reports([*refused.values(), *notices.values()]), now)
     for kind, reason in _REASONS.items():
-        suppress_for(connection, of[kind].values(), reason, now)
-    _mark_failures(connection, told.moved.intersection(one.delivery or 0 for one in refused.values()))
-    stood = {
-        mark
-        for mark, one in of[EventKind.RESUBSCRIBED].items()
-        if not take_back(connection, one, now) and not one.fact.fingerprint
+        suppress_recipients(connection, of[kind].values(), reason, now)
+    _count_failures(connection, reported.moved.intersection(one.delivery or 0 for one in refused.values()))
+    unchanged = {
+        fingerprint
+        for fingerprint, one in of[EventKind.RESUBSCRIBED].items()
+        if not take_back_unsubscription(connection, one, now) and not one.event.fingerprint
     }
-    return EventEffects(stood | _no_news(connection, notices, told, now), told.waiting)
+    return EventEffects(unchanged | _uninformative(connection, notices, reported, now), reported.waiting)
 
 
 _REASONS = {
@@ -86,14 +84,14 @@ _REASONS = {
 }
 
 
-def suppress_for(
-    connection: Connection, heard: Collection[MatchedEvent], reason: SuppressionReason, now: datetime
+def suppress_recipients(
+    connection: Connection, matched: Collection[MatchedEvent], reason: SuppressionReason, now: datetime
 ) -> None:
-    """Suppress each of these people, for the list meant or, but for an unsubscription, for all."""
+    """Suppress these recipients: for the list meant where they unsubscribed, else for all lists."""
     scoped = reason is SuppressionReason.UNSUBSCRIBE
     add_entries(
         connection,
-        [(one.key, one.list_key if scoped else ALL_LISTS, told(one)) for one in heard],
+        [(one.key, one.list_key if scoped else ALL_LISTS, origin(one)) for one in matched],
         reason=reason,
         now=now,
     )
@@ -106,58 +104,58 @@ def add_entries(
     reason: SuppressionReason,
     now: datetime,
 ) -> None:
-    """Add entries of (key, list, source); in one order, so that two receivers never wait for each other.
+    """Add entries of (key, list, source); in one order, so that two transactions never deadlock.
 
-    One that an import had brought is from now on the person's own: undoing the import leaves it.
+    One that an import had brought is from now on the recipient's own: undoing the import leaves it.
     """
     moment = to_micros(now)
     rows = sorted((key, of, reason.value, source, None, moment) for key, of, source in entries)
     if insert_many(connection, suppressions, rows, columns=_SUPPRESSED) < len(rows):
-        known = [{"its_key": row[0], "its_list": row[1], "its_source": row[3]} for row in rows]
-        connection.execute(_OWNED, [one | {"its_reason": reason.value} for one in known])
+        known = [{"entry_key": row[0], "entry_list": row[1], "entry_source": row[3]} for row in rows]
+        connection.execute(_TAKE_OVER_IMPORTED, [one | {"entry_reason": reason.value} for one in known])
 
 
-_OWNED = (
+_TAKE_OVER_IMPORTED = (
     update(suppressions)
     .where(
-        suppressions.c.key == bindparam("its_key"),
-        suppressions.c.list_key == bindparam("its_list"),
-        suppressions.c.reason == bindparam("its_reason"),
+        suppressions.c.key == bindparam("entry_key"),
+        suppressions.c.list_key == bindparam("entry_list"),
+        suppressions.c.reason == bindparam("entry_reason"),
         suppressions.c.import_no.is_not(None),
     )
-    .values(import_no=None, source=bindparam("its_source"))
+    .values(import_no=None, source=bindparam("entry_source"))
 )
 
 
-def told(heard: MatchedEvent) -> str:
-    """Where an entry came from: who said what when of which delivery."""
-    which = f", delivery {heard.delivery}" if heard.delivery else ""
-    return f"{heard.fact.source}: {heard.fact.kind} {heard.happened_at:%Y-%m-%d %H:%M} UTC{which}"
+def origin(matched: MatchedEvent) -> str:
+    """The source of an entry: reporter, kind, time and delivery."""
+    which = f", delivery {matched.delivery}" if matched.delivery else ""
+    return f"{matched.event.source}: {matched.event.kind} {matched.happened_at:%Y-%m-%d %H:%M} UTC{which}"
 
 
-def take_back(connection: Connection, heard: MatchedEvent, now: datetime) -> bool:
-    """Remove the person's own unsubscription from the list meant; return whether there was one."""
-    gone = release(
+def take_back_unsubscription(connection: Connection, matched: MatchedEvent, now: datetime) -> bool:
+    """Remove the recipient's own unsubscription from the list meant; False if there was none."""
+    removed = remove_keys(
         connection,
-        [heard.key],
-        list_key=heard.list_key,
-        why=told(heard),
+        [matched.key],
+        list_key=matched.list_key,
+        why=origin(matched),
         now=now,
         reasons=[SuppressionReason.UNSUBSCRIBE],
     )
-    mine = (returns.c.key == heard.key, returns.c.list_key == heard.list_key)
+    mine = (returns.c.key == matched.key, returns.c.list_key == matched.list_key)
     earlier = update(returns).where(*mine, returns.c.kind == EventKind.UNSUBSCRIBED)
     connection.execute(earlier.values(settled=TAKEN_BACK))
-    return bool(gone)
+    return bool(removed)
 
 
 # How a report was settled, where that is not plain.
 TAKEN_BACK = "taken back"
-OF_NOBODY = "of nobody"
+UNMATCHED = "of nobody"  # the event names no delivery of this ledger
 
 
-def give_up_dead(connection: Connection, keys: Collection[str], now: datetime) -> None:
-    """Suppress those whose mailboxes have refused "this time" too often."""
+def suppress_dead_mailboxes(connection: Connection, keys: Collection[str], now: datetime) -> None:
+    """Suppress those whose mailboxes have soft-bounced too often (see `model.soft_bounce`)."""
     refusals: dict[str, list[datetime]] = defaultdict(list)
     life: dict[str, list[datetime]] = defaultdict(list)
     rows = connection.execute(
@@ -165,7 +163,7 @@ def give_up_dead(connection: Connection, keys: Collection[str], now: datetime) -
             returns.c.key.in_(keys),
             returns.c.kind.in_((EventKind.SOFT_BOUNCED, *_SIGNS_OF_LIFE)),
             returns.c.happened_at >= now - WINDOW,
-            returns.c.settled != OF_NOBODY,
+            returns.c.settled != UNMATCHED,
         )
     )
     for row in rows:
@@ -178,80 +176,81 @@ def give_up_dead(connection: Connection, keys: Collection[str], now: datetime) -
     add_entries(connection, entries, reason=SuppressionReason.BOUNCE, now=now)
 
 
-def rest(database: Database, connection: Connection, heard: MatchedEvent, now: datetime) -> None:
-    """Pause the account whose limit is reached, counted from when that was said."""
-    until = heard.happened_at + heard.fact.pause
-    if heard.account_no is not None and until > now:
-        database.hold_account(connection, heard.account_no)
-        words = f": {heard.fact.detail}" if heard.fact.detail else ""
-        reason = f"{heard.fact.source}: a notice says that the account's limit is reached{words}"
-        pause_account(connection, heard.account_no, until=until, reason=reason)
+def _pause_account(connection: Connection, matched: MatchedEvent, now: datetime) -> None:
+    """Pause the account whose limit is reached, from the time of the notice."""
+    until = matched.happened_at + matched.event.pause
+    if matched.account_no is not None and until > now:
+        words = f": {matched.event.detail}" if matched.event.detail else ""
+        reason = f"{matched.event.source}: a notice says that the account's limit is reached{words}"
+        pause_account(connection, matched.account_no, until=until, reason=reason)
 
 
-def tell(connection: Connection, reports: Iterable[DeliveryReport], now: datetime) -> ReportedDeliveries:
-    """Let deliveries become what these reports say of them.
+def apply_reports(
+    connection: Connection, reports: Iterable[DeliveryReport], now: datetime
+) -> ReportedDeliveries:
+    """Change deliveries as these reports say.
 
     One in flight has yet to get its own answer, which also uses its quota slot: its report waits.
     """
     of = {report.delivery: report for report in reports}
-    moved = {number for number in sorted(of) if _moved(connection, of[number], now)}
+    moved = {number for number in sorted(of) if _update_delivery(connection, of[number], now)}
     left = of.keys() - moved
     return ReportedDeliveries(moved, _in_flight(connection, left) if left else set())
 
 
-def catch_up(connection: Connection, now: datetime) -> int:
-    """Do what reports say that waited for their deliveries to land; return how many no longer wait."""
-    rows = waiting(connection)
+def apply_waiting_reports(connection: Connection, now: datetime) -> int:
+    """Apply reports that came while their deliveries were in flight; return how many no longer wait."""
+    rows = _waiting_reports(connection)
     if not rows:
         return 0
     reports = [
         DeliveryReport(EventKind(r.kind), r.delivery_id, r.source, r.code, r.enhanced_code, r.detail)
         for r in rows
     ]
-    told = tell(connection, reports, now)
-    refused = {report.delivery for report in reports if report.kind in FOR_GOOD}
-    _mark_failures(connection, told.moved & refused)
-    landed = [row.no for row in rows if row.delivery_id not in told.waiting]
+    reported = apply_reports(connection, reports, now)
+    refused = {report.delivery for report in reports if report.kind in FAILURES}
+    _count_failures(connection, reported.moved & refused)
+    landed = [row.no for row in rows if row.delivery_id not in reported.waiting]
     connection.execute(update(returns).where(returns.c.no.in_(landed)).values(settled_at=now))
     return len(landed)
 
 
-def waiting(connection: Connection) -> Sequence[Row[Any]]:
-    """The reports that wait for their deliveries to land, bounces last: they have the last word."""
-    mine = (returns.c.kind.in_((*FOR_GOOD, EventKind.DELIVERED)), returns.c.settled_at.is_(None))
+def _waiting_reports(connection: Connection) -> Sequence[Row[Any]]:
+    """The reports that wait for their deliveries' own answers, bounces last: they have the last word."""
+    mine = (returns.c.kind.in_((*FAILURES, EventKind.DELIVERED)), returns.c.settled_at.is_(None))
     order = (returns.c.kind.desc(), returns.c.no)
     return connection.execute(select(returns).where(*mine).order_by(*order)).all()
 
 
-def _reports(heard: Iterable[MatchedEvent]) -> Iterator[DeliveryReport]:
-    for one in heard:
+def _reports(matched: Iterable[MatchedEvent]) -> Iterator[DeliveryReport]:
+    for one in matched:
         if one.delivery is not None:
-            of = one.fact
+            of = one.event
             yield DeliveryReport(of.kind, one.delivery, of.source, of.code, of.enhanced_code, of.detail)
 
 
-def _no_news(
-    connection: Connection, notices: Mapping[str, MatchedEvent], told: ReportedDeliveries, now: datetime
+def _uninformative(
+    connection: Connection, notices: Mapping[str, MatchedEvent], reported: ReportedDeliveries, now: datetime
 ) -> set[str]:
-    """Notices of delivery of what was known as sent: one for each message would only fill the ledger.
+    """Delivery notices of messages known as sent: one for each message would only fill the ledger.
 
-    Where a mailbox has refused "this time", it is a sign of life and kept.
+    After a soft bounce such a notice is a sign of life and kept.
     """
     plain = {
-        mark: one.key
-        for mark, one in notices.items()
-        if one.delivery not in told.moved and one.delivery not in told.waiting
+        fingerprint: one.key
+        for fingerprint, one in notices.items()
+        if one.delivery not in reported.moved and one.delivery not in reported.waiting
     }
     if not plain:
         return set()
     mine = (returns.c.key.in_(plain.values()), returns.c.kind == EventKind.SOFT_BOUNCED)
     lately = returns.c.happened_at >= now - WINDOW
     refused = set(connection.execute(select(returns.c.key).where(*mine, lately)).scalars())
-    return {mark for mark, key in plain.items() if key not in refused}
+    return {fingerprint for fingerprint, key in plain.items() if key not in refused}
 
 
-def _moved(connection: Connection, report: DeliveryReport, now: datetime) -> bool:
-    """Change one delivery if it stands where such a report is news.
+def _update_delivery(connection: Connection, report: DeliveryReport, now: datetime) -> bool:
+    """Change one delivery if the report is news for its state.
 
     A bounce tells of a message that was accepted, or may have been: `sent`, `in_doubt`, or queued again
     after a doubt.  It keeps the time at which it was sent; the report has that of the bounce.
@@ -259,7 +258,7 @@ def _moved(connection: Connection, report: DeliveryReport, now: datetime) -> boo
     where = deliveries.c.state == State.IN_DOUBT
     ended = func.coalesce(deliveries.c.finished_at, literal(now, deliveries.c.finished_at.type))
     values: dict[str, object] = {"token": None, "account_no": None, "finished_at": ended}
-    if report.kind in FOR_GOOD:
+    if report.kind in FAILURES:
         tried = (deliveries.c.state == State.QUEUED) & (deliveries.c.attempts > 0)
         where = or_(where, deliveries.c.state == State.SENT, tried)
         values |= _failure(report)
@@ -270,10 +269,10 @@ def _moved(connection: Connection, report: DeliveryReport, now: datetime) -> boo
 
 
 def _failure(report: DeliveryReport) -> dict[str, object]:
-    said = " ".join(str(part) for part in (report.code, report.enhanced_code, report.detail) if part)
+    words = " ".join(str(part) for part in (report.code, report.enhanced_code, report.detail) if part)
     return {
         "state": State.FAILED,
-        "reason": f"{report.kind}: {said}" if said else str(report.kind),
+        "reason": f"{report.kind}: {words}" if words else str(report.kind),
         "code": report.code,
         "enhanced_code": report.enhanced_code,
         "reply": report.detail,
@@ -285,8 +284,8 @@ def _in_flight(connection: Connection, numbers: Iterable[int]) -> set[int]:
     return set(connection.execute(select(deliveries.c.id).where(*mine)).scalars())
 
 
-def _mark_failures(connection: Connection, numbers: Iterable[int]) -> None:
-    """Add what came back for good to the recent answers of campaigns that are going on."""
+def _count_failures(connection: Connection, numbers: Iterable[int]) -> None:
+    """Add hard bounces to the recent answers of campaigns that have begun."""
     failures: dict[int, int] = defaultdict(int)
     for number in numbers:
         failures[number >> CAMPAIGN_SHIFT] += 1

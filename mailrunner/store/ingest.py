@@ -1,7 +1,7 @@
-"""Taking in what came back: what is new of it is recorded, with what it does, in one transaction.
+"""Inbound events into the ledger, in one transaction: match, record what is new, apply its effects.
 
-Facts about one person are taken one after the other, all others at once: a few hundred clicks cost a
-handful of statements.
+Events about one recipient are applied one after the other, all others together: a few hundred clicks
+cost a handful of statements.
 """
 
 from __future__ import annotations
@@ -15,84 +15,88 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from mailrunner.model.inbound_event import EventKind, InboundEvent, IngestResult
 from mailrunner.model.suppression import SuppressionReason
-from mailrunner.store.database import Database, insert_many
-from mailrunner.store.event_effects import FOR_GOOD, OF_NOBODY, apply_events, give_up_dead, suppress_for
-from mailrunner.store.matching import MatchedEvent, hear
-from mailrunner.store.schema import consents, ledger, returns, to_micros
+from mailrunner.store.event_effects import (
+    FAILURES,
+    UNMATCHED,
+    apply_events,
+    suppress_dead_mailboxes,
+    suppress_recipients,
+)
+from mailrunner.store.matching import MatchedEvent, match_events
+from mailrunner.store.raw_sql import insert_many, to_micros
+from mailrunner.store.schema import consents, ledger, returns
 
 _AT_ONCE = 500
-_LONGEST = 1_000  # characters of somebody's words that are kept
+_LONGEST_DETAIL = 1_000  # characters
 _COLUMNS = (
     *("delivery_id", "key", "kind", "list_key", "source", "code", "enhanced_code", "detail"),
     *("fingerprint", "happened_at", "received_at", "settled_at", "settled"),
 )
-_REPORTS = (*FOR_GOOD, EventKind.DELIVERED)
+_REPORTS = (*FAILURES, EventKind.DELIVERED)
 
 
-def take_turn(connection: Connection) -> None:
-    """One receiver at a time, so that none misses what another has just recorded."""
+def lock_ingest(connection: Connection) -> None:
+    """Ingest in one transaction at a time, so that none misses what another has just recorded."""
     connection.execute(select(ledger.c.id).with_for_update())
 
 
-def receive(
-    database: Database, connection: Connection, facts: Sequence[InboundEvent], now: datetime
+def ingest(connection: Connection, events: Sequence[InboundEvent], now: datetime) -> list[IngestResult]:
+    """Record `events` and apply their effects; the result of each, in their order."""
+    results = [IngestResult.UNKNOWN] * len(events)
+    for start in range(0, len(events), _AT_ONCE):
+        storable = [_storable(event) for event in events[start : start + _AT_ONCE]]
+        matched = enumerate(match_events(connection, storable, now), start)
+        for group in _groups((place, one) for place, one in matched if one is not None):
+            found = ingest_matched(connection, [one for _, one in group], now)
+            for (place, _), result in zip(group, found, strict=True):
+                results[place] = result
+    return results
+
+
+def ingest_matched(
+    connection: Connection, group: Sequence[MatchedEvent], now: datetime
 ) -> list[IngestResult]:
-    """Record `facts` and do what they say; return what each did, in their order."""
-    effects = [IngestResult.UNKNOWN] * len(facts)
-    for start in range(0, len(facts), _AT_ONCE):
-        plain = [_plain(fact) for fact in facts[start : start + _AT_ONCE]]
-        heard = enumerate(hear(connection, plain, now), start)
-        for part in _parts((place, one) for place, one in heard if one is not None):
-            found = take(database, connection, [one for _, one in part], now)
-            for (place, _), effect in zip(part, found, strict=True):
-                effects[place] = effect
-    return effects
+    """Record the new events of a group, at most one per recipient, and apply their effects."""
+    fingerprints = _fingerprints(connection, group)
+    known = set(connection.execute(_KNOWN, {"fingerprints": fingerprints}).scalars())
+    pairs = list(zip(fingerprints, group, strict=True))
+    # A click always unsubscribes, though the same was recorded at an earlier one.
+    again = [one for fingerprint, one in pairs if fingerprint in known and _is_click(one)]
+    suppress_recipients(connection, again, SuppressionReason.UNSUBSCRIBE, now)
+    fresh = {fingerprint: one for fingerprint, one in pairs if fingerprint not in known}
+    applied = apply_events(connection, {f: one for f, one in fresh.items() if one.has_effect}, now)
+    new = {f: one for f, one in fresh.items() if f not in applied.without_news}
+    _record(connection, new, applied.waiting, now)
+    soft = [one for one in new.values() if one.event.kind is EventKind.SOFT_BOUNCED and one.has_effect]
+    suppress_dead_mailboxes(connection, {one.key for one in soft}, now)
+    # The same event twice in one group is new once.
+    return [_result(one, new.pop(fingerprint, None)) for fingerprint, one in pairs]
 
 
-def _parts(heard: Iterable[tuple[int, MatchedEvent]]) -> Iterator[list[tuple[int, MatchedEvent]]]:
-    """Cut where something else is said of somebody of whom something was said before."""
-    part: list[tuple[int, MatchedEvent]] = []
-    said: dict[str, tuple[object, ...]] = {}
-    for place, one in heard:
-        saying = (one.fact.kind, one.delivery, one.list_key, one.fact.fingerprint)
-        if said.setdefault(one.key, saying) != saying:
-            yield part
-            part, said = [], {one.key: saying}
-        part.append((place, one))
-    if part:
-        yield part
+def _result(one: MatchedEvent, new: MatchedEvent | None) -> IngestResult:
+    if new is None:
+        return IngestResult.REPEATED
+    return IngestResult.RECORDED if one.has_effect else IngestResult.UNKNOWN
 
 
-def take(
-    database: Database, connection: Connection, part: Sequence[MatchedEvent], now: datetime
-) -> list[IngestResult]:
-    """Record what is new of `part`, in which everybody is spoken of once, and do what it says."""
-    marks = _marks(connection, part)
-    known = set(connection.execute(_KNOWN, {"marks": marks}).scalars())
-    fresh = {mark: one for mark, one in zip(marks, part, strict=True) if mark not in known}
-    # A click is a click: whoever clicks is off the list, though it was recorded at an earlier one.
-    again = [one for mark, one in zip(marks, part, strict=True) if mark in known and _is_click(one)]
-    suppress_for(connection, again, SuppressionReason.UNSUBSCRIBE, now)
-    acted = apply_events(database, connection, {mark: one for mark, one in fresh.items() if one.acts}, now)
-    new = {mark: one for mark, one in fresh.items() if mark not in acted.idle}
-    _record(connection, new, acted.waiting, now)
-    refused = {one.key for one in new.values() if one.fact.kind is EventKind.SOFT_BOUNCED and one.acts}
-    give_up_dead(connection, refused, now)
-    effects = []
-    for mark, one in zip(marks, part, strict=True):
-        said = new.pop(mark, None)  # the same twice in one part is new once
-        effects.append(
-            IngestResult.REPEATED
-            if said is None
-            else IngestResult.RECORDED
-            if one.acts
-            else IngestResult.UNKNOWN
-        )
-    return effects
+def _groups(matched: Iterable[tuple[int, MatchedEvent]]) -> Iterator[list[tuple[int, MatchedEvent]]]:
+    """Cut where a second event, another one, is about a recipient of the same group."""
+    group: list[tuple[int, MatchedEvent]] = []
+    seen: dict[str, tuple[object, ...]] = {}
+    for place, one in matched:
+        identity = (one.event.kind, one.delivery, one.list_key, one.event.fingerprint)
+        if seen.setdefault(one.key, identity) != identity:
+            yield group
+            group, seen = [], {one.key: identity}
+        group.append((place, one))
+    if group:
+        yield group
 
 
-_KNOWN = select(returns.c.fingerprint).where(returns.c.fingerprint.in_(bindparam("marks", expanding=True)))
-_TAKEN_OFF = (
+_KNOWN = select(returns.c.fingerprint).where(
+    returns.c.fingerprint.in_(bindparam("fingerprints", expanding=True))
+)
+_REMOVALS = (
     select(consents.c.key, func.count())
     .where(consents.c.key.in_(bindparam("keys", expanding=True)))
     .group_by(consents.c.key)
@@ -100,59 +104,65 @@ _TAKEN_OFF = (
 
 
 def _is_click(one: MatchedEvent) -> bool:
-    return one.fact.kind is EventKind.UNSUBSCRIBED and not one.fact.fingerprint
+    return one.event.kind is EventKind.UNSUBSCRIBED and not one.event.fingerprint
 
 
-def _marks(connection: Connection, part: Sequence[MatchedEvent]) -> list[str]:
-    """What tells each fact from others: its fingerprint, or one made of what it says of whom.
+def _fingerprints(connection: Connection, group: Sequence[MatchedEvent]) -> list[str]:
+    """The fingerprint of each event: its own, or one made of its kind, recipient and delivery.
 
-    What was taken back since can be said anew: how often something was taken off the suppression
-    table for a person is part of it.
+    An event whose effect was taken back can come anew: how often the suppression list lost an entry of
+    this recipient is part of the fingerprint.
     """
-    unmarked = {one.key for one in part if not one.fact.fingerprint}
-    times: dict[str, int] = {}
-    if unmarked:
-        times = dict(connection.execute(_TAKEN_OFF, {"keys": list(unmarked)}).all())
-    return [one.fact.fingerprint or _made(one, times.get(one.key, 0)) for one in part]
+    unnamed = {one.key for one in group if not one.event.fingerprint}
+    removals: dict[str, int] = {}
+    if unnamed:
+        removals = dict(connection.execute(_REMOVALS, {"keys": list(unnamed)}).all())
+    return [one.event.fingerprint or _made(one, removals.get(one.key, 0)) for one in group]
 
 
-def _made(one: MatchedEvent, taken_off: int) -> str:
-    # Of what names no delivery, one a day is one.
+def _made(one: MatchedEvent, removals: int) -> str:
+    # Without a delivery, one event a day is recorded.
     which = one.delivery or f"{one.key} {one.account_no} {one.happened_at:%Y-%m-%d}"
-    return _digest(f"{one.fact.kind} {which} {one.list_key} {taken_off}")
+    return _digest(f"{one.event.kind} {which} {one.list_key} {removals}")
 
 
 def _record(
     connection: Connection, new: Mapping[str, MatchedEvent], waiting: Collection[int], now: datetime
 ) -> None:
+    """Insert events by their fingerprints; `waiting` are the deliveries in flight, whose reports wait."""
     received = to_micros(now)
     rows = []
-    for mark, one in new.items():
-        fact = one.fact
-        open_ = fact.kind is EventKind.ASKED or (fact.kind in _REPORTS and one.delivery in waiting)
-        said = (fact.source, fact.code, fact.enhanced_code, fact.detail, mark)
-        end = (None if open_ else received, "" if one.acts else OF_NOBODY)
-        whom = (one.delivery, one.key, fact.kind.value, one.list_key)
-        rows.append((*whom, *said, to_micros(one.happened_at), received, *end))
+    for fingerprint, one in new.items():
+        event = one.event
+        is_open = event.kind is EventKind.ASKED or (event.kind in _REPORTS and one.delivery in waiting)
+        about = (one.delivery, one.key, event.kind.value, one.list_key)
+        report = (event.source, event.code, event.enhanced_code, event.detail, fingerprint)
+        settled = (None if is_open else received, "" if one.has_effect else UNMATCHED)
+        rows.append((*about, *report, to_micros(one.happened_at), received, *settled))
     insert_many(connection, returns, rows, columns=_COLUMNS)
 
 
-def _plain(fact: InboundEvent) -> InboundEvent:
-    """The fact as every database can keep it: strangers write anything into their reports."""
-    words = (fact.source, fact.fingerprint, fact.enhanced_code, fact.detail, fact.list_key, fact.identity)
-    code = fact.code if fact.code is not None and 100 <= fact.code <= 999 else None
-    fits = len(fact.detail) <= _LONGEST and len(fact.fingerprint) <= 64 and code == fact.code
-    if fits and len(fact.source) <= 32 and len(fact.enhanced_code) <= 16 and "".join(words).isprintable():
-        return fact
-    mark = fact.fingerprint
+def _storable(event: InboundEvent) -> InboundEvent:
+    """The event as every database can keep it: reports come from strangers and hold anything."""
+    words = (
+        *(event.source, event.fingerprint, event.enhanced_code),
+        *(event.detail, event.list_key, event.identity),
+    )
+    code = event.code if event.code is not None and 100 <= event.code <= 999 else None
+    fits = len(event.detail) <= _LONGEST_DETAIL and len(event.fingerprint) <= 64 and code == event.code
+    if fits and len(event.source) <= 32 and len(event.enhanced_code) <= 16 and "".join(words).isprintable():
+        return event
+    fingerprint = event.fingerprint
     return replace(
-        fact,
-        source=_printable(fact.source)[:32],
-        fingerprint=mark if mark.isprintable() and len(mark) <= 64 else _digest(mark),
-        enhanced_code=_printable(fact.enhanced_code)[:16],
-        detail=_printable(fact.detail)[:_LONGEST],
-        list_key=_printable(fact.list_key),
-        identity=_printable(fact.identity),
+        event,
+        source=_printable(event.source)[:32],
+        fingerprint=(
+            fingerprint if fingerprint.isprintable() and len(fingerprint) <= 64 else _digest(fingerprint)
+        ),
+        enhanced_code=_printable(event.enhanced_code)[:16],
+        detail=_printable(event.detail)[:_LONGEST_DETAIL],
+        list_key=_printable(event.list_key),
+        identity=_printable(event.identity),
         code=code,
     )
 

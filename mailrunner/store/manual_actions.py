@@ -1,4 +1,4 @@
-"""What a person decides about deliveries: opening them again, and settling a doubt by hand."""
+"""Manual actions on deliveries: requeue them, and resolve those in doubt."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from sqlalchemy import BigInteger, Connection, func, select, type_coerce, update
 from mailrunner.model.delivery import State
 from mailrunner.model.suppression import governing
 from mailrunner.store.database import Database
+from mailrunner.store.raw_sql import to_micros
+from mailrunner.store.recovery import TOKEN_SHIFT
 from mailrunner.store.requeue import locked_phase
-from mailrunner.store.runs import TOKEN_SHIFT, is_alive
-from mailrunner.store.schema import campaigns, deliveries, recipients, runs, to_micros
-from mailrunner.store.suppressions import entries_of
+from mailrunner.store.run_lock import is_alive
+from mailrunner.store.schema import campaigns, deliveries, recipients, runs
+from mailrunner.store.suppression_entries import entries_of
 
 _CHUNK = 2_000
-_OPENABLE = (State.FAILED, State.SUPPRESSED, State.SKIPPED)
+_REQUEUEABLE = (State.FAILED, State.SUPPRESSED, State.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +35,15 @@ class InDoubtDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Reopened:
-    """How many were queued again, and those who were not: (address or key, why)."""
+class Requeued:
+    """The number queued again, and those that were not: (address or key, reason)."""
 
     number: int
     refused: tuple[tuple[str, str], ...]
 
 
 class ManualActions:
-    """The deliveries that wait for a person's word."""
+    """The actions of the commands `requeue` and `resolve` on one ledger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -54,13 +56,13 @@ class ManualActions:
         keys: Collection[str],
         lists: Collection[str],
         transactional: bool,
-    ) -> Reopened:
-        """Queue again those in `states` (among `keys`, if any) for whom nothing was accepted.
+    ) -> Requeued:
+        """Queue again those in `states` (among `keys`, if any) of which no server accepted anything.
 
-        Those who may not be mailed now (still suppressed, no usable address, rows forgotten) stay
-        as they are and are named.
+        Those that may not be sent now (still suppressed, no usable address, row purged) stay as they are
+        and are returned in `refused`.
         """
-        assert set(states) <= set(_OPENABLE)  # noqa: S101 - nothing was accepted in these
+        assert set(states) <= set(_REQUEUEABLE)  # noqa: S101 - nothing was accepted in these
         number, refused = 0, []
         with self._database.write() as connection:
             rows = connection.execute(
@@ -79,19 +81,19 @@ class ManualActions:
                 part = chosen[start : start + _CHUNK]
                 entries = entries_of(connection, [row.key for row in part if row.key])
                 for row in part:
-                    why = _closed(row, entries, lists, transactional)
+                    why = _refusal(row, entries, lists, transactional)
                     if why:
                         refused.append((row.address or row.key or "", why))
-                number += self._open(connection, part, entries, lists, transactional)
+                number += self._requeue(connection, part, entries, lists, transactional)
             if number:
                 connection.execute(
                     update(campaigns)
                     .where(campaigns.c.no == campaign_no, campaigns.c.phase.in_(("finished", "cancelled")))
                     .values(phase="begun", finished_at=None, reason="", resume_at=None)
                 )
-        return Reopened(number, tuple(refused))
+        return Requeued(number, tuple(refused))
 
-    def doubts(self, campaign_no: int) -> list[InDoubtDelivery]:
+    def in_doubt(self, campaign_no: int) -> list[InDoubtDelivery]:
         """The deliveries in doubt."""
         with self._database.read() as connection:
             rows = connection.execute(
@@ -109,10 +111,10 @@ class ManualActions:
             )
             return [InDoubtDelivery(r.id, r.token, r.address or r.key, *r[3:]) for r in rows]
 
-    def neighbours(
+    def sent_nearby(
         self, campaign_no: int, doubt: InDoubtDelivery, *, within: timedelta, most: int
     ) -> list[int]:
-        """The deliveries that the same run sent within that time of the doubtful one, the nearest first.
+        """The deliveries that the same run sent within that time of the one in doubt, the nearest first.
 
         A run knows one account, so these went the same way.  At most `most` of them.
         """
@@ -139,7 +141,7 @@ class ManualActions:
             )
 
     def is_sender_suspended(self, doubt: InDoubtDelivery) -> bool:
-        """Whether the run that handed it over shows no sign of life, but its process is not gone."""
+        """True if the run that was sending it is silent, but its process still exists."""
         if doubt.token is None:
             return False
         run_no = doubt.token >> TOKEN_SHIFT
@@ -153,13 +155,13 @@ class ManualActions:
             ).first()
         return silent is not None and is_alive(self._database, run_no)
 
-    def settle_as_sent(self, doubts: Iterable[InDoubtDelivery], *, reason: str) -> int:
-        """Say of deliveries in doubt that they were sent; how many of them still were in doubt."""
+    def resolve_as_sent(self, doubts: Iterable[InDoubtDelivery], *, reason: str) -> int:
+        """Record deliveries in doubt as sent; how many of them still were in doubt."""
         with self._database.write() as connection:
             now = self._database.now(connection)
-            return _settle(connection, doubts, state=State.SENT, reason=reason, finished_at=now)
+            return _resolve(connection, doubts, state=State.SENT, reason=reason, finished_at=now)
 
-    def settle_as_not_sent(self, campaign_no: int, doubts: Iterable[InDoubtDelivery]) -> int:
+    def resolve_as_not_sent(self, campaign_no: int, doubts: Iterable[InDoubtDelivery]) -> int:
         """Queue deliveries in doubt again; how many of them still were in doubt.
 
         A finished campaign is begun again.  In a cancelled one they are skipped like all the others.
@@ -170,25 +172,25 @@ class ManualActions:
             mine = campaigns.c.no == campaign_no
             phase = locked_phase(connection, campaign_no)
             if phase == "cancelled":
-                return _settle(connection, doubts, state=State.SKIPPED, reason="cancelled", finished_at=now)
+                return _resolve(connection, doubts, state=State.SKIPPED, reason="cancelled", finished_at=now)
             kept = set(
                 connection.execute(
                     select(recipients.c.id).where(recipients.c.id.in_([d.id for d in doubts]))
                 ).scalars()
             )
             doubts = [doubt for doubt in doubts if doubt.id in kept]  # not those whose rows were purged
-            changed = _settle(connection, doubts, state=State.QUEUED, reason="", not_before=now)
+            changed = _resolve(connection, doubts, state=State.QUEUED, reason="", not_before=now)
             if changed and phase == "finished":
                 connection.execute(update(campaigns).where(mine).values(phase="begun", finished_at=None))
             return changed
 
-    def _open(self, connection: Connection, rows, entries, lists, transactional) -> int:  # type: ignore[no-untyped-def]
-        ids = [row.id for row in rows if not _closed(row, entries, lists, transactional)]
+    def _requeue(self, connection: Connection, rows, entries, lists, transactional) -> int:  # type: ignore[no-untyped-def]
+        ids = [row.id for row in rows if not _refusal(row, entries, lists, transactional)]
         if not ids:
             return 0
         return connection.execute(
             update(deliveries)
-            .where(deliveries.c.id.in_(ids), deliveries.c.state.in_(_OPENABLE))
+            .where(deliveries.c.id.in_(ids), deliveries.c.state.in_(_REQUEUEABLE))
             .values(
                 state=State.QUEUED,
                 reason="",
@@ -200,8 +202,8 @@ class ManualActions:
         ).rowcount
 
 
-def _settle(connection: Connection, doubts: Iterable[InDoubtDelivery], **values: object) -> int:
-    """Change those that are still in doubt about the same attempt: a late answer beats what we say."""
+def _resolve(connection: Connection, doubts: Iterable[InDoubtDelivery], **values: object) -> int:
+    """Change those that are still in doubt about the same attempt: a late answer is the better evidence."""
     return sum(
         connection.execute(
             update(deliveries)
@@ -216,11 +218,11 @@ def _settle(connection: Connection, doubts: Iterable[InDoubtDelivery], **values:
     )
 
 
-def _closed(row, entries, lists, transactional) -> str:  # type: ignore[no-untyped-def]
-    """Why this person may not be mailed now; "" if they may."""
+def _refusal(row, entries, lists, transactional) -> str:  # type: ignore[no-untyped-def]
+    """Why this delivery may not be sent now; "" if it may."""
     if row.key is None:
         return row.reason or "no usable address"
     if row.address is None:
-        return "the row's data were forgotten (purge)"
+        return "the row's data were purged"
     holding = governing(entries.get(row.key, ()), lists=lists, transactional=transactional)
     return str(holding) if holding else ""

@@ -1,24 +1,22 @@
 """The slots of an account or a campaign: a running total, of which any window is a difference.
 
-`quota.py` says what is counted; this file counts it.  A row is (scope, series, total, stamp): after
+`model.quota` has the rules; this file counts.  A row is (scope, series, total, stamp): after
 it, `total` slots were ever used, the last of them at `stamp`.  What a window used is the newest
 total less the total at the window's horizon: two index look-ups, whatever the window and however
 much was sent.  Stamps never decrease: a clock that was set back opens nothing, and stamps that lie
 in the future are brought back to now.
 
-The caller holds the account (`Database.hold_account`) in a writing transaction.
+The caller holds the account (`Database.lock_account`) in a writing transaction.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection
 
 from mailrunner.model.quota import Series
-from mailrunner.store import raw_sql
-from mailrunner.store.schema import from_micros, to_micros
+from mailrunner.store.raw_sql import from_micros, run, to_micros
 
 _KEEP = {Series.STARTS: timedelta(hours=2), Series.ANSWERS: timedelta(days=70)}
 
@@ -60,14 +58,15 @@ class UsageLog:
         return self._last(series)[0] - self._total_at(series, horizon)
 
     def stamp(self, series: Series, horizon: datetime, nth: int) -> datetime | None:
-        found = self._row(_REACHING, series, self._total_at(series, horizon) + nth)
+        reaching = self._total_at(series, horizon) + nth
+        found = run(self._connection, _REACHING, (self._scope, series.value, reaching)).fetchone()
         return from_micros(found[0]) if found else None
 
     def held(self, series: Series) -> int:
-        """Claimed and not yet started; for answers also what is on the wire."""
+        """Claimed and not yet started; for answers also what is being sent."""
         if self._held is None:
             kind, no = self._scope.split(":")
-            number, claimed = raw_sql.row(self._connection, _HELD[kind], (int(no),))
+            number, claimed = run(self._connection, _HELD[kind], (int(no),)).fetchone()
             self._held = {Series.STARTS: claimed or 0, Series.ANSWERS: number}
         return self._held[series]
 
@@ -76,7 +75,7 @@ class UsageLog:
         before = self._total_at(series, horizon)
         found = []
         values = (self._scope, series.value, to_micros(horizon))
-        for total, stamp in raw_sql.rows(self._connection, _SINCE, values):
+        for total, stamp in run(self._connection, _SINCE, values):
             found.append((from_micros(stamp), total - before))
             before = total
         return found
@@ -88,32 +87,29 @@ class UsageLog:
         mine, moment = (self._scope, series.value), to_micros(now)
         last, stamp = self._last(series)
         if last and stamp >= moment:
-            raw_sql.change(self._connection, _GROW, (last + slots, *mine, last))
+            run(self._connection, _GROW, (last + slots, *mine, last))
         else:
-            raw_sql.change(self._connection, _ADD, (last + slots, moment, *mine))
+            run(self._connection, _ADD, (last + slots, moment, *mine))
 
-    def mend(self, now: datetime) -> None:
+    def pull_back_future(self, now: datetime) -> None:
         """Bring stamps that lie in the future back to `now`, the latest of them in one row."""
         moment = to_micros(now)
         for series in Series:
             mine, (last, stamp) = (self._scope, series.value), self._last(series)
             if stamp > moment:
-                raw_sql.change(self._connection, _DROP_FUTURE, (*mine, moment, last))
-                raw_sql.change(self._connection, _RESTAMP, (moment, *mine, last))
+                run(self._connection, _DROP_FUTURE, (*mine, moment, last))
+                run(self._connection, _RESTAMP, (moment, *mine, last))
 
-    def forget_old(self, now: datetime) -> None:
+    def delete_old(self, now: datetime) -> None:
         """Delete what no window can reach, keeping the newest of it as the base of the totals."""
         for series, age in _KEEP.items():
             base = self._total_at(series, now - age)
-            raw_sql.change(self._connection, _DROP_OLD, (self._scope, series.value, base))
+            run(self._connection, _DROP_OLD, (self._scope, series.value, base))
 
     def _last(self, series: Series) -> tuple[int, int]:
         """The newest total with its stamp in microseconds; zeros before the first."""
-        return self._row(_LAST, series) or (0, 0)
+        return run(self._connection, _LAST, (self._scope, series.value)).fetchone() or (0, 0)
 
     def _total_at(self, series: Series, horizon: datetime) -> int:
-        found = self._row(_AT, series, to_micros(horizon))
+        found = run(self._connection, _AT, (self._scope, series.value, to_micros(horizon))).fetchone()
         return found[0] if found else 0
-
-    def _row(self, statement: str, series: Series, *values: int) -> Any:
-        return raw_sql.row(self._connection, statement, (self._scope, series.value, *values))

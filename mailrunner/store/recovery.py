@@ -1,12 +1,17 @@
-"""What becomes of a run's deliveries when it ends: its claims are queued again, its wire is in doubt.
+"""Runs and their ends: which are open, and what becomes of a run's deliveries when it ends.
 
-A run frees what is left of its own when it ends in order; one that was killed is freed by whoever
-can take its lock.
+Its claims are queued again, its messages in flight are in doubt.  A run frees its own when it ends in
+order; one that was killed is recovered by the next process that can take its lock.
+
+A delivery's `token` is the run's number times 2**32 plus a count: it names one claim of one run for
+ever, so a late answer to an old claim can be told from the present one (fencing).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, text, update
 
@@ -15,51 +20,74 @@ from mailrunner.model.quota import Series
 from mailrunner.store.database import Database
 from mailrunner.store.quota_usage import UsageLog, account_scope, campaign_scope
 from mailrunner.store.requeue import after_requeue
-from mailrunner.store.runs import OpenRun, Run, close_run, run_lock, tokens_of
-from mailrunner.store.schema import TESTS, deliveries
+from mailrunner.store.run_lock import run_lock
+from mailrunner.store.schema import TESTS, deliveries, runs
 
-# Said literally, so that SQLite sees that the small index of what is in flight will do.
+TOKEN_SHIFT = 32
+RUN_WAS_RECOVERED = (
+    "this run lost its lock and was taken for dead by another process",
+    "nothing is lost; run the command again",
+)
+# Literal words, so that SQLite sees that the small index of what is in flight will do.
 _IN_FLIGHT = text("deliveries.state IN ('claimed', 'sending')")
 
 
-def end_run(database: Database, run: Run) -> None:
-    """Record that `run` ends, free what it still holds, and let its lock go."""
-    try:
-        with database.write() as connection:
-            _free(database, connection, run.no)
-            close_run(connection, run.no, database.now(connection))
-    finally:
-        run.unlock()
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run whose end is not recorded."""
+
+    no: int
+    campaign_no: int
+    leased_until: datetime
 
 
-def end_if_gone(database: Database, run: OpenRun) -> int:
-    """Free what `run` held if its lock can be taken or its lease is over; say how many became in doubt."""
+def tokens_of(run_no: int) -> tuple[int, int]:
+    """The first and the last token that run `run_no` can have given."""
+    return run_no << TOKEN_SHIFT, ((run_no + 1) << TOKEN_SHIFT) - 1
+
+
+def open_runs(connection: Connection) -> list[OpenRun]:
+    """All runs whose end is not recorded, this process's own included."""
+    rows = connection.execute(
+        select(runs.c.no, runs.c.campaign_no, runs.c.leased_until).where(runs.c.ended_at.is_(None))
+    )
+    return [OpenRun(*row) for row in rows]
+
+
+def close_run(connection: Connection, run_no: int, now: datetime) -> None:
+    """Record that run `run_no` has ended."""
+    connection.execute(update(runs).where(runs.c.no == run_no).values(ended_at=now))
+
+
+def recover_run(database: Database, run: OpenRun) -> int:
+    """Free the deliveries of `run` if its lock can be taken or its lease is over; the number now in doubt."""
     lock = run_lock(database, run.no)
-    gone = lock.acquire()
+    is_dead = lock.acquire()
     try:
         with database.write() as connection:
             now = database.now(connection)
-            if not gone and now < run.leased_until:
+            if not is_dead and now < run.leased_until:
                 return 0
-            doubtful = _free(database, connection, run.no)
-            if gone:  # a suspended run still lives: only its claims are taken
+            in_doubt = free_deliveries(database, connection, run.no)
+            if is_dead:  # a suspended run still lives: only its claims are taken
                 close_run(connection, run.no, now)
-            return doubtful
+            return in_doubt
     finally:
-        if gone:
+        if is_dead:
             lock.release()
 
 
-def _free(database: Database, connection: Connection, run_no: int) -> int:
+def free_deliveries(database: Database, connection: Connection, run_no: int) -> int:
+    """Queue the claims of a run again and leave in doubt what it was sending; how many are in doubt."""
     mine = (deliveries.c.token.between(*tokens_of(run_no)), _IN_FLIGHT)
     used = connection.execute(select(deliveries.c.account_no).where(*mine).distinct()).scalars().all()
     for account_no in sorted(used):
-        database.hold_account(connection, account_no)
+        database.lock_account(connection, account_no)
     # Only now, as a run whose lease is over may have begun to send in between.
     held = connection.execute(
         select(deliveries.c.state, deliveries.c.account_no, deliveries.c.campaign_no).where(*mine)
     ).all()
-    doubtful = _leave_in_doubt(connection, run_no)
+    in_doubt = _leave_in_doubt(connection, run_no)
     now = database.now(connection)
     connection.execute(
         update(deliveries).where(*mine).values(state=State.QUEUED, token=None, account_no=None)
@@ -73,14 +101,18 @@ def _free(database: Database, connection: Connection, run_no: int) -> int:
             slots[campaign_scope(row.campaign_no)] += 1
     for scope, number in slots.items():
         UsageLog(connection, scope).add(Series.ANSWERS, now, number)
-    return doubtful
+    return in_doubt
 
 
 def _leave_in_doubt(connection: Connection, run_no: int) -> int:
-    """What was on the wire may have been taken; a test message leaves nothing but its used slot."""
-    wire = (deliveries.c.token.between(*tokens_of(run_no)), _IN_FLIGHT, deliveries.c.state == State.SENDING)
-    connection.execute(delete(deliveries).where(*wire, deliveries.c.campaign_no == TESTS))
+    """The server may have accepted what was being sent; a test send leaves nothing but its used slot."""
+    sending = (
+        deliveries.c.token.between(*tokens_of(run_no)),
+        _IN_FLIGHT,
+        deliveries.c.state == State.SENDING,
+    )
+    connection.execute(delete(deliveries).where(*sending, deliveries.c.campaign_no == TESTS))
     reason = "the run ended before the server's answer was recorded"
     return connection.execute(
-        update(deliveries).where(*wire).values(state=State.IN_DOUBT, reason=reason, account_no=None)
+        update(deliveries).where(*sending).values(state=State.IN_DOUBT, reason=reason, account_no=None)
     ).rowcount

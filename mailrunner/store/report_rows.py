@@ -1,4 +1,4 @@
-"""What became of every recipient of a campaign, as one reading of the ledger.
+"""The rows of a campaign's report, and its numbers, read from one consistent state of the ledger.
 
     with ledger.reports.reading(campaign_no) as reading:
         reading.counts()
@@ -35,12 +35,12 @@ from mailrunner.model.delivery import Counts, State
 from mailrunner.model.inbound_event import EventKind
 from mailrunner.store.campaigns import counts
 from mailrunner.store.database import Database
-from mailrunner.store.inbound_events import after_sent, of_campaign
+from mailrunner.store.inbound_events import inbound_counts, of_campaign
 from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries, recipients, returns
 
 NO_CAMPAIGN = 0  # the number of a campaign without rows: numbers begin at 1
 _AT_ONCE = 2_000  # rows that are fetched together
-# What is shown of a message, the gravest first.  A bounce stands in its row's state and reason too.
+# The event that is shown of a message, the gravest first.  A bounce is in its row's state and reason too.
 GRAVITY = (
     EventKind.COMPLAINED,
     EventKind.BOUNCED,
@@ -51,11 +51,11 @@ GRAVITY = (
 
 
 class ReportRow(NamedTuple):
-    """One row of the list and what became of it.
+    """One row of the list and its delivery.
 
-    `key` is None for invalid and duplicate rows, `data` is None where what the row said was forgotten;
-    `address` is then the key, or "" where there is none.  `came_back` is the gravest that came back
-    after the message, "" for nothing, and `came_back_at` when it first did.
+    `key` is None for invalid and duplicate rows, `data` is None where the row was purged;
+    `address` is then the key, or "" where there is none.  `came_back` is the gravest
+    inbound event of the message, "" for none, and `came_back_at` the time of the first of that kind.
     """
 
     id: int
@@ -77,7 +77,7 @@ class ReportRow(NamedTuple):
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The row's cells; none where they were forgotten."""
+        """The row's cells; none where they were purged."""
         return () if self.data is None else tuple(json.loads(self.data))
 
 
@@ -90,14 +90,14 @@ class Cause(NamedTuple):
 
 
 class Reading:
-    """One campaign, seen at one instant."""
+    """One campaign in one consistent state."""
 
     def __init__(self, connection: Connection, campaign_no: int) -> None:
         self._connection = connection
         self._campaign_no = campaign_no
 
     def counts(self) -> Counts:
-        """How many deliveries stand where."""
+        """The number of deliveries in each state."""
         return counts(self._connection, self._campaign_no)
 
     def rows(self, *states: State, most: int | None = None) -> Iterator[ReportRow]:
@@ -111,14 +111,14 @@ class Reading:
         streamed = self._connection.execute(statement, execution_options={"yield_per": _AT_ONCE})
         return map(_report_row, streamed)
 
-    def after_sent(self) -> dict[EventKind, int]:
-        """How many messages each kind of fact came back for."""
-        return after_sent(self._connection, self._campaign_no)
+    def inbound_counts(self) -> dict[EventKind, int]:
+        """The number of messages with each kind of inbound event."""
+        return inbound_counts(self._connection, self._campaign_no)
 
     def causes(self, *states: State, most: int) -> list[Cause]:
-        """Why deliveries are in `states`, the most frequent reason first; duplicates are one reason.
+        """The reasons of the deliveries in `states`, the most frequent first; duplicates are one reason.
 
-        The server's own words are left out, as they often name the person.
+        The server's own words are left out, as they often name the recipient.
         """
         reason, number = _general_reason().label("cause"), func.count().label("number")
         found = self._connection.execute(
@@ -130,11 +130,11 @@ class Reading:
         )
         return [Cause(State(row.state), row.cause, row.number) for row in found]
 
-    def has_forgotten(self, *states: State) -> bool:
-        """Whether the data of a row in `states` are gone."""
+    def has_purged_rows(self, *states: State) -> bool:
+        """True if the data of a row in `states` were purged."""
         data = exists().where(recipients.c.id == deliveries.c.id)
-        gone = select(deliveries.c.id).where(self._meant(states), ~data).limit(1)
-        return self._connection.execute(gone).first() is not None
+        purged = select(deliveries.c.id).where(self._meant(states), ~data).limit(1)
+        return self._connection.execute(purged).first() is not None
 
     def _meant(self, states: tuple[State, ...]) -> ColumnElement[bool]:
         return _in_states(deliveries.c.campaign_no == self._campaign_no, states)
@@ -148,7 +148,7 @@ class ReportRows:
 
     @contextmanager
     def reading(self, campaign_no: int) -> Iterator[Reading]:
-        """Look at a campaign; rows must be used before the reading is closed."""
+        """Read a campaign; rows must be used before the reading is closed."""
         with self._database.read() as connection:
             yield Reading(connection, campaign_no)
 
@@ -176,7 +176,7 @@ def _general_reason() -> ColumnElement[str]:
 
 
 def _back(campaign_no: int) -> Subquery:
-    """When each of `GRAVITY` first came back, by delivery."""
+    """The first time of each of `GRAVITY`, by delivery."""
     first = [
         func.min(case((returns.c.kind == kind.value, returns.c.happened_at))).label(kind.value)
         for kind in GRAVITY

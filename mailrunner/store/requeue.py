@@ -1,8 +1,8 @@
-"""What goes with coming back to the queue: whoever queues somebody ends its transaction here.
+"""The last step of every transaction that queues a delivery again.
 
-A finished campaign goes on; in a cancelled one nobody is queued.  The campaign's row is locked before
-it is asked, as `finish` and `cancel` lock it before they look who is queued: one of the two sees the
-other, whichever comes first.
+A finished campaign is reopened; in a cancelled one the delivery is skipped.  The campaign's row is locked
+before its phase is read, as `finish` and `cancel` lock it before they look for queued deliveries: one of
+the two sees the other, whichever comes first.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from mailrunner.store.schema import campaigns, deliveries
 
 
 def locked_phase(connection: Connection, campaign_no: int) -> str | None:
-    """The phase, which nobody else changes until the transaction ends; None for test messages."""
+    """The phase, which no other transaction changes until this one ends; None for test sends."""
     mine = select(campaigns.c.phase).where(campaigns.c.no == campaign_no).with_for_update()
     phase: str | None = connection.execute(mine).scalar()
     return phase
 
 
 def after_requeue(connection: Connection, campaign_no: int, now: datetime) -> None:
-    """Let a finished campaign go on; skip who was queued in a cancelled one."""
+    """Reopen a finished campaign; in a cancelled one, skip the queued deliveries."""
     phase = locked_phase(connection, campaign_no)
     if phase == "finished":
         mine = campaigns.c.no == campaign_no
@@ -33,7 +33,7 @@ def after_requeue(connection: Connection, campaign_no: int, now: datetime) -> No
 
 
 def skip_queued(connection: Connection, campaign_no: int, now: datetime) -> int:
-    """Skip all who are queued in a cancelled campaign; say how many."""
+    """Skip all queued deliveries of a cancelled campaign; return how many."""
     return connection.execute(
         update(deliveries)
         .where(deliveries.c.campaign_no == campaign_no, deliveries.c.state == State.QUEUED)

@@ -1,8 +1,8 @@
-"""The witness of the ledger: `.mailrunner/ledger` beside `mailrunner.toml`.
+"""The rollback guard: `.mailrunner/ledger` beside `mailrunner.toml`.
 
-A ledger that is missing, another one, or an older copy would let people be mailed twice.  The
-witness holds the ledger's id and a counter that grows with each run (at its start, while it
-lives, at its end).  If the witness knows of a later count than the ledger, the ledger is old.
+A ledger that is missing, another one, or an older copy would let recipients be mailed twice.  The
+guard holds the ledger's id and a counter that grows with each run (at its start, while it
+lives, at its end).  A ledger with a lower count than the guard is an old copy.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from pathlib import Path
 from mailrunner.errors import LedgerError
 
 _HINT = (
-    "put the right ledger back; if it is gone for good, `--new-ledger` begins an empty one, "
-    "which knows of nobody who was mailed before"
+    "put the right ledger back; if it is lost, `--new-ledger` begins an empty one, "
+    "which has no record of messages sent before"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerMark:
-    """What the witness remembers."""
+    """The identity of a ledger and its count."""
 
     ledger_id: str
     run_counter: int
 
 
 class RollbackGuard:
-    """The file, read before a ledger is trusted and written after each count."""
+    """The guard's file, read before a ledger is used and written after each count."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / ".mailrunner" / "ledger"
@@ -67,7 +67,7 @@ class RollbackGuard:
             ) from error
 
     def begin(self, mark: LedgerMark) -> None:
-        """Forget what was seen before: a new ledger begins."""
+        """Replace the mark of the ledger before: a new one begins."""
         self.file.unlink(missing_ok=True)
         self.write(mark)
 
@@ -79,7 +79,7 @@ class RollbackGuard:
         if found.run_counter < seen.run_counter:
             raise LedgerError(
                 f"this ledger is older than the one used last (run {found.run_counter} instead of "
-                f"{seen.run_counter}): some who were mailed since are unknown to it",
+                f"{seen.run_counter}): messages sent since are unknown to it",
                 _HINT,
             )
 

@@ -1,8 +1,8 @@
 """The tables of the ledger.
 
 A delivery's `id` is its campaign's number times 2**40 plus its place in the list, so that one
-integer names it everywhere (tokens, Message-IDs) and a campaign's rows lie side by side.  What a
-row said (`recipients`) is apart from what became of it (`deliveries`): the first is read once, the
+integer names it everywhere (tokens, Message-IDs) and a campaign's rows lie side by side.  A
+row's data (`recipients`) are apart from its delivery (`deliveries`): the first are read once, the
 second is narrow and written often.
 
 Instants are whole microseconds since 1970 in UTC: exact, sortable, the same in every database.
@@ -10,7 +10,7 @@ Instants are whole microseconds since 1970 in UTC: exact, sortable, the same in 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -29,21 +29,12 @@ from sqlalchemy import (
     text,
 )
 
+from mailrunner.store.raw_sql import from_micros, to_micros
+
 REVISION = "0002"  # the newest migration; opening an older ledger upgrades it
 
 CAMPAIGN_SHIFT = 40
 TESTS = 0  # the campaign number of test messages
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def to_micros(moment: datetime) -> int:
-    """An aware instant as whole microseconds since 1970."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
-def from_micros(micros: int) -> datetime:
-    """The other way round, in UTC."""
-    return _EPOCH + timedelta(microseconds=micros)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -126,8 +117,8 @@ campaigns = Table(
     Column("content_digest", String(64), nullable=False),
     Column(
         "message_digest", Text, nullable=False
-    ),  # of each message that was sent: tells a twin by another name
-    Column("loading_run", BigInteger),  # who is writing the snapshot while the phase is "loading"
+    ),  # of each message that was sent: finds the same campaign under another name
+    Column("loading_run", BigInteger),  # the run that writes the snapshot while the phase is "loading"
     Column("list_mark", Text, nullable=False),  # JSON: how the list looked when it was read last
     Column("columns", Text, nullable=False),  # JSON: the list's columns
     Column("message_domain", Text, nullable=False),
@@ -229,7 +220,7 @@ lists = Table(
     Column("key", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("first_used_at", Instant, nullable=False),
-    # How many entries held for the list when that was looked at last: none now means a lost table.
+    # How many entries held for the list at the last check: none now means that the list was lost.
     Column("suppressed", BigInteger, nullable=False, server_default="0"),
 )
 
@@ -246,7 +237,7 @@ suppressions = Table(
     UniqueConstraint("key", "list_key", "reason"),
 )
 Index("ix_suppressions_import", suppressions.c.import_no)
-# Whole domains and forgotten people: mostly none, which this small index tells at once.
+# Whole domains and pseudonyms of erased recipients: mostly none, which this small index shows at once.
 BEYOND_KEYS = text("substr(key, 1, 1) IN ('@', '#')")
 Index(
     "ix_suppressions_beyond_keys",
@@ -268,8 +259,8 @@ imports = Table(
     sqlite_autoincrement=True,
 )
 
-# What was taken off the table, and the proof that there was a reason to; with the table itself this
-# is the history of every entry.
+# Entries that were removed from the suppression list, each with the reason; with the list itself this is
+# the history of every entry.
 consents = Table(
     "consents",
     metadata,
@@ -285,7 +276,7 @@ consents = Table(
 )
 Index("ix_consents_key", consents.c.key)
 
-# What came back after a message had gone: bounces, complaints, clicks, requests by mail.
+# Inbound events: bounces, complaints, clicks, unsubscribe requests by mail.
 returns = Table(
     "returns",
     metadata,
@@ -301,9 +292,9 @@ returns = Table(
     Column("fingerprint", String(64), nullable=False, unique=True),  # the same report again has the same
     Column("happened_at", Instant, nullable=False),
     Column("received_at", Instant, nullable=False),
-    # None while it waits: a request for a person's decision, a bounce for the end of its delivery's flight.
+    # None while it waits: a request for the user's decision, a bounce for its delivery's own answer.
     Column("settled_at", Instant),
-    Column("settled", Text, nullable=False, server_default=""),  # how, where that is not plain
+    Column("settled", Text, nullable=False, server_default=""),  # how, where that is not obvious
     sqlite_autoincrement=True,
 )
 Index("ix_returns_delivery_id", returns.c.delivery_id)

@@ -1,8 +1,8 @@
 """Writing a list into the ledger, and comparing a changed list with what stands there.
 
-A snapshot is written in short chunks that nobody sees, until one small commit makes the campaign
+A snapshot is written in short chunks that stay invisible until one small commit makes the campaign
 `ready`; if it is interrupted, it is begun again.  A list that changed later is read into
-`incoming`, compared there, and only what was decided is taken over.
+`incoming`, compared there, and only accepted differences are applied.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from sqlalchemy import Connection, and_, delete, exists, func, insert, select, u
 from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import State
 from mailrunner.store.campaigns import CampaignRecord, Phase, record
-from mailrunner.store.database import Database, insert_many
+from mailrunner.store.database import Database
+from mailrunner.store.raw_sql import insert_many, to_micros
 from mailrunner.store.requeue import after_requeue
 from mailrunner.store.schema import (
     CAMPAIGN_SHIFT,
@@ -29,7 +30,6 @@ from mailrunner.store.schema import (
     lists,
     recipients,
     runs,
-    to_micros,
 )
 
 LEFT_LIST = "left_list"
@@ -41,7 +41,7 @@ _FRESH = ("id", "campaign_no", "row", "key", "state", "reason", "not_before", "f
 
 
 class SnapshotRow(Protocol):
-    """One row of a list; `key` is None and `problem` a sentence where nobody can be mailed from it."""
+    """One row of a list; `key` is None and `problem` a sentence where it has no usable address."""
 
     @property
     def row(self) -> int: ...
@@ -56,7 +56,7 @@ class SnapshotRow(Protocol):
 
 
 class PlainSnapshotRow(NamedTuple):
-    """A line as it stands in the ledger."""
+    """A row as it stands in the ledger."""
 
     row: int
     key: str | None
@@ -67,7 +67,10 @@ class PlainSnapshotRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ListDrift:
-    """How a changed list differs: people, among them those still queued who left, and who are back."""
+    """The differences of a changed list: rows new, edited, missing (`left`) and there again (`back`).
+
+    `queued` deliveries and `rows` of the list are the totals, to judge them by.
+    """
 
     new: int
     edited: int
@@ -78,7 +81,7 @@ class ListDrift:
 
     @property
     def is_alarming(self) -> bool:
-        """A list that lost so many looks like a mistake: empty, or 5 % (at least 10) of the queued gone."""
+        """True where the list looks like a mistake: empty, or 5 % (at least 10) of the queued missing."""
         return self.rows == 0 or (self.left >= 10 and self.left * 20 > self.queued)
 
     def __bool__(self) -> bool:
@@ -99,7 +102,7 @@ class Snapshots:
         `loading` then, and nothing is to be written.
         """
         with self._database.write() as connection:
-            self._database.hold_everything(connection)
+            self._database.lock_ledger(connection)
             now = self._database.now(connection)
             found = connection.execute(select(campaigns).where(campaigns.c.id == values["id"])).first()
             if found is None:
@@ -121,7 +124,7 @@ class Snapshots:
         self._clear(opened.no, run_no)
         return record(opened)
 
-    def add(self, campaign_no: int, place: int, lines: Sequence[SnapshotRow], *, run_no: int) -> int:
+    def add(self, campaign_no: int, place: int, rows: Sequence[SnapshotRow], *, run_no: int) -> int:
         """Write a chunk of the list, `place` being the number of rows before it; the new place.
 
         Raises LedgerError if the campaign is no longer this run's to write.
@@ -129,8 +132,8 @@ class Snapshots:
         base = (campaign_no << CAMPAIGN_SHIFT) + place + 1
         with self._database.write() as connection:
             _check_loader(connection, campaign_no, run_no)
-            _write_lines(self._database, connection, lines, campaign_no=campaign_no, base=base)
-        return place + len(lines)
+            _write_rows(self._database, connection, rows, campaign_no=campaign_no, base=base)
+        return place + len(rows)
 
     def finish(self, campaign_no: int, *, run_no: int) -> None:
         """Make the snapshot visible: the one small commit."""
@@ -143,37 +146,37 @@ class Snapshots:
             )
 
     def discard(self, campaign_no: int, *, run_no: int) -> None:
-        """Forget a campaign whose snapshot this run was writing."""
+        """Delete a campaign whose snapshot this run was writing."""
         self._clear(campaign_no, run_no)
         with self._database.write() as connection:
             _check_loader(connection, campaign_no, run_no)
             connection.execute(delete(campaigns).where(campaigns.c.no == campaign_no))
 
     def clear_incoming(self, run_no: int) -> None:
-        """Forget what this run read in, and what runs that have ended left behind."""
+        """Delete what this run read in, and what runs that have ended left behind."""
         ended = select(runs.c.no).where(runs.c.ended_at.is_not(None))
         with self._database.write() as connection:
             connection.execute(
                 delete(incoming).where((incoming.c.run_no == run_no) | incoming.c.run_no.in_(ended))
             )
 
-    def add_incoming(self, run_no: int, lines: Sequence[SnapshotRow]) -> None:
+    def add_incoming(self, run_no: int, rows: Sequence[SnapshotRow]) -> None:
         """Read a chunk of the changed list in; the first of several rows with one key counts."""
-        rows = [
+        values = [
             {
                 "run_no": run_no,
-                "row": line.row,
-                "key": line.key,
-                "reason": line.problem,
-                "address": line.address,
-                "data": _as_json(line.values),
+                "row": row.row,
+                "key": row.key,
+                "reason": row.problem,
+                "address": row.address,
+                "data": _as_json(row.values),
             }
-            for line in lines
+            for row in rows
         ]
-        if not rows:
+        if not values:
             return
         with self._database.write() as connection:
-            connection.execute(_insert(connection, incoming).on_conflict_do_nothing(), rows)
+            connection.execute(_insert(connection, incoming).on_conflict_do_nothing(), values)
 
     def compare(self, campaign_no: int, *, run_no: int) -> ListDrift:
         """How the list that this run read in differs from the snapshot."""
@@ -199,7 +202,7 @@ class Snapshots:
             )
 
     def hold_back(self, campaign_no: int, *, run_no: int) -> None:
-        """Hold back those who left the list, and queue again those whose row is back."""
+        """Skip deliveries whose row left the list, and queue again those whose row is back."""
         with self._database.write() as connection:
             now = self._database.now(connection)
             mine = deliveries.c.campaign_no == campaign_no
@@ -217,9 +220,9 @@ class Snapshots:
             after_requeue(connection, campaign_no, now)
 
     def refresh(self, campaign_no: int, *, run_no: int) -> None:
-        """Take over edited and new rows from the list that was read in, in short transactions.
+        """Accept edited and new rows from the list that was read in, in short transactions.
 
-        If it is interrupted, the next run finds what is left to be taken over.
+        If it is interrupted, the next run finds the rest.
         """
         while self._take_edited(campaign_no, run_no) or self._take_new(campaign_no, run_no):
             pass
@@ -245,15 +248,15 @@ class Snapshots:
         )
         highest = select(func.max(deliveries.c.id)).where(deliveries.c.campaign_no == campaign_no)
         with self._database.write() as connection:
-            lines = [
+            rows = [
                 PlainSnapshotRow(r.row, r.key, r.reason, r.address, json.loads(r.data))
                 for r in connection.execute(fresh)
             ]
             last = connection.execute(highest).scalar() or (campaign_no << CAMPAIGN_SHIFT)
-            _write_lines(self._database, connection, lines, campaign_no=campaign_no, base=last + 1)
-            if lines:
+            _write_rows(self._database, connection, rows, campaign_no=campaign_no, base=last + 1)
+            if rows:
                 after_requeue(connection, campaign_no, self._database.now(connection))
-            return len(lines)
+            return len(rows)
 
     def _know_list(self, connection: Connection, campaign: Any, now: datetime) -> None:
         if campaign.list_key:
@@ -273,8 +276,8 @@ class Snapshots:
                 )
                 with self._database.write() as connection:
                     _check_loader(connection, campaign_no, run_no)
-                    gone = connection.execute(delete(table).where(table.c.id.in_(some))).rowcount
-                if gone < _CHUNK:
+                    deleted = connection.execute(delete(table).where(table.c.id.in_(some))).rowcount
+                if deleted < _CHUNK:
                     break
 
 
@@ -284,57 +287,57 @@ def known_lists(database: Database) -> dict[str, str]:
         return {row.key: row.name for row in connection.execute(select(lists.c.key, lists.c.name))}
 
 
-def _write_lines(
-    database: Database, connection: Connection, lines: Sequence[SnapshotRow], *, campaign_no: int, base: int
+def _write_rows(
+    database: Database, connection: Connection, rows: Sequence[SnapshotRow], *, campaign_no: int, base: int
 ) -> None:
     """Insert rows and their deliveries; a key that stands already makes its row `skipped`."""
-    if not lines:
+    if not rows:
         return
     moment = to_micros(database.now(connection))
     insert_many(
         connection,
         recipients,
-        [(number, line.address, _as_json(line.values)) for number, line in enumerate(lines, base)],
+        [(number, row.address, _as_json(row.values)) for number, row in enumerate(rows, base)],
     )
     fresh = [
-        _fresh(number, campaign_no, line, line.key, line.problem, moment)
-        for number, line in enumerate(lines, base)
+        _fresh(number, campaign_no, row, row.key, row.problem, moment)
+        for number, row in enumerate(rows, base)
     ]
     # The unique key decides which row of several was first; only then is it asked which one it was.
     if insert_many(connection, deliveries, fresh, columns=_FRESH) < len(fresh):
-        _skip_duplicates(database, connection, lines, campaign_no=campaign_no, base=base)
+        _skip_duplicates(database, connection, rows, campaign_no=campaign_no, base=base)
 
 
 def _fresh(  # noqa: PLR0917 - a million times: positions are faster than names
-    number: int, campaign_no: int, line: SnapshotRow, key: str | None, reason: str, moment: int
+    number: int, campaign_no: int, row: SnapshotRow, key: str | None, reason: str, moment: int
 ) -> tuple[Any, ...]:
     if reason:
-        return (number, campaign_no, line.row, None, _SKIPPED, reason, 0, moment)
-    return (number, campaign_no, line.row, key, _QUEUED, "", 0, None)
+        return (number, campaign_no, row.row, None, _SKIPPED, reason, 0, moment)
+    return (number, campaign_no, row.row, key, _QUEUED, "", 0, None)
 
 
 def _skip_duplicates(
-    database: Database, connection: Connection, lines: Sequence[SnapshotRow], *, campaign_no: int, base: int
+    database: Database, connection: Connection, rows: Sequence[SnapshotRow], *, campaign_no: int, base: int
 ) -> None:
     """Insert the rows whose key stands already, each with the row that came first."""
     moment = to_micros(database.now(connection))
-    span = deliveries.c.id.between(base, base + len(lines) - 1)
+    span = deliveries.c.id.between(base, base + len(rows) - 1)
     there = set(connection.execute(select(deliveries.c.id).where(span)).scalars())
-    late = [(number, line) for number, line in enumerate(lines, base) if number not in there]
-    first = _first_rows(connection, campaign_no, [line.key for _, line in late if line.key])
+    late = [(number, row) for number, row in enumerate(rows, base) if number not in there]
+    first = _first_rows(connection, campaign_no, [row.key for _, row in late if row.key])
     insert_many(
         connection,
         deliveries,
         [
-            _fresh(number, campaign_no, line, None, f"duplicate of row {first[line.key or '']}", moment)
-            for number, line in late
+            _fresh(number, campaign_no, row, None, f"duplicate of row {first[row.key or '']}", moment)
+            for number, row in late
         ],
         columns=_FRESH,
     )
 
 
 def _first_rows(connection: Connection, campaign_no: int, keys: Sequence[str]) -> dict[str, int]:
-    """Which row of the campaign each of the keys stands in."""
+    """The row number of each of the keys in this campaign."""
     found: dict[str, int] = {}
     for start in range(0, len(keys), 5_000):
         rows = connection.execute(
@@ -347,12 +350,12 @@ def _first_rows(connection: Connection, campaign_no: int, keys: Sequence[str]) -
 
 
 def _is_same(found: Any, values: Mapping[str, Any]) -> bool:
-    """Whether the snapshot that stands was made of the same content and list."""
+    """True if the snapshot that stands was made of the same content and list."""
     if found.phase != Phase.READY or found.content_digest != values.get("content_digest"):
         return False
     marks = [json.loads(mark) for mark in (found.list_mark, values.get("list_mark", "{}"))]
     known, asked = ((mark.get("spec"), mark.get("fingerprint")) for mark in marks)
-    return known == asked and known[1] is not None  # a query tells nothing: it is always read again
+    return known == asked and known[1] is not None  # a query has no fingerprint: it is always read again
 
 
 def _check_loader(connection: Connection, campaign_no: int, run_no: int) -> None:
@@ -377,7 +380,7 @@ def _is_open(connection: Connection, run_no: int | None) -> bool:
 
 
 def _left(mine: Any) -> Any:
-    """Those who left, if their rows were not purged since."""
+    """The deliveries whose rows left the list, if these were not purged since."""
     there = exists().where(recipients.c.id == deliveries.c.id)
     return and_(mine, there, deliveries.c.state == State.SKIPPED, deliveries.c.reason == LEFT_LIST)
 

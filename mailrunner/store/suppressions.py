@@ -1,32 +1,26 @@
-"""The suppression table: who said no, to what, why, and how it came to be known.
+"""The suppression list: entries by key, each for one list or all, with reason and source.
 
-Entries are never changed: adding one that is there already changes nothing, and what is taken off
+Entries are never changed: adding one that is there already changes nothing, and one that is removed
 leaves a record of why (`consents`), so that the two tables together are the history of every entry.
 
-Each list also remembers how many entries held for it when that was looked at last.  A table that was
-lost says yes to everybody, and looks no different from one that nobody is on yet.
+Each list also has the number of entries that held for it at the last check: a suppression list that was
+lost would suppress no recipient, as one that is still empty.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    case,
-    delete,
     exists,
     func,
     insert,
-    literal,
     or_,
     select,
-    true,
     update,
 )
 
@@ -42,19 +36,22 @@ from mailrunner.model.suppression import (
     governing,
     is_domain,
 )
-from mailrunner.store import raw_sql
-from mailrunner.store.database import Database, insert_many
+from mailrunner.store.database import Database
 from mailrunner.store.erasure import Erased, empty_log, erase, overwrite_deleted, pseudonyms_of
 from mailrunner.store.schema import (
-    BEYOND_KEYS,
     campaigns,
     consents,
     deliveries,
-    from_micros,
     imports,
     lists,
     suppressions,
-    to_micros,
+)
+from mailrunner.store.suppression_entries import (
+    entries_of,
+    reaches_beyond_keys,
+    remove_entries,
+    remove_keys,
+    suppress,
 )
 
 _CHUNK = 5_000
@@ -66,14 +63,11 @@ _COLUMNS = (
     suppressions.c.created_at,
     suppressions.c.import_no,
 )
-_ASKED = 200  # keys in one look-up; each may stand under three names
-_KEPT_COLUMNS = ("key", "list_key", "reason", "why", "created_at", "change", "source", "added_at")
-_OWN_COLUMNS = ("key", "list_key", "reason", "source", "import_no", "created_at")
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One file that was read into the table."""
+    """One file that was imported."""
 
     no: int
     file: str
@@ -85,7 +79,7 @@ class Import:
 
 
 class Suppressions:
-    """The table in one ledger."""
+    """The suppression list of one ledger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -93,19 +87,19 @@ class Suppressions:
     def add(
         self, keys: Sequence[str], *, list_key: str = ALL_LISTS, reason: SuppressionReason, source: str
     ) -> int:
-        """Add an entry for each key; say how many were new."""
+        """Add an entry for each key; return how many were new."""
         with self._database.write() as connection:
             now = self._database.now(connection)
             return suppress(connection, keys, list_key=list_key, reason=reason, source=source, now=now)
 
     def remove(self, keys: Sequence[str], *, list_key: str, why: str) -> int:
-        """Remove the entries of exactly this scope, keeping the reason why; say how many there were."""
+        """Remove the entries of exactly this scope, keeping the reason why; return how many there were."""
         with self._database.write() as connection:
             now = self._database.now(connection)
-            return release(connection, keys, list_key=list_key, why=why, now=now)
+            return remove_keys(connection, keys, list_key=list_key, why=why, now=now)
 
-    def forget(self, keys: Sequence[str]) -> list[Erased]:
-        """Forget the addresses of these people everywhere, all or none; what they are called now, and where.
+    def erase(self, keys: Sequence[str]) -> list[Erased]:
+        """Erase the addresses of these recipients everywhere, all or none; what was erased for each.
 
         Raises UserError while a message to one of them is on its way.
         """
@@ -117,7 +111,7 @@ class Suppressions:
         return done
 
     def history(self, key: str) -> list[SuppressionChange]:
-        """All that ever happened to the entries under which this person can be found, the oldest first."""
+        """The changes of all entries under which this recipient can be found, the oldest first."""
         with self._database.read() as connection:
             names = pseudonyms_of(connection).all(key)
             there = connection.execute(select(*_COLUMNS).where(suppressions.c.key.in_(names)))
@@ -129,17 +123,17 @@ class Suppressions:
         return sorted(events, key=lambda event: event.at)
 
     def pseudonyms(self) -> Pseudonyms:
-        """What forgotten people are called in this ledger."""
+        """The pseudonyms of this ledger."""
         with self._database.read() as connection:
             return pseudonyms_of(connection)
 
-    def ahead(self, campaign_no: int, lists: Collection[str], *, transactional: bool) -> int:
-        """How many of those queued are on the table now, for the plan."""
+    def count_queued(self, campaign_no: int, lists: Collection[str], *, transactional: bool) -> int:
+        """The number of queued deliveries that are suppressed now, for the plan."""
         mine = (deliveries.c.campaign_no == campaign_no, deliveries.c.state == State.QUEUED)
         queued = select(deliveries.c.key).where(*mine)
         number = 0
         with self._database.read() as connection:
-            if not _reaches_beyond_keys(connection):
+            if not reaches_beyond_keys(connection):
                 queued = queued.where(exists().where(suppressions.c.key == deliveries.c.key))
             rows = connection.execution_options(yield_per=_CHUNK).execute(queued)
             for part in rows.scalars().partitions():
@@ -150,7 +144,7 @@ class Suppressions:
         return number
 
     def check_not_emptied(self, wanted: Collection[str]) -> Problem | None:
-        """What is wrong where entries held for one of these lists (keys), and now most of them are gone.
+        """The problem where entries held for one of these lists (keys), and now most of them are missing.
 
         Otherwise remember how many hold now.  `confirm_empty` says that it is right so.
         """
@@ -164,7 +158,7 @@ class Suppressions:
         return None
 
     def confirm_empty(self, list_key: str | None) -> list[str]:
-        """Take it as right that most of the table is gone for this list, or any; return their names."""
+        """Accept that most entries are missing for this list, or for any (None); the names of those lists."""
         names = []
         with self._database.write() as connection:
             for known in connection.execute(select(lists).order_by(lists.c.name)).all():
@@ -235,7 +229,7 @@ class Suppressions:
         list_key: str | None = None,
         reason: SuppressionReason | None = None,
     ) -> int:
-        """Add a chunk of an open import; say how many were new.  Short, so that runs go on meanwhile.
+        """Add a chunk of an open import; return how many were new.  Short, so that runs go on meanwhile.
 
         `list_key` and `reason` are the import's own unless they are given.
         """
@@ -257,7 +251,7 @@ class Suppressions:
             return added
 
     def remove_import(self, number: int) -> int | None:
-        """Take out what import `number` added; None if there is no such import."""
+        """Remove the entries that import `number` added; None if there is no such import."""
         with self._database.write() as connection:
             now = self._database.now(connection)
             known = connection.execute(
@@ -266,7 +260,7 @@ class Suppressions:
             if not known:
                 return None
             mine = suppressions.c.import_no == number
-            return _take_off(
+            return remove_entries(
                 connection, mine, change=ChangeKind.UNDONE, why=f"import {number} undone", now=now
             )
 
@@ -287,58 +281,8 @@ class Suppressions:
             return [Import(r.no, r.file, r.list_key, SuppressionReason(r.reason), *r[4:]) for r in rows]
 
 
-_OF_NAMES = """
-    SELECT key, list_key, reason, source, created_at, import_no FROM suppressions WHERE key IN (*)
-"""
-
-
-def _itself(key: str) -> tuple[str]:
-    return (key,)
-
-
-def entries_of(connection: Connection, keys: Iterable[str]) -> dict[str, list[SuppressionEntry]]:
-    """The entries of each key, under whatever name, in one look-up a few hundred keys."""
-    names_of = pseudonyms_of(connection).all if _reaches_beyond_keys(connection) else _itself
-    found: dict[str, list[SuppressionEntry]] = defaultdict(list)
-    waiting = iter(dict.fromkeys(keys))
-    while chunk := list(islice(waiting, _ASKED)):
-        asked: dict[str, list[str]] = defaultdict(list)
-        for key in chunk:
-            for name in names_of(key):
-                asked[name].append(key)
-        for name, list_key, reason, source, created_at, import_no in raw_sql.rows(
-            connection, _OF_NAMES, among=list(asked)
-        ):
-            entry = SuppressionEntry(
-                name, list_key, SuppressionReason(reason), source, from_micros(created_at), import_no
-            )
-            for key in asked[name]:
-                found[key].append(entry)
-    return dict(found)
-
-
-def release(
-    connection: Connection,
-    keys: Sequence[str],
-    *,
-    list_key: str,
-    why: str,
-    now: datetime,
-    reasons: Collection[SuppressionReason] = tuple(SuppressionReason),
-) -> int:
-    """Take off what holds for exactly this scope, inside the caller's transaction; return how many.
-
-    What stands under a person's pseudonym is theirs too; what holds for a whole domain is not.
-    """
-    pseudonyms = pseudonyms_of(connection)
-    names = [name for key in keys for name in pseudonyms.own(key)]
-    mine = suppressions.c.key.in_(names) & (suppressions.c.list_key == list_key)
-    mine &= suppressions.c.reason.in_([reason.value for reason in reasons])
-    return _take_off(connection, mine, change=ChangeKind.REMOVED, why=why, now=now)
-
-
 def _held(connection: Connection, list_key: str) -> int:
-    """How many entries hold for a list."""
+    """The number of entries that hold for a list."""
     holding = or_(suppressions.c.list_key == list_key, suppressions.c.list_key == ALL_LISTS)
     number: int = connection.execute(
         select(func.count()).select_from(suppressions).where(holding)
@@ -347,46 +291,12 @@ def _held(connection: Connection, list_key: str) -> int:
 
 
 def _looks_lost(before: int, now: int) -> bool:
-    """More than half are gone, though what our own commands took off is not expected any more."""
+    """True if more than half are missing; removals by our own commands have lowered `before` already."""
     return now * 2 < before
 
 
 def _expect(connection: Connection, list_key: str, number: int) -> None:
     connection.execute(update(lists).where(lists.c.key == list_key).values(suppressed=number))
-
-
-def suppress(
-    connection: Connection,
-    keys: Sequence[str],
-    *,
-    reason: SuppressionReason,
-    source: str,
-    now: datetime,
-    list_key: str = ALL_LISTS,
-    import_no: int | None = None,
-) -> int:
-    """Add entries inside the caller's transaction; one that is there already stays as it was.
-
-    One that another import had brought is from now on nobody's to undo, as it was said twice.
-    """
-    moment = to_micros(now)
-    rows = [(key, list_key, reason.value, source, import_no, moment) for key in keys]
-    added = insert_many(connection, suppressions, rows, columns=_OWN_COLUMNS)
-    if added < len(rows):
-        _keep(connection, keys, list_key=list_key, reason=reason, but=import_no)
-    return added
-
-
-def _keep(
-    connection: Connection, keys: Sequence[str], *, list_key: str, reason: SuppressionReason, but: int | None
-) -> None:
-    """Let these entries stay whichever import is undone, but for those that import `but` itself brought."""
-    mine = (suppressions.c.list_key == list_key, suppressions.c.reason == reason.value)
-    others = suppressions.c.import_no.is_not(None) if but is None else suppressions.c.import_no != but
-    waiting = iter(keys)
-    while chunk := list(islice(waiting, _ASKED)):
-        kept = update(suppressions).where(*mine, others, suppressions.c.key.in_(chunk))
-        connection.execute(kept.values(import_no=None))
 
 
 def _entry(row) -> SuppressionEntry:  # type: ignore[no-untyped-def]
@@ -395,42 +305,10 @@ def _entry(row) -> SuppressionEntry:  # type: ignore[no-untyped-def]
     )
 
 
-def _take_off(
-    connection: Connection, mine: ColumnElement[bool], *, change: ChangeKind, why: str, now: datetime
-) -> int:
-    kept = select(
-        suppressions.c.key,
-        suppressions.c.list_key,
-        suppressions.c.reason,
-        literal(why),
-        literal(now, consents.c.created_at.type),
-        literal(change.value),
-        suppressions.c.source,
-        suppressions.c.created_at,
-    ).where(mine)
-    connection.execute(insert(consents).from_select(_KEPT_COLUMNS, kept))
-    scopes = select(suppressions.c.list_key, func.count()).where(mine).group_by(suppressions.c.list_key)
-    gone: dict[str, int] = dict(connection.execute(scopes).all())
-    connection.execute(delete(suppressions).where(mine))
-    for scope, number in gone.items():
-        fewer = case((lists.c.suppressed > number, lists.c.suppressed - number), else_=0)
-        held_for = lists.c.key == scope if scope != ALL_LISTS else true()
-        connection.execute(update(lists).where(held_for).values(suppressed=fewer))
-    return sum(gone.values())
-
-
-_BEYOND = f"SELECT no FROM suppressions WHERE {BEYOND_KEYS} LIMIT 1"  # noqa: S608 - the words of the index
-
-
-def _reaches_beyond_keys(connection: Connection) -> bool:
-    """Whether a domain or a forgotten person is on the table, for whom no key is found."""
-    return raw_sql.row(connection, _BEYOND) is not None
-
-
 def _emptied(name: str, before: int, now: int) -> Problem:
     left = f"only {now:,} of the {before:,} entries that" if now else f"none of the {before:,} entries that"
     return Problem(
-        f'{left} held for the list "{name}" are on the suppression table: it looks lost',
+        f'{left} held for the list "{name}" are on the suppression list: it looks lost',
         hint="bring it back with: mailrunner suppress import FILE; "
         f'if it is right so: mailrunner suppress confirm-empty --list "{name}"',
     )

@@ -19,11 +19,13 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from mailrunner.config.toml_file import did_you_mean
-from mailrunner.errors import Problem, UserError
+from mailrunner.errors import Problem, UserError, did_you_mean
 from mailrunner.model.address import BLANKS, normalise
 from mailrunner.model.suppression import ImportFormat, Pseudonyms, SuppressionReason, is_pseudonym, list_key
-from mailrunner.recipients.sources import CsvFile, ParquetFile, Row, Source, Worksheet
+from mailrunner.recipients.csv_file import CsvFile
+from mailrunner.recipients.excel import Worksheet
+from mailrunner.recipients.parquet import ParquetFile
+from mailrunner.recipients.source import Row, Source
 from mailrunner.suppression.ses_json import SesSuppressionTable
 from mailrunner.suppression.vendor_formats import EXPORT_COLUMNS, VendorFormat, recognise
 
@@ -156,9 +158,9 @@ class SuppressionFile:
 
     def _chunks(self) -> Iterator[list[Row]]:
         if self._headed:
-            return self._source.numbered()
+            return self._source.chunks()
         first: list[Row] = [(self._source.first_row - 1, self._source.columns)]
-        return chain([first], self._source.numbered())
+        return chain([first], self._source.chunks())
 
 
 _UNNAMED = Group(None, None)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from mailrunner.errors import Problem, UserError
-from mailrunner.recipients.sources import FileSource, Row
+from mailrunner.recipients.source import FileSource, Row
 
 _HINT = "take what `aws sesv2 list-suppressed-destinations` prints"
 

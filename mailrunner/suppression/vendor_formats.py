@@ -14,8 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mailrunner.config.toml_file import alternatives
-from mailrunner.errors import Problem, UserError
+from mailrunner.errors import Problem, UserError, alternatives
 from mailrunner.model.suppression import ImportFormat, SuppressionReason
 
 EXPORT_COLUMNS = ("address", "list", "reason", "source", "created_at")

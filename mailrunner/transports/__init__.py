@@ -1,4 +1,4 @@
-"""Transports: the ways in which a message leaves this machine.
+"""Transports: the protocol of all ways in which a message leaves this machine.
 
 To add one, write a module here with a class that has what `Transport` names.  What a server says
 or does is always a value, an `Outcome`; a transport raises nothing but `UserError`, and that only
@@ -13,7 +13,7 @@ One thread drives many by asking each what it can take and waiting for all of th
     while transport.room:
         transport.offer(next_message)
     for outcome in transport.pump(): …  # in the order in which the messages were offered
-    selector.modify(transport.fileno(), …, transport.wants_write), until transport.deadline
+    poller.note(transport)              # waits for its `stream`
 
 A transport is used by one thread at a time.  Two promises carry the whole product.  `SENT` means
 that the server's own acceptance of this very message was read.  `DEFERRED` and `REFUSED` mean that
@@ -22,7 +22,6 @@ it provably did not take it.  Everything between is `IN_DOUBT`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from mailrunner.model.outcome import Outcome
@@ -47,8 +46,26 @@ class Envelope(Protocol):
     def smtputf8(self) -> bool: ...
 
 
+class Stream(Protocol):
+    """What to wait for, in order to go on with a connection."""
+
+    def fileno(self) -> int:
+        """The number of the socket."""
+        ...
+
+    @property
+    def wants_write(self) -> bool:
+        """True to wait for room to write as well, not only for something to read."""
+        ...
+
+    @property
+    def deadline(self) -> float | None:
+        """The instant of `time.monotonic` after which `pump` gives up waiting; None: nothing is awaited."""
+        ...
+
+
 class Transport(Protocol):
-    """One connection's worth of a provider."""
+    """One connection to a provider."""
 
     def open(self) -> Outcome | None:
         """Connect and log in unless that is done; return None when ready, otherwise why not.
@@ -59,32 +76,33 @@ class Transport(Protocol):
         ...
 
     def send(self, message: Envelope) -> Outcome:
-        """Hand over one message and wait for what comes of it, opening the connection first if need be.
+        """Hand over one message and wait for its outcome, opening the connection first if need be.
 
         Not to be mixed with messages that were offered and are still pending.
         """
         ...
 
     def close(self) -> None:
-        """Take leave within a few seconds; never raises.  `pump` then tells what became of the pending."""
+        """Close within a few seconds; never raises.  `pump` then returns the outcomes of what was pending."""
         ...
 
     @property
     def is_open(self) -> bool:
-        """May messages be offered without opening first?
+        """True while messages may be offered without opening first.
 
-        No once the connection has carried its share or is lost; `pump` on an idle one notices that.
+        False once the connection has carried its share of messages or is lost; `pump` on an idle one
+        notices that.
         """
         ...
 
     @property
     def room(self) -> int:
-        """How many messages may be offered now; 0 when full or not open."""
+        """The number of messages that may be offered now; 0 when full or not open."""
         ...
 
     @property
     def pending(self) -> int:
-        """How many messages were offered and have no outcome that `pump` has told yet."""
+        """The number of messages that were offered and whose outcome `pump` has not returned yet."""
         ...
 
     def offer(self, message: Envelope) -> None:
@@ -95,35 +113,12 @@ class Transport(Protocol):
         """Write and read what is possible without waiting.
 
         Return the outcomes of the messages that are settled now, in the order they were offered.
-        Reads before it writes: what the server has said meanwhile counts first.  May close the
-        connection, after which `fileno` is -1.
+        Reads before it writes: what the server has sent meanwhile counts first.  May close the
+        connection, after which `stream` is None.
         """
         ...
 
-    def fileno(self) -> int:
-        """The socket to wait for, -1 when there is none."""
-        ...
-
     @property
-    def wants_write(self) -> bool:
-        """Wait for room to write as well, not only for something to read."""
+    def stream(self) -> Stream | None:
+        """What to wait for before the next `pump`; None without a connection."""
         ...
-
-    @property
-    def deadline(self) -> float | None:
-        """The instant of `time.monotonic` after which `pump` gives up waiting; None: nothing is awaited."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
-    """What a server announced: `size` in bytes (None: no limit named), `auth` its mechanisms."""
-
-    size: int | None = None
-    smtputf8: bool = False
-    eightbitmime: bool = False
-    starttls: bool = False
-    pipelining: bool = False
-    chunking: bool = False
-    auth: tuple[str, ...] = ()
-    tls_version: str = ""

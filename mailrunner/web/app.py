@@ -30,10 +30,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from mailrunner.errors import LedgerError
-from mailrunner.inbound import EventKind, InboundEvent, IngestResult, receive
+from mailrunner.inbound import EventKind, InboundEvent, IngestResult
 from mailrunner.inbound.webhook_auth import WebhookError
 from mailrunner.model.inbound_event import ALL
-from mailrunner.sending.prepared_campaign import UNSUBSCRIBE
+from mailrunner.model.tokens import UNSUBSCRIBE
 from mailrunner.store.inbound_events import is_test
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.batch_writer import BatchWriter
@@ -149,7 +149,7 @@ class Site:
         """Make a group durable and log it; a log that cannot be written does not undo what is recorded."""
         started = time.perf_counter()
         try:
-            effects = receive(self._ledger, facts)
+            effects = self._ledger.inbound_events.ingest(facts)
         except LedgerError as error:
             with suppress(OSError):
                 self._log.not_taken_in(len(facts), str(error))

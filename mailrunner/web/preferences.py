@@ -48,10 +48,10 @@ class Preferences:
 
 def preferences_of(ledger: Ledger, delivery: int) -> Preferences | None:
     """What is open to the person of `delivery`; None if the ledger knows no such delivery."""
-    person = ledger.returns.person(delivery)
+    person = ledger.inbound_events.token_holder(delivery)
     if person is None:
         return None
-    lists = ledger.returns.lists_of(person.key)
+    lists = ledger.inbound_events.lists_of(person.key)
     named = [ListPreference(one.list_key, one.name, standing(one.here)) for one in lists]
     own = [choice for choice in named if choice.key == person.list_key]
     return Preferences(

@@ -14,21 +14,19 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from pydantic import SecretStr
 
-from mailrunner.config.account import Imap
 from mailrunner.inbound import imap as mailbox_module
 from mailrunner.inbound.classify import MessageClassifier
-from mailrunner.inbound.imap import ImapMailbox as OpenMailbox
+from mailrunner.inbound.imap import ImapMailbox
 from mailrunner.inbound.poll import MailboxPoll, PollTally
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.store import Ledger
-from tests.cli.test_inbox import Club, LesserServer, implicit, lies
+from tests.cli.test_inbox import Club, lies
 from tests.data.bounces import Tokens, sample
-from tests.store.test_ingest import mailed
 from tests.support.clocks import ManualClock
-from tests.support.imap_server import PASSWORD, ImapServer, Mailbox
-from tests.support.in_doubt import clear
+from tests.support.imap_server import ImapServer, LimitedImapServer
+from tests.support.in_doubt import clear, implicit
+from tests.support.inbound_events import sent_campaign
 from tests.support.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ends a process by SIGTERM")
@@ -123,13 +121,13 @@ def test_without_idle_the_mailbox_is_looked_at_now_and_then(
     monkeypatch.setattr(mailbox_module, "_POLL", 0.05)
     clock = ManualClock(datetime.now(UTC))
     url = f"sqlite:///{tmp_path}/mailrunner.db"
-    with LesserServer("MOVE") as server, Ledger.open(folder=tmp_path, url=url, clock=clock) as ledger:
+    with LimitedImapServer("MOVE") as server, Ledger.open(folder=tmp_path, url=url, clock=clock) as ledger:
         box = server.mailbox("ana")
-        _, (ana,) = mailed(ledger, ["ana@example.org"])
-        tokens = Tokens(TokenSigner(ledger.link_secrets(None)), ana)
-        collection = MailboxPoll(
+        _, (ana,) = sent_campaign(ledger, ["ana@example.org"])
+        tokens = Tokens(TokenSigner(ledger.signing_keys(None)), ana)
+        poll = MailboxPoll(
             ledger=ledger,
-            sorter=MessageClassifier(signer=tokens.signer, identity=""),
+            classifier=MessageClassifier(signer=tokens.signer, identity=""),
             since=timedelta(days=3),
         )
         stop, looks = threading.Event(), 0
@@ -142,10 +140,6 @@ def test_without_idle_the_mailbox_is_looked_at_now_and_then(
             if tally.understood or looks > 200:
                 stop.set()
 
-        with OpenMailbox.open(_imap(box), ca_file=None, timeout=10) as opened:
-            collection.watch(opened, stop, tell)
+        with ImapMailbox.open(server.settings(box.user), ca_file=None, timeout=10) as opened:
+            poll.watch(opened, stop, tell)
         assert ledger.suppressions.entries("ana@example.org")
-
-
-def _imap(box: Mailbox) -> Imap:
-    return Imap(host="127.0.0.1", port=box.port, tls="none", user=box.user, password=SecretStr(PASSWORD))

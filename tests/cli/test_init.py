@@ -13,7 +13,7 @@ import pytest
 
 from mailrunner.campaign import json_schemas
 from mailrunner.cli.demo_server import example_sender
-from mailrunner.config import load_project
+from mailrunner.config.project import load_project
 from mailrunner.config.project_template import ProjectSender, hidden_files, placeholder, project_files, write
 from mailrunner.config.providers import preset, preset_names
 from mailrunner.model.mailbox_address import MailboxAddress

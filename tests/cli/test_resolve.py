@@ -15,7 +15,6 @@ import pytest
 
 from mailrunner.model.delivery import Counts
 from mailrunner.store import Run, SendPermit
-from tests.store.test_ledger import claim, terms
 from tests.support.campaigns import CampaignInProcess
 from tests.support.imap_script import ScriptedImap
 from tests.support.imap_server import ImapServer, Mailbox
@@ -30,6 +29,7 @@ from tests.support.in_doubt import (
     resolve,
     scripted,
 )
+from tests.support.ledger_builder import begin_sending, claim, claim_terms
 from tests.support.smtp_dialogue import Dialogue
 from tests.support.smtp_script import Answer
 from tests.support.smtp_server import Rule, SmtpServer, accept_then_cut, cut, stall
@@ -202,7 +202,7 @@ def test_purging_keeps_the_rows_of_those_in_doubt_who_may_have_to_be_mailed_agai
     made = mailing(tmp_path, deaf, clear(box))
     made.run()
     with made.ledger() as ledger:
-        assert ledger.campaigns.forget_rows(1) == 4
+        assert ledger.campaigns.purge_rows(1) == 4
     box.append("Gesendet", *bytes_of(deaf.accepted))
     answer = ask(made)
     assert (answer.code, counts(made)) == (0, Counts(sent=4, queued=1))
@@ -252,10 +252,10 @@ def test_absence_proves_nothing_while_the_sending_process_is_only_suspended(
     with made.ledger() as ledger:
         record = ledger.campaigns.find("spring")
         assert record is not None
-        at = replace(terms(record), content_digest=record.content_digest)
+        at = replace(claim_terms(record), content_digest=record.content_digest)
         suspended = Run.begin(ledger.database)
         [delivery] = claim(ledger, at, suspended.next_token(), most=1)
-        assert ledger.deliveries.begin_sending(delivery, at) is SendPermit.GO
+        assert begin_sending(ledger, at, delivery) is SendPermit.GO
         answer = ask(made)  # hours later, by the machine's clock
         suspended.end()
     assert (answer.code, counts(made).in_doubt) == (1, 1)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mailrunner.campaign import load
+from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.errors import Problem, UserError
 from tests.support.campaigns import LETTER, CampaignInProcess, people
 from tests.support.commands import CRASHED, said
@@ -177,7 +177,7 @@ def test_a_problem_of_a_secret_does_not_carry_it() -> None:
             f'user = "ana@gmail.com"\npassword = {{ x = "{CANARIES["password"]}" }}\n'
         )
         with pytest.raises(UserError) as caught:
-            load(folder, "spring", {})
+            load_campaign(folder, "spring", {})
         trace = "".join(traceback.format_exception(caught.value))
         assert {type(problem) for problem in caught.value.problems} == {Problem}
         assert "canary" not in trace + repr(caught.value)

@@ -12,7 +12,7 @@ import pytest
 from openpyxl import Workbook
 from sqlalchemy import update
 
-from mailrunner.config import load_project
+from mailrunner.config.project import load_project
 from mailrunner.model.suppression import Pseudonyms, SuppressionReason
 from mailrunner.store import Ledger, Phase, PlainSnapshotRow
 from mailrunner.store.schema import campaigns

@@ -13,8 +13,8 @@ from sqlalchemy import delete, insert, select, update
 from mailrunner.errors import UserError
 from mailrunner.model.delivery import State
 from mailrunner.model.suppression import ChangeKind, Pseudonyms, SuppressionReason, is_pseudonym
-from mailrunner.store import ClaimTerms, Ledger
-from mailrunner.store.claims import suppressed_keys
+from mailrunner.store import ClaimTerms, Delivery, Ledger
+from mailrunner.store.claims import suppression_reasons
 from mailrunner.store.schema import consents, deliveries, lists, metadata, recipients, returns, suppressions
 from tests.cli.test_suppress import begin_campaign, entries, ledger_of, on_unix
 from tests.support.clocks import ManualClock
@@ -45,7 +45,8 @@ def terms(*, lists: tuple[str, ...] = ("club news",), transactional: bool = Fals
 def stopped(ledger: Ledger, *keys: str, **given: object) -> list[str]:
     """Who of `keys` would be stopped at the moment of sending."""
     with ledger.database.read() as connection:
-        found = suppressed_keys(connection, terms(**given), list(enumerate(keys)))  # type: ignore[arg-type]
+        queued = [Delivery(n, 0, 0, key, key, (), 0, timedelta(0)) for n, key in enumerate(keys)]
+        found = suppression_reasons(connection, terms(**given), queued)  # type: ignore[arg-type]
     return [keys[number] for number in sorted(found)]
 
 
@@ -83,7 +84,7 @@ class TestDomains:
         number = campaign_no(ledger, "spring")
 
         def ahead() -> int:
-            return ledger.suppressions.ahead(number, ["club news"], transactional=False)
+            return ledger.suppressions.count_queued(number, ["club news"], transactional=False)
 
         assert ahead() == 0
         ledger.suppressions.add([EVE], reason=SuppressionReason.MANUAL, source="by hand")
@@ -164,7 +165,7 @@ class TestForgetting:
     def test_the_address_is_nowhere_afterwards(self, known: Ledger) -> None:
         assert "ana@example" in everything(known).lower()
 
-        (done,) = known.suppressions.forget([ANA])
+        (done,) = known.suppressions.erase([ANA])
 
         assert "ana@example" not in everything(known).lower()
         assert (done.entries, done.deliveries, done.stopped, done.rows, done.reports) == (1, 2, 1, 3, 1)
@@ -172,15 +173,18 @@ class TestForgetting:
         assert BOB in everything(known)
 
     def test_they_are_still_stopped_wherever_the_address_comes_again(self, known: Ledger) -> None:
-        known.suppressions.forget([ANA])
+        known.suppressions.erase([ANA])
 
         assert stopped(known, ANA, BOB, lists=("a list of tomorrow",)) == [ANA]
         assert stopped(known, ANA, transactional=True) == [ANA]
         begin_campaign(known, "autumn", [ANA, EVE], list_key="another")
-        assert known.suppressions.ahead(campaign_no(known, "autumn"), ["another"], transactional=False) == 1
+        assert (
+            known.suppressions.count_queued(campaign_no(known, "autumn"), ["another"], transactional=False)
+            == 1
+        )
 
     def test_what_was_to_be_sent_is_not(self, known: Ledger) -> None:
-        known.suppressions.forget([ANA])
+        known.suppressions.erase([ANA])
 
         summer = deliveries.c.campaign_no == campaign_no(known, "summer")
         with known.database.read() as connection:
@@ -191,7 +195,7 @@ class TestForgetting:
     def test_outcomes_stay(self, known: Ledger) -> None:
         before = known.deliveries.counts(campaign_no(known, "spring"))
 
-        known.suppressions.forget([ANA])
+        known.suppressions.erase([ANA])
 
         assert known.deliveries.counts(campaign_no(known, "spring")) == before
 
@@ -204,14 +208,14 @@ class TestForgetting:
             before = everything(known)
 
             with pytest.raises(UserError, match="on its way"):
-                known.suppressions.forget([BOB, ANA])
+                known.suppressions.erase([BOB, ANA])
 
             assert everything(known) == before
 
     def test_forgetting_again_after_the_address_came_again_leaves_one_name_a_campaign(
         self, known: Ledger
     ) -> None:
-        (first,) = known.suppressions.forget([ANA])
+        (first,) = known.suppressions.erase([ANA])
         summer = campaign_no(known, "summer")
         with known.database.write() as connection:
             other = connection.execute(
@@ -223,7 +227,7 @@ class TestForgetting:
             )
         known.suppressions.add([ANA], reason=SuppressionReason.BOUNCE, source="x")
 
-        (again,) = known.suppressions.forget([ANA])
+        (again,) = known.suppressions.erase([ANA])
 
         assert again.name == first.name
         assert "ana@example" not in everything(known).lower()
@@ -237,13 +241,13 @@ class TestForgetting:
     def test_who_is_not_known_leaves_no_trace(self, known: Ledger) -> None:
         before = everything(known)
 
-        (done,) = known.suppressions.forget(["zoe@example.org"])
+        (done,) = known.suppressions.erase(["zoe@example.org"])
 
         assert not done.was_known
         assert everything(known) == before
 
     def test_a_consent_lets_a_forgotten_person_in_again(self, known: Ledger) -> None:
-        known.suppressions.forget([ANA])
+        known.suppressions.erase([ANA])
         known.suppressions.remove([ANA], list_key="", why="signed up again")
         known.suppressions.remove([ANA], list_key="club news", why="signed up again")
 
@@ -251,7 +255,7 @@ class TestForgetting:
 
     def test_the_history_tells_without_the_address(self, known: Ledger, clock: ManualClock) -> None:
         clock.turn(timedelta(hours=1))
-        (done,) = known.suppressions.forget([ANA])
+        (done,) = known.suppressions.erase([ANA])
 
         events = known.suppressions.history(ANA)
 

@@ -1,10 +1,8 @@
-"""The two files that a person writes, mutated: a project or a sentence, and never a crash."""
+"""The two files that a user writes, mutated: a project or an error with a sentence, and never a crash."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailrunner.campaign import load
+from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.errors import UserError
 from mailrunner.sending.prepared_campaign import PreparedCampaign
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.smtp_server import SmtpServer
 
-
-@contextmanager
-def scratch() -> Iterator[Path]:
-    """A folder for one example of a property."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-
-
-WEIRD = st.one_of(
+UNUSUAL = st.one_of(
     st.sampled_from(
         (Path(__file__).parents[1] / "data" / "hostile_corpus" / "toml_values.txt").read_text().splitlines()
     ),
@@ -42,7 +32,7 @@ def mutated(text: str, data: st.DataObject) -> bytes:
     key, equals, _ = lines[place].partition(" = ")
     match data.draw(st.integers(0, 3)):
         case 0 if equals:
-            lines[place] = f"{key} = {data.draw(WEIRD)}"
+            lines[place] = f"{key} = {data.draw(UNUSUAL)}"
         case 1:
             lines.insert(place, f"{data.draw(st.sampled_from(['id', 'limits', 'x', '[send', '[x.y]']))} = 1")
         case 2:
@@ -80,29 +70,41 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "templates" / "letter.txt").write_text("Hello {{ name }} {{ unsubscribe_url }}")
     (folder / "data" / "programme.txt").write_text("What there is to see")
     (folder / "ca.pem").write_text("no certificate, and not looked at here")
-    PreparedCampaign.prepare(*load(folder, "spring", {}))
+    PreparedCampaign.prepare(*load_campaign(folder, "spring", {}))
     return folder
 
 
 @given(data=st.data())
 @settings(max_examples=250, deadline=None)
 @pytest.mark.parametrize("name", ["mailrunner.toml", "campaigns/spring.toml"])
-def test_any_change_to_a_file_is_a_project_or_a_sentence(rich: Path, name: str, data: st.DataObject) -> None:
+def test_any_change_to_a_file_is_a_project_or_an_error(rich: Path, name: str, data: st.DataObject) -> None:
     file = rich / name
     sound = file.read_bytes()
     file.write_bytes(mutated(sound.decode(), data))
     try:
-        PreparedCampaign.prepare(*load(rich, "spring", {"HOME": "/root"}))
+        PreparedCampaign.prepare(*load_campaign(rich, "spring", {"HOME": "/root"}))
     except UserError as error:
         assert error.problems and all(problem.message for problem in error.problems)
     finally:
         file.write_bytes(sound)
 
 
+@pytest.mark.parametrize("name", ["mailrunner.toml", "campaigns/spring.toml", "campaigns/other.toml"])
 @pytest.mark.parametrize(
-    "octets", [b"a=" + b"[" * 5000, b"a=" + b"1" * 5000, b"a=" + b"{a=" * 3000, b"\xff\xfe"]
+    "path",
+    ["\\u0000", "data/\\u0000.csv", "x" * 5000, "loop/people.csv"],
+    ids=["NUL", "NUL in it", "long", "loop"],
 )
-def test_toml_that_python_cannot_read_is_a_sentence(rich: Path, octets: bytes, tmp_path: Path) -> None:
-    (tmp_path / "mailrunner.toml").write_bytes(octets)
-    with pytest.raises(UserError, match=r"mailrunner\.toml"):
-        load(tmp_path, "spring", {})
+def test_a_path_that_no_file_can_have_is_a_problem_or_no_file(rich: Path, name: str, path: str) -> None:
+    loop = rich / "loop"
+    if not loop.is_symlink():
+        loop.symlink_to(loop)
+    file = rich / name
+    before = file.read_text() if file.exists() else None
+    table = "database" if name == "mailrunner.toml" else "[recipients]\ncsv"
+    file.write_text(f'{table} = "sqlite:///{path}"\n' if table == "database" else f'{table} = "{path}"\n')
+    try:
+        with suppress(UserError):
+            PreparedCampaign.prepare(*load_campaign(rich, "spring", {"HOME": "/root"}))
+    finally:
+        file.unlink() if before is None else file.write_text(before)

@@ -74,7 +74,7 @@ def test_a_preset_is_found_by_its_host_in_any_case(host: str, name: str) -> None
 
 
 @pytest.mark.parametrize("host", ["", "mail.example.org", "127.0.0.1", "smtp.gmail.com.example.org"])
-def test_other_hosts_are_nobodys(host: str) -> None:
+def test_other_hosts_have_no_preset(host: str) -> None:
     assert by_host(host) is None
 
 

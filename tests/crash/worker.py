@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from mailrunner.campaign import load
+from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.event_log import EventLog
 from mailrunner.sending import loop
 from mailrunner.sending.prepared_campaign import PreparedCampaign
@@ -45,7 +45,7 @@ def live(life: Life) -> None:
     """Run the campaign until nothing more can be sent now, or until the step at which it dies."""
     loop.BATCH = life.batch  # of this process alone
     clock = ManualClock(START + life.number * BETWEEN_LIVES)
-    job = PreparedCampaign.prepare(*load(life.folder, "spring", {}))
+    job = PreparedCampaign.prepare(*load_campaign(life.folder, "spring", {}))
     url = job.project.database_url
     with Ledger.open(folder=life.folder, url=url, clock=clock) as ledger, EventLog(None, clock=clock) as log:
         CampaignRun(
@@ -54,8 +54,8 @@ def live(life: Life) -> None:
             clock=clock,
             random=Random(life.number),
             log=log,
-            wishes=RunOptions(),
-            ears=_ears(_fatal(life)),
+            options=RunOptions(),
+            callbacks=_ears(_fatal(life)),
         ).run()
 
 

@@ -18,8 +18,8 @@ import mailrunner.cli.report  # noqa: F401 - registers the commands
 from mailrunner.cli import app
 from mailrunner.preview.proof import MessageView, ShownLink
 from mailrunner.preview.sample import Sample, choose
-from mailrunner.recipients import RecipientList
-from mailrunner.recipients.sources import open_source
+from mailrunner.recipients.formats import open_source
+from mailrunner.recipients.reader import RecipientList
 from mailrunner.rendering import Message
 from mailrunner.rendering.segments import SegmentedText
 from tests.support.recipient_tables import Spec

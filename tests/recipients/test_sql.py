@@ -1,4 +1,4 @@
-"""Recipients from a database: SQLite and PostgreSQL, read only, no password in any sentence."""
+"""Recipients from a database: SQLite and PostgreSQL, read only, no password in any message."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import pytest
 from sqlalchemy import create_engine
 
 from mailrunner.errors import UserError
-from mailrunner.recipients.sources import CHUNK, open_source
-from tests.support.recipient_tables import Spec, complaint, rows_of
+from mailrunner.recipients.formats import open_source
+from mailrunner.recipients.source import CHUNK
+from tests.support.recipient_tables import Spec, error_of, rows_of
 
-QUERY = "SELECT email, zip, points, note FROM people WHERE note NOT LIKE '%:skip' ORDER BY email"
-PEOPLE = [
+QUERY = "SELECT email, zip, points, note FROM members WHERE note NOT LIKE '%:skip' ORDER BY email"
+ROWS = [
     ("a@example.org", "00123", 5, "x"),
     ("b@example.org", None, None, "at 08:30"),
     ("c@example.org", "", 1, ":skip"),
@@ -24,8 +25,8 @@ PEOPLE = [
 
 def sqlite_crm(folder: Path) -> Path:
     crm = sqlite3.connect(folder / "crm.db")
-    crm.execute("CREATE TABLE people (email TEXT, zip TEXT, points INT, note TEXT)")
-    crm.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", PEOPLE)
+    crm.execute("CREATE TABLE members (email TEXT, zip TEXT, points INT, note TEXT)")
+    crm.executemany("INSERT INTO members VALUES (?, ?, ?, ?)", ROWS)
     crm.commit()
     crm.close()
     return folder
@@ -51,20 +52,18 @@ def test_the_database_is_found_beside_the_project_from_anywhere(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("sql", "sentence"),
+    ("sql", "message"),
     [
-        ("SELECT nowhere FROM people", "no such column"),
+        ("SELECT nowhere FROM members", "no such column"),
         ("SELEC", "syntax error"),
-        ("DELETE FROM people", "readonly"),
-        ("SELECT email, email FROM people", '2 columns are called "email"'),
+        ("DELETE FROM members", "readonly"),
+        ("SELECT email, email FROM members", '2 columns are called "email"'),
     ],
 )
-def test_a_query_that_is_wrong_or_writes_is_refused(tmp_path: Path, sql: str, sentence: str) -> None:
-    assert sentence in complaint(
-        open_source(Spec(sql=sql, database="sqlite:///crm.db"), sqlite_crm(tmp_path))
-    )
+def test_a_query_that_is_wrong_or_writes_is_refused(tmp_path: Path, sql: str, message: str) -> None:
+    assert message in error_of(open_source(Spec(sql=sql, database="sqlite:///crm.db"), sqlite_crm(tmp_path)))
     crm = sqlite3.connect(tmp_path / "crm.db")
-    assert crm.execute("SELECT count(*) FROM people").fetchone() == (3,)
+    assert crm.execute("SELECT count(*) FROM members").fetchone() == (3,)
     crm.close()
 
 
@@ -75,7 +74,7 @@ def test_a_missing_sqlite_file_is_not_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("database", "sentence"),
+    ("database", "message"),
     [
         ("", "sql needs the database"),
         ("canary-s3cret", "the address of the database cannot be read"),
@@ -88,20 +87,20 @@ def test_a_missing_sqlite_file_is_not_made(tmp_path: Path) -> None:
         ("postgresql+psycopg://ana:canary-s3cret@127.0.0.1:1/crm?connect_timeout=2", "connection"),
     ],
 )
-def test_a_database_that_cannot_be_asked_is_refused_without_its_password(
-    tmp_path: Path, database: str, sentence: str
+def test_a_database_that_cannot_be_read_is_refused_without_its_password(
+    tmp_path: Path, database: str, message: str
 ) -> None:
     with pytest.raises(UserError) as caught:
         assert open_source(Spec(sql=QUERY, database=database), tmp_path).columns
-    assert sentence in str(caught.value)
+    assert message in str(caught.value)
     assert "canary-s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("login", ["ana:refused@127.0.0.1:1/crm", "ana@127.0.0.1:1/crm?password=refused"])
-def test_a_password_is_blotted_out_of_the_drivers_own_words(tmp_path: Path, login: str) -> None:
-    sentence = complaint(open_source(Spec(sql=QUERY, database=f"postgresql://{login}"), tmp_path))
-    assert "***" in sentence
-    assert "refused" not in sentence
+def test_a_password_is_hidden_in_the_drivers_message(tmp_path: Path, login: str) -> None:
+    message = error_of(open_source(Spec(sql=QUERY, database=f"postgresql://{login}"), tmp_path))
+    assert "***" in message
+    assert "refused" not in message
 
 
 def test_a_query_on_postgresql_is_streamed_as_text(postgresql: str, tmp_path: Path) -> None:
@@ -131,16 +130,16 @@ def test_a_query_on_postgresql_is_streamed_as_text(postgresql: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("sql", "sentence"),
+    ("sql", "message"),
     [
         ("SELECT nextval('tickets')", "read-only transaction"),
         ("DROP SEQUENCE tickets", "syntax error"),
         ("SELECT nowhere", 'column "nowhere" does not exist'),
     ],
 )
-def test_postgresql_is_only_read(postgresql_database: str, tmp_path: Path, sql: str, sentence: str) -> None:
+def test_postgresql_is_only_read(postgresql_database: str, tmp_path: Path, sql: str, message: str) -> None:
     engine = create_engine(postgresql_database)
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE SEQUENCE tickets")
     engine.dispose()
-    assert sentence in complaint(open_source(Spec(sql=sql, database=postgresql_database), tmp_path))
+    assert message in error_of(open_source(Spec(sql=sql, database=postgresql_database), tmp_path))

@@ -1,4 +1,4 @@
-"""What a look into the Sent folder proves, and what the ledger knows of the circumstances."""
+"""Reconciliation: what the ledger knows of deliveries in doubt, and what a lookup proves."""
 
 from __future__ import annotations
 
@@ -13,8 +13,16 @@ from mailrunner.model.delivery import Counts
 from mailrunner.model.in_doubt import ANSWER, INDEX, Lookup, LookupEvidence, resolve
 from mailrunner.model.outcome_policy import Decision
 from mailrunner.store import Ledger, Run, SendPermit
-from tests.store.test_ledger import DOUBT, SENT, claim, load, send, terms
 from tests.support.clocks import ManualClock
+from tests.support.ledger_builder import (
+    IN_DOUBT,
+    SENT,
+    begin_sending,
+    claim,
+    claim_terms,
+    load_campaign,
+    send,
+)
 
 # -- The ledger's part, on each database
 
@@ -22,61 +30,61 @@ from tests.support.clocks import ManualClock
 def test_neighbours_are_what_the_same_run_sent_within_the_time_nearest_first(
     ledger: Ledger, clock: ManualClock
 ) -> None:
-    campaign = load(ledger, [f"{n}@example.org" for n in range(8)])
-    at = terms(campaign)
+    campaign = load_campaign(ledger, [f"{n}@example.org" for n in range(8)])
+    at = claim_terms(campaign)
 
-    def go_on(run: Run, *settlements: Decision, minutes: int = 10) -> list[int]:
-        sent = claim(ledger, at, run.next_token(), most=len(settlements))
-        for delivery, settlement in zip(sent, settlements, strict=True):
+    def send_more(run: Run, *decisions: Decision, minutes: int = 10) -> list[int]:
+        sent = claim(ledger, at, run.next_token(), most=len(decisions))
+        for delivery, decision in zip(sent, decisions, strict=True):
             clock.turn(timedelta(minutes=minutes))
-            send(ledger, at, delivery, settlement)
+            send(ledger, at, delivery, decision)
         return [delivery.id for delivery in sent]
 
     before = Run.begin(ledger.database)
-    go_on(before, SENT)
+    send_more(before, SENT)
     before.end()
     clock.turn(timedelta(minutes=1))
     run = Run.begin(ledger.database)
-    first, second, _, fourth = go_on(run, SENT, SENT, DOUBT, SENT)
-    go_on(run, SENT, minutes=61)
+    first, second, _, fourth = send_more(run, SENT, SENT, IN_DOUBT, SENT)
+    send_more(run, SENT, minutes=61)
     run.end()
-    [doubt] = ledger.decisions.doubts(campaign.no)
+    [doubt] = ledger.manual_actions.in_doubt(campaign.no)
     hour = timedelta(hours=1)
-    nearest = ledger.decisions.neighbours(campaign.no, doubt, within=hour, most=9)
+    nearest = ledger.manual_actions.sent_nearby(campaign.no, doubt, within=hour, most=9)
     assert (set(nearest[:2]), nearest[2:]) == ({second, fourth}, [first])
-    assert len(ledger.decisions.neighbours(campaign.no, doubt, within=hour, most=1)) == 1
+    assert len(ledger.manual_actions.sent_nearby(campaign.no, doubt, within=hour, most=1)) == 1
 
 
 def test_a_decision_about_one_attempt_does_not_touch_the_next(ledger: Ledger) -> None:
-    campaign = load(ledger, ["a@example.org"])
-    at = terms(campaign)
-    send(ledger, at, claim(ledger, at, token=1)[0], DOUBT)
-    old = ledger.decisions.doubts(campaign.no)
-    assert ledger.decisions.settle_as_not_sent(campaign.no, old) == 1
-    send(ledger, at, claim(ledger, at, token=2)[0], DOUBT)
-    assert ledger.decisions.settle_as_not_sent(campaign.no, old) == 0
-    assert ledger.decisions.settle_as_sent(old, reason="found") == 0
+    campaign = load_campaign(ledger, ["a@example.org"])
+    at = claim_terms(campaign)
+    send(ledger, at, claim(ledger, at, token=1)[0], IN_DOUBT)
+    old = ledger.manual_actions.in_doubt(campaign.no)
+    assert ledger.manual_actions.resolve_as_not_sent(campaign.no, old) == 1
+    send(ledger, at, claim(ledger, at, token=2)[0], IN_DOUBT)
+    assert ledger.manual_actions.resolve_as_not_sent(campaign.no, old) == 0
+    assert ledger.manual_actions.resolve_as_sent(old, reason="found") == 0
     assert ledger.deliveries.counts(campaign.no) == Counts(in_doubt=1)
 
 
-def test_a_run_that_is_silent_but_not_gone_is_suspended(ledger: Ledger, clock: ManualClock) -> None:
-    campaign = load(ledger, ["a@example.org"])
-    at = terms(campaign)
+def test_a_run_without_a_lease_that_holds_its_lock_is_suspended(ledger: Ledger, clock: ManualClock) -> None:
+    campaign = load_campaign(ledger, ["a@example.org"])
+    at = claim_terms(campaign)
     run = Run.begin(ledger.database)
     [delivery] = claim(ledger, at, run.next_token())
-    assert ledger.deliveries.begin_sending(delivery, at) is SendPermit.GO
+    assert begin_sending(ledger, at, delivery) is SendPermit.GO
     clock.turn(timedelta(minutes=21))
-    assert ledger.deliveries.take_over() == 1
-    [doubt] = ledger.decisions.doubts(campaign.no)
-    assert ledger.decisions.is_sender_suspended(doubt)
+    assert ledger.deliveries.recover() == 1
+    [doubt] = ledger.manual_actions.in_doubt(campaign.no)
+    assert ledger.manual_actions.is_sender_suspended(doubt)
     run.renew()
-    assert not ledger.decisions.is_sender_suspended(doubt)
+    assert not ledger.manual_actions.is_sender_suspended(doubt)
     clock.turn(timedelta(minutes=21))
     run.end()
-    assert not ledger.decisions.is_sender_suspended(doubt)
+    assert not ledger.manual_actions.is_sender_suspended(doubt)
 
 
-# -- The judgement
+# -- The resolution
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PROOF = LookupEvidence(
@@ -91,8 +99,8 @@ PROOF = LookupEvidence(
 )
 
 
-def test_complete_proof_of_absence_is_believed() -> None:
-    assert resolve(PROOF, now=NOW).finding is Lookup.ABSENT
+def test_a_complete_proof_of_absence_is_accepted() -> None:
+    assert resolve(PROOF, now=NOW).lookup is Lookup.ABSENT
 
 
 @pytest.mark.parametrize(
@@ -109,9 +117,9 @@ def test_complete_proof_of_absence_is_believed() -> None:
     ids=lambda missing: next(iter(missing)),
 )
 def test_each_part_of_the_proof_is_needed(missing: dict[str, object]) -> None:
-    verdict = resolve(replace(PROOF, **missing), now=NOW)  # type: ignore[arg-type]
-    assert verdict.finding is Lookup.UNDECIDED
-    assert verdict.why.startswith("not found")
+    resolution = resolve(replace(PROOF, **missing), now=NOW)  # type: ignore[arg-type]
+    assert resolution.lookup is Lookup.UNDECIDED
+    assert resolution.reason.startswith("not found")
 
 
 @given(
@@ -121,15 +129,15 @@ def test_each_part_of_the_proof_is_needed(missing: dict[str, object]) -> None:
         attempted_at=st.none() | st.datetimes(timezones=st.just(UTC)),
     )
 )
-def test_what_is_found_is_sent_whatever_else_is_known(evidence: LookupEvidence) -> None:
-    assert resolve(evidence, now=NOW).finding is Lookup.FOUND
+def test_a_message_that_is_found_was_sent_whatever_else_is_known(evidence: LookupEvidence) -> None:
+    assert resolve(evidence, now=NOW).lookup is Lookup.FOUND
 
 
 @given(ago=st.timedeltas(timedelta(), timedelta(days=9)))
-def test_to_look_again_is_only_advised_when_it_can_help(ago: timedelta) -> None:
-    verdict = resolve(replace(PROOF, attempted_at=NOW - ago), now=NOW)
-    if verdict.look_again_at is None:
-        assert verdict.finding is Lookup.ABSENT
+def test_another_lookup_is_only_advised_when_it_can_help(ago: timedelta) -> None:
+    resolution = resolve(replace(PROOF, attempted_at=NOW - ago), now=NOW)
+    if resolution.look_again_at is None:
+        assert resolution.lookup is Lookup.ABSENT
     else:
-        later = resolve(replace(PROOF, attempted_at=NOW - ago), now=verdict.look_again_at)
-        assert (verdict.finding, later.finding) == (Lookup.UNDECIDED, Lookup.ABSENT)
+        later = resolve(replace(PROOF, attempted_at=NOW - ago), now=resolution.look_again_at)
+        assert (resolution.lookup, later.lookup) == (Lookup.UNDECIDED, Lookup.ABSENT)

@@ -95,7 +95,7 @@ def test_hostile_rows_on_the_wire_are_one_message_each_or_fail_alone(tmp_path: P
             message='headers = { "X-Name" = "{{ name }}" }',
         )
         result = mailing.run()
-        assert result.hold.why is WaitReason.DONE
+        assert result.wait.reason is WaitReason.DONE
         assert {m.recipients for m in server.accepted} == {
             (f"person{n}@example.org",) for n in (0, 5, 7, 8, 9)
         }

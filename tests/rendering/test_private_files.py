@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mailrunner.campaign import load
+from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.errors import RowError, UserError
 from mailrunner.rendering.media_types import image_type
 from mailrunner.sending.prepared_campaign import PreparedCampaign
@@ -90,7 +90,7 @@ def mailing(tmp_path: Path) -> CampaignInProcess:
 
 
 def prepared(mailing: CampaignInProcess) -> PreparedCampaign:
-    return PreparedCampaign.prepare(*load(mailing.folder, "spring", {}))
+    return PreparedCampaign.prepare(*load_campaign(mailing.folder, "spring", {}))
 
 
 @pytest.mark.parametrize("name", PRIVATE.values(), ids=PRIVATE)

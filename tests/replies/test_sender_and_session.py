@@ -75,7 +75,7 @@ def test_the_recipients_rate_is_not(text: str) -> None:
 @pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.EOD])
 def test_the_end_of_a_session_pauses_no_account(stage: Stage, code: int, enhanced: str, text: str) -> None:
     result = outcome(Reply(stage, code, enhanced, text))
-    what = decide(result, attempts=1, waited=timedelta(0), patience=PATIENCE, now=START, random=Random(1))
+    what = decide(result, attempts=1, waited=timedelta(0), policy=PATIENCE, now=START, random=Random(1))
     assert result.scope is Scope.CONNECTION
     assert (what.attempted, what.pause_account_until) == (False, None)
 

@@ -27,13 +27,13 @@ from mailrunner.model.inbound_event import EventKind, InboundEvent
 from mailrunner.model.outcome import Outcome, OutcomeKind, Reply, Scope, Stage
 from mailrunner.model.outcome_policy import Decision
 from mailrunner.model.suppression import SuppressionReason
-from mailrunner.recipients import RecipientList
-from mailrunner.recipients.sources import open_source
+from mailrunner.recipients.formats import open_source
+from mailrunner.recipients.reader import RecipientList
 from mailrunner.report.files import defused
 from mailrunner.report.output_file import bytes_to, text_to
 from mailrunner.store import Ledger, Phase, PlainSnapshotRow
-from tests.store.test_ledger import claim, load, terms
 from tests.support.campaigns import CampaignInProcess, people
+from tests.support.ledger_builder import begin_sending, claim, claim_terms, load_campaign, record
 from tests.support.recipient_tables import Spec
 from tests.support.smtp_server import Rule, SmtpServer, accept_then_cut, reply
 
@@ -215,14 +215,14 @@ def test_reasons_are_counted_without_what_is_particular_to_one_row(ledger: Ledge
     again = [
         PlainSnapshotRow(n, "ana@example.org", "", "ana@example.org", ("ana@example.org",)) for n in (4, 5, 6)
     ]
-    campaign = load(ledger, ["ana@example.org", "bo@example.org"], more=again)
-    at = terms(campaign, "500/24h")
+    campaign = load_campaign(ledger, ["ana@example.org", "bo@example.org"], more=again)
+    at = claim_terms(campaign, "500/24h")
     for delivery, enhanced in zip(claim(ledger, at, token=1), ("5.1.1", ""), strict=True):
-        ledger.deliveries.begin_sending(delivery, at)
+        begin_sending(ledger, at, delivery)
         answer = Reply(Stage.RCPT, 550, enhanced, f"{delivery.address} is unknown")
         outcome = Outcome(OutcomeKind.REFUSED, Scope.RECIPIENT, f"there is no such address: {answer}", answer)
         settlement = Decision(outcome=outcome, state=State.FAILED, reason=outcome.reason)
-        assert ledger.deliveries.record(delivery, at, settlement)
+        assert record(ledger, at, delivery, settlement)
     with ledger.reports.reading(campaign.no) as reading:
         assert reading.causes(State.SKIPPED, State.FAILED, most=5) == [
             (State.SKIPPED, "duplicate of another row", 3),
@@ -249,7 +249,7 @@ def tell(mailing: CampaignInProcess, **what: EventKind) -> None:
         assert campaign is not None
         numbers = {row.address.partition("@")[0]: row.id for row in ledger.reports.rows(campaign.no)}
         said: dict[str, Any] = {"code": 550, "enhanced_code": "5.1.1", "detail": FORMULA}
-        ledger.returns.receive(
+        ledger.inbound_events.ingest(
             [
                 InboundEvent(
                     kind=kind, source="inbox", delivery=numbers[name], fingerprint=f"{name} {kind}", **said
@@ -325,7 +325,7 @@ def test_the_page_has_a_small_table_of_what_came_back(tmp_path: Path) -> None:
 
 
 def test_a_reading_is_of_one_instant_though_a_run_goes_on(ledger: Ledger) -> None:
-    campaign = load(ledger, ["ana@example.org", "bo@example.org"])
+    campaign = load_campaign(ledger, ["ana@example.org", "bo@example.org"])
     with ledger.reports.reading(campaign.no) as reading:
         assert reading.counts() == Counts(queued=2)
         ledger.campaigns.cancel(campaign.no)
@@ -334,8 +334,8 @@ def test_a_reading_is_of_one_instant_though_a_run_goes_on(ledger: Ledger) -> Non
 
 
 def test_a_reading_shows_one_campaign_and_the_states_asked_for(ledger: Ledger) -> None:
-    other = load(ledger, ["cy@example.org"], "autumn")
-    campaign = load(ledger, ["ana@example.org", "bo@example.org", "di@example.org"])
+    other = load_campaign(ledger, ["cy@example.org"], "autumn")
+    campaign = load_campaign(ledger, ["ana@example.org", "bo@example.org", "di@example.org"])
     ledger.campaigns.cancel(other.no)
     with ledger.reports.reading(campaign.no) as reading:
         assert [row.address for row in reading.rows(State.QUEUED, most=2)] == [
@@ -385,7 +385,7 @@ def test_rows_that_were_forgotten_cannot_be_a_list_but_are_still_reported(tmp_pa
         with mailing.ledger() as ledger:
             campaign = ledger.campaigns.find("spring")
             assert campaign is not None
-            ledger.campaigns.forget_rows(campaign.no)
+            ledger.campaigns.purge_rows(campaign.no)
         target = tmp_path / "failed.csv"
         result = report(tmp_path, "spring", "--failed", "--out", str(target))
         rows = rows_of(report(tmp_path, "spring").stdout)

@@ -15,6 +15,7 @@ from mailrunner.model.wait_reason import WaitReason
 from mailrunner.sending.run import Callbacks
 from mailrunner.store import Ledger, Run
 from tests.support.campaigns import CampaignInProcess, people
+from tests.support.ledger_builder import claim_or_wait, claim_terms
 from tests.support.smtp_server import Rule, SmtpServer, reply
 
 
@@ -39,16 +40,16 @@ def cancel(mailing: CampaignInProcess) -> bool:
 
 def test_a_cancel_given_while_the_plan_is_on_the_screen_holds(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(5))
-    result = mailing.run(ears=Callbacks(confirm=lambda _: cancel(mailing)))
+    result = mailing.run(callbacks=Callbacks(confirm=lambda _: cancel(mailing)))
     assert result.sent_now == 0 and not mailing.server.accepted
-    assert mailing.run(again=True).hold.why is WaitReason.CANCELLED
+    assert mailing.run(again=True).wait.reason is WaitReason.CANCELLED
 
 
 def test_a_twin_that_was_declined_first_is_refused_after_the_other_was_sent(
     mailing: CampaignInProcess,
 ) -> None:
     mailing.write(csv=people(3))
-    mailing.run(ears=Callbacks(confirm=lambda _: False))
+    mailing.run(callbacks=Callbacks(confirm=lambda _: False))
     mailing.write(csv=people(3), name="spring-2")
     assert mailing.run("spring-2").counts == Counts(sent=3)
     with pytest.raises(UserError, match="under another name"):
@@ -66,24 +67,23 @@ def test_what_a_dead_process_held_is_taken_over_by_a_run_that_lives(mailing: Cam
 
         def die(step: str) -> None:
             if step == "recorded" and len(mailing.server.accepted) == 11:
-                dead.unlock()  # what the operating system does for a killed process
+                dead._lock.release()  # what the operating system does for a killed process
 
         with_claims = _claim_one(mailing, dead)
         assert with_claims == 1
-        assert mailing.run(ears=Callbacks(on_step=die)).counts == Counts(sent=12)
+        assert mailing.run(callbacks=Callbacks(on_step=die)).counts == Counts(sent=12)
         assert set(mailing.copies().values()) == {1}
 
 
 def _claim_one(mailing: CampaignInProcess, run: Run) -> int:
     """Claim one delivery as another process's run would."""
-    from tests.store.test_ledger import terms
 
     with mailing.ledger() as ledger:
         found = ledger.campaigns.find("spring")
         assert found is not None
-        at = terms(found)
+        at = claim_terms(found)
         object.__setattr__(at, "content_digest", found.content_digest)
-        claimed = ledger.deliveries.claim(at, token=run.next_token(), most=1)
+        claimed = claim_or_wait(ledger, at, token=run.next_token(), most=1)
         assert isinstance(claimed, list)
         return len(claimed)
 
@@ -94,10 +94,10 @@ def test_after_an_outage_a_patient_run_looks_at_its_window_again(tmp_path: Path)
         mailing = CampaignInProcess(tmp_path, server)
         mailing.write(csv=people(3), send='window = "08:00-08:05 UTC"')
         sent_at: list[int] = []
-        ears = Callbacks(
+        callbacks = Callbacks(
             on_step=lambda step: sent_at.append(mailing.clock.now().hour) if step == "answered" else None
         )
-        assert mailing.run(wait=True, ears=ears).counts == Counts(sent=3)
+        assert mailing.run(wait=True, callbacks=callbacks).counts == Counts(sent=3)
         assert set(sent_at) == {8}
 
 
@@ -105,7 +105,7 @@ def test_accepting_changes_forgets_verdicts_on_the_old_content(tmp_path: Path) -
     spam = reply(554, "5.7.1 This message was considered spam")
     with SmtpServer(rules=[Rule("eod", nth={1, 2, 3}, do=spam)]) as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(5))
-        assert mailing.run().hold.why is WaitReason.STOPPED
+        assert mailing.run().wait.reason is WaitReason.STOPPED
         letter = mailing.folder / "templates" / "letter.html"
         letter.write_text(letter.read_text().replace("Hello", "Dear"))
         assert mailing.run(accept_changes=True).counts == Counts(sent=5)
@@ -116,7 +116,7 @@ def test_a_closed_terminal_does_not_end_a_run(mailing: CampaignInProcess) -> Non
         raise BrokenPipeError
 
     mailing.write(csv=people(4))
-    assert mailing.run(ears=Callbacks(watch=gone)).counts == Counts(sent=4)
+    assert mailing.run(callbacks=Callbacks(watch=gone)).counts == Counts(sent=4)
 
 
 def test_a_bug_in_the_show_ends_the_run_only_after_its_workers(mailing: CampaignInProcess) -> None:
@@ -125,7 +125,7 @@ def test_a_bug_in_the_show_ends_the_run_only_after_its_workers(mailing: Campaign
 
     mailing.write(csv=people(40), send="per_second = 1")
     with pytest.raises(ZeroDivisionError):
-        mailing.run(ears=Callbacks(watch=bug))
+        mailing.run(callbacks=Callbacks(watch=bug))
     sent = len(mailing.server.accepted)
     mailing.clock.turn(timedelta(minutes=5))
     assert len(mailing.server.accepted) == sent
@@ -141,7 +141,7 @@ def test_a_declined_plan_for_a_list_from_sql_can_be_begun_later(mailing: Campaig
     campaign = mailing.folder / "campaigns" / "spring.toml"
     query = f'sql = "SELECT * FROM people"\ndatabase = "sqlite:///{mailing.folder}/crm.db"'
     campaign.write_text(campaign.read_text().replace('csv = "data/people.csv"', query))
-    assert mailing.run(ears=Callbacks(confirm=lambda _: False)).sent_now == 0
+    assert mailing.run(callbacks=Callbacks(confirm=lambda _: False)).sent_now == 0
     assert mailing.run().counts == Counts(sent=3)
 
 
@@ -150,10 +150,10 @@ def test_a_yes_begins_only_what_was_shown(mailing: CampaignInProcess) -> None:
 
     def another_terminal(_: object) -> bool:
         mailing.list(people(50))
-        mailing.run(ears=Callbacks(confirm=lambda _: False))
+        mailing.run(callbacks=Callbacks(confirm=lambda _: False))
         return True
 
-    assert mailing.run(ears=Callbacks(confirm=another_terminal)).sent_now == 0
+    assert mailing.run(callbacks=Callbacks(confirm=another_terminal)).sent_now == 0
     assert not mailing.server.accepted
     assert mailing.run().counts == Counts(sent=50)
 
@@ -173,7 +173,7 @@ def test_new_people_in_a_finished_campaign_are_sent_to_after_a_refresh_that_was_
     mailing.run()
     mailing.list(people(4))
     with pytest.raises(MemoryError):
-        mailing.run(refresh=True, ears=Callbacks(started=_die))
+        mailing.run(refresh=True, callbacks=Callbacks(started=_die))
     assert mailing.run().counts == Counts(sent=4)
 
 
@@ -191,7 +191,7 @@ def test_a_campaign_whose_list_is_being_read_cannot_be_cancelled_halfway(mailing
             assert found is not None
             skipped.append(ledger.campaigns.cancel(found.no))
 
-    result = mailing.run(limit=1, ears=Callbacks(loading=other))
+    result = mailing.run(limit=1, callbacks=Callbacks(loading=other))
     assert set(skipped) == {0}
     assert result.counts.total == 25_000 and result.counts.sent == 1
 

@@ -37,7 +37,7 @@ def test_a_worker_suspended_for_an_hour_loses_its_claims_and_its_late_250_still_
         other = mailing.run()
         doubt = other.counts.in_doubt
         assert doubt in (1, 2)  # what was on the wire, and what rode behind it
-        assert (other.hold.why, other.counts) == (WaitReason.DONE, Counts(sent=20 - doubt, in_doubt=doubt))
+        assert (other.wait.reason, other.counts) == (WaitReason.DONE, Counts(sent=20 - doubt, in_doubt=doubt))
         gate.open()
         process.send_signal(signal.SIGCONT)
         code, _, err = finish(process)
@@ -64,8 +64,8 @@ def test_a_clock_set_back_a_day_opens_no_slot_and_loses_nobody(tmp_path: Path) -
         assert mailing.run().sent_now == 2
         mailing.clock.turn(-timedelta(days=1))
         early = mailing.run()
-        assert (early.sent_now, early.hold.why) == (0, WaitReason.QUOTA)
-        assert early.hold.until == mailing.clock.now() + timedelta(days=1)
+        assert (early.sent_now, early.wait.reason) == (0, WaitReason.QUOTA)
+        assert early.wait.until == mailing.clock.now() + timedelta(days=1)
         mailing.clock.turn(timedelta(days=1))
         assert mailing.run().sent_now == 2
         mailing.clock.turn(timedelta(days=1))
@@ -81,8 +81,8 @@ def test_a_clock_set_back_in_the_middle_of_a_run_opens_no_slot(tmp_path: Path) -
             if step == "recorded" and 2 <= len(server.accepted) < 4:
                 mailing.clock.turn(-timedelta(days=1))
 
-        result = mailing.run(ears=Callbacks(on_step=turn_back))
-        assert (result.sent_now, result.hold.why) == (4, WaitReason.QUOTA)
+        result = mailing.run(callbacks=Callbacks(on_step=turn_back))
+        assert (result.sent_now, result.wait.reason) == (4, WaitReason.QUOTA)
         assert_nobody_twice(mailing)
 
 
@@ -172,7 +172,7 @@ def test_a_template_edited_while_a_run_sends_changes_nothing_until_it_is_accepte
                 (templates / "part.html").write_text("after")
                 (templates / "letter.html").write_text(letter.replace("Hello", "Goodbye"))
 
-        assert mailing.run(limit=8, ears=Callbacks(on_step=edit)).sent_now == 8
+        assert mailing.run(limit=8, callbacks=Callbacks(on_step=edit)).sent_now == 8
         assert all(b"Hello" in message.data for message in server.accepted)
         assert [b"before" in m.data for m in server.accepted] == [n == 7 for n in range(8)]
         code, found = answered(tmp_path, "run", "spring")
@@ -189,8 +189,8 @@ def test_a_template_edited_while_the_list_is_read_is_never_sent_under_the_old_di
         def edit(_: int) -> None:
             (tmp_path / "templates" / "letter.html").write_text(LETTER.replace("Hello", "Goodbye"))
 
-        first = mailing.run(ears=Callbacks(loading=edit))
-        assert (first.hold.why, first.counts) == (WaitReason.DONE, Counts(sent=3))
+        first = mailing.run(callbacks=Callbacks(loading=edit))
+        assert (first.wait.reason, first.counts) == (WaitReason.DONE, Counts(sent=3))
         assert all(b"Hello" in message.data for message in server.accepted)
         again = mailing.run()
         assert any("templates/letter.html" in notice for notice in again.notices)
@@ -237,7 +237,7 @@ def test_200_bytes_of_garbage_lose_nobody_and_mail_nobody_twice(tmp_path: Path, 
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(4))
         result = mailing.run()
         doubtful = int(stage == "eod")
-        assert (result.hold.why, result.counts) == (
+        assert (result.wait.reason, result.counts) == (
             WaitReason.DONE,
             Counts(sent=4 - doubtful, in_doubt=doubtful),
         )
@@ -274,12 +274,12 @@ def test_a_thousand_refused_connections_cost_nobody_a_try(tmp_path: Path) -> Non
     with SmtpServer() as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(3))
     first = mailing.run()
-    assert of_hold(first.hold.why) is Exit.LATER and "refused the connection" in first.hold.sentence
+    assert of_hold(first.wait.reason) is Exit.LATER and "refused the connection" in first.wait.detail
     mailing.clock = clock = LateServer(server)
     clock.turn(timedelta(hours=1))
     result = mailing.run(wait=True)
     accepted = clock.stop()
-    assert (result.hold.why, result.counts) == (WaitReason.DONE, Counts(sent=3))
+    assert (result.wait.reason, result.counts) == (WaitReason.DONE, Counts(sent=3))
     assert len(clock.waits) > 1000 and len(accepted) == 3
     with closing(sqlite3.connect(tmp_path / LEDGER)) as ledger:
         assert ledger.execute("SELECT attempts FROM deliveries").fetchall() == [(1,), (1,), (1,)]

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailrunner.campaign import load
+from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.errors import RowError
 from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner, message_id, unsubscribe_mailto, unsubscribe_url
-from mailrunner.sending.prepared_campaign import MessageFactory, PreparedCampaign
+from mailrunner.sending.message_factory import MessageFactory
+from mailrunner.sending.prepared_campaign import PreparedCampaign
 from tests.support.projects import Project
 
 SIGNER = TokenSigner((b"the key in use", b"the oldest key"))
@@ -26,7 +27,7 @@ def letters(folder: Path, *, extra: str = "", columns: tuple[str, ...] = ("email
     project = Project(folder).write(rows=["ana@example.org,Ana"])
     file = folder / "mailrunner.toml"
     file.write_text(file.read_text(encoding="utf-8") + extra, encoding="utf-8")
-    job = PreparedCampaign.prepare(*load(project.folder, "spring", {}))
+    job = PreparedCampaign.prepare(*load_campaign(project.folder, "spring", {}))
     return MessageFactory(job, columns=columns, signer=SIGNER, domain="example.org")
 
 
@@ -35,7 +36,7 @@ def letters(folder: Path, *, extra: str = "", columns: tuple[str, ...] = ("email
 @pytest.mark.parametrize("extra", ["", WAYS_OUT])
 def test_the_ways_out_are_those_that_the_links_are_made_of(tmp_path: Path, extra: str, number: int) -> None:
     maker = letters(tmp_path, extra=extra)
-    letter, token = maker.letter(number, "ana@example.org", ("ana@example.org", "Ana")), SIGNER.token
+    letter, token = maker.fields(number, "ana@example.org", ("ana@example.org", "Ana")), SIGNER.token
     leave = token(UNSUBSCRIBE, number)
     expected: tuple[str, ...] = (
         unsubscribe_mailto("leave+us@example.org" if extra else "ana@example.org", leave),
@@ -50,20 +51,20 @@ def test_the_ways_out_are_those_that_the_links_are_made_of(tmp_path: Path, extra
 
 def test_a_row_kept_before_a_column_was_added_has_empty_cells_there(tmp_path: Path) -> None:
     maker = letters(tmp_path, columns=("email", "name", "city"))
-    context = maker.letter(1, "ana@example.org", ("ana@example.org", "Ana")).context
+    context = maker.fields(1, "ana@example.org", ("ana@example.org", "Ana")).context
     assert (context["name"], context["city"]) == ("Ana", "")
 
 
 def test_the_return_path_is_the_senders_own_without_verp(tmp_path: Path) -> None:
-    letter = letters(tmp_path).letter(1, "bo@example.net", ("bo@example.net", "Bo"))
+    letter = letters(tmp_path).fields(1, "bo@example.net", ("bo@example.net", "Bo"))
     assert letter.return_path == "ana@example.org"
 
 
 def test_the_address_goes_on_the_wire_in_its_own_spelling(tmp_path: Path) -> None:
     maker = letters(tmp_path)
-    assert maker.letter(1, "Bo@Example.NET", ("Bo@Example.NET", "Bo")).address == "Bo@example.net"
+    assert maker.fields(1, "Bo@Example.NET", ("Bo@Example.NET", "Bo")).address == "Bo@example.net"
 
 
 def test_an_address_that_is_none_is_a_fault_of_its_row(tmp_path: Path) -> None:
     with pytest.raises(RowError, match="@-sign"):
-        letters(tmp_path).letter(1, "bo", ("bo", "Bo"))
+        letters(tmp_path).fields(1, "bo", ("bo", "Bo"))

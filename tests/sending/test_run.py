@@ -17,6 +17,7 @@ from mailrunner.model.wait_reason import WaitReason
 from mailrunner.sending.loop import SendLoop
 from mailrunner.sending.run import Callbacks
 from mailrunner.store import Phase
+from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 from tests.support.campaigns import LETTER, CampaignInProcess, people
 from tests.support.smtp_server import Rule, SmtpServer, accept_then_cut, cut, reply
 
@@ -40,13 +41,13 @@ def scripted(tmp_path: Path, *rules: Rule) -> tuple[SmtpServer, CampaignInProces
 def test_twelve_hundred_go_in_three_days_through_a_cap_of_five_hundred(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(1200), limits='"500/24h"', connections=2)
     first = mailing.run()
-    assert (first.sent_now, first.hold.why) == (500, WaitReason.QUOTA)
-    assert first.hold.until == mailing.clock.now() + timedelta(hours=24)
+    assert (first.sent_now, first.wait.reason) == (500, WaitReason.QUOTA)
+    assert first.wait.until == mailing.clock.now() + timedelta(hours=24)
     mailing.clock.turn(timedelta(hours=24))
     assert mailing.run().sent_now == 500
     mailing.clock.turn(timedelta(hours=24))
     last = mailing.run()
-    assert (last.sent_now, last.hold.why, last.counts) == (200, WaitReason.DONE, Counts(sent=1200))
+    assert (last.sent_now, last.wait.reason, last.counts) == (200, WaitReason.DONE, Counts(sent=1200))
     assert len(mailing.copies()) == 1200 and set(mailing.copies().values()) == {1}
 
 
@@ -73,7 +74,7 @@ def test_a_second_run_sends_nothing_and_says_it_is_done(mailing: CampaignInProce
     mailing.write(csv=people(3))
     assert mailing.run().sent_now == 3
     again = mailing.run()
-    assert (again.sent_now, again.hold.why) == (0, WaitReason.DONE)
+    assert (again.sent_now, again.wait.reason) == (0, WaitReason.DONE)
     assert len(mailing.server.accepted) == 3
 
 
@@ -89,7 +90,7 @@ def test_a_suppression_added_while_the_campaign_runs_stops_that_address(mailing:
                     source="t",
                 )
 
-    result = mailing.run(ears=Callbacks(on_step=say_no))
+    result = mailing.run(callbacks=Callbacks(on_step=say_no))
     assert result.counts == Counts(sent=28, suppressed=2)
     assert mailing.copies().keys().isdisjoint({"person6@example.org", "person25@example.org"})
 
@@ -103,14 +104,14 @@ def test_a_quota_reply_at_any_stage_pauses_the_account_and_fails_nobody(tmp_path
     with server:
         mailing.write(csv=people(10))
         first = mailing.run()
-        assert first.hold.why is WaitReason.ACCOUNT_PAUSED
+        assert first.wait.reason is WaitReason.ACCOUNT_PAUSED
         assert first.sent_now in (3, 4)  # the next message may have ridden behind the one that was refused
         assert first.counts == Counts(sent=first.sent_now, queued=10 - first.sent_now)
-        assert first.hold.until is not None
-        assert "limit" in first.hold.sentence
+        assert first.wait.until is not None
+        assert "limit" in first.wait.detail
         restarted = mailing.run()
-        assert (restarted.sent_now, restarted.hold.why) == (0, WaitReason.ACCOUNT_PAUSED)
-        mailing.clock.turn(first.hold.until - mailing.clock.now())
+        assert (restarted.sent_now, restarted.wait.reason) == (0, WaitReason.ACCOUNT_PAUSED)
+        mailing.clock.turn(first.wait.until - mailing.clock.now())
         assert mailing.run().counts == Counts(sent=10)
         assert set(mailing.copies().values()) == {1}
 
@@ -120,9 +121,9 @@ def test_a_wrong_password_stops_at_once_and_is_not_tried_again_until_it_changed(
         mailing = CampaignInProcess(tmp_path, server).write(
             csv=people(3), account='user = "ana"\npassword = "wrong"'
         )
-        assert mailing.run().hold.why is WaitReason.CREDENTIALS
+        assert mailing.run().wait.reason is WaitReason.CREDENTIALS
         tried = len(server.logins)
-        assert mailing.run().hold.why is WaitReason.CREDENTIALS
+        assert mailing.run().wait.reason is WaitReason.CREDENTIALS
         assert len(server.logins) == tried
         mailing.write(csv=people(3), account='user = "ana"\npassword = "right"')
         assert mailing.run().counts == Counts(sent=3)
@@ -145,13 +146,13 @@ def test_a_refused_sender_stops_the_campaign_at_once_and_fails_nobody(tmp_path: 
     )
     with server:
         mailing.write(csv=people(10))
-        assert mailing.run().hold.why is WaitReason.STOPPED
+        assert mailing.run().wait.reason is WaitReason.STOPPED
         with mailing.ledger() as ledger:
             campaign = ledger.campaigns.find("spring")
             assert campaign is not None and campaign.phase is Phase.STOPPED
             assert ledger.deliveries.counts(campaign.no) == Counts(queued=10)
         asked = len(server.said("MAIL"))
-        assert mailing.run().hold.why is WaitReason.STOPPED
+        assert mailing.run().wait.reason is WaitReason.STOPPED
         assert len(server.said("MAIL")) == asked
 
 
@@ -161,7 +162,7 @@ def test_three_spam_verdicts_in_twenty_stop_the_campaign_and_the_people_stay_que
     with server:
         mailing.write(csv=people(30))
         result = mailing.run()
-        assert result.hold.why is WaitReason.STOPPED
+        assert result.wait.reason is WaitReason.STOPPED
         assert result.counts.failed == 0 and result.counts.sent in (
             6,
             7,
@@ -174,7 +175,7 @@ def test_a_dead_address_fails_and_is_suppressed_for_all_campaigns(tmp_path: Path
     with server:
         mailing.write(csv=people(4))
         result = mailing.run()
-        assert (result.hold.why, result.counts) == (WaitReason.DONE, Counts(sent=3, failed=1))
+        assert (result.wait.reason, result.counts) == (WaitReason.DONE, Counts(sent=3, failed=1))
         with mailing.ledger() as ledger:
             (entry,) = ledger.suppressions
             assert (entry.key, entry.reason) == ("person1@example.org", SuppressionReason.BOUNCE)
@@ -187,9 +188,9 @@ def test_a_greylisted_recipient_is_tried_again_later(tmp_path: Path) -> None:
     with server:
         mailing.write(csv=people(2))
         first = mailing.run()
-        assert (first.hold.why, first.counts) == (WaitReason.RETRY, Counts(sent=1, queued=1))
-        assert first.hold.until is not None
-        mailing.clock.turn(first.hold.until - mailing.clock.now())
+        assert (first.wait.reason, first.counts) == (WaitReason.RETRY, Counts(sent=1, queued=1))
+        assert first.wait.until is not None
+        mailing.clock.turn(first.wait.until - mailing.clock.now())
         assert mailing.run().counts == Counts(sent=2)
 
 
@@ -198,7 +199,7 @@ def test_a_recipient_that_is_never_taken_is_given_up_in_the_end(tmp_path: Path) 
     with server:
         mailing.write(csv=people(1), send='give_up_after = "2h"')
         result = mailing.run(wait=True)
-        assert (result.hold.why, result.counts) == (WaitReason.DONE, Counts(failed=1))
+        assert (result.wait.reason, result.counts) == (WaitReason.DONE, Counts(failed=1))
         assert len(server.said("RCPT")) >= 3
 
 
@@ -219,7 +220,7 @@ def test_a_connection_cut_after_the_last_byte_leaves_one_in_doubt_and_it_is_not_
     with server:
         mailing.write(csv=people(4))
         result = mailing.run()
-        assert (result.hold.why, result.counts) == (WaitReason.DONE, Counts(sent=3, in_doubt=1))
+        assert (result.wait.reason, result.counts) == (WaitReason.DONE, Counts(sent=3, in_doubt=1))
         assert mailing.run().sent_now == 0
         assert set(mailing.copies().values()) == {1}
 
@@ -238,8 +239,8 @@ def test_a_server_that_is_down_ends_the_run_with_nothing_lost(tmp_path: Path) ->
     with SmtpServer() as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(2))
     result = mailing.run()
-    assert (result.hold.why, result.counts) == (WaitReason.SERVER, Counts(queued=2))
-    assert "refused" in result.hold.sentence
+    assert (result.wait.reason, result.counts) == (WaitReason.SERVER, Counts(queued=2))
+    assert "refused" in result.wait.detail
 
 
 def test_one_bad_row_fails_alone(mailing: CampaignInProcess) -> None:
@@ -253,24 +254,36 @@ def test_too_many_failures_stop_the_campaign_until_a_person_goes_on(tmp_path: Pa
     with server:
         mailing.write(csv=people(50))
         result = mailing.run()
-        assert result.hold.why is WaitReason.STOPPED
+        assert result.wait.reason is WaitReason.STOPPED
         assert result.counts.failed == 20
-        assert mailing.run().hold.why is WaitReason.STOPPED
+        assert mailing.run().wait.reason is WaitReason.STOPPED
         assert mailing.run(again=True).counts.failed > 20
+
+
+def test_a_connection_that_is_reopened_says_goodbye_to_the_thread_that_reopens_it(
+    mailing: CampaignInProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_step(_: ObservedCapabilities) -> None:
+        pytest.fail("the loop read the answer to QUIT, and took it for one that nobody had asked for")
+
+    monkeypatch.setattr(ObservedCapabilities, "fall_back", out_of_step)
+    mailing.write(csv=people(100), connections=3, account="messages_per_connection = 2")
+    assert mailing.run().counts == Counts(sent=100)
+    assert mailing.server.connections >= 50
 
 
 def test_the_limit_option_sends_exactly_so_many(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(10), connections=3)
     result = mailing.run(limit=4)
-    assert (result.sent_now, result.hold.why, len(mailing.server.accepted)) == (4, WaitReason.LIMIT, 4)
+    assert (result.sent_now, result.wait.reason, len(mailing.server.accepted)) == (4, WaitReason.LIMIT, 4)
 
 
 def test_a_start_in_the_future_and_a_closed_window_send_nothing(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(2), send="start = 2026-11-21T08:00:00Z\nwindow = 'Mon-Fri 08:00-18:00 UTC'")
-    assert mailing.run().hold.why is WaitReason.START
+    assert mailing.run().wait.reason is WaitReason.START
     mailing.clock.turn(timedelta(days=1))  # a Saturday
     closed = mailing.run()
-    assert (closed.hold.why, closed.hold.until) == (
+    assert (closed.wait.reason, closed.wait.until) == (
         WaitReason.WINDOW,
         mailing.clock.now() + timedelta(days=2),
     )
@@ -370,9 +383,9 @@ def test_an_interrupted_run_records_all_and_goes_on_later(mailing: CampaignInPro
         if step == "recorded" and len(mailing.server.accepted) >= 4:
             runners[0].stop()
 
-    ears = Callbacks(started=lambda runner, *_: runners.append(runner), on_step=interrupt)
-    first = mailing.run(ears=ears)
-    assert first.hold.why is WaitReason.INTERRUPTED
+    callbacks = Callbacks(started=lambda runner, *_: runners.append(runner), on_step=interrupt)
+    first = mailing.run(callbacks=callbacks)
+    assert first.wait.reason is WaitReason.INTERRUPTED
     assert first.counts.sent == len(mailing.server.accepted) < 20
     assert first.counts.in_flight == 0
     assert mailing.run().counts == Counts(sent=20)
@@ -411,5 +424,5 @@ def test_a_ledger_replaced_while_running_ends_the_run(mailing: CampaignInProcess
             copy.replace(database)
 
     with pytest.raises(LedgerError, match="no longer the file"):
-        mailing.run(ears=Callbacks(on_step=replace))
+        mailing.run(callbacks=Callbacks(on_step=replace))
     assert len(mailing.server.accepted) == 3

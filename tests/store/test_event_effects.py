@@ -1,4 +1,4 @@
-"""Bounces and notices of delivery; every test runs on SQLite and on PostgreSQL."""
+"""Bounces and delivery notices; every test runs on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,149 +13,172 @@ from mailrunner.model.inbound_event import EventKind, IngestResult
 from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 from mailrunner.store import Ledger, SendPermit
 from mailrunner.store.schema import CAMPAIGN_SHIFT
-from tests.store.test_ingest import ANA, BO, DAY, entries, fact, mailed, recent, recorded, row_of, tell
-from tests.store.test_ledger import DOUBT, SENT, claim, load, send, terms
 from tests.support.clocks import START, ManualClock
+from tests.support.inbound_events import (
+    ANA,
+    BO,
+    DAY,
+    entries,
+    event_of,
+    ingest,
+    recent_answers,
+    recorded_events,
+    report_row,
+    sent_campaign,
+)
+from tests.support.ledger_builder import (
+    IN_DOUBT,
+    SENT,
+    begin_sending,
+    claim,
+    claim_terms,
+    load_campaign,
+    record,
+    send,
+)
 
 GONE: dict[str, Any] = {"code": 550, "enhanced_code": "5.1.1", "detail": "no such user"}
 
 
-def test_a_bounce_fails_the_delivery_and_suppresses_the_person(ledger: Ledger, clock: ManualClock) -> None:
-    campaign, (ana, _) = mailed(ledger, [ANA, BO])
+def test_a_bounce_fails_the_delivery_and_suppresses_the_recipient(ledger: Ledger, clock: ManualClock) -> None:
+    campaign, (ana, _) = sent_campaign(ledger, [ANA, BO])
     clock.turn(DAY)
-    assert tell(ledger, fact(EventKind.BOUNCED, ana, address="forward@example.net", **GONE)) == [
+    assert ingest(ledger, event_of(EventKind.BOUNCED, ana, address="forward@example.net", **GONE)) == [
         IngestResult.RECORDED
     ]
     assert ledger.deliveries.counts(campaign.no) == Counts(sent=1, failed=1)
-    row = row_of(ledger, campaign)
+    row = report_row(ledger, campaign)
     assert (row.state, row.reason) == (State.FAILED, "bounced: 550 5.1.1 no such user")
     assert (row.code, row.enhanced_code, row.reply) == (550, "5.1.1", "no such user")
     assert (row.finished_at, row.came_back, row.came_back_at) == (START, "bounced", START + DAY)
     assert entries(ledger) == {(ALL_LISTS, SuppressionReason.BOUNCE)}
     assert entries(ledger, "forward@example.net") == set()
-    assert recent(ledger, campaign) == "ssf"
+    assert recent_answers(ledger, campaign) == "ssf"
 
 
-def test_what_is_refused_for_the_senders_sake_fails_and_strikes_nobody_off(ledger: Ledger) -> None:
-    campaign, (ana, _) = mailed(ledger, [ANA, BO])
+def test_a_refusal_for_the_senders_sake_fails_and_suppresses_no_recipient(ledger: Ledger) -> None:
+    campaign, (ana, _) = sent_campaign(ledger, [ANA, BO])
     spam = {"code": 550, "enhanced_code": "5.7.1", "detail": "message rejected as spam"}
-    assert tell(ledger, fact(EventKind.REFUSED, ana, **spam)) == [IngestResult.RECORDED]
-    row = row_of(ledger, campaign)
+    assert ingest(ledger, event_of(EventKind.REFUSED, ana, **spam)) == [IngestResult.RECORDED]
+    row = report_row(ledger, campaign)
     assert (row.state, row.reason) == (State.FAILED, "refused: 550 5.7.1 message rejected as spam")
     assert row.came_back == "refused"
     assert entries(ledger) == set()
-    assert recent(ledger, campaign) == "ssf"
+    assert recent_answers(ledger, campaign) == "ssf"
 
 
 def test_the_same_bounce_read_twice_counts_once(ledger: Ledger) -> None:
-    campaign, (ana,) = mailed(ledger, [ANA])
-    bounce = fact(EventKind.BOUNCED, ana, fingerprint="<b1@example.org>")
+    campaign, (ana,) = sent_campaign(ledger, [ANA])
+    bounce = event_of(EventKind.BOUNCED, ana, fingerprint="<b1@example.org>")
     other = replace(bounce, fingerprint="<b2@example.org>")
-    assert tell(ledger, bounce) + tell(ledger, bounce, other) == [
+    assert ingest(ledger, bounce) + ingest(ledger, bounce, other) == [
         *(IngestResult.RECORDED, IngestResult.REPEATED, IngestResult.RECORDED)
     ]
-    assert recent(ledger, campaign) == "sf"
-    assert ledger.returns.after_sent(campaign.no) == {EventKind.BOUNCED: 1}
+    assert recent_answers(ledger, campaign) == "sf"
+    assert ledger.inbound_events.counts(campaign.no) == {EventKind.BOUNCED: 1}
 
 
-def test_a_bounce_settles_a_doubt(ledger: Ledger) -> None:
-    campaign = load(ledger, [ANA])
-    at = terms(campaign)
+def test_a_bounce_resolves_a_delivery_in_doubt(ledger: Ledger) -> None:
+    campaign = load_campaign(ledger, [ANA])
+    at = claim_terms(campaign)
     (held,) = claim(ledger, at, token=1)
-    send(ledger, at, held, DOUBT)
-    tell(ledger, fact(EventKind.BOUNCED, held.id, **GONE))
-    row = row_of(ledger, campaign)
+    send(ledger, at, held, IN_DOUBT)
+    ingest(ledger, event_of(EventKind.BOUNCED, held.id, **GONE))
+    row = report_row(ledger, campaign)
     assert (row.state, row.finished_at) == (State.FAILED, START)
-    assert not ledger.deliveries.record(held, at, SENT)  # the late answer is older news
+    assert not record(ledger, at, held)  # the late answer is older news
 
 
-def test_a_bounce_of_what_is_queued_again_after_a_doubt_fails_it(ledger: Ledger) -> None:
-    campaign = load(ledger, [ANA])
-    at = terms(campaign)
+def test_a_bounce_fails_a_delivery_that_was_queued_again_after_a_doubt(ledger: Ledger) -> None:
+    campaign = load_campaign(ledger, [ANA])
+    at = claim_terms(campaign)
     (held,) = claim(ledger, at, token=1)
-    send(ledger, at, held, DOUBT)
-    assert ledger.deliveries.resend_doubtful(campaign.no) == 1
-    tell(ledger, fact(EventKind.BOUNCED, held.id, **GONE))
+    send(ledger, at, held, IN_DOUBT)
+    assert ledger.deliveries.requeue_in_doubt(campaign.no) == 1
+    ingest(ledger, event_of(EventKind.BOUNCED, held.id, **GONE))
     assert ledger.deliveries.counts(campaign.no) == Counts(failed=1)
 
 
-def test_a_bounce_of_what_was_never_tried_only_suppresses(ledger: Ledger) -> None:
-    campaign = load(ledger, [ANA])
-    tell(ledger, fact(EventKind.BOUNCED, (campaign.no << CAMPAIGN_SHIFT) + 1))
+def test_a_bounce_of_a_delivery_without_attempts_only_suppresses(ledger: Ledger) -> None:
+    campaign = load_campaign(ledger, [ANA])
+    ingest(ledger, event_of(EventKind.BOUNCED, (campaign.no << CAMPAIGN_SHIFT) + 1))
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=1)
     assert entries(ledger) == {(ALL_LISTS, SuppressionReason.BOUNCE)}
 
 
-def test_a_bounce_that_is_quicker_than_the_answer_waits_for_it(ledger: Ledger) -> None:
-    campaign = load(ledger, [ANA])
-    at = terms(campaign, "5/24h")
+def test_a_bounce_that_overtakes_the_answer_waits_for_it(ledger: Ledger) -> None:
+    campaign = load_campaign(ledger, [ANA])
+    at = claim_terms(campaign, "5/24h")
     (held,) = claim(ledger, at, token=1)
-    assert ledger.deliveries.begin_sending(held, at) is SendPermit.GO
-    assert tell(ledger, fact(EventKind.BOUNCED, held.id, **GONE)) == [IngestResult.RECORDED]
-    assert ledger.returns.catch_up() == 0
+    assert begin_sending(ledger, at, held) is SendPermit.GO
+    assert ingest(ledger, event_of(EventKind.BOUNCED, held.id, **GONE)) == [IngestResult.RECORDED]
+    assert ledger.inbound_events.apply_waiting() == 0
     assert ledger.deliveries.counts(campaign.no) == Counts(in_flight=1)
     assert entries(ledger) == {(ALL_LISTS, SuppressionReason.BOUNCE)}
-    assert ledger.deliveries.record(held, at, SENT)
-    assert ledger.returns.catch_up() == 1
-    assert ledger.returns.catch_up() == 0
+    assert record(ledger, at, held)
+    assert ledger.inbound_events.apply_waiting() == 1
+    assert ledger.inbound_events.apply_waiting() == 0
     assert ledger.deliveries.counts(campaign.no) == Counts(failed=1)
-    assert recent(ledger, campaign) == "sf"
+    assert recent_answers(ledger, campaign) == "sf"
 
 
-def test_whatever_comes_next_does_what_has_waited(ledger: Ledger) -> None:
-    campaign = load(ledger, [ANA, BO])
-    at = terms(campaign)
+def test_the_next_event_applies_reports_that_waited(ledger: Ledger) -> None:
+    campaign = load_campaign(ledger, [ANA, BO])
+    at = claim_terms(campaign)
     held, other = claim(ledger, at, token=1)
-    ledger.deliveries.begin_sending(held, at)
-    tell(ledger, fact(EventKind.BOUNCED, held.id), fact(EventKind.DELIVERED, held.id))
+    begin_sending(ledger, at, held)
+    ingest(ledger, event_of(EventKind.BOUNCED, held.id), event_of(EventKind.DELIVERED, held.id))
     send(ledger, at, other)
-    ledger.deliveries.record(held, at, DOUBT)
-    tell(ledger, fact(EventKind.UNSUBSCRIBED, other.id))
-    assert row_of(ledger, campaign).state is State.FAILED
+    record(ledger, at, held, IN_DOUBT)
+    ingest(ledger, event_of(EventKind.UNSUBSCRIBED, other.id))
+    assert report_row(ledger, campaign).state is State.FAILED
 
 
 def test_a_bounce_of_a_claimed_delivery_stops_it(ledger: Ledger) -> None:
-    campaign = load(ledger, [ANA])
-    at = terms(campaign)
+    campaign = load_campaign(ledger, [ANA])
+    at = claim_terms(campaign)
     (held,) = claim(ledger, at, token=1)
-    tell(ledger, fact(EventKind.BOUNCED, held.id))
-    assert ledger.deliveries.begin_sending(held, at) is SendPermit.SUPPRESSED
-    assert ledger.returns.catch_up() == 1
+    ingest(ledger, event_of(EventKind.BOUNCED, held.id))
+    assert begin_sending(ledger, at, held) is SendPermit.SUPPRESSED
+    assert ledger.inbound_events.apply_waiting() == 1
     assert ledger.deliveries.counts(campaign.no) == Counts(suppressed=1)
 
 
-def test_bounces_after_a_campaign_has_ended_do_not_mark_it(ledger: Ledger) -> None:
-    campaign, (ana,) = mailed(ledger, [ANA])
+def test_bounces_after_a_campaign_has_finished_are_not_added_to_its_recent_answers(ledger: Ledger) -> None:
+    campaign, (ana,) = sent_campaign(ledger, [ANA])
     ledger.campaigns.finish(campaign.no)
-    tell(ledger, fact(EventKind.BOUNCED, ana))
-    assert recent(ledger, campaign) == "s"
+    ingest(ledger, event_of(EventKind.BOUNCED, ana))
+    assert recent_answers(ledger, campaign) == "s"
     assert ledger.deliveries.counts(campaign.no) == Counts(failed=1)
 
 
 @pytest.mark.parametrize(("days", "tied"), [(14, True), (15, False)])
-def test_a_bounce_by_address_alone_is_tied_to_the_newest_message_of_two_weeks(
+def test_a_bounce_by_address_alone_is_matched_to_the_newest_message_of_two_weeks(
     ledger: Ledger, clock: ManualClock, days: int, tied: bool
 ) -> None:
-    old, _ = mailed(ledger, [ANA], "winter")
+    old, _ = sent_campaign(ledger, [ANA], "winter")
     clock.turn(DAY)
-    new, _ = mailed(ledger, [ANA], "spring")
+    new, _ = sent_campaign(ledger, [ANA], "spring")
     clock.turn(days * DAY)
-    assert tell(ledger, fact(EventKind.BOUNCED, address="Ana@example.org", **GONE)) == [IngestResult.RECORDED]
+    assert ingest(ledger, event_of(EventKind.BOUNCED, address="Ana@example.org", **GONE)) == [
+        IngestResult.RECORDED
+    ]
     assert ledger.deliveries.counts(old.no) == Counts(sent=1)
     assert ledger.deliveries.counts(new.no) == (Counts(failed=1) if tied else Counts(sent=1))
     assert entries(ledger) == {(ALL_LISTS, SuppressionReason.BOUNCE)}
 
 
-def test_a_providers_name_tells_which_of_several_messages_is_meant(ledger: Ledger) -> None:
+def test_a_providers_id_selects_one_of_several_messages(ledger: Ledger) -> None:
     named = [replace(SENT, outcome=replace(SENT.outcome, provider_id=name)) for name in ("n1", "n2")]
-    campaigns = [load(ledger, [ANA], name) for name in ("winter", "spring")]
-    for token, (campaign, settlement) in enumerate(zip(campaigns, named, strict=True), 1):
-        at = terms(campaign)
-        send(ledger, at, claim(ledger, at, token=token)[0], settlement)
-    tell(
-        ledger, *(fact(EventKind.BOUNCED, address=ANA, provider_id=name) for name in ("n1.filter9", "other"))
+    campaigns = [load_campaign(ledger, [ANA], name) for name in ("winter", "spring")]
+    for token, (campaign, decision) in enumerate(zip(campaigns, named, strict=True), 1):
+        at = claim_terms(campaign)
+        send(ledger, at, claim(ledger, at, token=token)[0], decision)
+    ingest(
+        ledger,
+        *(event_of(EventKind.BOUNCED, address=ANA, provider_id=name) for name in ("n1.filter9", "other")),
     )
-    assert [row_of(ledger, campaign).state for campaign in campaigns] == [State.FAILED, State.SENT]
+    assert [report_row(ledger, campaign).state for campaign in campaigns] == [State.FAILED, State.SENT]
 
 
 # --- soft bounces ----------------------------------------------------------------------------------
@@ -163,15 +186,17 @@ def test_a_providers_name_tells_which_of_several_messages_is_meant(ledger: Ledge
 
 def soft(ledger: Ledger, clock: ManualClock, days: list[int], between: EventKind | None = None) -> bool:
     """Let a mailbox refuse on these days; return whether it is given up.  `between`: a sign of life."""
-    _, (ana,) = mailed(ledger, [ANA])
+    _, (ana,) = sent_campaign(ledger, [ANA])
     today = 0
     for number, day in enumerate(days):
         clock.turn((day - today) * DAY)
         today = day
         if number == len(days) - 1 and between is not None:
-            tell(ledger, fact(between, ana, fingerprint="life"))
+            ingest(ledger, event_of(between, ana, fingerprint="life"))
             clock.turn(timedelta(seconds=1))
-        tell(ledger, fact(EventKind.SOFT_BOUNCED, ana, fingerprint=f"soft {number}", detail="mailbox full"))
+        ingest(
+            ledger, event_of(EventKind.SOFT_BOUNCED, ana, fingerprint=f"soft {number}", detail="mailbox full")
+        )
     return (ALL_LISTS, SuppressionReason.BOUNCE) in entries(ledger)
 
 
@@ -186,45 +211,43 @@ def soft(ledger: Ledger, clock: ManualClock, days: list[int], between: EventKind
         ([0, 2, 20, 31, 33], True),
     ],
 )
-def test_a_mailbox_that_refuses_for_long_is_given_up(
+def test_a_mailbox_that_soft_bounces_for_long_is_suppressed(
     ledger: Ledger, clock: ManualClock, days: list[int], dead: bool
 ) -> None:
     assert soft(ledger, clock, days) is dead
 
 
 @pytest.mark.parametrize("sign", [EventKind.DELIVERED, EventKind.AUTO_REPLIED])
-def test_a_sign_of_life_begins_the_count_again(ledger: Ledger, clock: ManualClock, sign: EventKind) -> None:
+def test_a_sign_of_life_restarts_the_count(ledger: Ledger, clock: ManualClock, sign: EventKind) -> None:
     assert not soft(ledger, clock, [0, 3, 8], sign)
 
 
 def test_a_soft_bounce_leaves_the_delivery_sent_and_is_shown(ledger: Ledger) -> None:
-    campaign, (ana,) = mailed(ledger, [ANA])
-    tell(ledger, fact(EventKind.SOFT_BOUNCED, ana))
-    row = row_of(ledger, campaign)
+    campaign, (ana,) = sent_campaign(ledger, [ANA])
+    ingest(ledger, event_of(EventKind.SOFT_BOUNCED, ana))
+    row = report_row(ledger, campaign)
     assert (row.state, row.came_back) == (State.SENT, "soft_bounced")
-    assert recent(ledger, campaign) == "s"
+    assert recent_answers(ledger, campaign) == "s"
 
 
-def test_reports_of_messages_that_are_not_of_this_ledger_count_for_nobody(
-    ledger: Ledger, clock: ManualClock
-) -> None:
+def test_soft_bounces_of_another_ledgers_messages_do_not_count(ledger: Ledger, clock: ManualClock) -> None:
     for day in (0, 4, 9):
         clock.turn(day * DAY)
-        stray = fact(EventKind.SOFT_BOUNCED, 99 << CAMPAIGN_SHIFT, address=ANA, fingerprint=f"{day}")
-        assert tell(ledger, stray) == [IngestResult.UNKNOWN]
-    _, (ana,) = mailed(ledger, [ANA])
-    assert tell(ledger, fact(EventKind.SOFT_BOUNCED, ana)) == [IngestResult.RECORDED]
+        stray = event_of(EventKind.SOFT_BOUNCED, 99 << CAMPAIGN_SHIFT, address=ANA, fingerprint=f"{day}")
+        assert ingest(ledger, stray) == [IngestResult.UNKNOWN]
+    _, (ana,) = sent_campaign(ledger, [ANA])
+    assert ingest(ledger, event_of(EventKind.SOFT_BOUNCED, ana)) == [IngestResult.RECORDED]
     assert entries(ledger) == set()
 
 
-def test_a_notice_of_delivery_settles_a_doubt_and_else_is_no_news(ledger: Ledger) -> None:
-    campaign = load(ledger, [ANA, BO])
-    at = terms(campaign)
+def test_a_delivery_notice_resolves_a_doubt_and_is_no_news_otherwise(ledger: Ledger) -> None:
+    campaign = load_campaign(ledger, [ANA, BO])
+    at = claim_terms(campaign)
     first, second = claim(ledger, at, token=1)
-    send(ledger, at, first, DOUBT)
+    send(ledger, at, first, IN_DOUBT)
     send(ledger, at, second)
-    effects = tell(ledger, *(fact(EventKind.DELIVERED, d.id, source="ses") for d in (first, second)))
-    assert effects == [IngestResult.RECORDED, IngestResult.REPEATED]
-    row = row_of(ledger, campaign)
+    results = ingest(ledger, *(event_of(EventKind.DELIVERED, d.id, source="ses") for d in (first, second)))
+    assert results == [IngestResult.RECORDED, IngestResult.REPEATED]
+    row = report_row(ledger, campaign)
     assert (row.state, row.reason, row.finished_at) == (State.SENT, "ses says that it was delivered", START)
-    assert len(recorded(ledger)) == 1
+    assert len(recorded_events(ledger)) == 1

@@ -7,13 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 
-import mailrunner.store.migrations
 from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import Counts
 from mailrunner.model.inbound_event import EventKind, InboundEvent, IngestResult
@@ -22,19 +19,20 @@ from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.store.schema import CAMPAIGN_SHIFT, metadata
 from tests.support.clocks import START, ManualClock
 
+LEDGERS = Path(__file__).parents[1] / "data" / "ledgers"
 SENT, QUEUED = (1 << CAMPAIGN_SHIFT) + 1, (1 << CAMPAIGN_SHIFT) + 2
 MOMENT = 1_795_000_000_000_000  # microseconds since 1970: in November 2026
 
-# One row in each table of the first ledger, as it was written then.
+# One row in each table, as 0.1.0 wrote it.
 ROWS = f"""
 INSERT INTO ledger VALUES ('0123456789abcdef0123456789abcdef', 5, {MOMENT});
 INSERT INTO secrets (value, created_at) VALUES ('a secret', {MOMENT});
 INSERT INTO accounts (identity, paused_until, pause_reason)
     VALUES ('gmail/ana@gmail.com', {MOMENT}, 'the limit is reached');
 INSERT INTO campaigns (id, file, account_no, account_name, list_key, list_name, kind, phase, content,
-    content_digest, message_digest, list_mark, columns, sources, message_domain, created_at)
+    content_digest, message_digest, list_mark, columns, message_domain, created_at)
     VALUES ('spring', 'campaigns/spring.toml', 1, 'gmail', 'club news', 'Club news', 'bulk', 'begun',
-    '{{"html": "h1"}}', 'c1', 'm1', '{{}}', '["email"]', '{{"email": "email"}}', 'gmail.com', {MOMENT});
+    '{{"html": "h1"}}', 'c1', 'm1', '{{}}', '["email"]', 'gmail.com', {MOMENT});
 INSERT INTO recipients VALUES ({SENT}, 'Ana@example.org', '["Ana@example.org"]');
 INSERT INTO recipients VALUES ({QUEUED}, 'bo@example.org', '["bo@example.org"]');
 INSERT INTO deliveries (id, campaign_no, row, key, state, not_before, attempts, reply, last_attempt_at,
@@ -42,7 +40,7 @@ INSERT INTO deliveries (id, campaign_no, row, key, state, not_before, attempts, 
 INSERT INTO deliveries (id, campaign_no, row, key, state, not_before)
     VALUES ({QUEUED}, 1, 3, 'bo@example.org', 'queued', {MOMENT});
 INSERT INTO usage VALUES ('account:1', 'answers', 1, {MOMENT});
-INSERT INTO lists VALUES ('club news', 'Club news', {MOMENT});
+INSERT INTO lists (key, name, first_used_at) VALUES ('club news', 'Club news', {MOMENT});
 INSERT INTO imports (file, list_key, reason, added, created_at)
     VALUES ('old.csv', '', 'import', 1, {MOMENT});
 INSERT INTO suppressions (key, list_key, reason, source, import_no, created_at)
@@ -51,6 +49,9 @@ INSERT INTO consents (key, list_key, reason, why, created_at)
     VALUES ('di@example.org', '', 'manual', 'she wrote', {MOMENT});
 INSERT INTO runs (campaign_no, host, pid, started_at, leased_until, ended_at)
     VALUES (1, 'here', 1, {MOMENT}, {MOMENT}, {MOMENT});
+INSERT INTO returns (delivery_id, key, kind, source, fingerprint, happened_at, received_at, settled_at)
+    VALUES ({SENT}, 'ana@example.org', 'soft_bounced', 'inbox', '<1@example.net>', {MOMENT}, {MOMENT},
+    {MOMENT});
 """
 
 
@@ -64,34 +65,35 @@ def connected(url: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def upgrade(connection: Connection, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(mailrunner.store.migrations.__path__[0])))
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+def execute_all(connection: Connection, statements: str) -> None:
+    for statement in statements.split(";\n"):
+        if statement.strip():
+            connection.execute(text(statement.replace(":", r"\:")))
 
 
 @pytest.fixture
-def first_ledger(ledger_url: str) -> str:
-    """The URL of a ledger that the first version has left, with something in every table."""
-    with connected(ledger_url) as connection:
-        upgrade(connection, "0001")
-        for statement in ROWS.split(";\n"):
-            if statement.strip():
-                connection.execute(text(statement.replace(":", r"\:")))
-    return ledger_url
+def released_ledger(empty_url: str) -> str:
+    """The URL of a ledger of version 0.1.0 with something in every table.
+
+    `tests/data/ledgers` has the statements with which 0.1.0 made it, on each database.
+    """
+    with connected(empty_url) as connection:
+        tables = LEDGERS / f"ledger_0.1.0.{connection.dialect.name}.sql"
+        execute_all(connection, tables.read_text(encoding="utf-8"))
+        execute_all(connection, ROWS)
+    return empty_url
 
 
-def test_a_ledger_of_the_first_version_opens_and_keeps_everything(
-    first_ledger: str, tmp_path: Path, clock: ManualClock
+def test_a_ledger_of_version_0_1_0_opens_and_keeps_everything(
+    released_ledger: str, tmp_path: Path, clock: ManualClock
 ) -> None:
-    with Ledger.open(folder=tmp_path, url=first_ledger, clock=clock) as ledger:
+    with Ledger.open(folder=tmp_path, url=released_ledger, clock=clock) as ledger:
         campaign = ledger.campaigns.find("spring")
         assert isinstance(campaign, CampaignRecord)
         assert (campaign.content, campaign.columns) == ({"html": "h1"}, ("email",))
         assert ledger.deliveries.counts(campaign.no) == Counts(sent=1, queued=1)
         sent, queued = ledger.reports.rows(campaign.no)
-        assert (sent.address, sent.reply, sent.came_back) == ("Ana@example.org", "OK", "")
+        assert (sent.address, sent.reply, sent.came_back) == ("Ana@example.org", "OK", "soft_bounced")
         assert (queued.address, queued.values) == ("bo@example.org", ("bo@example.org",))
         account = ledger.accounts.find("gmail/ana@gmail.com")
         assert account is not None and account.pause_reason == "the limit is reached"
@@ -100,38 +102,49 @@ def test_a_ledger_of_the_first_version_opens_and_keeps_everything(
         (event,) = ledger.suppressions.history("di@example.org")
         assert (event.change, event.why) == ("removed", "she wrote")
         assert [found.file for found in ledger.suppressions.imports()] == ["old.csv"]
-        assert len(ledger.link_secrets(None)) == 1
+        assert len(ledger.signing_keys(None)) == 1
 
 
-def test_what_comes_back_of_an_older_versions_messages_is_heard(
-    first_ledger: str, tmp_path: Path, clock: ManualClock
+def test_inbound_events_of_an_older_versions_messages_take_effect(
+    released_ledger: str, tmp_path: Path, clock: ManualClock
 ) -> None:
-    with Ledger.open(folder=tmp_path, url=first_ledger, clock=clock) as ledger:
+    with Ledger.open(folder=tmp_path, url=released_ledger, clock=clock) as ledger:
         click = InboundEvent(kind=EventKind.UNSUBSCRIBED, source="web", delivery=SENT, happened_at=START)
-        assert ledger.returns.receive([click]) == [IngestResult.RECORDED]
+        assert ledger.inbound_events.ingest([click]) == [IngestResult.RECORDED]
         (entry,) = ledger.suppressions.entries("ana@example.org")
         assert (entry.list_key, entry.reason) == ("club news", SuppressionReason.UNSUBSCRIBE)
 
 
-def test_the_migrations_make_the_tables_of_the_schema(ledger: Ledger) -> None:
-    with ledger.database.read() as connection:
+def test_the_migrations_make_the_tables_of_the_schema(
+    empty_url: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    with (
+        Ledger.open(folder=tmp_path, url=empty_url, clock=clock) as ledger,
+        ledger.database.read() as connection,
+    ):
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_opening_twice_migrates_once(first_ledger: str, tmp_path: Path, clock: ManualClock) -> None:
-    for _ in range(2):
-        with Ledger.open(folder=tmp_path, url=first_ledger, clock=clock) as ledger:
-            assert ledger.campaigns.find("spring") is not None
+def test_the_tables_of_version_0_1_0_are_those_of_the_schema(released_ledger: str) -> None:
+    with connected(released_ledger) as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_a_ledger_of_a_newer_version_is_refused_and_left_as_it_is(
-    first_ledger: str, tmp_path: Path, clock: ManualClock
+@pytest.mark.parametrize(
+    ("revision", "error", "next_step"),
+    [
+        ("9999", "newer mailrunner", "pip install --upgrade mailrunner"),
+        ("0001", "development version", 'pip install "mailrunner==0.1.0"'),
+    ],
+)
+def test_a_ledger_of_an_unknown_version_is_refused_and_left_as_it_is(
+    released_ledger: str, tmp_path: Path, clock: ManualClock, revision: str, error: str, next_step: str
 ) -> None:
-    with connected(first_ledger) as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(LedgerError, match="newer mailrunner") as refused:
-        Ledger.open(folder=tmp_path, url=first_ledger, clock=clock)
-    assert "upgrade" in refused.value.hint
-    with connected(first_ledger) as connection:
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999"
+    with connected(released_ledger) as connection:
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
+    with pytest.raises(LedgerError, match=error) as refused:
+        Ledger.open(folder=tmp_path, url=released_ledger, clock=clock)
+    assert next_step in refused.value.hint
+    with connected(released_ledger) as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == revision
         assert connection.execute(text("SELECT count(*) FROM deliveries")).scalar() == 2

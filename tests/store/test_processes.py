@@ -1,4 +1,4 @@
-"""Several processes on one ledger: the cap holds, everybody is sent to once, the killed are taken over."""
+"""Several processes on one ledger: the limit holds, each message is sent once, killed runs are recovered."""
 
 from __future__ import annotations
 
@@ -23,10 +23,17 @@ from mailrunner.store import Delivery, Ledger, Run, SendPermit
 from mailrunner.store.quota_usage import UsageLog, account_scope
 from mailrunner.store.schema import deliveries
 from tests.support.clocks import ManualClock
-from tests.support.ledger_worker import BUCHAREST, SENT, enrol, terms
+from tests.support.ledger_builder import (
+    BUCHAREST,
+    begin_sending,
+    claim_or_wait,
+    claim_terms,
+    numbered_campaign,
+    record,
+)
 
 ROOT = Path(__file__).parents[2]
-PEOPLE, CAP, PACE = 60, 80, 25
+RECIPIENTS, CAP, PACE = 60, 80, 25
 
 
 @pytest.fixture
@@ -34,7 +41,7 @@ def shared(ledger_url: str, tmp_path: Path) -> Iterator[Ledger]:
     """A ledger on the machine's own clock with two campaigns on one account."""
     with contextlib.closing(Ledger.open(folder=tmp_path, url=ledger_url, clock=SystemClock())) as opened:
         for campaign_id in ("one", "two"):
-            enrol(opened, campaign_id, "gmail/ana@gmail.com", PEOPLE)
+            numbered_campaign(opened, campaign_id, RECIPIENTS)
         yield opened
 
 
@@ -77,16 +84,16 @@ class Child:
         return [int(line.split()[1]) for line in self.lines if line.startswith("sent ")]
 
 
-def test_processes_share_one_cap_and_those_killed_are_taken_over_at_once(
+def test_processes_share_one_limit_and_killed_ones_are_recovered_at_once(
     shared: Ledger, ledger_url: str, tmp_path: Path
 ) -> None:
     children = [Child(ledger_url, tmp_path, name, halt=3) for name in ("one", "two", "one", "two")]
-    for child in children:  # each has one message on the wire, others claimed, and stands still
+    for child in children:  # each has one message in flight, others claimed, and waits
         child.read_until("halted")
     for child in children[:2]:
         child.kill()
     successor = Child(ledger_url, tmp_path, "one")
-    assert successor.read_until("took") == "took 2"
+    assert successor.read_until("recovered") == "recovered 2"
     for child in (*children[2:], successor):
         child.finish()
     sent = [number for child in (*children, successor) for number in child.sent]
@@ -101,76 +108,76 @@ def _assert_the_ledger_says_the_same(shared: Ledger, sent: Sequence[int]) -> Non
     by_state = [state for state, _ in found.values()]
     assert {number for number, (state, _) in found.items() if state == "sent"} == set(sent)
     assert by_state.count("in_doubt") == 2
-    assert by_state.count("queued") == 2 * PEOPLE - CAP
+    assert by_state.count("queued") == 2 * RECIPIENTS - CAP
     starts = sorted(moment for _, moment in found.values() if moment is not None)
     for earlier, later in zip(starts, starts[PACE:], strict=False):
         assert later - earlier >= timedelta(seconds=1)
 
 
-def claim(ledger: Ledger, run: Run, people: int = 3) -> list[Delivery]:
-    """Enrol a campaign of so many and claim them all."""
-    at = terms(enrol(ledger, "one", "gmail/ana@gmail.com", people), ["9/24h"])
-    found = ledger.deliveries.claim(at, token=run.next_token(), most=people)
+def claim_campaign(ledger: Ledger, run: Run, recipients: int = 3) -> list[Delivery]:
+    """Claim all deliveries of a new campaign."""
+    at = claim_terms(numbered_campaign(ledger, "one", recipients), "9/24h")
+    found = claim_or_wait(ledger, at, token=run.next_token(), most=recipients)
     assert isinstance(found, list)
     return found
 
 
-def test_a_run_that_ends_with_work_in_hand_leaves_nobody_in_flight(ledger: Ledger) -> None:
+def test_a_run_that_ends_early_leaves_no_delivery_in_flight(ledger: Ledger) -> None:
     run = Run.begin(ledger.database)
-    on_wire, *_ = claim(ledger, run)
+    in_flight, *_ = claim_campaign(ledger, run)
     campaign = ledger.campaigns.find("one")
     assert campaign is not None
-    assert ledger.deliveries.begin_sending(on_wire, terms(campaign, ["9/24h"])) is SendPermit.GO
+    assert begin_sending(ledger, claim_terms(campaign, "9/24h"), in_flight) is SendPermit.GO
     run.end()
-    ledger.deliveries.take_over()
+    ledger.deliveries.recover()
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=2, in_doubt=1)
 
 
 def test_what_is_put_back_after_a_cancel_is_skipped(ledger: Ledger) -> None:
     run = Run.begin(ledger.database)
-    first, *others = claim(ledger, run)
+    first, *others = claim_campaign(ledger, run)
     campaign = ledger.campaigns.find("one")
     assert campaign is not None
     ledger.campaigns.cancel(campaign.no)
-    assert ledger.deliveries.begin_sending(first, terms(campaign, ["9/24h"])) is SendPermit.HELD
+    assert begin_sending(ledger, claim_terms(campaign, "9/24h"), first) is SendPermit.HELD
     ledger.deliveries.release(others)
     run.end()
     assert ledger.deliveries.counts(campaign.no) == Counts(skipped=3)
 
 
-def test_a_test_message_that_was_taken_over_uses_one_slot(ledger: Ledger, clock: ManualClock) -> None:
+def test_a_test_send_of_a_recovered_run_uses_one_slot(ledger: Ledger, clock: ManualClock) -> None:
     account, run = ledger.accounts.ensure("gmail/ana@gmail.com"), Run.begin(ledger.database)
     limits, token = [Limit.parse("9/24h")], run.next_token()
     assert (
         ledger.accounts.begin_test(account.no, token=token, limits=limits, reserve=0, zone=BUCHAREST) is None
     )
     clock.turn(timedelta(hours=1))  # the machine slept
-    ledger.deliveries.take_over()
+    ledger.deliveries.recover()
     ledger.accounts.end_test(account.no, token=token, answered=True)
     run.end()
     (room,) = ledger.accounts.rooms("gmail/ana@gmail.com", limits=limits, reserve=0, zone=BUCHAREST)
     assert room.used == 1
 
 
-def test_taking_over_waits_for_whoever_uses_the_accounts_slots(
-    postgresql_database: str, tmp_path: Path, clock: ManualClock
+def test_recovery_waits_for_a_transaction_that_uses_the_accounts_slots(
+    postgresql_ledger: str, tmp_path: Path, clock: ManualClock
 ) -> None:
-    with Ledger.open(folder=tmp_path, url=postgresql_database, clock=clock) as ledger:
+    with Ledger.open(folder=tmp_path, url=postgresql_ledger, clock=clock) as ledger:
         dead = Run.begin(ledger.database)
-        on_wire, *_ = claim(ledger, dead)
+        in_flight, *_ = claim_campaign(ledger, dead)
         campaign = ledger.campaigns.find("one")
         assert campaign is not None
-        at = terms(campaign, ["9/24h"])
-        assert ledger.deliveries.begin_sending(on_wire, at) is SendPermit.GO
+        at = claim_terms(campaign, "9/24h")
+        assert begin_sending(ledger, at, in_flight) is SendPermit.GO
         dead._lock.release()
         failures: list[BaseException] = []
-        successor = threading.Thread(target=_take_over, args=(postgresql_database, tmp_path, clock, failures))
+        successor = threading.Thread(target=_recover, args=(postgresql_ledger, tmp_path, clock, failures))
         with ledger.database.write() as connection:
-            ledger.database.hold_account(connection, campaign.account_no)
+            ledger.database.lock_account(connection, campaign.account_no)
             log = UsageLog(connection, account_scope(campaign.account_no))
             log.add(Series.ANSWERS, clock.now())
             successor.start()
-            _until_somebody_waits(ledger)
+            _until_a_session_waits(ledger)
         successor.join()
         if failures:
             raise failures[0]
@@ -180,21 +187,21 @@ def test_taking_over_waits_for_whoever_uses_the_accounts_slots(
         assert room.used == 2
 
 
-def test_a_message_that_starts_while_its_run_is_taken_over_uses_its_slot(
-    postgresql_database: str, tmp_path: Path, clock: ManualClock
+def test_a_message_that_starts_while_its_run_is_recovered_uses_its_slot(
+    postgresql_ledger: str, tmp_path: Path, clock: ManualClock
 ) -> None:
-    with Ledger.open(folder=tmp_path, url=postgresql_database, clock=clock) as ledger:
+    with Ledger.open(folder=tmp_path, url=postgresql_ledger, clock=clock) as ledger:
         asleep = Run.begin(ledger.database)
-        claimed = claim(ledger, asleep)
+        claimed = claim_campaign(ledger, asleep)
         campaign = ledger.campaigns.find("one")
         assert campaign is not None
         clock.turn(timedelta(hours=1))
         failures: list[BaseException] = []
-        successor = threading.Thread(target=_take_over, args=(postgresql_database, tmp_path, clock, failures))
+        successor = threading.Thread(target=_recover, args=(postgresql_ledger, tmp_path, clock, failures))
         with ledger.database.write() as connection:  # as `begin_sending` does
-            ledger.database.hold_account(connection, campaign.account_no)
+            ledger.database.lock_account(connection, campaign.account_no)
             successor.start()
-            _until_somebody_waits(ledger)
+            _until_a_session_waits(ledger)
             connection.execute(
                 update(deliveries).where(deliveries.c.id == claimed[0].id).values(state="sending")
             )
@@ -208,15 +215,15 @@ def test_a_message_that_starts_while_its_run_is_taken_over_uses_its_slot(
         assert room.used == 1
 
 
-def _take_over(url: str, folder: Path, clock: ManualClock, failures: list[BaseException]) -> None:
+def _recover(url: str, folder: Path, clock: ManualClock, failures: list[BaseException]) -> None:
     with Ledger.open(folder=folder, url=url, clock=clock) as ledger:
         try:
-            ledger.deliveries.take_over()
+            ledger.deliveries.recover()
         except LedgerError as error:
             failures.append(error)
 
 
-def _until_somebody_waits(ledger: Ledger) -> None:
+def _until_a_session_waits(ledger: Ledger) -> None:
     """Return when a session of this database waits for a lock."""
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity "
@@ -226,21 +233,21 @@ def _until_somebody_waits(ledger: Ledger) -> None:
         with ledger.database.engine.connect() as connection:
             if connection.execute(waiting).scalar_one():
                 return
-    raise AssertionError("nobody waited")
+    raise AssertionError("no session waited")
 
 
 def test_no_step_of_a_run_reads_a_whole_table_on_sqlite(tmp_path: Path, clock: ManualClock) -> None:
     with Ledger.open(folder=tmp_path, url=f"sqlite:///{tmp_path}/x.db", clock=clock) as ledger:
         seen = traced(ledger)
         run = Run.begin(ledger.database)
-        claimed = claim(ledger, run)
+        claimed = claim_campaign(ledger, run)
         campaign = ledger.campaigns.find("one")
         assert campaign is not None
-        at = terms(campaign, ["9/24h", "9/second"], pace=["9/second"])
-        assert ledger.deliveries.begin_sending(claimed[0], at) is SendPermit.GO
-        assert ledger.deliveries.record(claimed[0], at, SENT)
+        at = claim_terms(campaign, "9/24h", "9/second", pace=["9/second"])
+        assert begin_sending(ledger, at, claimed[0]) is SendPermit.GO
+        assert record(ledger, at, claimed[0])
         run._lock.release()
-        ledger.deliveries.take_over()
+        ledger.deliveries.recover()
         assert {"deliveries", "usage", "suppressions"} <= {name for one in seen for name in one.split()}
         assert whole_tables(ledger, seen) == []
 
@@ -248,9 +255,9 @@ def test_no_step_of_a_run_reads_a_whole_table_on_sqlite(tmp_path: Path, clock: M
 def test_a_release_costs_the_same_however_many_are_queued(tmp_path: Path, clock: ManualClock) -> None:
     with Ledger.open(folder=tmp_path, url=f"sqlite:///{tmp_path}/x.db", clock=clock) as ledger:
         run, costs = Run.begin(ledger.database), []
-        for people in (100, 5_000):
-            at = terms(enrol(ledger, f"list-{people}", "gmail/ana@gmail.com", people), ["9/24h"])
-            held = ledger.deliveries.claim(at, token=run.next_token(), most=3)
+        for recipients in (100, 5_000):
+            at = claim_terms(numbered_campaign(ledger, f"list-{recipients}", recipients), "9/24h")
+            held = claim_or_wait(ledger, at, token=run.next_token(), most=3)
             assert isinstance(held, list)
             with counted_steps(ledger) as steps:
                 assert ledger.deliveries.release(held) == 3
@@ -274,7 +281,7 @@ def counted_steps(ledger: Ledger) -> Iterator[list[int]]:
 
 
 def traced(ledger: Ledger) -> list[str]:
-    """All that SQLite is asked from now on, with its values; by whom and how does not matter."""
+    """All statements that SQLite executes from now on, with their values."""
     seen: list[str] = []
 
     def listen(connection: Any, _record: Any, _proxy: Any) -> None:

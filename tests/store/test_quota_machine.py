@@ -34,24 +34,31 @@ from mailrunner.store import ClaimTerms, Ledger, Phase, Run, SendPermit
 from mailrunner.store.runs import LEASE
 from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries
 from tests.support.clocks import ManualClock
-from tests.support.ledger_worker import BUCHAREST, enrol, terms
+from tests.support.ledger_builder import (
+    BUCHAREST,
+    begin_sending,
+    claim_or_wait,
+    claim_terms,
+    numbered_campaign,
+    record,
+)
 from tests.support.quota_model import (
     KINDS,
+    AccountModel,
+    CampaignModel,
     Cap,
-    Grip,
-    Mailing,
+    DeliveryModel,
+    HeldClaim,
     Model,
-    Person,
-    Process,
-    Sender,
-    answer,
+    ProcessModel,
+    add_slot,
     caps_of_an_account,
-    note,
+    decision_of,
     opened,
 )
 
 TICK = timedelta(microseconds=1)
-PEOPLE = 25
+RECIPIENTS = 25
 STARTS = [
     datetime(2026, 3, 27, 20, tzinfo=UTC),  # a day of 23 hours in Bucharest is near
     datetime(2026, 10, 23, 20, tzinfo=UTC),  # one of 25 hours
@@ -73,9 +80,9 @@ class QuotaMachine(Model, RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.people: dict[int, Person] = {}
-        self.processes: list[Process] = []
-        self.grips: list[Grip] = []
+        self.models: dict[int, DeliveryModel] = {}
+        self.processes: list[ProcessModel] = []
+        self.claims: list[HeldClaim] = []
         self.latest = STARTS[0]
 
     @initialize(
@@ -87,42 +94,48 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         self.clock.turn(start - self.clock.now())
         self.latest = start
         mark = uuid4().hex[:8]  # many histories share one ledger; each has its own accounts
-        self.senders = [
-            Sender(self.ledger.accounts.ensure(identity).no, identity, caps, reserve)
+        self.accounts = [
+            AccountModel(self.ledger.accounts.ensure(identity).no, identity, caps, reserve)
             for identity, (caps, reserve) in zip((f"smtp/a-{mark}", f"smtp/b-{mark}"), limits, strict=True)
         ]
-        self.mailings = [
-            Mailing(enrol(self.ledger, f"{mark}-{place}", self.senders[sender].identity, PEOPLE), sender, own)
-            for place, (sender, own) in enumerate([(0, [Cap(2, pace)]), (0, []), (1, [])])
+        self.campaigns = [
+            CampaignModel(
+                numbered_campaign(
+                    self.ledger, f"{mark}-{place}", RECIPIENTS, identity=self.accounts[index].identity
+                ),
+                index,
+                own,
+            )
+            for place, (index, own) in enumerate([(0, [Cap(2, pace)]), (0, []), (1, [])])
         ]
-        for place, mailing in enumerate(self.mailings):
+        for place, mailing in enumerate(self.campaigns):
             base = (mailing.record.no << CAMPAIGN_SHIFT) + 1
-            self.people |= {base + n: Person(place) for n in range(PEOPLE)}
+            self.models |= {base + n: DeliveryModel(place) for n in range(RECIPIENTS)}
         self.a_process_starts()
 
-    # What processes do
+    # Steps of a process
 
     @precondition(lambda self: len(self.living) < 3)
     @rule()
     def a_process_starts(self) -> None:
-        self.processes.append(Process(Run.begin(self.ledger.database), self.now + LEASE))
+        self.processes.append(ProcessModel(Run.begin(self.ledger.database), self.now + LEASE))
 
     @precondition(lambda self: self.living)
     @rule(which=st.integers(0, 99), campaign=st.integers(0, 2), most=st.integers(1, 10))
     def claim(self, which: int, campaign: int, most: int) -> None:
         self._claim(self._pick(self.living, which), campaign, most)
 
-    @precondition(lambda self: self.grips)
+    @precondition(lambda self: self.claims)
     @rule(which=st.integers(0, 99))
     def begin_sending(self, which: int) -> None:
-        waiting = [grip for grip in self.grips if not grip.started]
+        waiting = [claim for claim in self.claims if not claim.started]
         if waiting:
             self._begin(self._pick(waiting, which))
 
-    @precondition(lambda self: self.grips)
+    @precondition(lambda self: self.claims)
     @rule(which=st.integers(0, 99), kind=st.sampled_from(KINDS))
     def record(self, which: int, kind: str) -> None:
-        flying = [grip for grip in self.grips if grip.started]
+        flying = [claim for claim in self.claims if claim.started]
         if flying:
             self._record(self._pick(flying, which), kind)
 
@@ -134,21 +147,21 @@ class QuotaMachine(Model, RuleBasedStateMachine):
     )
     def send_some(self, which: int, campaign: int, kinds: list[str]) -> None:
         process = self._pick(self.living, which)
-        for grip, kind in zip(self._claim(process, campaign, len(kinds) or 1), kinds, strict=False):
-            if self._begin(grip):
-                self._record(grip, kind)
+        for claim, kind in zip(self._claim(process, campaign, len(kinds) or 1), kinds, strict=False):
+            if self._begin(claim):
+                self._record(claim, kind)
 
-    @precondition(lambda self: self.grips)
+    @precondition(lambda self: self.claims)
     @rule(which=st.integers(0, 99))
     def release(self, which: int) -> None:
-        run = self._pick(self.grips, which).run
-        idle = [grip for grip in self.grips if grip.run == run and not grip.started]
-        ours = [grip for grip in idle if self.is_ours(grip, State.CLAIMED)]
-        assert self.ledger.deliveries.release([grip.delivery for grip in idle]) == len(ours)
-        for grip in idle:
-            self.grips.remove(grip)
-        for grip in ours:
-            self.requeue(self.people[grip.delivery.id])
+        run = self._pick(self.claims, which).run
+        idle = [claim for claim in self.claims if claim.run == run and not claim.started]
+        ours = [claim for claim in idle if self.is_ours(claim, State.CLAIMED)]
+        assert self.ledger.deliveries.release([claim.delivery for claim in idle]) == len(ours)
+        for claim in idle:
+            self.claims.remove(claim)
+        for claim in ours:
+            self.requeue(self.models[claim.delivery.id])
 
     @precondition(lambda self: self.living)
     @rule(which=st.integers(0, 99))
@@ -158,9 +171,9 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         process.leased_until = self.now + LEASE
 
     @precondition(lambda self: self.living)
-    @rule(which=st.integers(0, 99), sender=st.integers(0, 1))
-    def a_test_message_begins(self, which: int, sender: int) -> None:
-        process, account = self._pick(self.living, which), self.senders[sender]
+    @rule(which=st.integers(0, 99), index=st.integers(0, 1))
+    def a_test_message_begins(self, which: int, index: int) -> None:
+        process, account = self._pick(self.living, which), self.accounts[index]
         if process.test is not None:
             return
         token = process.run.next_token()
@@ -174,25 +187,25 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         if account.paused_until is not None and account.paused_until > self.now:
             assert hold == Wait(WaitReason.ACCOUNT_PAUSED, account.paused_until, "limit exceeded")
             return
-        account.book.bring_back(self.now)
+        account.usage.bring_back(self.now)
         room = self.room(account)
-        assert (hold is None) == (room > 0) or (hold is not None and account.forgot)
+        assert (hold is None) == (room > 0) or (hold is not None and account.usage_deleted)
         if hold is None:
-            note(account.book.starts, self.now)
-            process.test, process.test_lost = (sender, token), False
+            add_slot(account.usage.starts, self.now)
+            process.test, process.test_lost = (index, token), False
 
     @precondition(lambda self: any(p.test and not p.dead for p in self.processes))
     @rule(answered=st.booleans())
     def a_test_message_ends(self, answered: bool) -> None:
         process = next(p for p in self.processes if p.test and not p.dead)
         assert process.test is not None
-        sender, token = process.test
-        self.ledger.accounts.end_test(self.senders[sender].no, token=token, answered=answered)
+        index, token = process.test
+        self.ledger.accounts.end_test(self.accounts[index].no, token=token, answered=answered)
         if answered and not process.test_lost:
-            note(self.senders[sender].book.answers, self.now)
+            add_slot(self.accounts[index].usage.answers, self.now)
         process.test = None
 
-    # What befalls them
+    # Failures
 
     @precondition(lambda self: self.living)
     @rule(which=st.integers(0, 99))
@@ -200,21 +213,21 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         process = self._pick(self.living, which)
         process.run._lock.release()  # what the operating system does for a killed process
         process.dead = True
-        self.grips = [grip for grip in self.grips if grip.run != process.run.no]
+        self.claims = [claim for claim in self.claims if claim.run != process.run.no]
 
     @precondition(lambda self: self.living)
     @rule(which=st.integers(0, 99), campaign=st.integers(0, 2), started=st.integers(0, 3))
     def a_process_is_killed_with_work_in_hand(self, which: int, campaign: int, started: int) -> None:
         process = self._pick(self.living, which)
-        for grip in self._claim(process, campaign, 5)[:started]:
-            self._begin(grip)
+        for claim in self._claim(process, campaign, 5)[:started]:
+            self._begin(claim)
         self.a_process_is_killed(self.living.index(process))
 
     @rule()
-    def take_over(self) -> None:
+    def recover(self) -> None:
         gone = [p for p in self.processes if p.dead or self.now >= p.leased_until]
-        doubtful = sum(self.lose_all(process) for process in gone)
-        assert self.ledger.deliveries.take_over() == doubtful
+        in_doubt = sum(self.recover_process(process) for process in gone)
+        assert self.ledger.deliveries.recover() == in_doubt
         self.processes = [p for p in self.processes if not p.dead]
 
     @rule(by=st.sampled_from(FORWARD))
@@ -240,95 +253,95 @@ class QuotaMachine(Model, RuleBasedStateMachine):
     @rule(campaign=st.integers(0, 2), kind=st.sampled_from(KINDS), again=st.booleans())
     def a_process_is_suspended_and_answers_late(self, campaign: int, kind: str, again: bool) -> None:
         process = self.living[0]
-        grips = [grip for grip in self._claim(process, campaign, 3)[:2] if self._begin(grip)]
+        claims = [claim for claim in self._claim(process, campaign, 3)[:2] if self._begin(claim)]
         self.time_passes(LEASE)
-        self.take_over()
+        self.recover()
         if again:
             self.resend_what_is_in_doubt(campaign)
-        for grip in grips:
-            self._record(grip, kind)
+        for claim in claims:
+            self._record(claim, kind)
 
-    # What people do
+    # Steps of the user
 
     @precondition(lambda self: self.living)
-    @rule(sender=st.integers(0, 1), new=caps_of_an_account(), campaign=st.integers(0, 2))
-    def limits_are_edited(self, sender: int, new: tuple[list[Cap], int], campaign: int) -> None:
-        account = self.senders[sender]
+    @rule(index=st.integers(0, 1), new=caps_of_an_account(), campaign=st.integers(0, 2))
+    def limits_are_edited(self, index: int, new: tuple[list[Cap], int], campaign: int) -> None:
+        account = self.accounts[index]
         account.caps, account.reserve = new
-        account.book.ceilings.clear()
+        account.usage.ceilings.clear()
         self.lift_ceilings()
         self._claim(self.living[0], campaign, 1)
 
     @rule(campaign=st.integers(0, 2))
     def a_campaign_is_paused(self, campaign: int) -> None:
-        self.ledger.campaigns.pause(self.mailings[campaign].record.no)
-        self.mailings[campaign].paused = True
+        self.ledger.campaigns.pause(self.campaigns[campaign].record.no)
+        self.campaigns[campaign].paused = True
 
-    @precondition(lambda self: any(mailing.paused for mailing in self.mailings))
+    @precondition(lambda self: any(mailing.paused for mailing in self.campaigns))
     @rule()
     def all_campaigns_go_on(self) -> None:
-        for mailing in self.mailings:
+        for mailing in self.campaigns:
             if mailing.paused:
                 assert self.ledger.campaigns.begin(mailing.record.no, seen=Phase.PAUSED)
             mailing.paused = False
 
     @rule(campaign=st.integers(0, 2))
     def resend_what_is_in_doubt(self, campaign: int) -> None:
-        doubtful = [p for p in self.people.values() if (p.campaign, p.state) == (campaign, State.IN_DOUBT)]
-        number = self.ledger.deliveries.resend_doubtful(self.mailings[campaign].record.no)
-        assert number == len(doubtful)
-        for person in doubtful:
-            person.resent += 1
-            self.requeue(person)
+        in_doubt = [p for p in self.models.values() if (p.campaign, p.state) == (campaign, State.IN_DOUBT)]
+        number = self.ledger.deliveries.requeue_in_doubt(self.campaigns[campaign].record.no)
+        assert number == len(in_doubt)
+        for model in in_doubt:
+            model.resent += 1
+            self.requeue(model)
 
     @precondition(lambda self: self.now >= self.latest)
-    @rule(sender=st.integers(0, 1))
-    def old_usage_is_forgotten(self, sender: int) -> None:
-        self.ledger.accounts.forget_old_usage(self.senders[sender].no)
-        self.senders[sender].forgot = True
+    @rule(index=st.integers(0, 1))
+    def old_usage_is_deleted(self, index: int) -> None:
+        self.ledger.accounts.delete_old_usage(self.accounts[index].no)
+        self.accounts[index].usage_deleted = True
 
-    # What must hold
+    # Invariants
 
     @invariant()
     def every_delivery_is_where_it_should_be(self) -> None:
-        numbers = [mailing.record.no for mailing in self.mailings]
+        numbers = [mailing.record.no for mailing in self.campaigns]
         with self.ledger.database.read() as connection:
             rows = connection.execute(
                 select(deliveries.c.id, deliveries.c.state, deliveries.c.token).where(
                     deliveries.c.campaign_no.in_(numbers)
                 )
             ).all()
-        expected = {number: (person.state, person.token) for number, person in self.people.items()}
+        expected = {number: (model.state, model.token) for number, model in self.models.items()}
         assert {row.id: (row.state, row.token) for row in rows} == expected
         for place, number in enumerate(numbers):
-            states = Counter(str(p.state) for p in self.people.values() if p.campaign == place)
+            states = Counter(str(p.state) for p in self.models.values() if p.campaign == place)
             assert self.ledger.deliveries.counts(number) == Counts.of(states)
 
     @invariant()
-    def nobody_is_accepted_twice_unless_resent(self) -> None:
-        for person in self.people.values():
-            assert person.perhaps_accepted <= 1 + person.resent
+    def no_message_is_accepted_twice_unless_resent(self) -> None:
+        for model in self.models.values():
+            assert model.perhaps_accepted <= 1 + model.resent
 
     @invariant()
     def no_window_is_ever_passed(self) -> None:
         self._windows_are_not_passed()
 
     def _windows_are_not_passed(self) -> None:
-        for book, cap, inside in self.windows():
-            assert inside <= book.ceilings.get(cap.window, cap.usable), f"{inside} in {cap}, {cap.reserve}"
-            book.ceilings[cap.window] = max(cap.usable, inside)
+        for usage, cap, inside in self.windows():
+            assert inside <= usage.ceilings.get(cap.window, cap.usable), f"{inside} in {cap}, {cap.reserve}"
+            usage.ceilings[cap.window] = max(cap.usable, inside)
 
     @invariant()
     def quota_shows_what_was_used(self) -> None:
-        for account in self.senders:
-            if account.forgot:
+        for account in self.accounts:
+            if account.usage_deleted:
                 continue
             limits = [Limit.parse(str(cap)) for cap in account.caps]
             rooms = self.ledger.accounts.rooms(
                 account.identity, limits=limits, reserve=account.reserve, zone=BUCHAREST
             )
             for cap, found in zip(account.caps, rooms, strict=True):
-                assert found.used == account.book.count(cap, self.now) + self.held(account, cap)
+                assert found.used == account.usage.count(cap, self.now) + self.held(account, cap)
 
     def teardown(self) -> None:
         for process in self.processes:
@@ -341,78 +354,78 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         return things[which % len(things)]
 
     def _terms(self, campaign: int) -> ClaimTerms:
-        mailing = self.mailings[campaign]
-        account = self.senders[mailing.sender]
+        mailing = self.campaigns[campaign]
+        account = self.accounts[mailing.account]
         limits, pace = [str(cap) for cap in account.caps], [str(cap) for cap in mailing.pace]
-        return terms(mailing.record, limits, pace=pace, reserve=account.reserve)
+        return claim_terms(mailing.record, *limits, pace=pace, reserve=account.reserve)
 
-    def _claim(self, process: Process, campaign: int, most: int) -> list[Grip]:
-        mailing = self.mailings[campaign]
-        account = self.senders[mailing.sender]
+    def _claim(self, process: ProcessModel, campaign: int, most: int) -> list[HeldClaim]:
+        mailing = self.campaigns[campaign]
+        account = self.accounts[mailing.account]
         token = process.run.next_token()
-        found = self.ledger.deliveries.claim(self._terms(campaign), token=token, most=most)
+        found = claim_or_wait(self.ledger, self._terms(campaign), token=token, most=most)
         expected = self.expected(account, mailing, campaign, most)
         if isinstance(found, Wait):
-            assert found.why == expected or (account.forgot and found.why is WaitReason.QUOTA)
-            if found.why is WaitReason.QUOTA and expected is WaitReason.QUOTA:
+            assert found.reason == expected or (account.usage_deleted and found.reason is WaitReason.QUOTA)
+            if found.reason is WaitReason.QUOTA and expected is WaitReason.QUOTA:
                 self._check_until(found, account, mailing)
             return []
-        assert len(found) == expected or (account.forgot and len(found) < int(expected))
+        assert len(found) == expected or (account.usage_deleted and len(found) < int(expected))
         for delivery in found:
-            person = self.people[delivery.id]
-            assert person.state is State.QUEUED and self.is_due(person)
-            person.state, person.token = State.CLAIMED, token
-        grips = [Grip(process.run.no, campaign, delivery) for delivery in found]
-        self.grips += grips
-        return grips
+            model = self.models[delivery.id]
+            assert model.state is State.QUEUED and self.is_due(model)
+            model.state, model.token = State.CLAIMED, token
+        claims = [HeldClaim(process.run.no, campaign, delivery) for delivery in found]
+        self.claims += claims
+        return claims
 
-    def _check_until(self, hold: Wait, account: Sender, mailing: Mailing) -> None:
+    def _check_until(self, hold: Wait, account: AccountModel, mailing: CampaignModel) -> None:
         """Just before `until` there is no slot; at `until` there is one, unless slots are held."""
         assert hold.until is not None and hold.until > self.now
         nothing_held = not any(self.held(account, cap) for cap in (*account.caps, Cap(1, "1h")))
-        if nothing_held and not account.forgot:
+        if nothing_held and not account.usage_deleted:
             assert self.room(account, mailing, hold.until - TICK) <= 0
             assert self.room(account, mailing, hold.until) > 0
 
-    def _begin(self, grip: Grip) -> bool:
-        mailing, person = self.mailings[grip.campaign], self.people[grip.delivery.id]
-        account, ours = self.senders[mailing.sender], self.is_ours(grip, State.CLAIMED)
-        go = self.ledger.deliveries.begin_sending(grip.delivery, self._terms(grip.campaign))
+    def _begin(self, claim: HeldClaim) -> bool:
+        mailing, model = self.campaigns[claim.campaign], self.models[claim.delivery.id]
+        account, ours = self.accounts[mailing.account], self.is_ours(claim, State.CLAIMED)
+        go = begin_sending(self.ledger, self._terms(claim.campaign), claim.delivery)
         paused = account.paused_until is not None and account.paused_until > self.now
         expected = (
             SendPermit.LOST if not ours else SendPermit.HELD if paused or mailing.paused else SendPermit.GO
         )
         assert go is expected
         if go is not SendPermit.GO:
-            self.grips.remove(grip)
+            self.claims.remove(claim)
             if go is SendPermit.HELD:
-                self.requeue(person)
+                self.requeue(model)
             return False
-        person.state, grip.started = State.SENDING, True
-        person.perhaps_accepted += 1
-        note(account.book.starts, self.now)
+        model.state, claim.started = State.SENDING, True
+        model.perhaps_accepted += 1
+        add_slot(account.usage.starts, self.now)
         if mailing.pace:
-            note(mailing.book.starts, self.now)
+            add_slot(mailing.usage.starts, self.now)
         return True
 
-    def _record(self, grip: Grip, kind: str) -> None:
-        self.grips.remove(grip)
-        mailing, person = self.mailings[grip.campaign], self.people[grip.delivery.id]
-        account, was = self.senders[mailing.sender], person.state
-        ours = self.is_ours(grip, State.SENDING, State.IN_DOUBT)
-        settlement = answer(kind, self.now)
-        said = self.ledger.deliveries.record(grip.delivery, self._terms(grip.campaign), settlement)
-        assert said == ours
-        person.perhaps_accepted -= kind not in ("sent", "doubt")
+    def _record(self, claim: HeldClaim, kind: str) -> None:
+        self.claims.remove(claim)
+        mailing, model = self.campaigns[claim.campaign], self.models[claim.delivery.id]
+        account, was = self.accounts[mailing.account], model.state
+        ours = self.is_ours(claim, State.SENDING, State.IN_DOUBT)
+        decision = decision_of(kind, self.now)
+        recorded = record(self.ledger, self._terms(claim.campaign), claim.delivery, decision)
+        assert recorded == ours
+        model.perhaps_accepted -= kind not in ("sent", "doubt")
         if not ours:
             return
-        person.state = settlement.state
-        if person.state is not State.IN_DOUBT:
-            person.token = None
-        person.not_before = settlement.not_before or person.not_before
-        if was is State.SENDING and settlement.answered:
-            note(account.book.answers, self.now)
-        until = settlement.pause_account_until
+        model.state = decision.state
+        if model.state is not State.IN_DOUBT:
+            model.token = None
+        model.not_before = decision.not_before or model.not_before
+        if was is State.SENDING and decision.answered:
+            add_slot(account.usage.answers, self.now)
+        until = decision.pause_account_until
         if until is not None:
             account.paused_until = max(until, account.paused_until or until)
 
@@ -444,7 +457,7 @@ def test_any_history_keeps_every_window_and_every_delivery(tmp_path: Path, clock
 
 
 def test_some_histories_do_so_on_postgresql(
-    postgresql_database: str, tmp_path: Path, clock: ManualClock
+    postgresql_ledger: str, tmp_path: Path, clock: ManualClock
 ) -> None:
-    with opened(postgresql_database, tmp_path, clock) as ledger:
+    with opened(postgresql_ledger, tmp_path, clock) as ledger:
         run_histories(ledger, clock, short=5, long=200)

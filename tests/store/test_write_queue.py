@@ -1,4 +1,4 @@
-"""The line in which processes wait to write one SQLite file: fair, and never in anybody's way for long."""
+"""The queue in which processes wait to write one SQLite file: fair, and never blocking for long."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from mailrunner.clock import SystemClock
 from mailrunner.config.project_template import IGNORED
 from mailrunner.store import Ledger
-from mailrunner.store.write_queue import WriteQueue
+from mailrunner.store.database import WriteQueue
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SQLite's own lock has to do there")
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 HOLD = """
 import sys
 from pathlib import Path
-from mailrunner.store.write_queue import WriteQueue
+from mailrunner.store.database import WriteQueue
 with WriteQueue(Path(sys.argv[1])).hold():
     print("held", flush=True)
     sys.stdin.readline()
@@ -47,7 +47,7 @@ with Ledger.open(folder=folder, url=f"sqlite:///{folder}/ledger.db", clock=Syste
 
 @contextmanager
 def child(script: str, path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that has said its first word."""
+    """A process that has printed its first line."""
     given = [sys.executable, "-c", script, str(path)]
     with subprocess.Popen(
         given, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -67,7 +67,7 @@ def path(tmp_path: Path) -> Path:
     return made
 
 
-def test_who_writes_without_a_pause_does_not_keep_another_waiting(tmp_path: Path) -> None:
+def test_a_process_that_writes_without_a_pause_does_not_keep_another_waiting(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/ledger.db"
     with Ledger.open(folder=tmp_path, url=url, clock=SystemClock()) as ledger:
 
@@ -89,8 +89,8 @@ def test_who_writes_without_a_pause_does_not_keep_another_waiting(tmp_path: Path
     assert median(went_first) <= 3
 
 
-def test_the_turn_of_a_killed_process_is_free_at_once(path: Path) -> None:
-    turn = WriteQueue(path, patience=60)
+def test_the_lock_of_a_killed_process_is_free_at_once(path: Path) -> None:
+    turn = WriteQueue(path, seconds=60)
     with child(HOLD, path) as process:
         process.kill()
         process.wait()
@@ -99,8 +99,8 @@ def test_the_turn_of_a_killed_process_is_free_at_once(path: Path) -> None:
     turn.close()
 
 
-def test_a_process_that_stands_still_is_waited_for_no_longer_than_patience(path: Path) -> None:
-    turn = WriteQueue(path, patience=0.05)
+def test_the_wait_for_a_suspended_process_is_limited(path: Path) -> None:
+    turn = WriteQueue(path, seconds=0.05)
     with child(HOLD, path), turn.hold(), pytest.raises(BlockingIOError):
         _try(path)  # the child has it still
     turn.close()
@@ -114,7 +114,7 @@ def test_where_no_lock_can_be_had_writing_goes_on(tmp_path: Path) -> None:
     assert not (tmp_path / "ledger.db-turn").exists()
 
 
-def test_the_turn_is_given_back_when_a_transaction_fails(path: Path) -> None:
+def test_the_lock_is_released_when_a_transaction_fails(path: Path) -> None:
     turn = WriteQueue(path)
     with pytest.raises(ZeroDivisionError), turn.hold():
         raise ZeroDivisionError
@@ -131,7 +131,7 @@ def test_its_files_have_the_rights_of_the_ledger_and_stay_out_of_version_control
 
 
 def _try(path: Path) -> None:
-    """Raise BlockingIOError while somebody has the turn."""
+    """Raise BlockingIOError while another process holds it."""
     import fcntl
 
     with path.with_name(f"{path.name}-turn").open() as lock:

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from mailrunner.campaign import load
+from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.event_log import EventLog
 from mailrunner.sending.list_import import Confirmations
 from mailrunner.sending.prepared_campaign import PreparedCampaign
@@ -95,12 +95,12 @@ class CampaignInProcess:
         url = f"sqlite:///{self.folder}/data/mailrunner.db"
         return Ledger.open(folder=self.folder, url=url, clock=self.clock)
 
-    def run(self, name: str = "spring", *, ears: Callbacks | None = None, **wishes: Any) -> RunResult:
+    def run(self, name: str = "spring", *, callbacks: Callbacks | None = None, **options: Any) -> RunResult:
         """Run the campaign once; `refresh`, `accept_changes`, `again`, `limit`, `wait`, `by_hand`."""
-        consent = Confirmations(
-            **{key: wishes.pop(key) for key in ("refresh", "accept_changes", "again") if key in wishes}
+        confirmations = Confirmations(
+            **{key: options.pop(key) for key in ("refresh", "accept_changes", "again") if key in options}
         )
-        job = PreparedCampaign.prepare(*load(self.folder, name, {}))
+        job = PreparedCampaign.prepare(*load_campaign(self.folder, name, {}))
         with self.ledger() as ledger, EventLog(None, clock=self.clock) as log:
             return CampaignRun(
                 job,
@@ -108,8 +108,8 @@ class CampaignInProcess:
                 clock=self.clock,
                 random=Random(1),
                 log=log,
-                wishes=RunOptions(consent=consent, **wishes),
-                ears=ears or Callbacks(),
+                options=RunOptions(confirmations=confirmations, **options),
+                callbacks=callbacks or Callbacks(),
             ).run()
 
     def copies(self) -> Counter[str]:

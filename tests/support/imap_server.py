@@ -27,6 +27,10 @@ from types import TracebackType
 
 import pytest
 import trustme
+from pydantic import SecretStr
+
+from mailrunner.config.account import Imap
+from mailrunner.config.providers import Tls
 
 PASSWORD = "the right one, ä"
 SPECIAL_USES = {"Gesendet": r"\Sent", "Papierkorb": r"\Trash"}
@@ -100,7 +104,7 @@ class Mailbox:
                 assert client.append(f'"{folder}"', "", "", message)[0] == "OK"
 
     def unseen(self, folder: str) -> int:
-        """How many messages nobody has opened."""
+        """The number of messages that are not marked as seen."""
         with self._client() as client:
             assert client.select(f'"{folder}"', readonly=True)[0] == "OK"
             return len(client.search(None, "UNSEEN")[1][0].split())
@@ -130,11 +134,16 @@ class ImapServer:
         shutil.rmtree(self.folder)
 
     def mailbox(self, user: str) -> Mailbox:
-        """A user's mailbox; a user that nobody has named before has an empty one."""
+        """A user's mailbox; a new user has an empty one."""
         return Mailbox(user, self.port)
 
+    def settings(self, user: str, *, password: str = PASSWORD, tls: Tls = "none") -> Imap:
+        """How a user logs in."""
+        port = self.tls_port if tls == "implicit" else self.port
+        return Imap(host="127.0.0.1", port=port, tls=tls, user=user, password=SecretStr(password))
+
     def _start(self) -> subprocess.Popen[str]:
-        """Start it and wait until it listens; once more where somebody took a port meanwhile."""
+        """Start it and wait until it listens; once more where another process took a port meanwhile."""
         self._certify()
         for _ in range(5):
             self.port, self.tls_port = _free_ports()
@@ -184,8 +193,20 @@ class ImapServer:
         )
 
 
+class LimitedImapServer(ImapServer):
+    """A dovecot that announces few `capabilities`; users may also create "Spam" (`\\Junk`)."""
+
+    def __init__(self, capabilities: str) -> None:
+        self._capabilities = capabilities
+
+    def _config(self) -> str:
+        spam = "  mailbox Spam {\n    special_use = \\Junk\n  }\n"
+        config = super()._config().replace("  mailbox Papierkorb", f"{spam}  mailbox Papierkorb")
+        return f"{config}\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR SPECIAL-USE {self._capabilities}\n"
+
+
 def _program() -> str:
-    """Where dovecot is; a machine without it skips these tests, but never the one that must run them all."""
+    """The path of dovecot; a machine without it skips these tests, but CI, which must run them all, fails."""
     found = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is None and os.environ.get("CI") == "true":
         pytest.fail("these tests need dovecot: apt-get install dovecot-imapd")
@@ -195,7 +216,7 @@ def _program() -> str:
 
 
 def _account() -> tuple[str, str]:
-    """Whose rights it runs with: dovecot reads nobody's mail as root."""
+    """The user and group it runs as: dovecot reads no mail as root."""
     import grp  # there is none on Windows, nor is there dovecot
     import pwd
 

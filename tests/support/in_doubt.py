@@ -12,11 +12,11 @@ from mailrunner.model.delivery import Counts
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.clocks import ManualClock
 from tests.support.imap_script import ScriptedImap
-from tests.support.imap_server import PASSWORD, Mailbox
+from tests.support.imap_server import PASSWORD, ImapServer, Mailbox
 from tests.support.projects import Answer
 from tests.support.smtp_server import Accepted, SmtpServer
 
-DOUBTFUL = "person2@example.org"  # where the third message is the one whose answer is lost
+DOUBTFUL = "person2@example.org"  # the recipient where the answer to the third message is lost
 LONG_AGO = timedelta(hours=3)
 
 
@@ -41,6 +41,10 @@ def mailing(
 
 def clear(box: Mailbox) -> str:
     return f'host = "127.0.0.1", port = {box.port}, tls = "none", user = "{box.user}"'
+
+
+def implicit(box: Mailbox, server: ImapServer) -> str:
+    return f'host = "127.0.0.1", port = {server.tls_port}, tls = "implicit", user = "{box.user}"'
 
 
 def scripted(server: ScriptedImap) -> str:

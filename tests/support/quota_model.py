@@ -1,4 +1,4 @@
-"""What the ledger should say: people, processes, accounts and their windows, kept in the plainest way.
+"""A model of the ledger: deliveries, processes, accounts and their windows, kept in the plainest way.
 
 Slots are lists of instants, and a window is counted one instant at a time: nothing is shared with
 `mailrunner.model.quota` or with the ledger's running totals.
@@ -22,7 +22,7 @@ from mailrunner.model.outcome_policy import Decision
 from mailrunner.model.wait_reason import WaitReason
 from mailrunner.store import CampaignRecord, Delivery, Ledger, Run
 from tests.support.clocks import ManualClock
-from tests.support.ledger_worker import BUCHAREST, SENT
+from tests.support.ledger_builder import BUCHAREST, SENT
 
 LONG = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "72h": timedelta(hours=72)}
 SHORT = {"1s": timedelta(seconds=1), "1m": timedelta(minutes=1), "30m": timedelta(minutes=30)}
@@ -58,7 +58,7 @@ class Cap:
 
 
 @dataclass(slots=True)
-class Book:
+class UsageModel:
     """The instants of one account's or campaign's starts and answers, on the ledger's clock."""
 
     starts: list[datetime] = field(default_factory=list)
@@ -77,14 +77,14 @@ class Book:
         self.answers = [min(stamp, now) for stamp in self.answers]
 
 
-def note(stamps: list[datetime], now: datetime) -> None:
+def add_slot(stamps: list[datetime], now: datetime) -> None:
     """Slots are in the order in which they were used, whatever the clock says."""
     stamps.append(max([now, *stamps[-1:]]))
 
 
 @dataclass(slots=True)
-class Person:
-    """One delivery as it should be, and what the servers may have accepted of it."""
+class DeliveryModel:
+    """One delivery as it should be, and how many copies servers may have accepted."""
 
     campaign: int
     state: State = State.QUEUED
@@ -95,8 +95,8 @@ class Person:
 
 
 @dataclass(slots=True)
-class Grip:
-    """What a worker believes it holds; it may have lost it meanwhile."""
+class HeldClaim:
+    """A claim as its process remembers it; it may be lost meanwhile."""
 
     run: int
     campaign: int
@@ -105,42 +105,42 @@ class Grip:
 
 
 @dataclass(slots=True)
-class Process:
+class ProcessModel:
     """A run: alive or dead, with its lease."""
 
     run: Run
     leased_until: datetime
     dead: bool = False
-    test: tuple[int, int] | None = None  # account, token of a test message on the wire
+    test: tuple[int, int] | None = None  # account, token of a test send in flight
     test_lost: bool = False
 
 
 @dataclass(slots=True)
-class Sender:
-    """An account: its limits, its pause, its book."""
+class AccountModel:
+    """An account: its limits, its pause, its usage."""
 
     no: int
     identity: str
     caps: list[Cap]
     reserve: int
     paused_until: datetime | None = None
-    book: Book = field(default_factory=Book)
-    forgot: bool = False
+    usage: UsageModel = field(default_factory=UsageModel)
+    usage_deleted: bool = False
 
 
 @dataclass(slots=True)
-class Mailing:
-    """A campaign: its account, its own pace, its book."""
+class CampaignModel:
+    """A campaign: its account, its own pace, its usage."""
 
     record: CampaignRecord
-    sender: int
+    account: int  # its place among the accounts
     pace: list[Cap]
     paused: bool = False
-    book: Book = field(default_factory=Book)
+    usage: UsageModel = field(default_factory=UsageModel)
 
 
-def answer(kind: str, now: datetime) -> Decision:
-    """What the courier would record of one kind of answer."""
+def decision_of(kind: str, now: datetime) -> Decision:
+    """The decision that a run records for one kind of answer."""
     if kind == "sent":
         return SENT
     if kind == "refused":
@@ -182,106 +182,110 @@ class Model:
     """All of it, and the arithmetic."""
 
     clock: ManualClock
-    people: dict[int, Person]
-    processes: list[Process]
-    senders: list[Sender]
-    mailings: list[Mailing]
+    models: dict[int, DeliveryModel]
+    processes: list[ProcessModel]
+    accounts: list[AccountModel]
+    campaigns: list[CampaignModel]
 
     @property
     def now(self) -> datetime:
         return self.clock.now()
 
     @property
-    def living(self) -> list[Process]:
+    def living(self) -> list[ProcessModel]:
         return [process for process in self.processes if not process.dead]
 
-    def held(self, account: Sender, cap: Cap) -> int:
-        """Claimed, and for long windows also what is on the wire, tests too."""
+    def held(self, account: AccountModel, cap: Cap) -> int:
+        """Claimed slots, and for long windows also those of messages in flight, test sends too."""
         states = (State.CLAIMED,) if cap.counts_starts else (State.CLAIMED, State.SENDING)
-        people = sum(
-            p.state in states and self.senders[self.mailings[p.campaign].sender] is account
-            for p in self.people.values()
+        deliveries = sum(
+            p.state in states and self.accounts[self.campaigns[p.campaign].account] is account
+            for p in self.models.values()
         )
         if cap.counts_starts:
-            return people
+            return deliveries
         tests = sum(
-            p.test is not None and not p.test_lost and self.senders[p.test[0]] is account
+            p.test is not None and not p.test_lost and self.accounts[p.test[0]] is account
             for p in self.processes
         )
-        return people + tests
+        return deliveries + tests
 
     def claimed(self, campaign: int) -> int:
-        return sum(p.state is State.CLAIMED and p.campaign == campaign for p in self.people.values())
+        return sum(p.state is State.CLAIMED and p.campaign == campaign for p in self.models.values())
 
-    def room(self, account: Sender, mailing: Mailing | None = None, at: datetime | None = None) -> int:
+    def room(
+        self, account: AccountModel, mailing: CampaignModel | None = None, at: datetime | None = None
+    ) -> int:
         now = at or self.now
-        rooms = [cap.usable - account.book.count(cap, now) - self.held(account, cap) for cap in account.caps]
+        rooms = [cap.usable - account.usage.count(cap, now) - self.held(account, cap) for cap in account.caps]
         if mailing is not None:
-            claimed = self.claimed(self.mailings.index(mailing))
-            rooms += [cap.number - mailing.book.count(cap, now) - claimed for cap in mailing.pace]
+            claimed = self.claimed(self.campaigns.index(mailing))
+            rooms += [cap.number - mailing.usage.count(cap, now) - claimed for cap in mailing.pace]
         return min(rooms)
 
-    def windows(self) -> Iterator[tuple[Book, Cap, int]]:
-        """Every window of every book, with what is used and held in it."""
-        for account in self.senders:
+    def windows(self) -> Iterator[tuple[UsageModel, Cap, int]]:
+        """Every window of every usage, with what is used and held in it."""
+        for account in self.accounts:
             for cap in account.caps:
-                yield account.book, cap, account.book.count(cap, self.now) + self.held(account, cap)
-        for place, mailing in enumerate(self.mailings):
+                yield account.usage, cap, account.usage.count(cap, self.now) + self.held(account, cap)
+        for place, mailing in enumerate(self.campaigns):
             for cap in mailing.pace:
-                yield mailing.book, cap, mailing.book.count(cap, self.now) + self.claimed(place)
+                yield mailing.usage, cap, mailing.usage.count(cap, self.now) + self.claimed(place)
 
     def lift_ceilings(self) -> None:
         """After a limit was lowered or the clock set back, windows may hold more; never more still."""
-        for book, cap, inside in self.windows():
-            book.ceilings[cap.window] = max(cap.usable, inside)
+        for usage, cap, inside in self.windows():
+            usage.ceilings[cap.window] = max(cap.usable, inside)
 
-    def expected(self, account: Sender, mailing: Mailing, campaign: int, most: int) -> WaitReason | int:
+    def expected(
+        self, account: AccountModel, mailing: CampaignModel, campaign: int, most: int
+    ) -> WaitReason | int:
         """How many a claim must get, or why none."""
         if mailing.paused:
             return WaitReason.PAUSED
         if account.paused_until is not None and account.paused_until > self.now:
             return WaitReason.ACCOUNT_PAUSED
-        account.book.bring_back(self.now)
+        account.usage.bring_back(self.now)
         if mailing.pace:
-            mailing.book.bring_back(self.now)
-        mine = [person for person in self.people.values() if person.campaign == campaign]
-        queued = [person for person in mine if person.state is State.QUEUED]
+            mailing.usage.bring_back(self.now)
+        mine = [model for model in self.models.values() if model.campaign == campaign]
+        queued = [model for model in mine if model.state is State.QUEUED]
         due = sum(map(self.is_due, queued))
         room = self.room(account, mailing)
         if due:
             return min(most, due, room) if room > 0 else WaitReason.QUOTA
         if queued:
             return WaitReason.RETRY
-        flying = any(person.state in (State.CLAIMED, State.SENDING) for person in mine)
+        flying = any(model.state in (State.CLAIMED, State.SENDING) for model in mine)
         return WaitReason.OTHERS if flying else WaitReason.DONE
 
-    def is_due(self, person: Person) -> bool:
-        return person.not_before is None or person.not_before <= self.now
+    def is_due(self, model: DeliveryModel) -> bool:
+        return model.not_before is None or model.not_before <= self.now
 
-    def is_ours(self, grip: Grip, *states: State) -> bool:
-        person = self.people[grip.delivery.id]
-        return person.token == grip.delivery.token and person.state in states
+    def is_ours(self, claim: HeldClaim, *states: State) -> bool:
+        model = self.models[claim.delivery.id]
+        return model.token == claim.delivery.token and model.state in states
 
     @staticmethod
-    def requeue(person: Person) -> None:
-        person.state, person.token = State.QUEUED, None
+    def requeue(model: DeliveryModel) -> None:
+        model.state, model.token = State.QUEUED, None
 
-    def lose_all(self, process: Process) -> int:
-        """Take over what a process held; how many are in doubt."""
-        doubtful = 0
-        for person in self.people.values():
-            if person.token is None or person.token >> 32 != process.run.no:
+    def recover_process(self, process: ProcessModel) -> int:
+        """Recover what a process held; how many are in doubt."""
+        in_doubt = 0
+        for model in self.models.values():
+            if model.token is None or model.token >> 32 != process.run.no:
                 continue
-            if person.state is State.CLAIMED:
-                self.requeue(person)
-            elif person.state is State.SENDING:
-                person.state = State.IN_DOUBT
-                note(self.senders[self.mailings[person.campaign].sender].book.answers, self.now)
-                doubtful += 1
+            if model.state is State.CLAIMED:
+                self.requeue(model)
+            elif model.state is State.SENDING:
+                model.state = State.IN_DOUBT
+                add_slot(self.accounts[self.campaigns[model.campaign].account].usage.answers, self.now)
+                in_doubt += 1
         if process.test is not None and not process.test_lost:
-            note(self.senders[process.test[0]].book.answers, self.now)
+            add_slot(self.accounts[process.test[0]].usage.answers, self.now)
             process.test_lost = True
-        return doubtful
+        return in_doubt
 
 
 @contextlib.contextmanager

@@ -1,17 +1,30 @@
-"""What the tests of the SMTP transport share: a letter, and a transport for a scripted server."""
+"""What the tests of the SMTP transport share: a message, and a transport for a scripted server.
+
+A reply that never comes is not waited for: as soon as a server has fallen silent for good, the steady
+clock of the transports is put forward by a day, so timeouts may be long and no busy machine lets one pass.
+"""
 
 from __future__ import annotations
 
+import os
+import socket
+import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.transports.smtp.client import SmtpTransport
-from mailrunner.transports.smtp.poller import ready
+from mailrunner.transports.smtp.poller import Pollable
+from mailrunner.transports.smtp.poller import wait_for as _wait_for
+from tests.support.smtp_script import SILENT
 from tests.support.smtp_server import SmtpServer
 
 SOON = 0.2  # seconds, for what never comes
+DAY = 86400.0
+_SLICE = 0.02
 PATIENT = 30.0  # seconds, for what comes even to a busy machine
 
 
@@ -23,11 +36,40 @@ class Letter:
     smtputf8: bool = False
 
 
+class SteadyClock:
+    """Stands in for the module `time` in transports; can be put forward."""
+
+    ahead = 0.0
+    sleep = staticmethod(time.sleep)
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+CLOCK = SteadyClock()
+
+
+def wait_for(waiting: Sequence[Pollable], seconds: float) -> None:
+    """Wait as transports do; put the clock forward where a server will say nothing more."""
+    if any(_local_port(one) in SILENT for one in waiting):
+        CLOCK.ahead += DAY
+    else:
+        _wait_for(waiting, min(seconds, _SLICE))
+
+
+def _local_port(one: Pollable) -> int:
+    if one.stream is None:
+        return -1
+    with socket.socket(fileno=os.dup(one.stream.fileno())) as sock:
+        return int(sock.getsockname()[1])
+
+
 class Clients:
-    """Builds transports for servers, and closes them all at the end."""
+    """Builds transports for servers, and closes them all at the end; their clock is `CLOCK` meanwhile."""
 
     def __init__(self) -> None:
         self._opened: list[SmtpTransport] = []
+        self._patches = ExitStack()
 
     def __call__(self, server: SmtpServer, **changes: Any) -> SmtpTransport:
         user, password = server.auth or ("", None)
@@ -46,11 +88,17 @@ class Clients:
         return self._opened[-1]
 
     def __enter__(self) -> Clients:
+        smtp = "mailrunner.transports.smtp"
+        for module in ("client", "stream", "poller"):
+            self._patches.enter_context(patch(f"{smtp}.{module}.time", CLOCK))
+        self._patches.enter_context(patch(f"{smtp}.client.wait_for", wait_for))
         return self
 
     def __exit__(self, *_: object) -> None:
         for each in self._opened:
             each.close()
+        self._patches.close()
+        SILENT.clear()  # ports are used again
 
 
 def deliver(transport: SmtpTransport, letters: Sequence[Letter]) -> list[Outcome]:
@@ -66,7 +114,7 @@ def deliver(transport: SmtpTransport, letters: Sequence[Letter]) -> list[Outcome
             offered += 1
         outcomes += transport.pump()
         if transport.pending:
-            ready([transport], PATIENT)
+            wait_for([transport], PATIENT)
     return outcomes
 
 

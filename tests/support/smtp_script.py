@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Container
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
@@ -27,6 +28,9 @@ class Cut(Exception):  # noqa: N818 - it is an order, not an error
     def __init__(self, *, reset: bool = False) -> None:
         self.reset = reset
 
+
+# The clients' ports of connections on which a server has fallen silent for good.
+SILENT: set[int] = set()
 
 # What a rule does: None goes on as usual.
 Do = Callable[["Dialogue"], Answer | None]
@@ -59,11 +63,25 @@ def accept_then_cut(*, reset: bool = False) -> Do:
 def stall() -> Do:
     """Say nothing more until the server is stopped."""
 
+    return then_stall(b"")
+
+
+def then_stall(octets: bytes) -> Do:
+    """Send these bytes, then say nothing more until the server is stopped."""
+
     def do(dialogue: Dialogue) -> Answer | None:
+        if octets:
+            dialogue.sock.sendall(octets)
+        _fall_silent(dialogue)
         dialogue.server.stopping.wait()
         raise Cut
 
     return do
+
+
+def _fall_silent(dialogue: Dialogue) -> None:
+    with suppress(OSError):  # the client has gone already
+        SILENT.add(dialogue.sock.getpeername()[1])
 
 
 def accept_then_stall() -> Do:
@@ -120,6 +138,8 @@ def drip(octets: bytes, every: float = 0.02) -> Do:
 
     def do(dialogue: Dialogue) -> Answer | None:
         for n in count():
+            if n == 20:  # enough to see that they are no reply
+                _fall_silent(dialogue)
             if dialogue.server.stopping.wait(every):
                 break
             dialogue.sock.sendall(octets[n % len(octets) :][:1])

@@ -15,13 +15,12 @@ from typing import Any, Self
 
 from mailrunner.clock import SystemClock, nap
 from mailrunner.event_log import EventLog
-from mailrunner.model.tokens import TokenSigner
-from mailrunner.sending.prepared_campaign import UNSUBSCRIBE
+from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
 from mailrunner.store import CampaignRecord, Ledger, Phase, PlainSnapshotRow
 from mailrunner.web import server
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.app import Site
-from tests.store.test_ledger import values
+from tests.support.ledger_builder import campaign_values
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -64,7 +63,7 @@ class Served:
         trusted: str = "",
         **parts: Any,
     ) -> None:
-        self.signer = TokenSigner(ledger.link_secrets(None))
+        self.signer = TokenSigner(ledger.signing_keys(None))
         self.said: list[str] = []
         self.log: list[str] = []
         self._listener = server.listen("127.0.0.1", 0)
@@ -118,7 +117,7 @@ def mailed(
 ) -> CampaignRecord:
     """A begun campaign to these people on the list of that name."""
     facts = {
-        **values(campaign, ledger),
+        **campaign_values(campaign, ledger),
         "list_name": name,
         "list_key": name.casefold(),
         "message_digest": campaign,

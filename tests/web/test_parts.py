@@ -19,8 +19,7 @@ from mailrunner.clock import SystemClock
 from mailrunner.errors import LedgerError
 from mailrunner.event_log import EventLog
 from mailrunner.inbound import EventKind, InboundEvent, IngestResult
-from mailrunner.model.tokens import TokenSigner
-from mailrunner.sending.prepared_campaign import UNSUBSCRIBE
+from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.batch_writer import GROUP, BatchWriter
 from mailrunner.web.one_click import OneClick

@@ -22,12 +22,12 @@ from pathlib import Path
 
 import pytest
 
-from mailrunner.campaign import load
+from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.clock import SystemClock
 from mailrunner.model.delivery import Counts
 from mailrunner.model.outcome import OutcomeKind as Outcome
-from mailrunner.model.tokens import TokenSigner
-from mailrunner.sending.prepared_campaign import UNSUBSCRIBE, PreparedCampaign
+from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
+from mailrunner.sending.prepared_campaign import PreparedCampaign
 from mailrunner.sending.run import Callbacks
 from mailrunner.sending.test_send import SendTest
 from mailrunner.store import Ledger
@@ -111,7 +111,7 @@ def test_no_click_that_was_answered_is_lost_when_it_ends_under_load(
     project: Project, ledger: Ledger, number: int
 ) -> None:
     ids = deliveries(ledger, mailed(ledger, [f"p{n}@example.org" for n in range(1_000)]))
-    signer = TokenSigner(ledger.link_secrets(None))
+    signer = TokenSigner(ledger.signing_keys(None))
     answered: list[int] = []
     enough = threading.Event()
 
@@ -143,7 +143,7 @@ def test_a_ledger_that_is_replaced_is_noticed_and_no_click_is_answered_200(
     project: Project, ledger: Ledger
 ) -> None:
     (ana,) = deliveries(ledger, mailed(ledger, ["ana@example.org"]))
-    token = TokenSigner(ledger.link_secrets(None)).token(UNSUBSCRIBE, ana)
+    token = TokenSigner(ledger.signing_keys(None)).token(UNSUBSCRIBE, ana)
     with serving(project) as server:
         server.read_until("people reach it at https://news.example.org/list/u/")
         file = project.folder / "data" / "mailrunner.db"
@@ -161,7 +161,7 @@ def test_a_ledger_that_is_replaced_is_noticed_and_no_click_is_answered_200(
 
 def test_the_event_log_has_groups_and_sums_and_nothing_of_anybody(project: Project, ledger: Ledger) -> None:
     (ana,) = deliveries(ledger, mailed(ledger, ["ana@example.org"]))
-    token = TokenSigner(ledger.link_secrets(None)).token(UNSUBSCRIBE, ana)
+    token = TokenSigner(ledger.signing_keys(None)).token(UNSUBSCRIBE, ana)
     with serving(project, "--log-json", "events.jsonl") as server:
         for _ in range(2):
             assert ask(server.port, "POST", f"/u/{token}", ONE_CLICK).status == 200
@@ -181,7 +181,7 @@ def test_the_link_of_a_test_message_says_so_and_takes_nobody_off(tmp_path: Path)
     base = '[unsubscribe]\nbase_url = "http://127.0.0.1"'
     with SmtpServer() as smtp:
         mailing = CampaignInProcess(tmp_path, smtp).write(csv=people(1), project=base)
-        job = PreparedCampaign.prepare(*load(tmp_path, "spring", {}))
+        job = PreparedCampaign.prepare(*load_campaign(tmp_path, "spring", {}))
         with mailing.ledger() as ledger, Served(ledger) as site:
             for _ in range(2):
                 trial = SendTest(job, ledger, clock=mailing.clock, row=None)
@@ -211,7 +211,7 @@ def test_a_click_stops_the_message_of_a_campaign_that_runs(tmp_path: Path) -> No
                     assert site.click(token).status == 200
                     took.append(time.perf_counter() - started)
 
-            result = mailing.run(ears=Callbacks(on_step=leave))
+            result = mailing.run(callbacks=Callbacks(on_step=leave))
         assert result.counts == Counts(sent=11, suppressed=1)
         assert "person11@example.org" not in mailing.copies()
         assert took[0] < 1  # and the effect is there with the answer

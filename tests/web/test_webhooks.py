@@ -90,12 +90,12 @@ def posting(tmp_path: Path) -> Iterator[Posting]:
     url, told = f"sqlite:///{tmp_path}/mailrunner.db", []  # type: str, list[str]
     with Ledger.open(folder=tmp_path, url=url, clock=ManualClock(NOW)) as ledger:
         begin_campaign(ledger, "spring", [ANA], list_key="club news")
-        signer = TokenSigner(ledger.link_secrets(None))
+        signer = TokenSigner(ledger.signing_keys(None))
         with ledger.database.read() as connection:
             number = connection.execute(select(deliveries.c.id)).scalar_one()
         poster = Poster(signer=signer, number=number)
         events = WebhookParser(
-            poster.settings, signer=signer, tell=told.append, fetch=lambda _: poster.certificate()
+            poster.settings, signer=signer, notify=told.append, fetch=lambda _: poster.certificate()
         )
         log = EventLog(None, clock=ManualClock(NOW))
         with serving(Site(ledger, signer, tell=told.append, log=log, events=events), log) as port:

@@ -1,4 +1,4 @@
-"""What providers say of a message, read out of what they post; one file for SES, one for the others."""
+"""Events as providers report them: one module for Amazon SES, one for the others."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from mailrunner.model.inbound_event import EventKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderReport:
-    """One event as the provider tells it.
+class ProviderEvent:
+    """One event as the provider reports it.
 
-    `names` are texts in which a token of ours may stand (a Message-ID, our own header), `provider_id` is
-    what the provider calls the message, `event_id` is equal when the same event is posted again.
-    `words` are the remote server's, `status` the RFC 3463 code where it is told apart.
+    `identifiers` are texts in which a token of ours may stand (a Message-ID, our own header), `provider_id`
+    is the provider's name for the message, `event_id` is equal when the same event is posted again.
+    `happened_at` is None where the provider does not say.  `text` is the remote server's reply, `status` its
+    RFC 3463 code where the provider gives it apart.
     """
 
     kind: EventKind
     address: str
     event_id: str
-    names: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
     provider_id: str = ""
     happened_at: datetime | None = None
-    words: str = ""
+    text: str = ""
     status: str = ""

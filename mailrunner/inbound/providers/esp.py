@@ -1,7 +1,7 @@
 """Events of Mailgun, Postmark, SendGrid and Brevo, read by django-anymail.
 
 anymail knows how each provider spells an event.  Where it says less than the provider (it makes no
-difference between a mailbox that is full and one that does not exist), the provider's own word decides.
+difference between a mailbox that is full and one that does not exist), the provider's own field decides.
 Nothing of Django is used but what anymail is written with: no settings file, no apps, no requests.
 """
 
@@ -13,7 +13,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from mailrunner.inbound.providers import ProviderReport
+from mailrunner.inbound.providers import ProviderEvent
 from mailrunner.model.inbound_event import EventKind
 
 _VIEWS = {
@@ -32,8 +32,8 @@ _KINDS = {
     "complained": EventKind.COMPLAINED,
     "unsubscribed": EventKind.UNSUBSCRIBED,
 }
-# The provider's own word, casefolded, by the field in which it stands.
-_OWN_WORDS = {
+# The provider's own value, casefolded, by the field in which it stands.
+_OWN_KINDS = {
     "mailgun": {
         "reason": {
             "suppress-bounce": EventKind.BOUNCED,
@@ -45,7 +45,7 @@ _OWN_WORDS = {
         "Type": {
             "bademailaddress": EventKind.BOUNCED,
             "softbounce": EventKind.SOFT_BOUNCED,
-            "spamnotification": EventKind.SOFT_BOUNCED,  # a filter's verdict, nobody's complaint
+            "spamnotification": EventKind.SOFT_BOUNCED,  # a filter's verdict, not a complaint
             "virusnotification": EventKind.SOFT_BOUNCED,
         }
     },
@@ -63,65 +63,65 @@ _OWN_WORDS = {
 _ID_FIELDS = {"postmark": "MessageID", "sendgrid": "sg_message_id", "brevo": "message-id"}
 
 
-def read(provider: str, posted: Any) -> list[ProviderReport]:
-    """What the posted JSON says; an event of another kind (an opened letter) says nothing.
+def read(provider: str, posted: Any) -> list[ProviderEvent]:
+    """The events in the posted JSON; those of other kinds (an opened message) are left out.
 
     Raises ValueError for what the provider would not post.
     """
     events = posted if provider == "sendgrid" else [posted]
     try:
-        said = [_said(provider, event) for event in events]
+        reported = [_event(provider, event) for event in events]
     except Exception as error:
-        # anymail's readers trust their provider: what they raise depends on where another shape meets them.
+        # anymail trusts its providers: what it raises depends on where it meets another shape.
         raise ValueError(f"{type(error).__name__}: {error}") from error
-    return [one for one in said if one is not None]
+    return [event for event in reported if event is not None]
 
 
-def _said(provider: str, posted: Mapping[str, Any]) -> ProviderReport | None:
+def _event(provider: str, posted: Mapping[str, Any]) -> ProviderEvent | None:
     event = _view(provider).esp_to_anymail_event(posted)
-    told = posted["event-data"] if provider == "mailgun" else posted
-    kind = _own_word(provider, told) or _KINDS.get(event.event_type)
+    fields = posted["event-data"] if provider == "mailgun" else posted
+    kind = _own_kind(provider, fields) or _KINDS.get(event.event_type)
     if kind is None or not event.recipient:
         return None
-    names = [event.message_id, *event.metadata.values()]
-    return ProviderReport(
+    identifiers = [event.message_id, *event.metadata.values()]
+    return ProviderEvent(
         kind=kind,
         address=str(event.recipient),
         event_id=event.event_id
-        or f"{told.get('event') or told.get('RecordType')} {event.message_id} "
+        or f"{fields.get('event') or fields.get('RecordType')} {event.message_id} "
         f"{event.recipient} {event.timestamp}",
-        names=tuple(name for name in names if isinstance(name, str)),
-        provider_id=str(told.get(_ID_FIELDS.get(provider, ""), "")).strip("<>"),
+        identifiers=tuple(text for text in identifiers if isinstance(text, str)),
+        provider_id=str(fields.get(_ID_FIELDS.get(provider, ""), "")).strip("<>"),
         happened_at=event.timestamp,
-        words=_words(event.mta_response, told),
-        status=_status(told),
+        text=_reply(event.mta_response, fields),
+        status=_status(fields),
     )
 
 
-def _own_word(provider: str, told: Mapping[str, Any]) -> EventKind | None:
-    for field, words in _OWN_WORDS[provider].items():
-        if (kind := words.get(str(told.get(field, "")).casefold())) is not None:
+def _own_kind(provider: str, fields: Mapping[str, Any]) -> EventKind | None:
+    for field, kinds in _OWN_KINDS[provider].items():
+        if (kind := kinds.get(str(fields.get(field, "")).casefold())) is not None:
             return kind
     return None
 
 
-def _words(response: str | None, told: Mapping[str, Any]) -> str:
-    """The remote server's answer; Mailgun tells its code apart."""
-    status = told.get("delivery-status")
+def _reply(response: str | None, fields: Mapping[str, Any]) -> str:
+    """The remote server's reply; Mailgun gives its code apart."""
+    status = fields.get("delivery-status")
     code = str(status.get("code", "")) if isinstance(status, dict) else ""
-    words = response or ""
-    return f"{code} {words}" if len(code) == 3 and not words.startswith(code) else words
+    text = response or ""
+    return f"{code} {text}" if len(code) == 3 and not text.startswith(code) else text
 
 
-def _status(told: Mapping[str, Any]) -> str:
-    status = told.get("delivery-status")
-    stated = status.get("enhanced-code") if isinstance(status, dict) else told.get("status")
+def _status(fields: Mapping[str, Any]) -> str:
+    status = fields.get("delivery-status")
+    stated = status.get("enhanced-code") if isinstance(status, dict) else fields.get("status")
     return stated if isinstance(stated, str) else ""
 
 
 @cache
 def _view(provider: str) -> Any:
-    """anymail's reader of one provider; what it checks of a request is checked elsewhere (`proofs`)."""
+    """anymail's reader of one provider; what it would check of a request is checked by `webhook_auth`."""
     from django.conf import settings
 
     if not settings.configured:

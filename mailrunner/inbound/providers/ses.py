@@ -10,20 +10,20 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from mailrunner.inbound.providers import ProviderReport
+from mailrunner.inbound.providers import ProviderEvent
 from mailrunner.model.inbound_event import EventKind
 
 _OWN_HEADERS = ("x-mailrunner-delivery", "message-id")
-_NO_COMPLAINTS = ("not-spam", "auth-failure")
-_PLAIN = {
+_NOT_COMPLAINTS = ("not-spam", "auth-failure")
+_OTHER_KINDS = {
     "Delivery": EventKind.DELIVERED,
     "DeliveryDelay": EventKind.DELAYED,
     "Reject": EventKind.SOFT_BOUNCED,  # the message was rejected, not the address
 }
 
 
-def read(message: Mapping[str, Any]) -> list[ProviderReport]:
-    """What one notification of SNS says; raises KeyError, TypeError or ValueError for what is none."""
+def read(message: Mapping[str, Any]) -> list[ProviderEvent]:
+    """The events of one notification of SNS; raises KeyError, TypeError or ValueError for what is none."""
     try:
         event = json.loads(message["Message"])
     except ValueError:
@@ -36,73 +36,77 @@ def read(message: Mapping[str, Any]) -> list[ProviderReport]:
     return list(_READERS[kind](event, message["MessageId"]))
 
 
-def _bounce(event: Mapping[str, Any], event_id: str) -> Iterator[ProviderReport]:
+def _bounce(event: Mapping[str, Any], event_id: str) -> Iterator[ProviderEvent]:
     bounce = event["bounce"]
     is_permanent = bounce["bounceType"] == "Permanent"
     kind = EventKind.BOUNCED if is_permanent else EventKind.SOFT_BOUNCED
     if bounce.get("bounceSubType") == "UnsubscribedRecipient":
         kind = EventKind.UNSUBSCRIBED
-    for person in bounce["bouncedRecipients"]:
-        words = person.get("diagnosticCode") or f"{bounce['bounceType']}: {bounce.get('bounceSubType', '')}"
-        status = person.get("status", "")
-        yield _said(event, event_id, kind, person["emailAddress"], bounce, words=words, status=status)
+    for recipient in bounce["bouncedRecipients"]:
+        text = recipient.get("diagnosticCode") or f"{bounce['bounceType']}: {bounce.get('bounceSubType', '')}"
+        status = recipient.get("status", "")
+        yield _event(event, event_id, kind, recipient["emailAddress"], bounce, text=text, status=status)
 
 
-def _complaint(event: Mapping[str, Any], event_id: str) -> Iterator[ProviderReport]:
+def _complaint(event: Mapping[str, Any], event_id: str) -> Iterator[ProviderEvent]:
     complaint = event["complaint"]
     feedback = complaint.get("complaintFeedbackType") or ""
-    if feedback not in _NO_COMPLAINTS:
-        for person in complaint["complainedRecipients"]:
-            yield _said(
-                event, event_id, EventKind.COMPLAINED, person["emailAddress"], complaint, words=feedback
+    if feedback not in _NOT_COMPLAINTS:
+        for recipient in complaint["complainedRecipients"]:
+            yield _event(
+                event, event_id, EventKind.COMPLAINED, recipient["emailAddress"], complaint, text=feedback
             )
 
 
-def _subscription(event: Mapping[str, Any], event_id: str) -> Iterator[ProviderReport]:
+def _subscription(event: Mapping[str, Any], event_id: str) -> Iterator[ProviderEvent]:
     change = event["subscription"]
     if change.get("newTopicPreferences", {}).get("unsubscribeAll"):
         for address in event["mail"]["destination"]:
-            yield _said(event, event_id, EventKind.UNSUBSCRIBED, address, change)
+            yield _event(event, event_id, EventKind.UNSUBSCRIBED, address, change)
 
 
-def _plain(event: Mapping[str, Any], event_id: str) -> Iterator[ProviderReport]:
+def _other(event: Mapping[str, Any], event_id: str) -> Iterator[ProviderEvent]:
     name = event.get("eventType") or event["notificationType"]
-    told = event.get(name[:1].lower() + name[1:], {})
-    people = told.get("delayedRecipients") or [{"emailAddress": a} for a in event["mail"]["destination"]]
-    for person in people:
-        words = person.get("diagnosticCode") or told.get("smtpResponse") or told.get("reason") or ""
-        status = person.get("status", "")
-        yield _said(event, event_id, _PLAIN[name], person["emailAddress"], told, words=words, status=status)
+    details = event.get(name[:1].lower() + name[1:], {})
+    recipients = details.get("delayedRecipients") or [
+        {"emailAddress": a} for a in event["mail"]["destination"]
+    ]
+    for recipient in recipients:
+        text = recipient.get("diagnosticCode") or details.get("smtpResponse") or details.get("reason") or ""
+        status = recipient.get("status", "")
+        yield _event(
+            event, event_id, _OTHER_KINDS[name], recipient["emailAddress"], details, text=text, status=status
+        )
 
 
 _READERS = {
     "Bounce": _bounce,
     "Complaint": _complaint,
     "Subscription": _subscription,
-    **dict.fromkeys(_PLAIN, _plain),
+    **dict.fromkeys(_OTHER_KINDS, _other),
 }
 
 
-def _said(
+def _event(
     event: Mapping[str, Any],
     event_id: str,
     kind: EventKind,
     address: str,
-    told: Mapping[str, Any],
+    details: Mapping[str, Any],
     *,
-    words: str = "",
+    text: str = "",
     status: str = "",
-) -> ProviderReport:
+) -> ProviderEvent:
     mail = event["mail"]
     headers = {header["name"].casefold(): str(header["value"]) for header in mail.get("headers", ())}
-    moment = told.get("timestamp")
-    return ProviderReport(
+    moment = details.get("timestamp")
+    return ProviderEvent(
         kind=kind,
         address=address,
         event_id=f"{event_id} {address}",
-        names=tuple(headers[name] for name in _OWN_HEADERS if name in headers),
+        identifiers=tuple(headers[name] for name in _OWN_HEADERS if name in headers),
         provider_id=mail["messageId"],
         happened_at=datetime.fromisoformat(moment) if moment else None,
-        words=words.removeprefix("smtp; "),
+        text=text.removeprefix("smtp; "),
         status=status,
     )

@@ -1,16 +1,16 @@
-"""The transaction phase of SMTP as a machine: replies go in, bytes to write come out; no socket, no clock.
+"""The transactions of an SMTP connection as a state machine: replies in, bytes out; no socket, no clock.
 
 Messages are `offer`ed; `unsent` is what may be written and `wrote` how much of it was; `heard` takes
-the replies one by one; `settled` tells what came of the messages.  Three ways of speaking, as the
-server announced and as it has borne so far (`Manners`):
+the replies one by one; `settled` returns the outcomes of the messages.  A message is sent in one of
+three ways, by what the server announced and what it was observed to support:
 
 * plain: command by command;
 * pipelined (RFC 2920): MAIL, RCPT and DATA in one write, and behind the end of one message's data
   those of the next, so that a message takes one round trip;
 * chunked (RFC 3030): the content needs no 354.  With one content `in_flight` it still waits for the
   replies to its own MAIL and RCPT, which arrive with the reply to the content before: that costs no
-  round trip, keeps the replies in step, and a connection lost before them costs nobody.  With more,
-  everything of a message goes at once.
+  round trip, keeps the replies in step, and a connection lost before them costs no recipient.  With
+  more, everything of a message goes at once.
 
 Replies are matched to commands strictly in order.  Places in the stream of bytes tell what the
 server can have seen, so that every message gets its own true outcome when the connection is lost.
@@ -21,23 +21,40 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from mailrunner.model.outcome import Outcome, Stage
-from mailrunner.transports import Capabilities, Envelope
-from mailrunner.transports.smtp import envelope
+from mailrunner.model.outcome import Outcome
+from mailrunner.transports import Envelope
 from mailrunner.transports.smtp.reply_outcome import ReplyJudge
-from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities, is_improper
+from mailrunner.transports.smtp.server_capabilities import Capabilities, ObservedCapabilities, is_out_of_step
 from mailrunner.transports.smtp.transaction import (
     END_OF_DATA,
     STAGES,
+    CommandGroups,
     Groups,
-    Manner,
     Transaction,
     Verb,
-    stuffed,
+    command,
+    impossible,
 )
 
 _CLOSING = 421
+# First digits of the replies after which an envelope goes on (RFC 5321 §4.3.2).
+_POSITIVE = {Verb.MAIL: 2, Verb.RCPT: 2, Verb.DATA: 3}
 _UNKNOWN = (500, 502)  # the command is not known, or not implemented
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineLimits:
+    """How many messages, and how long a reply is waited for.
+
+    `in_flight` is how many contents may be unanswered, where the server takes chunks; `messages` how
+    many the connection may carry (None: no limit).  `timeout` is the seconds to wait for a reply,
+    `final_timeout` those for the reply that tells whether a message was taken.
+    """
+
+    in_flight: int
+    timeout: float
+    final_timeout: float
+    messages: int | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -50,51 +67,73 @@ class _Question:
 
 
 class Pipeline:
-    """One connection's transactions, from the login to `is_closed`.
+    """One connection's transactions, from the login until `is_closed`.
 
-    `able` is what the server announced; `in_flight` how many contents may be unanswered, where the
-    server takes chunks.  `now` is an instant in seconds of any steady clock.
+    `capabilities` is what the server announced, `observed` what the connections to it share.  `now` is
+    an instant in seconds of any steady clock.  `unsent` are the pieces of bytes to write.
     """
 
     def __init__(
-        self, *, able: Capabilities, judge: ReplyJudge, manners: ObservedCapabilities, in_flight: int
+        self,
+        *,
+        capabilities: Capabilities,
+        judge: ReplyJudge,
+        observed: ObservedCapabilities,
+        limits: PipelineLimits,
     ) -> None:
-        self._able, self._judge, self._manners, self._in_flight = able, judge, manners, in_flight
-        self._pipelining = able.pipelining and manners.pipelining
-        self._chunking = self._pipelining and able.chunking and manners.chunking
-        self._pending: deque[Transaction] = deque()  # without an outcome that was told
-        self._waiting: deque[Transaction] = deque()  # those of which nothing is said yet
+        self._capabilities, self._judge, self._observed = capabilities, judge, observed
+        self._limits, self._left = limits, limits.messages
+        self._pipelining = capabilities.pipelining and observed.pipelining
+        self._chunking = self._pipelining and capabilities.chunking and observed.chunking
+        self._pending: deque[Transaction] = deque()  # without an outcome that was returned
+        self._waiting: deque[Transaction] = deque()  # those of which nothing is written yet
         self._current: Transaction | None = None  # the one that was begun last
-        self._under_way = 0  # those that were begun and have no outcome
+        self._in_flight = 0  # those that were begun and have no outcome
         self._asked: deque[_Question] = deque()
-        self._outbox: list[bytes | memoryview] = []
+        self.unsent: list[bytes | memoryview] = []
         self._said = self._written = 0  # bytes
         self._since = 0.0  # when the wait for the first question's reply began
         self.is_closed = False
 
-    # -- For whoever drives it
+    # -- For the driver
 
     @property
     def capacity(self) -> int:
-        """How many messages may be under way; one until the server has shown that it can do it."""
-        if not (self._pipelining and self._manners.proven):
+        """The number of messages that may be in flight; 1 until one was answered in the faster way."""
+        if not (self._pipelining and self._observed.proven):
             return 1
-        return self._in_flight if self._chunking and self._in_flight > 1 else 2
+        return self._limits.in_flight if self._chunking and self._limits.in_flight > 1 else 2
+
+    @property
+    def is_open(self) -> bool:
+        """True while messages may be offered: neither lost nor full."""
+        return not self.is_closed and self._left != 0
+
+    @property
+    def room(self) -> int:
+        """The number of messages that may be offered now."""
+        if self.is_closed:
+            return 0
+        free = self.capacity - len(self._pending)
+        return max(0, free if self._left is None else min(free, self._left))
 
     @property
     def pending(self) -> int:
+        """The number of messages without an outcome that was returned."""
         return len(self._pending)
 
     @property
     def is_at_rest(self) -> bool:
-        """Say whether nothing is left to write and no reply is awaited."""
-        return not self._asked and not self._outbox
+        """True if nothing is left to write and no reply is awaited."""
+        return not self._asked and not self.unsent
 
     def offer(self, message: Envelope, now: float) -> None:
-        """Take a message; what can be said of it at once is then `unsent`."""
+        """Take a message; as much of it as may be written at once is then `unsent`."""
         new = Transaction(message)
         self._pending.append(new)
-        if problem := envelope.unsafe(message) or envelope.too_much(message, self._able, self._judge.host):
+        if self._left is not None:
+            self._left -= 1
+        if problem := impossible(message, self._capabilities, self._judge.host):
             new.outcome = self._judge.impossible(problem)
         elif self.is_closed:
             new.outcome = self._judge.lost("the connection is closed")
@@ -112,35 +151,38 @@ class Pipeline:
             outcomes.append(outcome)
         return outcomes
 
-    def unsent(self) -> bytes | memoryview:
-        """Return the bytes to write now."""
-        if len(self._outbox) > 1:
-            self._outbox = [b"".join(self._outbox)]
-        return self._outbox[0] if self._outbox else b""
+    def next_bytes(self) -> bytes | memoryview:
+        """Return the `unsent` bytes in one piece."""
+        if len(self.unsent) > 1:
+            self.unsent = [b"".join(self.unsent)]
+        return self.unsent[0] if self.unsent else b""
 
     def wrote(self, number: int, now: float) -> None:
-        """Note how many of the `unsent` bytes were handed to the connection."""
-        rest = memoryview(self.unsent())[number:]
-        self._outbox = [rest] if rest else []
+        """Note how many of the `next_bytes` were written."""
+        rest = memoryview(self.next_bytes())[number:]
+        self.unsent = [rest] if rest else []
         if number and self._asked and self._written < self._asked[0].end:
             self._since = now
         self._written += number
 
     @property
-    def waits_since(self) -> float | None:
-        """When the wait for a reply began that is still awaited."""
-        return self._since if self._asked else None
+    def deadline(self) -> float | None:
+        """The instant until which the next reply is waited for; None if none is awaited."""
+        return self._since + self._patience if self._asked else None
+
+    def check_overdue(self, now: float) -> None:
+        """Lose the connection once the awaited reply has not come in time."""
+        if self._asked and now >= self._since + self._patience:
+            self.lost(f"there was no answer within {self._patience:g} s")
 
     @property
-    def awaits_verdict(self) -> bool:
-        """Say whether that reply tells if a message was taken, all of which is written."""
-        return bool(
-            self._asked
-            and self._asked[0].verb in (Verb.END, Verb.BDAT)
-            and self._written >= self._asked[0].end
-        )
+    def _patience(self) -> float:
+        """Seconds for the next reply; more for the one to a message that is all written."""
+        first = self._asked[0]
+        final = first.verb in (Verb.END, Verb.BDAT) and self._written >= first.end
+        return self._limits.final_timeout if final else self._limits.timeout
 
-    # -- What the other end does
+    # -- Replies, and the loss of the connection
 
     def heard(self, code: int, text: bytes, now: float) -> None:
         """Take a reply."""
@@ -148,27 +190,31 @@ class Pipeline:
             self._heard_early(code, text)
             return
         question = self._asked.popleft()
+        verb, one = question.verb, question.of
         self._since = now
-        if question.of:
-            question.of.unanswered -= 1
+        if one:
+            one.unanswered -= 1
         if code == _CLOSING:
             self._closing(question, code, text)
-        elif question.of:
-            self._answered(question.verb, question.of, code, text)
-        elif question.verb is Verb.RSET and code != 250:
-            self.lost(f"it answered RSET with {code}")
+        elif one is None:
+            if verb is Verb.RSET and code != 250:
+                self.lost(f"it answered RSET with {code}")
+        elif code // 100 == _POSITIVE.get(verb) and not one.refusal:
+            one.accepted = True
+        else:
+            self._answered(verb, one, code, text)
 
     def lost(self, reason: str) -> None:
-        """The connection is of no use any more: settle every message by what the server can have of it."""
-        if self._pipelining and not self._manners.proven and self._is_in_envelope():
-            self._manners.fall_back()
+        """The connection is of no use any more: settle each message by what the server can have of it."""
+        if self._pipelining and not self._observed.proven and self._is_in_envelope():
+            self._observed.fall_back()
         self.is_closed = True
         for each in self._pending:
             if not each.outcome:
                 each.outcome = self._when_lost(each, reason)
         self._waiting.clear()
         self._asked.clear()
-        self._outbox.clear()
+        self.unsent.clear()
 
     def _is_in_envelope(self) -> bool:
         return bool(self._asked) and self._asked[0].verb in (Verb.MAIL, Verb.RCPT, Verb.DATA)
@@ -181,7 +227,7 @@ class Pipeline:
         return self._judge.lost(reason, offered=one.is_offered(self._written))
 
     def _heard_early(self, code: int, text: bytes) -> None:
-        """A reply before its question was all said: to be believed only where it says no."""
+        """A reply before its command was all written: trusted only where it is a refusal."""
         question = self._asked[0] if self._asked else None
         if code == _CLOSING:
             self._closing(question, code, text)
@@ -192,7 +238,7 @@ class Pipeline:
             self._out_of_step(f"the server spoke out of turn: {self._judge.words(code, text)}")
 
     def _closing(self, question: _Question | None, code: int, text: bytes) -> None:
-        """The server hangs up with a word (RFC 5321 §3.8), meant for the message that was its turn."""
+        """The server closes with a 421 (RFC 5321 §3.8), meant for the message whose turn it was."""
         if question and question.of:
             question.of.refuse(question.verb, code, text)
         elif (one := self._first()) and not one.may_be_taken(self._written):
@@ -204,17 +250,15 @@ class Pipeline:
 
     def _out_of_step(self, reason: str) -> None:
         if self._pipelining:
-            self._manners.fall_back()
+            self._observed.fall_back()
         self.lost(reason)
-
-    # -- Replies
 
     def _answered(self, verb: Verb, one: Transaction, code: int, text: bytes) -> None:
         if verb in (Verb.END, Verb.BDAT):
             self._answered_content(verb, one, code, text)
         elif code >= 400:
             one.refuse(verb, code, text)
-        elif code // 100 != (3 if verb is Verb.DATA else 2):
+        elif code // 100 != _POSITIVE[verb]:
             self._out_of_step(f"it answered {verb} with {code}, out of step")
         elif verb is Verb.DATA and one.refusal:
             self._end_for_nobody(refused=one.refusal[0])
@@ -225,7 +269,7 @@ class Pipeline:
 
     def _answered_content(self, verb: Verb, one: Transaction, code: int, text: bytes) -> None:
         if code < 300 and not one.refusal:
-            self._settle(one, self._judge.answered(Stage.EOD, code, text))
+            self._settle(one, self._judge.accepted(code, text))
         elif code < 400:
             said = "an acceptance after a refusal" if code < 300 else "which says nothing"
             self._settle(one, self._judge.in_doubt(f"answered the whole message with {code}, {said}"))
@@ -233,7 +277,7 @@ class Pipeline:
             return
         elif verb is Verb.BDAT and code in _UNKNOWN:
             # It does not know the command, so it reads the message as commands: away from here.
-            self._manners.chunking = False
+            self._observed.chunking = False
             if not one.refusal:
                 self._settle(one, self._judge.lost(f"it answered BDAT with {code}", offered=True))
             self.lost("the server does not know BDAT, which it announced")
@@ -241,7 +285,7 @@ class Pipeline:
         else:
             one.refuse(verb, code, text)
         if self._pipelining:
-            self._manners.proven = True
+            self._observed.proven = True
 
     def _end_for_nobody(self, *, refused: Verb) -> None:
         """DATA was taken though the recipient was not: end it with no data (RFC 2920 §3.1)."""
@@ -251,8 +295,8 @@ class Pipeline:
             self._out_of_step(f"it accepted DATA after it had refused {refused}")
 
     def _finish(self, one: Transaction, verb: Verb, code: int, text: bytes) -> None:
-        """Tell a refusal and bring the connection back to where the next message can begin."""
-        if self._pipelining and verb is not Verb.END and is_improper(code, text):
+        """Settle a refused message and bring the connection back to where the next one can begin."""
+        if self._pipelining and verb is not Verb.END and is_out_of_step(code, text):
             said = f"it could not follow pipelined commands: {self._judge.words(code, text)}"
             self._settle(one, self._judge.lost(said, offered=one.is_offered(self._written)))
             self._out_of_step(said)
@@ -264,64 +308,53 @@ class Pipeline:
 
     def _settle(self, one: Transaction, outcome: Outcome) -> None:
         one.outcome = outcome
-        self._under_way -= 1
+        self._in_flight -= 1
 
     def _refused(self, one: Transaction, verb: Verb, code: int, text: bytes) -> Outcome:
         return self._judge.refused(STAGES[verb], code, text, offered=one.is_offered(self._written))
 
-    # -- Speaking
+    # -- Commands
 
     def go_on(self) -> None:
-        """Say all that may be said now; to be called when everything there is was heard."""
+        """Make `unsent` all that may be written now; to be called when every reply there is was `heard`."""
         while not self.is_closed and (one := self._next()):
             group, *rest = one.groups
             one.groups = tuple(rest)
             for verb in group:
-                self._speak(verb, one)
+                self._say(verb, one, *command(verb, one.message, self._capabilities))
 
     def _next(self) -> Transaction | None:
-        """Return the transaction whose next group may be said now, a new one where that may begin."""
+        """Return the transaction whose next group may be written now, a new one where that may begin."""
         one = self._current
         if one and one.unanswered and (one.groups or one.refusal):
             return None
         if one and one.groups:
             return one
-        if not self._waiting or self._under_way >= self.capacity or (self._asked and not self._pipelining):
+        if not self._waiting or self._in_flight >= self.capacity or (self._asked and not self._pipelining):
             return None
-        if self._under_way and self._chunking:  # a chunk that is refused may leave its transaction open
+        if self._in_flight and self._chunking:  # a chunk that is refused may leave its transaction open
             self._say(Verb.RSET, None, b"RSET\r\n")
         self._current = one = self._waiting.popleft()
-        self._under_way += 1
-        one.groups = self._manner
+        self._in_flight += 1
+        one.groups = self._groups
         return one
 
     @property
-    def _manner(self) -> Groups:
+    def _groups(self) -> Groups:
         if not self._pipelining:
-            return Manner.PLAIN
+            return CommandGroups.PLAIN
         if not self._chunking:
-            return Manner.PIPELINED
-        return Manner.AT_ONCE if self._in_flight > 1 and self._manners.proven else Manner.CHUNKED
-
-    def _speak(self, verb: Verb, one: Transaction) -> None:
-        match verb:
-            case Verb.MAIL:
-                self._say(verb, one, envelope.mail(one.message, self._able))
-            case Verb.RCPT:
-                self._say(verb, one, envelope.rcpt(one.message))
-            case Verb.DATA:
-                self._say(verb, one, b"DATA\r\n")
-            case Verb.END:
-                self._say(verb, one, *stuffed(one.message))
-                one.complete_at = self._said - len(END_OF_DATA)
-            case Verb.BDAT:
-                content = one.message.data
-                self._say(verb, one, b"BDAT %d LAST\r\n" % len(content), content)
-                one.content_at, one.complete_at = self._said - len(content), self._said - 1
+            return CommandGroups.PIPELINED
+        at_once = self._limits.in_flight > 1 and self._observed.proven
+        return CommandGroups.AT_ONCE if at_once else CommandGroups.CHUNKED
 
     def _say(self, verb: Verb, one: Transaction | None, *octets: bytes) -> None:
-        self._outbox += octets
+        self.unsent += octets
         self._said += sum(map(len, octets))
         self._asked.append(_Question(verb, one, self._said))
         if one:
             one.unanswered += 1
+            if verb is Verb.END:
+                one.complete_at = self._said - len(END_OF_DATA)
+            elif verb is Verb.BDAT:
+                one.content_at, one.complete_at = self._said - len(octets[-1]), self._said - 1

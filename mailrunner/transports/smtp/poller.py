@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+from mailrunner.transports import Stream
+
+_READ, _WRITE = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
 
 
 class Pollable(Protocol):
-    """What is asked of a connection that is waited for."""
-
-    def fileno(self) -> int: ...
+    """A connection that is waited for; without a `stream` it is left out."""
 
     @property
-    def wants_write(self) -> bool: ...
-
-    @property
-    def deadline(self) -> float | None: ...
+    def stream(self) -> Stream | None: ...
 
 
 W = TypeVar("W", bound=Pollable)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What was registered for a connection."""
+
+    stream: Stream
+    number: int  # of its file
+    events: int
 
 
 class Poller(Generic[W]):
@@ -32,58 +41,90 @@ class Poller(Generic[W]):
 
     def __init__(self, *, every: float) -> None:
         self._every = every
-        self._reading: dict[int, W] = {}  # by file number
-        self._writing: set[int] = set()
-        self._numbers: dict[W, int] = {}
+        self._poll = _poll()
+        self._watched: dict[W, _Watched] = {}
+        self._by_number: dict[int, W] = {}
         self._all_at = 0.0
 
     def note(self, one: W) -> None:
-        """See how it stands now."""
-        number, before = one.fileno(), self._numbers.pop(one, -1)
-        if before != number and self._reading.get(before) is one:  # the number may be another's by now
-            del self._reading[before]
-            self._writing.discard(before)
-        if number >= 0:
-            self._numbers[one], self._reading[number] = number, one
-            (self._writing.add if one.wants_write else self._writing.discard)(number)
+        """Register the connection's stream as it is now."""
+        stream, watched = one.stream, self._watched.get(one)
+        if watched and watched.stream is not stream:
+            self._forget(one, watched.number)
+            watched = None
+        if stream is None:
+            return
+        events = _READ | _WRITE if stream.wants_write else _READ
+        if watched is None:
+            watched = self._watched[one] = _Watched(stream, stream.fileno(), 0)
+            self._by_number[watched.number] = one
+        if events != watched.events:
+            self._poll.register(watched.number, events)
+            watched.events = events
+
+    def _forget(self, one: W, number: int) -> None:
+        del self._watched[one]
+        if self._by_number.get(number) is one:  # the number may be another's by now
+            del self._by_number[number]
+            self._poll.unregister(number)
 
     def ready(self) -> list[W]:
         """Those that may go on, without waiting."""
         now = time.monotonic()
         if now >= self._all_at:
             self._all_at = now + self._every
-            return list(self._numbers)
-        return [self._reading[number] for number in self._ask(0.0)]
+            return list(self._watched)
+        return [self._by_number[number] for number, _ in self._poll.poll(0)]
 
     def wait(self, seconds: float) -> None:
         """Return when one of them may go on, or `seconds` have passed."""
-        self._ask(seconds)
-
-    def _ask(self, seconds: float) -> list[int]:
-        if not self._reading:
+        if self._by_number:
+            self._poll.poll(seconds * 1000)
+        else:
             time.sleep(seconds)
-            return []
-        return _answering(self._reading, self._writing, seconds)
 
 
-def ready(waiting: Sequence[Pollable], seconds: float) -> None:
+def wait_for(waiting: Sequence[Pollable], seconds: float) -> None:
     """Return when one of `waiting` may go on, its deadline has come, or `seconds` have passed."""
-    waiting = [one for one in waiting if one.fileno() >= 0]
-    deadlines = [one.deadline for one in waiting if one.deadline is not None]
-    left = min([seconds, *(deadline - time.monotonic() for deadline in deadlines)])
-    if not waiting:
-        time.sleep(max(0.0, left))
-    else:
-        writing = {one.fileno() for one in waiting if one.wants_write}
-        _answering([one.fileno() for one in waiting], writing, max(0.0, left))
+    streams = [one.stream for one in waiting if one.stream]
+    deadlines = [stream.deadline for stream in streams if stream.deadline is not None]
+    left = max(0.0, min([seconds, *(deadline - time.monotonic() for deadline in deadlines)]))
+    if not streams:
+        time.sleep(left)
+        return
+    poll = _poll()
+    for stream in streams:
+        poll.register(stream.fileno(), _READ | _WRITE if stream.wants_write else _READ)
+    poll.poll(left * 1000)
 
 
-def _answering(reading: Collection[int], writing: Set[int], seconds: float) -> list[int]:
-    """Those of the file numbers that can be read, or written where that is asked as well."""
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        for number in reading:
-            poll.register(number, select.POLLIN | (select.POLLOUT if number in writing else 0))
-        return [number for number, _ in poll.poll(seconds * 1000)]
-    readable, writable, _ = select.select(reading, writing, [], seconds)  # Windows
-    return list({*readable, *writable})
+class _Poll(Protocol):
+    """The methods of `select.poll` that are used; seconds are thousandths there."""
+
+    def register(self, number: int, events: int, /) -> None: ...
+
+    def unregister(self, number: int, /) -> None: ...
+
+    def poll(self, milliseconds: float, /) -> list[tuple[int, int]]: ...
+
+
+class _Select:
+    """The same by `select.select`, where there is no `poll`: on Windows."""
+
+    def __init__(self) -> None:
+        self._events: dict[int, int] = {}
+
+    def register(self, number: int, events: int, /) -> None:
+        self._events[number] = events
+
+    def unregister(self, number: int, /) -> None:
+        del self._events[number]
+
+    def poll(self, milliseconds: float, /) -> list[tuple[int, int]]:
+        writing = [number for number, events in self._events.items() if events & _WRITE]
+        readable, writable, _ = select.select(list(self._events), writing, [], milliseconds / 1000)
+        return [(number, 0) for number in {*readable, *writable}]
+
+
+def _poll() -> _Poll:
+    return select.poll() if hasattr(select, "poll") else _Select()

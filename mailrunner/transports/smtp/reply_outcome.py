@@ -1,4 +1,4 @@
-"""From what happened on the wire to an `Outcome`, in words that name the server."""
+"""Judges what happened on a connection: an `Outcome`, in words that name the server."""
 
 from __future__ import annotations
 
@@ -21,32 +21,36 @@ class ReplyJudge:
     def answered(self, stage: Stage, code: int, text: bytes | str) -> Outcome:
         """Judge a reply."""
         outcome = replies.outcome(replies.parse(stage, code, text), self.provider, self.clock.now())
-        return self.discreet(outcome)
+        return self.redacted(outcome)
+
+    def accepted(self, code: int, text: bytes) -> Outcome:
+        """Judge the acceptance of a whole message."""
+        return self.redacted(replies.outcome(replies.parse(Stage.EOD, code, text)))
 
     def words(self, code: int, text: bytes) -> str:
         """A reply as it may be shown."""
         return str(replies.parse(Stage.MAIL, code, text))
 
     def refused(self, stage: Stage, code: int, text: bytes, *, offered: bool) -> Outcome:
-        """Judge a refusal; one about the connection costs a slot only where a message was begun."""
+        """Judge a refusal; one that concerns the connection costs a slot only where a message was begun."""
         outcome = self.answered(stage, code, text)
         return replace(outcome, offered=offered) if outcome.scope is Scope.CONNECTION else outcome
 
     def lost(self, reason: str, *, offered: bool = False) -> Outcome:
         """The connection is of no use any more and the message was not handed over."""
         sentence = f"{self.host}: {reason}; the message was not handed over"
-        return self.discreet(Outcome(OutcomeKind.DEFERRED, Scope.CONNECTION, sentence, offered=offered))
+        return self.redacted(Outcome(OutcomeKind.DEFERRED, Scope.CONNECTION, sentence, offered=offered))
 
     def in_doubt(self, reason: str) -> Outcome:
         """The message may have been taken."""
-        return self.discreet(Outcome(OutcomeKind.IN_DOUBT, Scope.RECIPIENT, f"{self.host} {reason}"))
+        return self.redacted(Outcome(OutcomeKind.IN_DOUBT, Scope.RECIPIENT, f"{self.host} {reason}"))
 
     def impossible(self, reason: str) -> Outcome:
         """This message cannot go this way, whatever the server says."""
         return Outcome(OutcomeKind.REFUSED, Scope.RECIPIENT, reason, offered=False)
 
-    def discreet(self, outcome: Outcome) -> Outcome:
-        """Take out a password that the server repeats, as some do with a command they do not know."""
+    def redacted(self, outcome: Outcome) -> Outcome:
+        """The outcome without a password that the server repeats, as some do with an unknown command."""
         reason, text = outcome.reason, outcome.reply.text if outcome.reply else ""
         for secret in self.secrets:
             reason, text = reason.replace(secret, "***"), text.replace(secret, "***")

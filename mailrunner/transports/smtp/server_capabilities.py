@@ -1,4 +1,4 @@
-"""What the connections to one server share: how it bears being spoken to, beyond what it announces."""
+"""A server's SMTP extensions: those that it announced, and those that it was observed to support."""
 
 from __future__ import annotations
 
@@ -9,27 +9,40 @@ from dataclasses import dataclass
 _IMPROPER = re.compile(rb"pipelin|synchroni[sz]", re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """Announced in the reply to EHLO: `size` in bytes (None: no limit named), `auth` the mechanisms."""
+
+    size: int | None = None
+    smtputf8: bool = False
+    eightbitmime: bool = False
+    pipelining: bool = False
+    chunking: bool = False
+    auth: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class ObservedCapabilities:
-    """Shared by the connections to one server, for as long as they are used.
+    """Observations that the connections to one server share, for as long as they are used.
 
     `pipelining` and `chunking` turn False, and stay so, when a server that announced them cannot do
-    them after all; `proven` turns True when a message has gone through with them.  `trust` is made by
-    the first connection that needs it: to read the system's authorities takes longer than to connect.
+    them after all; `proven` turns True when a message has been answered with them.  `tls_context` is
+    made by the first connection that needs it: to read the system's authorities takes longer than to
+    connect.
     """
 
     pipelining: bool = True
     chunking: bool = True
     proven: bool = False
-    trust: ssl.SSLContext | None = None
+    tls_context: ssl.SSLContext | None = None
 
     def fall_back(self) -> None:
-        """Speak command by command from the next connection on (RFC 2920 was announced in vain)."""
+        """Send command by command from the next connection on (RFC 2920 was announced in vain)."""
         self.pipelining = self.chunking = False
 
 
-def is_improper(code: int, text: bytes) -> bool:
-    """Say whether a refusal means that commands came before the server was ready for them.
+def is_out_of_step(code: int, text: bytes) -> bool:
+    """Tell a refusal that says that commands came before the server was ready for them.
 
     503 is "bad sequence of commands" (RFC 5321 §4.2.2), which in ours can only be the server's own
     reading of it; Postfix and Exim say it in words as well.

@@ -1,8 +1,8 @@
-"""One SMTP connection: the standard library's client, made strict where a message hangs on it.
+"""One SMTP connection from the greeting to the login: the standard library's client, made strict.
 
-It opens a connection and takes leave of it.  It adds what a mailing needs and `smtplib` does not
-do: replies that are bounded in length and in time, a server that speaks out of turn is noticed, and
-a reason is kept for every lost connection.
+It opens a connection and takes leave of it.  It adds what `smtplib` does not do: replies are bounded
+in length and in time, a server that sends something before it was asked is noticed, and a reason is
+kept for every lost connection.
 
 Methods raise `SMTPServerDisconnected` (with the reason, the socket is closed) when the connection
 is of no use any more, and `SMTPResponseException` when the server itself ended it with a reply.
@@ -13,11 +13,12 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mailrunner.transports.smtp.nonblocking_socket import NonblockingSocket
-from mailrunner.transports.smtp.reply_reader import ReplyBuffer, ReplyReader
+from mailrunner.transports.smtp.pipeline import Pipeline
+from mailrunner.transports.smtp.stream import CHUNK, ReplyBuffer, SmtpStream
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -25,15 +26,60 @@ if TYPE_CHECKING:
 _CLOSING = 421  # what a server may say unasked (RFC 5321 §3.8)
 
 
+class ReplyReader:
+    """Reads replies from `sock`, waiting for them; `buffer` holds what was received and not read."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.buffer = ReplyBuffer()
+
+    def is_silent(self) -> bool:
+        """Tell, without waiting, that the server has sent nothing and not hung up since the last reply."""
+        if not self.buffer.is_empty:
+            return False
+        self._sock.settimeout(0)
+        try:
+            self.buffer.feed(self._sock.recv(CHUNK))
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return True
+        except OSError:
+            pass  # the next read meets it again and has the words for it
+        return False
+
+    def read(self, timeout: float) -> tuple[int, bytes]:
+        """Return the code and the text lines, joined by newlines, of a reply that is whole in `timeout` s."""
+        deadline = time.monotonic() + timeout
+        try:
+            while (reply := self.buffer.next()) is None:
+                self._receive(deadline)
+        except TimeoutError as error:
+            raise smtplib.SMTPServerDisconnected(f"there was no answer within {timeout:g} s") from error
+        except smtplib.SMTPException:
+            raise
+        except OSError as error:
+            raise smtplib.SMTPServerDisconnected(f"the connection broke: {error.strerror}") from error
+        return reply
+
+    def _receive(self, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        received = self._sock.recv(CHUNK)
+        if not received:
+            raise smtplib.SMTPServerDisconnected("the server closed the connection")
+        self.buffer.feed(received)
+
+
 class SmtpSession(smtplib.SMTP):
-    """Speaks SMTP over the connected `sock`; `name` is what EHLO says, `timeout` seconds for an answer."""
+    """Speaks SMTP over the connected `sock`; `name` is for EHLO, `timeout` the seconds for a reply."""
 
     def __init__(self, sock: socket.socket, *, name: str, timeout: float) -> None:
         super().__init__(local_hostname=name, timeout=timeout)
         self._adopt(sock)
 
     def _adopt(self, sock: socket.socket) -> None:
-        """Start afresh: nothing announced or sent before counts (RFC 3207 §4.2)."""
+        """Start afresh: nothing that was announced or sent before counts (RFC 3207 §4.2)."""
         self.sock: socket.socket | None = sock
         self._replies = ReplyReader(sock)
         self.ehlo_resp = self.helo_resp = None
@@ -56,15 +102,6 @@ class SmtpSession(smtplib.SMTP):
         sock.settimeout(self.timeout)
         self._adopt(context.wrap_socket(sock, server_hostname=host))
         self.hello()
-
-    @property
-    def is_open(self) -> bool:
-        return self.sock is not None
-
-    @property
-    def tls_version(self) -> str:
-        """ "TLSv1.3", or "" on a plain connection."""
-        return (self.sock.version() or "") if isinstance(self.sock, ssl.SSLSocket) else ""
 
     def docmd(self, cmd: str, args: str = "") -> tuple[int, bytes]:
         """Send a command and return its reply, sure that it is the reply to this command."""
@@ -104,9 +141,9 @@ class SmtpSession(smtplib.SMTP):
             raise smtplib.SMTPResponseException(code, text)
         raise smtplib.SMTPServerDisconnected(f"the server spoke out of turn: {code} {text[:80]!r}")
 
-    def hand_over(self) -> tuple[NonblockingSocket, ReplyBuffer]:
-        """Return what a pipeline speaks through; until `docmd` is called it has the socket to itself."""
-        return NonblockingSocket(self._connected()), self._replies.buffer
+    def stream(self, pipeline: Pipeline) -> SmtpStream:
+        """Return the stream on which `pipeline` is spoken; it has the socket to itself until `docmd`."""
+        return SmtpStream(self._connected(), replies=self._replies.buffer, pipeline=pipeline)
 
     def _connected(self) -> socket.socket:
         if self.sock is None:

@@ -1,19 +1,23 @@
-"""One message's way through SMTP: what is said for it, and in which groups (RFC 5321 §3.3)."""
+"""One message's SMTP transaction (RFC 5321 §3.3): its commands, their order, and its state."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from mailrunner.model.outcome import Outcome, Stage
 from mailrunner.transports import Envelope
+from mailrunner.transports.smtp.server_capabilities import Capabilities
 
 # From its first byte on the server may take the message: everything before is the body.
 END_OF_DATA = b"\r\n.\r\n"
+# What would end the path, the command or the line, and halves of characters that have no UTF-8.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f<>\ud800-\udfff]")
 
 
 class Verb(StrEnum):
-    """What a reply may answer; `END` is the end of the data, `BDAT` a whole message with its command."""
+    """A command that has a reply; `END` is the end of the data, `BDAT` a whole message with its command."""
 
     RSET = "RSET"
     MAIL = "MAIL"
@@ -34,8 +38,8 @@ STAGES = {
 Groups = tuple[tuple[Verb, ...], ...]
 
 
-class Manner:
-    """Ways to say a message: the verbs of a group go out together, the next once all are answered."""
+class CommandGroups:
+    """A message's commands: those of a group are written together, the next group once all are answered."""
 
     PLAIN: Groups = ((Verb.MAIL,), (Verb.RCPT,), (Verb.DATA,), (Verb.END,))
     PIPELINED: Groups = ((Verb.MAIL, Verb.RCPT, Verb.DATA), (Verb.END,))  # RFC 2920 §3.1
@@ -45,10 +49,10 @@ class Manner:
 
 @dataclass(slots=True, eq=False)
 class Transaction:
-    """A message under way.
+    """A message in flight.
 
-    `groups` are still to be said; `unanswered` counts the replies that are awaited; `accepted` is
-    whether the server has taken any of its commands.  `content_at` and `complete_at` are places in
+    `groups` are still to be written; `unanswered` counts the replies that are awaited; `accepted` is
+    true once the server has taken any of its commands.  `content_at` and `complete_at` are places in
     the stream of all bytes written on the connection: the content's first byte, and the first byte
     with which the server may take the message.
     """
@@ -63,18 +67,59 @@ class Transaction:
     outcome: Outcome | None = None
 
     def refuse(self, verb: Verb, code: int, text: bytes) -> None:
-        """Keep a refusal; the first is the cause of all that follow it.  Nothing more will be said."""
+        """Keep a refusal; the first is the cause of all that follow it.  No further command is written."""
         self.groups = ()
         if self.refusal is None:
             self.refusal = verb, code, text
 
     def is_offered(self, written: int) -> bool:
-        """Say whether the server has begun to take it, once that many bytes are written."""
+        """Tell whether the server has begun to take it, once `written` bytes are written."""
         return self.accepted or (self.content_at is not None and written > self.content_at)
 
     def may_be_taken(self, written: int) -> bool:
-        """Say whether the server may have it all, once that many bytes are written."""
+        """Tell whether the server may have it all, once `written` bytes are written."""
         return self.complete_at is not None and written > self.complete_at
+
+
+def unsafe_address(message: Envelope) -> str | None:
+    """A sentence about an address that would be more than an address in a command; None if both are safe."""
+    if not message.recipient:
+        return "there is no address to send to"
+    for address in (message.sender, message.recipient):
+        if _UNSAFE.search(address):
+            return f"{address!r} holds a character that no address may hold"
+    return None
+
+
+def impossible(message: Envelope, capabilities: Capabilities, host: str) -> str | None:
+    """A sentence about why `host` cannot be given `message`, by what it announced; None where it can."""
+    if problem := unsafe_address(message):
+        return problem
+    if capabilities.size is not None and len(message.data) > capabilities.size:
+        return f"the message has {len(message.data):,} bytes; {host} takes {capabilities.size:,} at most"
+    if not capabilities.smtputf8 and _needs_smtputf8(message):
+        return f"the address needs SMTPUTF8 (RFC 6531), which {host} does not offer"
+    if not capabilities.eightbitmime and not message.data.isascii():
+        return f"the message has 8-bit text, which {host} does not take"
+    return None
+
+
+def command(verb: Verb, message: Envelope, capabilities: Capabilities) -> tuple[bytes, ...]:
+    """The bytes to write for `verb`, in pieces; MAIL with the parameters of RFC 1870, 6152 and 6531."""
+    match verb:
+        case Verb.MAIL:
+            size = f" SIZE={len(message.data)}" if capabilities.size is not None else ""
+            body = " BODY=8BITMIME" if capabilities.eightbitmime and not message.data.isascii() else ""
+            utf8 = " SMTPUTF8" if _needs_smtputf8(message) else ""
+            return (f"MAIL FROM:<{message.sender}>{size}{body}{utf8}\r\n".encode(),)
+        case Verb.RCPT:
+            return (f"RCPT TO:<{message.recipient}>\r\n".encode(),)
+        case Verb.END:
+            return stuffed(message)
+        case Verb.BDAT:
+            return b"BDAT %d LAST\r\n" % len(message.data), message.data
+        case _:
+            return (f"{verb}\r\n".encode(),)
 
 
 def stuffed(message: Envelope) -> tuple[bytes, ...]:
@@ -90,3 +135,7 @@ def stuffed(message: Envelope) -> tuple[bytes, ...]:
             content = content.replace(b"\n.", b"\n..")
         first = b"." if content.startswith(b".") else b""
     return first, content, END_OF_DATA[2:] if content.endswith(b"\r\n") else END_OF_DATA
+
+
+def _needs_smtputf8(message: Envelope) -> bool:
+    return message.smtputf8 or not (message.sender + message.recipient).isascii()

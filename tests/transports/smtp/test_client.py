@@ -14,7 +14,7 @@ from mailrunner.model.outcome import OutcomeKind, Scope, Stage
 from mailrunner.transports import Transport
 from tests.support.smtp_client import Clients, Letter, nothing_charged
 from tests.support.smtp_script import Do
-from tests.support.smtp_server import CHUNKED, Rule, SmtpServer, cut, garbage, reply, stall
+from tests.support.smtp_server import Rule, SmtpServer, cut, garbage, reply, stall
 
 MEGABYTES = b"Subject: big\r\n\r\n" + (b"y" * 70 + b"\r\n") * 200_000
 
@@ -118,19 +118,6 @@ def test_a_server_too_old_for_ehlo_is_greeted_with_helo(client: Clients) -> None
     with SmtpServer(rules=[Rule("ehlo", reply(502, "5.5.1 what?"), nth=1)]) as server:
         assert client(server).send(Letter()).kind is OutcomeKind.SENT
         assert server.said("MAIL") == ["MAIL FROM:<ana@example.org>"]
-
-
-def test_what_the_server_announced_can_be_asked_for(client: Clients) -> None:
-    how: dict[str, Any] = {"tls": "starttls", "auth": ("ana", "secret"), "mechanisms": "PLAIN XOAUTH2"}
-    with SmtpServer(extensions=CHUNKED, **how) as server:
-        sender = client(server)
-        assert sender.open() is None
-        able = sender.probe()
-        assert (able.size, able.auth, able.starttls) == (35_882_577, ("PLAIN", "XOAUTH2"), True)
-        assert able.smtputf8
-        assert able.pipelining
-        assert able.chunking
-        assert able.tls_version in ("TLSv1.2", "TLSv1.3")
 
 
 @pytest.mark.parametrize("do", [cut(), cut(reset=True), garbage(b"?\r\n"), reply(500, "no")])

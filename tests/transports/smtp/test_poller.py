@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from mailrunner.transports.smtp.poller import Poller, ready
+from mailrunner.transports.smtp.poller import Poller, wait_for
 
 SOON = 0.01  # seconds, for what never comes
 HOURS = 1e4  # seconds
@@ -32,9 +33,20 @@ class Line:
     def fileno(self) -> int:
         return self.near.fileno()
 
+    @property
+    def stream(self) -> Line | None:
+        return None if self.near.fileno() < 0 else self
+
     def close(self) -> None:
         self.near.close()
         self.far.close()
+
+
+@pytest.fixture(params=["poll", "select"], autouse=True)
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system with `select.poll`, and one without it, as Windows is."""
+    if request.param == "select":
+        monkeypatch.delattr(select, "poll", raising=False)
 
 
 @pytest.fixture
@@ -111,4 +123,4 @@ def test_without_any_connection_it_just_waits() -> None:
 
 def test_a_deadline_ends_the_wait_for_one(lines: list[Line]) -> None:
     lines[0].deadline = 0.0
-    ready(lines[:1], 1e6)  # which would be days
+    wait_for(lines[:1], 1e6)  # which would be days

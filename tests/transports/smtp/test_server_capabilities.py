@@ -14,9 +14,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from mailrunner.model.outcome import OutcomeKind
-from mailrunner.transports.smtp.poller import ready
 from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
-from tests.support.smtp_client import PATIENT, SOON, Clients, Letter, deliver, nothing_charged, numbered
+from tests.support.smtp_client import PATIENT, Clients, Letter, deliver, nothing_charged, numbered, wait_for
 from tests.support.smtp_dialogue import Dialogue
 from tests.support.smtp_script import Answer, Do
 from tests.support.smtp_server import (
@@ -63,18 +62,17 @@ def client() -> Iterator[Clients]:
 def test_a_server_that_cannot_bear_groups_of_commands_gets_them_one_by_one(
     client: Clients, extensions: Sequence[str], in_flight: int, do: Do
 ) -> None:
-    manners = ObservedCapabilities()
+    observed = ObservedCapabilities()
     letters = numbered(5)
     with SmtpServer(rules=[Rule("mail", if_ahead(do))], extensions=extensions) as server:
-        sender = client(server, in_flight=in_flight, timeout=SOON, manners=manners)
+        sender = client(server, in_flight=in_flight, observed=observed)
         outcomes = deliver(sender, letters[:3])
         assert nothing_charged(outcomes[0])
         assert [outcome.kind for outcome in outcomes[1:]] == [OutcomeKind.SENT] * 2
-        sender.timeout = PATIENT
-        sibling = client(server, in_flight=in_flight, manners=manners)
+        sibling = client(server, in_flight=in_flight, observed=observed)
         assert [outcome.kind for outcome in deliver(sibling, letters[3:])] == [OutcomeKind.SENT] * 2
         assert [message.recipient for message in server.accepted] == [each.recipient for each in letters[1:]]
-        assert not manners.pipelining
+        assert not observed.pipelining
 
 
 @pytest.mark.parametrize("code", [500, 502])
@@ -92,11 +90,11 @@ def test_a_server_that_does_not_know_bdat_after_all_gets_data(
         assert nothing_charged(outcomes[0])
         assert [outcome.kind for outcome in outcomes[1:]] == [OutcomeKind.SENT] * 2
         assert (len(server.said("BDAT")), len(server.said("DATA"))) == (1, 2)
-        assert (sender.manners.chunking, sender.manners.pipelining) == (False, True)
+        assert (sender.observed.chunking, sender.observed.pipelining) == (False, True)
 
 
 @pytest.mark.parametrize("extensions", [EXTENSIONS, CHUNKED])
-def test_a_refused_person_or_a_lost_connection_is_no_bad_manners(
+def test_a_refused_person_or_a_lost_connection_is_no_loss_of_capabilities(
     client: Clients, extensions: Sequence[str]
 ) -> None:
     rules = [
@@ -108,7 +106,7 @@ def test_a_refused_person_or_a_lost_connection_is_no_bad_manners(
         kinds = [outcome.kind for outcome in deliver(sender, numbered(3))]
         assert kinds == [OutcomeKind.REFUSED, OutcomeKind.SENT, OutcomeKind.SENT]
         assert nothing_charged(sender.send(Letter()))
-        assert sender.manners == ObservedCapabilities(proven=True)
+        assert sender.observed == ObservedCapabilities(proven=True)
 
 
 def test_a_plain_server_is_not_thought_better_or_worse_of(client: Clients) -> None:
@@ -118,7 +116,7 @@ def test_a_plain_server_is_not_thought_better_or_worse_of(client: Clients) -> No
             OutcomeKind.SENT,
             OutcomeKind.DEFERRED,
         ]
-        assert sender.manners == ObservedCapabilities()
+        assert sender.observed == ObservedCapabilities()
 
 
 # -- Room
@@ -131,7 +129,7 @@ def test_there_is_room_for_what_the_server_can_take(
     client: Clients, extensions: Sequence[str], in_flight: int, room: int
 ) -> None:
     with SmtpServer(extensions=extensions) as server:
-        sender = client(server, in_flight=in_flight, manners=ObservedCapabilities(proven=True))
+        sender = client(server, in_flight=in_flight, observed=ObservedCapabilities(proven=True))
         assert (sender.room, sender.is_open, sender.pending) == (0, False, 0)
         assert sender.open() is None
         assert (sender.room, sender.is_open) == (room, True)
@@ -141,7 +139,7 @@ def test_there_is_room_for_what_the_server_can_take(
 
 def test_a_connection_has_no_more_room_than_its_share_of_messages(client: Clients) -> None:
     with SmtpServer() as server:
-        sender = client(server, messages_per_connection=3, manners=ObservedCapabilities(proven=True))
+        sender = client(server, messages_per_connection=3, observed=ObservedCapabilities(proven=True))
         outcomes = deliver(sender, numbered(7))
         assert {outcome.kind for outcome in outcomes} == {OutcomeKind.SENT}
         assert [message.connection for message in server.accepted] == [1, 1, 1, 2, 2, 2, 3]
@@ -177,7 +175,7 @@ def test_an_idle_connection_that_the_server_closes_is_noticed(client: Clients) -
         sender = client(server)
         assert sender.open() is None
         server.interrupt(b"421 4.4.2 Idle too long\r\n")
-        ready([sender], PATIENT)
+        wait_for([sender], PATIENT)
         assert (sender.pump(), sender.is_open) == ([], False)
         assert sender.send(Letter()).kind is OutcomeKind.SENT
 
@@ -199,15 +197,16 @@ def test_a_slow_reader_gets_all_of_a_large_message(
             assert sender.pump() == []
         for _ in range(200):  # until the kernel takes no more
             sender.pump()
-        assert sender.wants_write
+        assert sender.stream is not None
+        assert sender.stream.wants_write
         go_on.set()
         outcomes = deliver(sender, [])
         while not outcomes:
-            ready([sender], PATIENT)
+            wait_for([sender], PATIENT)
             outcomes = sender.pump()
         assert outcomes[0].kind is OutcomeKind.SENT
         assert server.accepted[0].data == MEGABYTES
-        assert not sender.wants_write
+        assert not sender.stream.wants_write
 
 
 @pytest.mark.parametrize("tls", ["implicit", "starttls"])
@@ -236,7 +235,8 @@ def test_a_process_with_many_open_files_sends_all_the_same(client: Clients) -> N
             files.enter_context(open(os.devnull))  # noqa: PTH123 - nothing of its content matters
         sender = client(server)
         assert sender.send(Letter()).kind is OutcomeKind.SENT
-        assert sender.fileno() > 1024
+        assert sender.stream is not None
+        assert sender.stream.fileno() > 1024
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 

@@ -1,13 +1,29 @@
-"""Reaching a host: all its addresses in turn, and a sentence for each way in which that fails."""
+"""TCP connections and TLS to a mail server, and a sentence for each way in which they fail.
+
+Used for SMTP and for IMAP: all addresses of a host are tried in turn, certificates are always verified.
+"""
 
 from __future__ import annotations
 
 import errno
 import socket
+import ssl
+from pathlib import Path
+
+from mailrunner.errors import Problem, UserError
 
 Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
 
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
+# OpenSSL's names for "the other end does not speak TLS at all" and "none that is new enough".
+_PLAINTEXT = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}
+_OUTDATED = {
+    "UNSUPPORTED_PROTOCOL",
+    "TLSV1_ALERT_PROTOCOL_VERSION",
+    "NO_PROTOCOLS_AVAILABLE",
+    "DH_KEY_TOO_SMALL",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE",
+}
 
 
 def resolve(host: str, port: int) -> list[Address]:
@@ -47,7 +63,7 @@ def literal(sock: socket.socket) -> str:
 
 
 def explain(error: OSError, host: str, port: int) -> str:
-    """Say in a sentence why `host` could not be reached, and what to look at."""
+    """A sentence that tells why `host` could not be reached, and what to check."""
     where = f"{host} port {port}"
     if isinstance(error, socket.gaierror):
         if error.errno == socket.EAI_AGAIN:
@@ -64,3 +80,37 @@ def explain(error: OSError, host: str, port: int) -> str:
 
 def _port_25(port: int) -> str:
     return "; many networks block port 25, so try 587 or 465" if port == 25 else ""
+
+
+# -- TLS
+
+
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Return a context for TLS 1.2 or later that trusts `ca_file`, or the system's authorities without one.
+
+    Raises UserError where the file cannot be read or holds no certificate.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError) as error:
+        reason = "holds no certificate in PEM form" if isinstance(error, ssl.SSLError) else "cannot be read"
+        raise UserError(
+            Problem(f"{ca_file} {reason}", key="ca_file", hint="name the authority's PEM file")
+        ) from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def tls_refusal(error: ssl.SSLError, host: str, port: int) -> str | None:
+    """The reason why another TLS handshake cannot succeed; None where this one was merely interrupted."""
+    where = f"{host} port {port}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"the certificate of {where} is not to be trusted: {error.verify_message}; nothing was sent: "
+            "check `host`, this machine's clock, and `ca_file` if the server has an authority of its own"
+        )
+    if error.reason in _PLAINTEXT:
+        return f'{where} does not speak TLS from the start: check `port`, or set tls = "starttls"'
+    if error.reason in _OUTDATED:
+        return f"{where} offers no TLS that is safe (1.2 or later): ask whoever runs it"
+    return None

@@ -1,6 +1,7 @@
-"""The first ledger.
+"""The ledger of version 0.1.0.
 
-A migration is frozen: it says what the tables were then, in plain types.
+A migration is frozen: it has the tables as they were then, in plain types.  This one is 0002 and has none
+before it: ledgers of development versions (0001) were upgraded by 0.1.0, and are refused since.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
+revision = "0002"
 down_revision = None
 
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -34,8 +35,12 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=12), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("change", sa.String(length=12), server_default="removed", nullable=False),
+        sa.Column("source", sa.Text(), server_default="", nullable=False),
+        sa.Column("added_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("no", name="pk_consents"),
     )
+    op.create_index("ix_consents_key", "consents", ["key"])
     op.create_table(
         "deliveries",
         sa.Column("id", _BIG, autoincrement=False, nullable=False),
@@ -112,6 +117,7 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("first_used_at", sa.BigInteger(), nullable=False),
+        sa.Column("suppressed", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_lists"),
     )
     op.create_table(
@@ -162,6 +168,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", "list_key", "reason", name="uq_suppressions_key_list_key_reason"),
     )
     op.create_index("ix_suppressions_import", "suppressions", ["import_no"], unique=False)
+    op.create_index(
+        "ix_suppressions_beyond_keys",
+        "suppressions",
+        ["key"],
+        sqlite_where=sa.text("substr(key, 1, 1) IN ('@', '#')"),
+        postgresql_where=sa.text("substr(key, 1, 1) IN ('@', '#')"),
+    )
     op.create_table(
         "usage",
         sa.Column("scope", sa.String(length=32), nullable=False),
@@ -188,7 +201,6 @@ def upgrade() -> None:
         sa.Column("loading_run", sa.BigInteger(), nullable=True),
         sa.Column("list_mark", sa.Text(), nullable=False),
         sa.Column("columns", sa.Text(), nullable=False),
-        sa.Column("sources", sa.Text(), nullable=False),
         sa.Column("message_domain", sa.Text(), nullable=False),
         sa.Column("recent", sa.String(length=100), server_default="", nullable=False),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
@@ -199,4 +211,33 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["account_no"], ["accounts.no"], name="fk_campaigns_account_no"),
         sa.PrimaryKeyConstraint("no", name="pk_campaigns"),
         sa.UniqueConstraint("id", name="uq_campaigns_id"),
+    )
+    op.create_table(
+        "returns",
+        sa.Column("no", _BIG, nullable=False),
+        sa.Column("delivery_id", sa.BigInteger(), nullable=True),
+        sa.Column("key", sa.Text(), server_default="", nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("list_key", sa.Text(), server_default="", nullable=False),
+        sa.Column("source", sa.String(length=32), nullable=False),
+        sa.Column("code", sa.Integer(), nullable=True),
+        sa.Column("enhanced_code", sa.String(length=16), server_default="", nullable=False),
+        sa.Column("detail", sa.Text(), server_default="", nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("happened_at", sa.BigInteger(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("settled", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("no", name="pk_returns"),
+        sa.UniqueConstraint("fingerprint", name="uq_returns_fingerprint"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_returns_delivery_id", "returns", ["delivery_id"])
+    op.create_index("ix_returns_key", "returns", ["key", "kind"])
+    op.create_index(
+        "ix_returns_waiting",
+        "returns",
+        ["kind"],
+        sqlite_where=sa.text("settled_at IS NULL"),
+        postgresql_where=sa.text("settled_at IS NULL"),
     )

@@ -1,0 +1,91 @@
+"""Contradictions within one campaign file: between its keys, and with the files they name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mailrunner.campaign.tables import campaign_id
+from mailrunner.config.paths import is_file
+from mailrunner.config.project import Project
+from mailrunner.config.toml_file import dotted
+from mailrunner.errors import Problem, alternatives, did_you_mean
+
+_SOURCES = ("csv", "xlsx", "parquet", "sql")
+_ONLY_WITH = {"sheet": "xlsx", "encoding": "csv", "delimiter": "csv", "database": "sql"}
+_IS_TEMPLATE = re.compile(r"\{[{%]")
+_IS_CONTROL = re.compile(r"[\x00-\x1f]")
+
+
+def contradictions(project: Project, path: Path, table: Mapping[str, Any]) -> Iterator[Problem]:
+    """The problems between the keys of the campaign file at `path`, and of the files they name.
+
+    `table` is the file as it is written, not as validated: one wrong value does not hide another problem.
+    """
+    if "id" not in table:
+        yield from _stem_problems(path)
+    if table.get("kind", "bulk") == "bulk" and "list" not in table:
+        hint = 'name what recipients can unsubscribe from, e.g. list = "Club news"'
+        yield Problem("bulk mail needs a list", key="list", hint=hint)
+    if isinstance(message := table.get("message"), dict):
+        yield from _message_problems(project, message)
+    if isinstance(recipients := table.get("recipients"), dict):
+        yield from _recipients_problems(recipients)
+
+
+def _stem_problems(path: Path) -> Iterator[Problem]:
+    try:
+        campaign_id(path.stem)
+    except ValueError:
+        hint = 'rename it, or write an id of letters, digits, "-", "_" and "."'
+        yield Problem(f'the file\'s name, "{path.stem}", cannot be an id', key="id", hint=hint)
+
+
+def _message_problems(project: Project, message: Mapping[str, Any]) -> Iterator[Problem]:
+    if "html" not in message and "text" not in message:
+        hint = 'write html = "…" or text = "…", a file in templates/'
+        yield Problem("there is no template", key="message.html", hint=hint)
+    for key in ("html", "text"):
+        if isinstance(name := message.get(key), str) and name.strip():
+            yield from _file_problems(project.templates_dir, name, f"message.{key}", "templates/")
+    attachments = message.get("attachments")
+    for number, name in enumerate(attachments if isinstance(attachments, list) else ()):
+        if isinstance(name, str) and name.strip():
+            key = dotted(("message", "attachments", number))
+            yield from _file_problems(project.folder, name, key, "the project's folder")
+
+
+def _file_problems(base: Path, name: str, key: str, place: str) -> Iterator[Problem]:
+    """A file that must exist below `base`; of a path with columns only the part before them is checked."""
+    if _IS_CONTROL.search(name):
+        return  # reported already: the value must be one line
+    path = base / name
+    fixed = base / _IS_TEMPLATE.split(name)[0]
+    if not fixed.resolve().is_relative_to(base.resolve()):
+        yield Problem(f'"{name}" lies outside {place}', key=key, hint=f"copy the file into {place}")
+    elif not _IS_TEMPLATE.search(name) and not is_file(path):
+        hint = did_you_mean(name, _files_near(base, path))
+        yield Problem(f'there is no file "{name}" in {place}', key=key, hint=hint)
+
+
+def _files_near(base: Path, path: Path) -> list[str]:
+    folder = path.parent if path.parent.is_dir() else base
+    return sorted(file.relative_to(base).as_posix() for file in folder.iterdir() if file.is_file())
+
+
+def _recipients_problems(recipients: Mapping[str, Any]) -> Iterator[Problem]:
+    sources = [key for key in _SOURCES if key in recipients]
+    if len(sources) != 1:
+        message = f"exactly one of {alternatives(_SOURCES, last='and')} must be there"
+        hint = (
+            f"there is {alternatives(sources, last='and')}" if sources else 'write e.g. csv = "data/list.csv"'
+        )
+        yield Problem(message, key="recipients", hint=hint)
+    for key, source in _ONLY_WITH.items():
+        if key in recipients and sources and source not in sources:
+            yield Problem(f"goes only with {source}", key=f"recipients.{key}", hint="remove it")
+    if "sql" in sources and "database" not in recipients:
+        hint = 'write e.g. database = "${CRM_URL}"'
+        yield Problem("a query needs a database", key="recipients.database", hint=hint)

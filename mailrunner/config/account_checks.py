@@ -1,0 +1,113 @@
+"""Contradictions within one account: between its keys, and between them and the provider's preset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailrunner.config.account import IMAP_PORTS, Account, is_loopback, is_personal_google
+from mailrunner.config.account_table import AccountTable
+from mailrunner.config.paths import is_file
+from mailrunner.config.providers import by_host, tls_of_port
+from mailrunner.errors import Problem
+
+
+def contradictions(account: Account, table: AccountTable) -> list[Problem]:
+    """All problems of an account completed from `table`, their keys below the account's table."""
+    checks = (_host_problems, _tls_problems, _login_problems, _imap_problems, _other_problems)
+    return [problem for check in checks for problem in check(account, table)]
+
+
+def _host_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
+    if not account.host:
+        yield Problem("this key is missing", key="host", hint='provider = "smtp" needs host and port')
+    if not account.port:
+        yield Problem("this key is missing", key="port", hint="587 for STARTTLS, 465 for implicit TLS")
+    owner = by_host(account.host)
+    if owner and not account.preset.serves(account.host):
+        yield Problem(
+            f"{account.host} is a server of {owner.title}, not of {account.preset.title}",
+            key="host",
+            hint=f'write provider = "{owner.name}", or remove host',
+        )
+
+
+def _tls_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
+    if not account.host or not account.port:
+        return
+    expected = tls_of_port(account.port)
+    if table.tls is None and expected is None and account.port != account.preset.port:
+        yield Problem(
+            "this key is missing",
+            key="tls",
+            hint=f'port {account.port} does not imply it; write tls = "starttls", "implicit" or "none"',
+        )
+    elif expected and account.tls != expected:
+        yield Problem(
+            f'tls = "{account.tls}" contradicts port {account.port}',
+            key="tls",
+            hint=f'port {account.port} means tls = "{expected}"; for another way name another port',
+        )
+    elif account.tls == "none" and account.password and not account.is_local:
+        yield Problem(
+            f'tls = "none" would send the password to {account.host} unencrypted',
+            key="tls",
+            hint='write tls = "starttls" or "implicit", or leave user and password out',
+        )
+
+
+def _login_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
+    is_own_server = account.preset.serves(account.host)
+    if is_own_server and account.preset.login == "password" and not account.user:
+        yield Problem("this key is missing", key="user", hint=f"{account.preset.title} needs a login")
+    elif account.password and not account.user:
+        yield Problem("there is a password but no user", key="user", hint="add user, or remove password")
+    # A loopback server seldom asks for a login; the user then only says whose quota it is.
+    needs_password = account.preset.login != "oauth" and not account.is_local
+    if account.user and account.password is None and needs_password:
+        yield Problem("there is a user but no password", key="password", hint=account.preset.note)
+    if is_own_server and account.preset.name == "google-workspace" and is_personal_google(account.user):
+        yield Problem(
+            f"{account.user} is a personal account, which may send less than a Workspace account",
+            key="provider",
+            hint='write provider = "gmail"',
+        )
+
+
+def _imap_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
+    if table.imap is None:
+        return
+    if account.imap is None:
+        missing = "host" if not table.imap.host else "password"
+        yield Problem(
+            "this key is missing", key=f"imap.{missing}", hint="an IMAP login needs host, user and password"
+        )
+        return
+    imap = account.imap
+    if not imap.user:
+        yield Problem(
+            "this key is missing", key="imap.user", hint="neither the account nor imap names a user"
+        )
+    if table.imap.tls is None and imap.port not in IMAP_PORTS:
+        hint = f'port {imap.port} does not imply it; write tls = "implicit", "starttls" or "none"'
+        yield Problem("this key is missing", key="imap.tls", hint=hint)
+    elif imap.tls == "none" and not is_loopback(imap.host):
+        yield Problem(
+            f'tls = "none" would send the password to {imap.host} unencrypted',
+            key="imap.tls",
+            hint='write tls = "implicit" or "starttls"',
+        )
+
+
+def _other_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
+    if account.ca_file and not is_file(account.ca_file):
+        yield Problem(
+            f'there is no file "{table.ca_file}"',
+            key="ca_file",
+            hint="the path starts at mailrunner.toml's folder",
+        )
+    for limit in account.limits:
+        if limit.usable(account.reserve) == 0:
+            hint = f"make it smaller than {limit.number}"
+            yield Problem(
+                f"a reserve of {account.reserve} leaves nothing of {limit}", key="reserve", hint=hint
+            )

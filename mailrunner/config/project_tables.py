@@ -1,0 +1,101 @@
+"""The keys of mailrunner.toml, and what each value must be.
+
+Each value is checked by itself here; `project` checks how they fit together.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from mailrunner.config.account_table import AccountTable, Secret
+from mailrunner.config.database_url import DEFAULT_DATABASE, ledger_url
+from mailrunner.config.events import EventsTable
+from mailrunner.config.toml_table import Table
+from mailrunner.model.mailbox_address import check_address
+from mailrunner.model.suppression import list_key
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LIST_ID = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+")  # RFC 2919 §2, without the rarer characters
+
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if (
+        not parts.hostname
+        or parts.query
+        or parts.fragment
+        or not text.isascii()
+        or re.search(r"[\s<>,]", text)
+    ):
+        raise ValueError(f'"{text}" is not a web address; write e.g. "https://news.example.org"')
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        raise ValueError(f'"{text}" must begin with https://; mail programs follow no other (RFC 8058 §3.1)')
+    return text.rstrip("/")
+
+
+def _list_name(text: str) -> str:
+    if not list_key(text):
+        raise ValueError(f'"{text}" names no list; it needs a letter or a digit')
+    return text
+
+
+def _list_id(text: str) -> str:
+    if not _LIST_ID.fullmatch(text):
+        raise ValueError(
+            f'"{text}" is not a list id; write it like a domain, e.g. "news.example.org" (RFC 2919)'
+        )
+    return text
+
+
+ListName = Annotated[str, AfterValidator(_list_name)]
+
+
+class UnsubscribeTable(Table):
+    """[unsubscribe]."""
+
+    base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        None,
+        description="Where `mailrunner serve` answers one-click requests (RFC 8058), an https address; "
+        "without it recipients can unsubscribe by mail only.",
+    )
+    mailto: Annotated[str, AfterValidator(check_address)] | None = Field(
+        None, description="Where recipients write to unsubscribe; by default the account's own address."
+    )
+    secret: Secret | None = Field(
+        None,
+        description="Signs unsubscribe links; by default made once, in the ledger. All ever used stay valid.",
+    )
+
+
+class ListTable(Table):
+    """[lists.NAME]: one list that recipients subscribe to."""
+
+    list_id: Annotated[str, AfterValidator(_list_id)] | None = Field(
+        None,
+        description="The List-Id header (RFC 2919); by default made from the name and the sender's domain.",
+    )
+    formerly: Annotated[tuple[ListName, ...], Field(strict=False)] = Field(
+        (), description="Earlier names: an unsubscription from one of them counts for this list too."
+    )
+
+
+class ProjectTable(Table):
+    """mailrunner.toml."""
+
+    database: Annotated[str, AfterValidator(ledger_url)] = Field(
+        DEFAULT_DATABASE,
+        description="The ledger: sqlite:///… (relative to this file) or postgresql+psycopg://…",
+    )
+    unsubscribe: UnsubscribeTable = Field(
+        default_factory=UnsubscribeTable, description="How recipients leave a list."
+    )
+    lists: dict[str, ListTable] = Field(default_factory=dict, description="Lists by name.")
+    accounts: dict[str, AccountTable] = Field(default_factory=dict, description="Sending identities by name.")
+    events: EventsTable = Field(
+        default_factory=EventsTable,
+        description="Providers that post events to `mailrunner serve`, and how each is authenticated.",
+    )

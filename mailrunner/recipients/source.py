@@ -1,0 +1,163 @@
+"""A list as one table of text: what every format gives.
+
+`rows()` streams the table in bounded memory (an Excel sheet is held whole by its reader).  Every cell is text
+as it stands: "00123" stays "00123", "NA" stays "NA", a missing cell is "".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+from mailrunner.config.paths import is_file
+from mailrunner.errors import Problem, UserError, nearest
+
+CHUNK = 20_000  # rows; the ledger writes as many in one transaction, which must stay short
+_NAMED = 5  # how many ragged rows an error names
+
+Row = tuple[int, tuple[str, ...]]
+
+
+class Source(ABC):
+    """One table; `label` is its name in messages.
+
+    Rows are numbered as the user sees them: a CSV row by the line on which it begins, an Excel row by
+    its number in the sheet (`first_row` is 2 where the header stands on line 1), Parquet and SQL from 1.
+    """
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns, read without the rows; raise UserError where they are unusable."""
+
+    @property
+    @abstractmethod
+    def first_row(self) -> int:
+        """The number of the first row of data."""
+
+    @abstractmethod
+    def fingerprint(self) -> str | None:
+        """A digest of the content; None where only reading all rows would tell."""
+
+    @abstractmethod
+    def stat_mark(self) -> str | None:
+        """Size and time of the file, which tell a change without reading it; None without a file."""
+
+    @abstractmethod
+    def _rows(self) -> Iterator[Row]: ...
+
+    def chunks(self) -> Iterator[list[Row]]:
+        """Yield the rows in lists of `CHUNK`; raise UserError where the table is damaged."""
+        rows = self.rows()
+        while chunk := list(islice(rows, CHUNK)):
+            yield chunk
+
+    def rows(self) -> Iterator[Row]:
+        """Yield each row with its number; raise UserError where the table is damaged."""
+        for row in self._rows():
+            # No database takes it as text, and no header field may hold it (RFC 5322 §4).
+            if "\0" in "".join(row[1]):
+                raise UserError(Problem(f"row {row[0]} holds a NUL character", self.label, hint="remove it"))
+            yield row
+
+    def _checked_header(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The trimmed names of the columns without nameless ones at the end; UserError where unusable."""
+        trimmed = [name.strip() for name in names]
+        while trimmed and not trimmed[-1]:
+            trimmed.pop()
+        UserError.collect(
+            Problem(message, self.label, hint=hint) for message, hint in _header_problems(trimmed)
+        )
+        return tuple(trimmed)
+
+
+def _header_problems(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    if not names:
+        yield "there are no columns", "the first row names them"
+    if any("\0" in name for name in names):
+        yield "the column names hold NUL characters", 'if it is UTF-16, set encoding = "utf-16-le"'
+    for place, name in enumerate(names, 1):
+        if not name:
+            yield f"column {place} has no name", "name it in the first row, or remove it"
+    for name, count in Counter(filter(None, names)).items():
+        if count > 1:
+            yield f'{count} columns are called "{name}"', "rename all but one"
+
+
+class FileSource(Source):
+    """A table in a file."""
+
+    def __init__(self, path: Path, label: str) -> None:
+        super().__init__(label)
+        self.path = path
+        if not is_file(path):
+            raise UserError(Problem("there is no such file", label, hint=_similar_file(path)))
+
+    def fingerprint(self) -> str:
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def stat_mark(self) -> str:
+        stat = self.path.stat()
+        return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def _similar_file(path: Path) -> str:
+    try:
+        siblings = [p.name for p in path.parent.iterdir() if p.is_file()]
+    except OSError:
+        siblings = []
+    return nearest(path.name, siblings) or f"looked in {path.parent}"
+
+
+class HeadedFile(FileSource):
+    """A file (CSV, Excel) whose first row that is not blank names the columns; blank rows are skipped."""
+
+    @abstractmethod
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the rows that are not blank, header included, with their numbers."""
+
+    @cached_property
+    def _header(self) -> tuple[int, tuple[str, ...], int]:
+        """The header's number, its names, and its number of cells, nameless ones at its end included."""
+        for number, names in self._records():
+            return number, self._checked_header(names), len(names)
+        raise UserError(Problem("it is empty", self.label, hint="the first row names the columns"))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._header[1]
+
+    @property
+    def first_row(self) -> int:
+        return self._header[0] + 1
+
+    def _rows(self) -> Iterator[Row]:
+        _, names, widest = self._header
+        width, ragged = len(names), []
+        for number, cells in islice(self._records(), 1, None):
+            if len(cells) == width:
+                yield number, tuple(cells)
+            elif not width <= len(cells) <= widest or any(cells[width:]):
+                # A shifted row would send one recipient's name to another: nothing is filled up or cut off.
+                # An empty cell too many, which the header does not have, may come from a stray comma.
+                ragged.append((number, len(cells)))
+                if len(ragged) == _NAMED:
+                    break
+            else:
+                yield number, tuple(cells[:width])
+        UserError.collect(self._ragged(number, found, width) for number, found in ragged)
+
+    def _ragged(self, number: int, found: int, width: int) -> Problem:
+        message = f"it has {found} cells, but the header names {width} columns"
+        return Problem(
+            message, self.label, f"line {number}", "a cell with the delimiter in it needs quotation marks"
+        )

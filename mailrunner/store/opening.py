@@ -1,0 +1,137 @@
+"""Opening a ledger: its URL, its file, the driver's settings, the migrations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from mailrunner.clock import Clock
+from mailrunner.errors import LedgerError, Problem, UserError
+from mailrunner.store.database import Database
+from mailrunner.store.schema import REVISION
+
+_BUSY_SECONDS = 15
+_DEVELOPMENT_REVISION = "0001"
+
+
+def open_database(url: str, *, clock: Clock, create: bool) -> Database:
+    """Open the ledger at `url`, make it first if `create`, and bring it to the newest schema.
+
+    Raises UserError for a URL that cannot be one, LedgerError for a ledger that cannot be used.
+    """
+    parsed = _parse(url)
+    path = Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+    if path is not None:
+        _prepare_file(path, create)
+    try:
+        engine = _engine(parsed, path)
+    except ModuleNotFoundError as error:
+        raise UserError(_url_problem(f"its driver {error.name} is not installed")) from error
+    database = Database(engine, clock=clock, path=path)
+    _migrate(database)
+    return database
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ImportError) as error:
+        raise UserError(_url_problem(f"this database cannot be used: {type(error).__name__}")) from error
+    backend = parsed.get_backend_name()
+    if backend not in ("sqlite", "postgresql"):
+        raise UserError(_url_problem(f"a ledger cannot live in {backend}"))
+    if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise UserError(_url_problem("a ledger in memory would lose all records of sent messages"))
+    return parsed
+
+
+def _url_problem(message: str) -> Problem:
+    return Problem(
+        message,
+        file="mailrunner.toml",
+        key="database",
+        hint='write "sqlite:///data/mailrunner.db", or "postgresql+psycopg://…" after '
+        'pip install "mailrunner[postgresql]"',
+    )
+
+
+def _prepare_file(path: Path, create: bool) -> None:
+    if path.exists() or not create:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise LedgerError(
+            f"the ledger {path} cannot be made: {error.strerror}", "check the folder's rights and free space"
+        ) from error
+
+
+def _engine(url: URL, path: Path | None) -> Engine:
+    if path is None:
+        return create_engine(url, poolclass=QueuePool, pool_size=4, max_overflow=28, pool_pre_ping=True)
+    # mode=rw: a ledger that was moved away must be an error, not a new and empty one.
+    engine = create_engine(
+        URL.create("sqlite", database=f"file:{path}", query={"mode": "rw", "uri": "true"}),
+        poolclass=QueuePool,
+        pool_size=4,
+        max_overflow=28,
+        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False, "isolation_level": None},
+    )
+    event.listen(engine, "connect", _pragmas)
+    return engine
+
+
+def _pragmas(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA cache_size=-16000")
+    cursor.close()
+
+
+def _migrate(database: Database) -> None:
+    with database.read() as connection:
+        if _revision(connection) == REVISION:
+            return
+    with database.write() as connection:
+        database.lock_ledger(connection)
+        if _revision(connection) == _DEVELOPMENT_REVISION:
+            raise LedgerError(
+                "the ledger was made by a development version before mailrunner 0.1.0",
+                'upgrade it with that version first: pip install "mailrunner==0.1.0", mailrunner status; '
+                "then with this one: pip install --upgrade mailrunner",
+            )
+        _upgrade(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    from sqlalchemy import inspect
+
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise LedgerError(
+            "the ledger was written by a newer mailrunner than this one",
+            "install that version or a newer one: pip install --upgrade mailrunner",
+        ) from error
