@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from jinja2 import nodes
 
-from mailrunner.errors import Problem
+from mailrunner.errors import Problem, nearest
 from mailrunner.rendering.inline_images import VALUE
 
 # What the program itself puts before the templates.  These win over columns and vars of the same
@@ -174,7 +173,6 @@ def unknown(
 
 
 def _problem(use: NameUse, there: set[str] | frozenset[str]) -> Problem:
-    close = get_close_matches(use.name, sorted(there), n=1)
     what = f'there is no column "{use.name}"' if use.column else f'nothing is called "{use.name}"'
-    hint = f'did you mean "{close[0]}"?' if close else "name a column, or set it in [message] vars"
+    hint = nearest(use.name, sorted(there)) or "name a column, or set it in [message] vars"
     return Problem(f"line {use.line}: {what}", file=use.label, hint=hint)

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -20,7 +19,7 @@ import jinja2
 from jinja2 import meta, nodes
 
 from mailrunner.config.paths import is_file
-from mailrunner.errors import Problem, UserError
+from mailrunner.errors import Problem, UserError, nearest
 from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.inline_images import NameTags
 from mailrunner.rendering.private_files import PrivateFiles
@@ -228,8 +227,7 @@ class Templates:
                 yield name, self._tree(name)
 
     def _missing(self, name: str) -> Problem:
-        close = get_close_matches(name, self._loader.list_templates(), n=1)
-        hint = f'did you mean "{close[0]}"?' if close else "templates are looked for in this folder"
+        hint = nearest(name, self._loader.list_templates()) or "templates are looked for in this folder"
         return Problem("does not exist", file=self._label(name), hint=hint)
 
 
