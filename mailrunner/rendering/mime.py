@@ -157,6 +157,18 @@ def compose(
     return b"".join(chunks)
 
 
+@lru_cache
+def around_versions(text_fields: bytes, html_fields: bytes) -> tuple[bytes, bytes, bytes]:
+    """The bytes before, between and behind the bodies of text and HTML, where these are the whole message.
+
+    What `compose` gives, for all messages whose two parts have these header fields.
+    """
+    hole = b"\0"  # stands in no header field
+    whole = compose(b"", Part(text_fields, [hole]), Part(html_fields, [hole]))
+    before, between, behind = whole.split(hole)
+    return before, between, behind
+
+
 class _Frame(NamedTuple):
     """The lines that a multipart level puts around its parts (RFC 2046 §5.1.1)."""
 

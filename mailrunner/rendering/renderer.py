@@ -12,7 +12,7 @@ from typing import Literal
 
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.mailbox_address import MailboxAddress
-from mailrunner.rendering.bodies import Bodies
+from mailrunner.rendering.bodies import Bodies, Body
 from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.content import Content, MessageSource, digest_of
 from mailrunner.rendering.headers import (
@@ -26,7 +26,7 @@ from mailrunner.rendering.headers import (
     wire_address,
 )
 from mailrunner.rendering.inlining import InliningTally, ShapeInliner
-from mailrunner.rendering.mime import Message, MessageFields, compose
+from mailrunner.rendering.mime import Message, MessageFields, around_versions, compose
 from mailrunner.rendering.segments import LineTemplate
 
 _ONE_CLICK = token_field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
@@ -97,17 +97,16 @@ class Renderer:
         if self._extra_lines:
             lines += self._extra_fields(context)
         head = b"\r\n".join(lines)
-        content = self._content
+        text, html = body.text_part, body.html_part
+        if html is None or body.images or self._content.attachments:
+            data = self._composed(head, body, context)
+        else:
+            before, between, behind = around_versions(text.fields, html.fields)
+            data = b"".join([head, before, *text.body, between, *html.body, behind])
         return Message(
             sender=sender,
             recipient=recipient.address,
-            data=compose(
-                head,
-                body.text_part,
-                body.html_part,
-                [content.image(image).part for image in body.images] if body.images else (),
-                content.attached(context) if content.attachments else (),
-            ),
+            data=data,
             smtputf8=not (sender.isascii() and head.isascii()),
             has_leading_dots=False,  # all of it is encoded here, and headers, quoted and base64 have none
             subject=subject,
@@ -146,6 +145,10 @@ class Renderer:
         differ say what was changed ("templates/spring.html", "[message] subject").
         """
         return {**self._identity, **self._content.digest()}
+
+    def _composed(self, head: bytes, body: Body, context: Mapping[str, object]) -> bytes:
+        images = [self._content.image(image).part for image in body.images]
+        return compose(head, body.text_part, body.html_part, images, self._content.attached(context))
 
     def _subject(self, fields: MessageFields, context: Mapping[str, object]) -> str:
         subject = single_line(self._subject_line.render(context), "the subject").strip()

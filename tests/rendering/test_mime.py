@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailrunner.rendering import Renderer
+from mailrunner.rendering.mime import QUOTED_FIELDS, Part, around_versions, compose
 from tests.support.rendering import (
     FIELDS,
     NOW,
@@ -155,3 +156,12 @@ def test_chinese_goes_as_base64_and_english_as_quoted_printable(plain: Renderer)
         for body in ("新聞" * 10, "Привет, как дела", "news, ș and ț here and there")
     ]
     assert encodings == ["base64", "base64", "quoted-printable"]
+
+
+@given(head=st.binary(max_size=30), first=st.binary(max_size=30), second=st.binary(max_size=30))
+def test_what_is_kept_for_all_messages_of_text_and_html_is_what_compose_gives(
+    head: bytes, first: bytes, second: bytes
+) -> None:
+    text, html = Part(QUOTED_FIELDS["plain"], [first]), Part(QUOTED_FIELDS["html"], [second])
+    before, between, behind = around_versions(text.fields, html.fields)
+    assert b"".join([head, before, first, between, second, behind]) == compose(head, text, html)
