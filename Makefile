@@ -6,19 +6,19 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.run: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mailrunner needs Python 3.11 or newer; say e.g. make demo PYTHON=python3.12")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Setting up $(VENV) (once; about a minute)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@echo "Adding the tools for tests to $(VENV) (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
 setup: $(VENV)/.run  ## make .venv with mailrunner in it
@@ -39,6 +39,24 @@ test: check  ## check, then all the tests but the long ones (under ten minutes)
 fast: $(VENV)/.dev  ## the tests without the long ones, no checks
 	@$(BIN)/pytest -n auto -m "not slow" -x
 
+coverage: $(VENV)/.dev  ## the same with the lines and branches they reach; the table goes to build/coverage.txt too
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@$(BIN)/pytest -n auto -m "not slow" --cov --cov-report= $(TESTS); tests=$$?; \
+	  $(BIN)/coverage combine --quiet --append 2>/dev/null; \
+	  $(BIN)/coverage report | tee build/coverage.txt; exit $$tests
+
+wheel-test: $(VENV)/.dev  ## build the wheel and run the fast tests against it, without the tools of development
+	@$(BIN)/python -m tools.wheel_test $(TESTS)
+
+matrix: $(VENV)/.dev  ## wheel-test on every CPython from 3.11 on that this machine has (PATH and pyenv)
+	@$(BIN)/python -m tools.wheel_test --every-python $(TESTS)
+
+architecture: $(VENV)/.dev  ## draw docs/architecture.svg anew from the imports
+	@$(BIN)/python -m tools.architecture
+
+release: check  ## build what is to be published, and say what to do with it; uploads nothing
+	@$(BIN)/python -m tools.release
+
 crash: $(VENV)/.dev  ## kill runs 600 times and print what came of it (under twenty minutes)
 	@$(BIN)/python -m tests.crash --kills 600 --seed 1 --report build/crash.md
 
@@ -54,11 +72,15 @@ bench: $(VENV)/.dev  ## every measurement of docs/performance.md, side by side (
 guard: $(VENV)/.dev  ## is the CPU time of a message what it should be, against a fixed loop? (half a minute)
 	@$(BIN)/python -m bench.guard
 
-lock:  ## write the lock files anew (needs uv)
-	uv pip compile -q --universal --python-version 3.11 pyproject.toml --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --group dev --all-extras pyproject.toml --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements-dev.lock
+LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+  --no-emit-index-url --no-emit-find-links pyproject.toml
+lock:  ## write the lock files anew, with the hashes of every file (needs uv)
+	$(LOCK) -o requirements.lock
+	$(LOCK) --group test --all-extras -o requirements-test.lock
+	$(LOCK) --group dev --all-extras -o requirements-dev.lock
 
 clean:  ## remove what make and the demo made
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo build/dist build/wheel-test build/coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup dev demo check test fast crash crash-peers bench guard lock clean
+.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release crash crash-peers bench guard \
+  lock clean

@@ -1,6 +1,6 @@
 """mailrunner: a bulk and newsletter mailing job runner that can be killed at any moment.
 
-The listing of this package is the path of a message; `docs/flow.md` tells it in one page.
+The listing of this package is the path of a message; `docs/architecture.md` tells it in one page.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,13 +1,15 @@
-"""Fixtures of many tests: a clock, a ledger on each database, an IMAP server."""
+"""Fixtures of many tests: a clock, a ledger on each database, an IMAP server; CI skips no test."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import sys
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +145,25 @@ def box(imap_server: ImapServer) -> Mailbox:
     mailbox = imap_server.mailbox(uuid.uuid4().hex)
     mailbox.create("Gesendet", "Papierkorb", "Sent", "Trash")
     return mailbox
+
+
+# What a machine may lack even in CI: rights, not packages (tests/README.md).
+_RIGHTS = ("this user may not", "this machine allows too few")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With CI=true on Linux a skipped test is a failed one, unless it lacks a right."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and _skips_nothing():
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not reason.removeprefix("Skipped: ").startswith(_RIGHTS):
+            report.outcome = "failed"
+            report.longrepr = f"CI skips no test: {reason}"
+    return report
+
+
+def _skips_nothing() -> bool:
+    return sys.platform == "linux" and os.environ.get("CI") == "true"

@@ -7,12 +7,25 @@ from pathlib import Path
 
 import typer.main
 
+import mailrunner
 from mailrunner import cli
 from mailrunner.model.delivery import State
 from mailrunner.store import Phase
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
+PACKAGE = Path(mailrunner.__file__).parent
+PAGES = (*sorted(DOCS.glob("*.md")), *sorted(ROOT.glob("*.md")), ROOT / "tests" / "README.md")
+
+
+def in_tree(path: Path) -> Path:
+    """A path of the tree; what stands in `mailrunner/` is looked for where the package is installed."""
+    inside = path.resolve().relative_to(ROOT)
+    return PACKAGE.parent / inside if inside.parts[:1] == ("mailrunner",) else path
+
+
+# Folders that appear only when something ran, or that belong to a user's project.
+_MADE = ("build/", ".venv/", "campaigns/", "templates/", "data/", "club/", "demo/", ".mailrunner/")
 
 
 def table_words(page: str, heading: str) -> set[str]:
@@ -31,10 +44,42 @@ def test_the_phases_of_a_campaign_are_those_of_the_page() -> None:
 
 
 def test_every_link_between_the_documents_leads_somewhere() -> None:
-    for page in [*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CHANGELOG.md"]:
+    for page in PAGES:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             if not target.startswith(("http:", "https:", "mailto:")):
-                assert (page.parent / target).exists(), f"{page.name} → {target}"
+                assert in_tree(page.parent / target).exists(), f"{page.name} → {target}"
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    """In `code`: paths of files and folders, relative to the package, the project or the page."""
+    missing = []
+    for page in set(PAGES) - {ROOT / "CHANGELOG.md"}:
+        for name in re.findall(r"`((?:[\w.-]+/)+(?:[\w-]+\.(?:py|toml|md|html))?)`", page.read_text("utf-8")):
+            places = (PACKAGE / name, PACKAGE.parent / name, ROOT / name, page.parent / name)
+            if not any(place.exists() for place in places) and not name.startswith(_MADE):
+                missing.append(f"{page.name}: {name}")
+    assert sorted(missing) == []
+
+
+def blank(block: re.Match[str]) -> str:
+    """As many empty lines."""
+    return "\n" * block[0].count("\n")
+
+
+def test_the_lines_of_the_pages_end_before_column_100() -> None:
+    """Tables, code and addresses apart."""
+    long = []
+    for page in PAGES:
+        text = re.sub(
+            r"^```.*?^```",
+            lambda block: "\n" * block[0].count("\n"),
+            page.read_text("utf-8"),
+            flags=re.M | re.S,
+        )
+        for number, line in enumerate(text.splitlines(), 1):
+            if len(line) > 100 and not line.startswith("|") and "https://" not in line:
+                long.append(f"{page.name}:{number}")
+    assert long == []
 
 
 def names_of(group: object, prefix: str = "") -> set[str]:

@@ -162,7 +162,7 @@ class Dialogue:
 
     def _mail(self, argument: str) -> None:
         self._forget()
-        match = re.fullmatch(r"FROM:<(.*?)>(.*)", argument)
+        match = re.fullmatch(r"(?i:FROM):<(.*?)>(.*)", argument)
         if not self._logged_in:
             self._write(usual(530, "5.7.0 Authentication Required"))
         elif not match:
@@ -178,7 +178,7 @@ class Dialogue:
         return "too large" if limit and size and int(size[1]) > int(limit[1]) else ""
 
     def _rcpt(self, argument: str) -> None:
-        match = re.fullmatch(r"TO:<(.*?)>.*", argument)
+        match = re.fullmatch(r"(?i:TO):<(.*?)>.*", argument)
         if self.sender is None or not match:
             self._write(usual(503 if match else 501, "5.5.1 RCPT TO:<address> after MAIL"))
             return

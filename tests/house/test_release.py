@@ -1,0 +1,90 @@
+"""One version everywhere, a wheel with every file, and no release where something is missing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tools.pythons import Interpreter, newest_of_each, promised
+from tools.release import date_problems, tree_problems, version_problems
+
+ROOT = Path(__file__).parents[2]
+
+
+def git(*words: str, folder: Path = ROOT) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel as `make wheel-test` and `make release` build it: from the sdist."""
+    folder = tmp_path_factory.mktemp("dist")
+    given = (sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
+    subprocess.run(given, capture_output=True, check=True)
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_the_wheel_brings_every_tracked_file_of_the_package_and_no_other(wheel: zipfile.ZipFile) -> None:
+    tracked = {name for name in git("ls-files", "mailrunner").splitlines() if (ROOT / name).exists()}
+    assert {name for name in wheel.namelist() if ".dist-info/" not in name} == tracked
+
+
+def test_the_wheel_carries_the_licence_and_the_versions_it_was_tried_on(wheel: zipfile.ZipFile) -> None:
+    (name,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
+    metadata = wheel.read(name).decode()
+    assert "License-Expression: MIT" in metadata
+    assert "License-File: LICENSE" in metadata
+    assert "Classifier: Programming Language :: Python :: 3.11" in metadata
+
+
+def test_package_project_file_and_changelog_name_one_version() -> None:
+    assert version_problems(ROOT) == []
+
+
+def test_another_version_in_the_changelog_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "9.9.9"\n')
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## 9.9.8 — 2026-01-01\n")
+    assert len(version_problems(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(("heading", "problems"), [("unreleased", 1), ("2026-12-01", 0)])
+def test_a_release_needs_a_date(tmp_path: Path, heading: str, problems: int) -> None:
+    (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n## 9.9.9 — {heading}\n\n## 9.9.8 — 2026-01-01\n")
+    assert len(date_problems(tmp_path)) == problems
+
+
+def test_a_changed_tree_and_a_tag_that_exists_are_problems(tmp_path: Path) -> None:
+    git("init", "-q", folder=tmp_path)
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[project]\nversion = "9.9.9"\n')
+    assert len(tree_problems(tmp_path)) == 1
+    git("add", ".", folder=tmp_path)
+    git("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "all", folder=tmp_path)
+    assert tree_problems(tmp_path) == []
+    git("tag", "v9.9.9", folder=tmp_path)
+    assert len(tree_problems(tmp_path)) == 1
+
+
+def test_one_interpreter_is_tried_for_each_version_the_newest() -> None:
+    paths = [Path(name) for name in "abcd"]
+    found = [
+        Interpreter(version, path)
+        for version, path in zip([(3, 12, 1), (3, 12, 10), (3, 11, 2), (3, 10, 9)], paths, strict=True)
+    ]
+    assert [str(one) for one in newest_of_each(found)] == ["3.11.2", "3.12.10"]
+
+
+def test_the_classifiers_begin_with_the_oldest_version_that_may_install_it() -> None:
+    assert promised(ROOT / "pyproject.toml")[0] == (3, 11)
+
+
+def test_every_requirement_in_the_locks_has_a_hash() -> None:
+    for lock in ROOT.glob("requirements*.lock"):
+        for requirement in lock.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
+            assert "--hash=sha256:" in requirement, f"{lock.name}: {requirement}"

@@ -1,0 +1,1 @@
+"""What `make` runs besides the program: the wheel's test, the drawing of the architecture, the release."""
