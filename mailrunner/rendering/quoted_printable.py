@@ -23,7 +23,7 @@ from functools import lru_cache
 
 _CRLF = b"\r\n"
 _SOFT = b"=\r\n"
-_BROKEN, _MENDED = b"=\n", b"=\r"  # a soft break within a long line, and a stand-in for it
+_SOFT_LF, _STAND_IN = b"=\n", b"=\r"  # a soft break within a long line, while lines are told apart
 _COLUMNS = 76
 _SHORT = 200  # characters; what is longer hardly comes again
 _ASCII = bytes(range(128))
@@ -55,7 +55,7 @@ def encoded(values: Sequence[str]) -> list[bytes] | None:
     if "\r" in joined:
         return None
     # All at once: by far most are one line, and a "=" still fits on it.
-    quoted = whole(joined.encode()).replace(_BROKEN, _MENDED).split(b"\n")
+    quoted = whole(joined.encode()).replace(_SOFT_LF, _STAND_IN).split(b"\n")
     if len(quoted) != len(values) + 1:  # a line break in a value, or a line that begins with a dot
         return [_known_lines(value) if len(value) < _SHORT else lines(value) for value in values]
     quoted.pop()
