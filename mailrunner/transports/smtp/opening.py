@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 from mailrunner.transports import network
-from mailrunner.transports.smtp.reply_outcome import ReplyJudge
 from mailrunner.transports.smtp.server_capabilities import Capabilities
 from mailrunner.transports.smtp.session import SmtpSession
+from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 
 _CONNECT_TIMEOUT = 30.0
 # An opening as a whole has so many times the seconds of one reply: there are a dozen in it.
@@ -40,7 +40,7 @@ class SmtpOpening:
     password: str | None
     timeout: float
     local_hostname: str | None
-    judge: ReplyJudge
+    judge: SessionOutcomes
 
     def open(self) -> tuple[SmtpSession, Capabilities] | Outcome:
         """Return a session that is logged in and what its server announced, or why there is none.
