@@ -127,6 +127,20 @@ def test_a_limit_of_one_session_leads_to_the_next(
     assert states(tmp_path) == dict.fromkeys(good, "sent") | dict.fromkeys(gone, "failed")
 
 
+@pytest.mark.parametrize("limit", ["message", "recipient"])
+def test_a_limit_of_the_rate_rests_the_account_and_fails_nobody(tmp_path: Path, limit: str) -> None:
+    good = people(20)
+    settings = f"smtpd_client_{limit}_rate_limit = 8\nsmtpd_client_event_limit_exceptions ="
+    with running(Postfix, settings) as (server, taken):
+        code, said = answered(project(tmp_path, server, good, connections=1).folder, "run", "spring")
+        assert code == 75, said
+        assert said["resume_at"]
+        found = states(tmp_path)
+        assert taken() == Counter(address for address in good if found[address] == "sent")
+    assert Counter(found.values()) == {"sent": 8, "queued": 12}
+    assert suppressed(tmp_path) == set()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_a_kill_each_address_has_one_copy_or_is_in_doubt(
     tmp_path: Path, kind: Callable[..., MailServer]

@@ -26,6 +26,8 @@ CHUNK = 65536  # bytes read at once
 # A record of TLS (RFC 8446 §5.1).  One at a time: until all of it is written the other end can read
 # none of it, so a write that would have to wait has provably said nothing.
 _RECORD = 16384
+# A server that reads a little now and then is given up after so many seconds and one more for so many bytes.
+_SLOW_FOR, _SLOWEST = 600.0, 1000
 _AT_ONCE = 1 << 20  # bytes written before the server is listened to again
 
 
@@ -95,6 +97,7 @@ class SmtpStream:
         self._reading_wants_write = False
         self._writing_wants_read = False
         self._begun = 0  # bytes of a record that are not all written
+        self._backlog: tuple[float, int] | None = None  # since when there is always more, and written since
 
     # -- For waiting
 
@@ -126,7 +129,15 @@ class SmtpStream:
             self._pipeline.lost(str(nonsense))
         except OSError as error:
             self._pipeline.lost(f"the connection broke: {error.strerror}")
+        self._check_pace()
         self._pipeline.check_overdue(time.monotonic())
+
+    def _check_pace(self) -> None:
+        """Lose the connection to a server that reads, and so slowly that it would never have read all."""
+        if not self._pipeline.unsent or self._backlog is None:
+            self._backlog = (time.monotonic(), 0) if self._pipeline.unsent else None
+        elif time.monotonic() > self._backlog[0] + _SLOW_FOR + self._backlog[1] / _SLOWEST:
+            self._pipeline.lost(f"the server reads less than {_SLOWEST:,} bytes a second")
 
     def _read(self) -> bool:
         """Read what the server has sent; return whether that was anything."""
@@ -158,6 +169,8 @@ class SmtpStream:
             self._read()  # the server may have said why before it hung up
             raise
         self._pipeline.wrote(written, time.monotonic())
+        if self._backlog:
+            self._backlog = self._backlog[0], self._backlog[1] + written
 
     def _send(self, octets: bytes | memoryview) -> int:
         """Write as much as goes and return how much that was; OSError when the connection is gone."""
