@@ -7,17 +7,17 @@ or stop instead.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from mailrunner.model.circuit_breaker import AnswerMark
+from mailrunner.model.circuit_breaker import AnswerMark, is_anyone_accepted
 from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.model.retry import next_try
 
 # After a lost connection other messages go first, so that one that makes a server hang up cannot
-# hold all of them back.
+# hold all of them back; after a refusal that may be our fault, as their answers tell whose it is.
 _OTHERS_FIRST = timedelta(seconds=5)
 _SOON = 2  # tries whose loss may have been chance: the next follows behind the other messages
 
@@ -94,6 +94,24 @@ def decide(
     return _later(outcome, again, now) if again else _for_good(outcome, attempts)
 
 
+def unless_our_fault(decision: Decision, recent: str, *, attempts: int, now: datetime) -> Decision:
+    """Suppress nobody while `recent`, the campaign's last answers, speaks against us.
+
+    Where the server accepted no other recipient, one that it calls unknown is held: queued again behind
+    the others.  Refused once more, still without an acceptance, the delivery fails and the address is
+    not suppressed.  `attempts` is the number of tries made including this one.
+    """
+    if not decision.suppress or is_anyone_accepted(recent):
+        return decision
+    if attempts > 1:
+        return replace(decision, suppress=False, reason=decision.reason + _NOT_SUPPRESSED)
+    held = _later(decision.outcome, now + _OTHERS_FIRST, now)
+    return replace(held, mark=AnswerMark.UNKNOWN)
+
+
+_NOT_SUPPRESSED = " (not suppressed: the server accepted nobody else)"
+
+
 def _may_try_again(outcome: Outcome, policy: RetryPolicy) -> bool:
     if outcome.kind is OutcomeKind.IN_DOUBT:
         return policy.resend_in_doubt
@@ -123,6 +141,7 @@ def _later(outcome: Outcome, again: datetime, now: datetime) -> Decision:
         not_before=again,
         waited=again - now,
         answered=outcome.offered,
+        mark=AnswerMark.DEFERRED if outcome.scope is Scope.RECIPIENT else None,
     )
 
 
