@@ -23,8 +23,8 @@ from dataclasses import dataclass
 
 from mailrunner.model.outcome import Outcome, Scope
 from mailrunner.transports import Envelope
-from mailrunner.transports.smtp.reply_outcome import ReplyJudge
 from mailrunner.transports.smtp.server_capabilities import Capabilities, ObservedCapabilities, is_out_of_step
+from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 from mailrunner.transports.smtp.transaction import (
     END_OF_DATA,
     STAGES,
@@ -78,7 +78,7 @@ class Pipeline:
         self,
         *,
         capabilities: Capabilities,
-        judge: ReplyJudge,
+        judge: SessionOutcomes,
         observed: ObservedCapabilities,
         limits: PipelineLimits,
     ) -> None:
@@ -170,15 +170,15 @@ class Pipeline:
     @property
     def deadline(self) -> float | None:
         """The instant until which the next reply is waited for; None if none is awaited."""
-        return self._since + self._patience if self._asked else None
+        return self._since + self._reply_timeout if self._asked else None
 
     def check_overdue(self, now: float) -> None:
         """Lose the connection once the awaited reply has not come in time."""
-        if self._asked and now >= self._since + self._patience:
-            self.lost(f"there was no answer within {self._patience:g} s")
+        if self._asked and now >= self._since + self._reply_timeout:
+            self.lost(f"there was no answer within {self._reply_timeout:g} s")
 
     @property
-    def _patience(self) -> float:
+    def _reply_timeout(self) -> float:
         """Seconds for the next reply; more for the one to a message that is all written."""
         first = self._asked[0]
         final = first.verb in (Verb.END, Verb.BDAT) and self._written >= first.end
