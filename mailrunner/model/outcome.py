@@ -75,7 +75,9 @@ class Outcome:
     `suppress` is true only for a recipient-level reply that says the address is dead.
     `at_once` is true for a campaign-level refusal that needs no second opinion (the sender is
     refused), false for verdicts on content that are counted first.  `offered` is false only
-    where provably nothing was offered to the server, so that the quota slot comes back.
+    where provably nothing was offered to the server, so that the quota slot comes back.  `implicated`
+    is true where a connection ended, or was to end, while it was this message's turn and nothing else
+    explains it: met again and again, the message or its recipient is the cause.
     """
 
     kind: OutcomeKind
@@ -88,3 +90,4 @@ class Outcome:
     at_once: bool = False
     quota: bool = False
     offered: bool = True
+    implicated: bool = False

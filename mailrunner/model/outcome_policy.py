@@ -1,23 +1,25 @@
 """Decides what an outcome does to the delivery, to the account and to the campaign.  Pure.
 
-Only an outcome that concerns the recipient moves that recipient's delivery on; every other one
-puts it back as it was and says what to pause or stop instead.
+Only an outcome that concerns the recipient moves that recipient's delivery on, and one in which the
+connection ended in the recipient's turn; every other one puts it back as it was and says what to pause
+or stop instead.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from mailrunner.model.circuit_breaker import AnswerMark
+from mailrunner.model.circuit_breaker import AnswerMark, is_anyone_accepted
 from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 from mailrunner.model.retry import next_try
 
 # After a lost connection other messages go first, so that one that makes a server hang up cannot
-# hold all of them back.
-_AFTER_LOSS = timedelta(seconds=5)
+# hold all of them back; after a refusal that may be our fault, as their answers tell whose it is.
+_OTHERS_FIRST = timedelta(seconds=5)
+_SOON = 2  # tries whose loss may have been chance: the next follows behind the other messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,27 +74,56 @@ def decide(
     """
     if outcome.kind is OutcomeKind.SENT:
         return Decision(outcome=outcome, state=State.SENT, mark=AnswerMark.SENT)
-    if outcome.scope is Scope.RECIPIENT or outcome.kind is OutcomeKind.IN_DOUBT:
-        may_try_again = outcome.kind is OutcomeKind.DEFERRED or (
-            outcome.kind is OutcomeKind.IN_DOUBT and policy.resend_in_doubt
+    concerns_delivery = outcome.scope is Scope.RECIPIENT or outcome.implicated
+    if not concerns_delivery and outcome.kind is not OutcomeKind.IN_DOUBT:
+        return _as_it_was(outcome, policy, now)
+    if outcome.implicated and attempts <= _SOON:
+        return _later(outcome, now + _OTHERS_FIRST, now)
+    again = (
+        next_try(
+            attempts=attempts,
+            waited=waited,
+            give_up_after=policy.give_up_after,
+            retry_after=outcome.retry_after,
+            now=now,
+            random=random,
         )
-        again = (
-            next_try(
-                attempts=attempts,
-                waited=waited,
-                give_up_after=policy.give_up_after,
-                retry_after=outcome.retry_after,
-                now=now,
-                random=random,
-            )
-            if may_try_again
-            else None
-        )
-        return _later(outcome, again, now) if again else _for_good(outcome, attempts)
+        if _may_try_again(outcome, policy)
+        else None
+    )
+    return _later(outcome, again, now) if again else _for_good(outcome, attempts)
+
+
+def unless_our_fault(decision: Decision, recent: str, *, attempts: int, now: datetime) -> Decision:
+    """Suppress nobody while `recent`, the campaign's last answers, speaks against us.
+
+    Where the server accepted no other recipient, one that it calls unknown is held: queued again behind
+    the others.  Refused once more, still without an acceptance, the delivery fails and the address is
+    not suppressed.  `attempts` is the number of tries made including this one.
+    """
+    if not decision.suppress or is_anyone_accepted(recent):
+        return decision
+    if attempts > 1:
+        return replace(decision, suppress=False, reason=decision.reason + _NOT_SUPPRESSED)
+    held = _later(decision.outcome, now + _OTHERS_FIRST, now)
+    return replace(held, mark=AnswerMark.UNKNOWN)
+
+
+_NOT_SUPPRESSED = " (not suppressed: the server accepted nobody else)"
+
+
+def _may_try_again(outcome: Outcome, policy: RetryPolicy) -> bool:
+    if outcome.kind is OutcomeKind.IN_DOUBT:
+        return policy.resend_in_doubt
+    return outcome.kind is OutcomeKind.DEFERRED
+
+
+def _as_it_was(outcome: Outcome, policy: RetryPolicy, now: datetime) -> Decision:
+    """Put the delivery back, nothing charged, and say what else is to pause or to stop."""
     return Decision(
         outcome=outcome,
         state=State.QUEUED,
-        not_before=now + _AFTER_LOSS if outcome.scope is Scope.CONNECTION else None,
+        not_before=now + _OTHERS_FIRST if outcome.scope is Scope.CONNECTION else None,
         attempted=False,
         answered=outcome.offered,
         mark=AnswerMark.CONTENT if _is_verdict_on_content(outcome) else None,
@@ -110,21 +141,28 @@ def _later(outcome: Outcome, again: datetime, now: datetime) -> Decision:
         not_before=again,
         waited=again - now,
         answered=outcome.offered,
+        mark=AnswerMark.DEFERRED if outcome.scope is Scope.RECIPIENT else None,
     )
 
 
 def _for_good(outcome: Outcome, attempts: int) -> Decision:
     if outcome.kind is OutcomeKind.IN_DOUBT:
         return Decision(outcome=outcome, state=State.IN_DOUBT, reason=outcome.reason)
-    given_up = f"given up after {attempts} tries: " if outcome.kind is OutcomeKind.DEFERRED else ""
     return Decision(
         outcome=outcome,
         state=State.FAILED,
-        reason=given_up + outcome.reason,
+        reason=_given_up(outcome, attempts) + outcome.reason,
         answered=outcome.offered,
         mark=AnswerMark.FAILED,
         suppress=outcome.suppress,
     )
+
+
+def _given_up(outcome: Outcome, attempts: int) -> str:
+    if outcome.kind is not OutcomeKind.DEFERRED:
+        return ""
+    ended = ", the last of which ended the connection" if outcome.implicated else ""
+    return f"given up after {attempts} tries{ended}: "
 
 
 def _is_verdict_on_content(outcome: Outcome) -> bool:

@@ -137,5 +137,6 @@ SENDER = (
         r"outgoing (?:e?mail )?(?:is )?block|bad outbound|unusual sending activity",
         r"(?:not|n't) accept (?:any )?(?:e-?mails?|mails?|messages?) from\b",
         r"sign in to your account|verify your account|sending paused|compromised|administrative prohibition",
+        r"\bbadmailfrom\b",  # qmail
     ),
 )

@@ -46,6 +46,7 @@ class Connection:
         self.in_flight: deque[Delivery] = deque()
         self.opening: Future[Outcome | None] | None = None
         self._failures = 0  # connections that failed in a row
+        self._has_carried = False  # the server has answered a message on this one
         self.backoff_until: datetime | None = None
         self.wait: Wait | None = None
 
@@ -79,6 +80,7 @@ class Connection:
         if self.opening is None or not self.opening.done():
             return None
         problem, self.opening = self.opening.result(), None
+        self._has_carried = False
         if problem is not None:
             self._lost(problem, now)
         return problem
@@ -106,17 +108,20 @@ class Connection:
             self.transport.withdraw()
 
     def results(self, now: datetime) -> list[Result]:
-        """Write and read what is possible now; return the results that are known by it."""
+        """Write and read what is possible now; return the results that are known by it.
+
+        A reply that wants a fresh connection is no failure of a server that took messages on this one.
+        """
         results: list[Result] = []
         broken = None
         for outcome in self.transport.pump():
             results.append(Result(self.in_flight.popleft(), outcome))
             if outcome.scope is Scope.CONNECTION:
                 broken = broken or outcome
-        if broken:
+            else:
+                self._failures, self.backoff_until, self._has_carried = 0, None, True
+        if broken and not (broken.reply and self._has_carried):
             self._lost(broken, now)
-        elif results:
-            self._failures, self.backoff_until = 0, None
         return results
 
     def close(self) -> None:

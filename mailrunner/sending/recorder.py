@@ -79,7 +79,7 @@ class Recorder:
             )
         )
         for answer, recorded in zip(answers, done.recorded, strict=True):
-            self._note_answer(answer.delivery, answer.decision, recorded=recorded)
+            self._note_answer(answer.delivery, recorded)
         for (delivery, reason), failed in zip(unrenderable, done.failed, strict=True):
             self._note_unrenderable(delivery, reason, failed=failed)
         for delivery, permit in zip((*starting, *held), (*done.permits, *done.held), strict=True):
@@ -151,8 +151,8 @@ class Recorder:
             self._log.waiting(self._campaign_id, wait.reason, wait.until)
         self.tally.waiting = wait
 
-    def _note_answer(self, delivery: Delivery, decision: Decision, *, recorded: bool) -> None:
-        if not recorded:
+    def _note_answer(self, delivery: Delivery, decision: Decision | None) -> None:
+        if decision is None:
             self._log.claim_lost(self._campaign_id, delivery.address)
             return
         self.tally.states[decision.state] += 1

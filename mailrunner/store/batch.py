@@ -16,7 +16,7 @@ It is one commit, so there is no state in which half of it is true.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +25,7 @@ from sqlalchemy import Connection, update
 from mailrunner.model.circuit_breaker import AnswerMark, remember, stop_reason
 from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome
-from mailrunner.model.outcome_policy import Decision
+from mailrunner.model.outcome_policy import Decision, unless_our_fault
 from mailrunner.model.quota import Series
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.model.wait_reason import Wait
@@ -80,12 +80,12 @@ class Batch:
 class BatchResult:
     """The results of a batch, in its order.
 
-    `recorded` and `failed` are False for a claim that was lost.  `claimed` is None where nothing was
-    wanted; an empty list means that all due recipients were suppressed: claim again.  `stop_reason` is why
-    the campaign was stopped by these answers, or "".
+    `recorded` are the decisions as they were recorded, None for a claim that was lost; `failed` is False
+    for one.  `claimed` is None where nothing was wanted; an empty list means that all due recipients were
+    suppressed: claim again.  `stop_reason` is why the campaign was stopped by these answers, or "".
     """
 
-    recorded: list[bool] = field(default_factory=list)
+    recorded: list[Decision | None] = field(default_factory=list)
     failed: list[bool] = field(default_factory=list)
     permits: list[SendPermit] = field(default_factory=list)
     held: list[SendPermit] = field(default_factory=list)
@@ -156,19 +156,20 @@ _SENT = """
         finished_at = ?, token = NULL, account_no = NULL
     WHERE id = ? AND token = ?
 """
-_RECENT = "SELECT recent FROM campaigns WHERE no = ? FOR UPDATE"
+_RECENT = "SELECT recent FROM campaigns WHERE no = ?"
+_RECENT_LOCKED = f"{_RECENT} FOR UPDATE"
 _REMEMBER = "UPDATE campaigns SET recent = ? WHERE no = ?"
 _ANSWERABLE = (State.SENDING, State.IN_DOUBT)
 
 
-def _record(at: RunTransaction, answers: Sequence[Answer]) -> tuple[list[bool], str]:
-    """Record answers; which of them found their delivery, and why the campaign was stopped ("": it was not).
+def _record(at: RunTransaction, answers: Sequence[Answer]) -> tuple[list[Decision | None], str]:
+    """Record answers; what was recorded of each, and why the campaign was stopped ("": it was not).
 
     A definite answer is evidence: it also moves `in_doubt` on, if it belongs to the same attempt.
     """
     states = _states(at.connection, answers)
-    recorded = [state in _ANSWERABLE for state in states]
-    ours = [answer for answer, known in zip(answers, recorded, strict=True) if known]
+    ours = [answer for answer, state in zip(answers, states, strict=True) if state in _ANSWERABLE]
+    ours = _confirmed(at, ours)
     _write_sent(at, ours)
     others = [answer for answer in ours if answer.decision.state is not State.SENT]
     for answer in others:
@@ -181,9 +182,27 @@ def _record(at: RunTransaction, answers: Sequence[Answer]) -> tuple[list[bool], 
         log.add(Series.ANSWERS, at.now, slots)
     if others:
         _apply_side_effects(at, others)
-    decisions = [answer.decision for answer in ours]
-    marks = [(d.outcome.reason if d.stop_campaign else "", d.mark) for d in decisions]
-    return recorded, _add_marks(at, marks)
+    decisions = {answer.delivery: answer.decision for answer in ours}
+    marks = [(d.outcome.reason if d.stop_campaign else "", d.mark) for d in decisions.values()]
+    return [decisions.get(answer.delivery) for answer in answers], _add_marks(at, marks)
+
+
+def _confirmed(at: RunTransaction, answers: Sequence[Answer]) -> list[Answer]:
+    """Answers, acceptances first, without suppressions that may be our own fault.
+
+    Only runs of this account, which is locked, add acceptances: the campaign's row need not be.
+    """
+    in_order = sorted(answers, key=lambda answer: answer.decision.state is not State.SENT)
+    if not any(answer.decision.suppress for answer in in_order):
+        return in_order
+    recent: str = run(at.connection, _RECENT, (at.terms.campaign_no,)).fetchone()[0]
+    confirmed = []
+    for answer in in_order:
+        tries = answer.delivery.attempts + 1
+        decision = unless_our_fault(answer.decision, recent, attempts=tries, now=at.now)
+        recent = remember(recent, decision.mark or "")
+        confirmed.append(replace(answer, decision=decision))
+    return confirmed
 
 
 def _states(connection: Connection, answers: Sequence[Answer]) -> list[str | None]:
@@ -261,7 +280,7 @@ def _add_marks(at: RunTransaction, marks: Sequence[tuple[str, AnswerMark | None]
     does not) and of its mark.  Returns why the campaign was stopped, or "".
     """
     terms, stop = at.terms, ""
-    before: str = run(at.connection, _RECENT, (terms.campaign_no,)).fetchone()[0]
+    before: str = run(at.connection, _RECENT_LOCKED, (terms.campaign_no,)).fetchone()[0]
     recent = before
     for refused, mark in marks:
         recent = remember(recent, mark) if mark else recent

@@ -19,6 +19,7 @@ from mailrunner.model.inbound_event import EventKind
 from mailrunner.model.soft_bounce import WINDOW, is_dead
 from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 from mailrunner.store.accounts import pause_account
+from mailrunner.store.credible_bounces import credible_bounces
 from mailrunner.store.matching import MatchedEvent
 from mailrunner.store.raw_sql import insert_many, to_micros
 from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, returns, suppressions
@@ -67,7 +68,9 @@ def apply_events(connection: Connection, fresh: Mapping[str, MatchedEvent], now:
     refused, notices = {**of[EventKind.BOUNCED], **of[EventKind.REFUSED]}, of[EventKind.DELIVERED]
     reported = apply_reports(connection, _reports([*refused.values(), *notices.values()]), now)
     for kind, reason in _REASONS.items():
-        suppress_recipients(connection, of[kind].values(), reason, now)
+        events = of[kind].values()
+        credible = credible_bounces(connection, events) if kind is EventKind.BOUNCED else events
+        suppress_recipients(connection, credible, reason, now)
     _count_failures(connection, reported.moved.intersection(one.delivery or 0 for one in refused.values()))
     unchanged = {
         fingerprint

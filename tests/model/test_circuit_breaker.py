@@ -6,9 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrunner.model.circuit_breaker import AnswerMark, is_content_refused, is_failing, remember
+from mailrunner.model.circuit_breaker import (
+    AnswerMark,
+    is_anyone_accepted,
+    is_content_refused,
+    is_failing,
+    is_nobody_known,
+    remember,
+    stop_reason,
+)
 
-marks = st.sampled_from(AnswerMark)
+marks = st.sampled_from([mark for mark in AnswerMark if mark is not AnswerMark.DEFERRED])
 
 
 @given(st.lists(marks, max_size=250))
@@ -32,6 +40,11 @@ def test_the_last_hundred_answers_are_remembered_in_order(answers: list[AnswerMa
         ("s" * 20, False),
         ("c" * 20, False),
         ("", False),
+        ("u" * 19, False),
+        ("s" * 90 + "u" * 10, True),  # held as unknown, and nobody was accepted since
+        ("s" * 90 + "u" * 9 + "s", False),
+        ("s" * 85 + "u" * 5 + "f" * 5, True),
+        ("d" + "f" * 19, False),  # a deferral is no answer yet
     ],
 )
 def test_a_tenth_of_the_last_answers_is_too_much_from_twenty_on(recent: str, failing: bool) -> None:
@@ -60,3 +73,52 @@ def test_a_share_of_nothing_still_needs_one_failure() -> None:
 )
 def test_three_verdicts_in_the_last_twenty_answers_condemn_the_content(recent: str, refused: bool) -> None:
     assert is_content_refused(recent) is refused
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("", "d"), ("d", "d"), ("s", "s"), ("sf", "sf"), ("fu", "fud"), ("c", "cd")],
+)
+def test_a_deferral_is_remembered_only_while_nobody_was_accepted_or_put_off(before: str, after: str) -> None:
+    assert remember(before, AnswerMark.DEFERRED) == after
+
+
+@pytest.mark.parametrize(
+    ("recent", "accepted"),
+    [("", False), ("s", True), ("sffff", True), ("sfffff", False), ("sffffd", True), ("uuuuu", False)],
+)
+def test_one_acceptance_among_the_last_five_answers_shows_that_the_server_takes_our_mail(
+    recent: str, accepted: bool
+) -> None:
+    assert is_anyone_accepted(recent) is accepted
+
+
+@pytest.mark.parametrize(
+    ("recent", "nobody"),
+    [
+        ("u" * 4, False),
+        ("u" * 5, True),
+        ("ufufufufu", True),
+        ("s" + "u" * 50, False),
+        ("u" * 50 + "s", False),
+        ("d" + "u" * 50, False),
+        ("c" + "u" * 50, False),
+        ("f" * 50, False),
+    ],
+)
+def test_five_unknown_recipients_and_no_other_answer_are_our_fault(recent: str, nobody: bool) -> None:
+    assert is_nobody_known(recent) is nobody
+
+
+@pytest.mark.parametrize(
+    ("recent", "words"),
+    [
+        ("u" * 20 + "ccc", "3 of the last 20 messages were refused for their content"),
+        ("u" * 20, "no recipient so far is known to the server"),
+        ("d" + "f" * 20, "10% or more of the last 20 messages failed"),
+        ("s" * 20, ""),
+    ],
+)
+def test_the_reason_names_what_is_wrong_the_likeliest_first(recent: str, words: str) -> None:
+    reason = stop_reason(recent, 0.10)
+    assert reason.startswith(words) and bool(reason) is bool(words)

@@ -184,3 +184,23 @@ def test_tokens_that_went_out_years_ago_still_hold() -> None:
     signer = TokenSigner((b"first secret", b"older secret"))
     assert signer.token("unsubscribe", 7) == "rlfr6swkfv73tgmvihdqqt5fviuaj3mm"
     assert message_id(signer, 7, "example.org") == "<zuyl3ijc7f4bhnyjo6vhvwkzczxbllck@example.org>"
+
+
+# Mail programs and filters know a list by this: another value would be another list to them.
+@pytest.mark.parametrize(
+    ("name", "settings", "domain", "expected"),
+    [
+        ("Club news", None, "example.org", "Club news <club-news.example.org>"),
+        (
+            *("Klub: Öffentliches — März", None, "müller.example"),
+            "Klub: Öffentliches — März <klub-offentliches-marz-949150cc.xn--mller-kva.example>",
+        ),
+        ("新聞", None, "example.org", "新聞 <list-9c200fe1.example.org>"),
+        ("Club news", "news.example.org", "example.org", "Club news <news.example.org>"),
+        ("x" * 80, None, "example.org", f"{'x' * 80} <{'x' * 54}.example.org>"),
+    ],
+)
+def test_the_list_id_of_a_list_is_always_this(
+    name: str, settings: str | None, domain: str, expected: str
+) -> None:
+    assert list_id(name, settings, domain) == expected

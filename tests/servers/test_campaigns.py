@@ -22,7 +22,6 @@ from tests.support.postfix_server import Postfix
 from tests.support.projects import Project
 from tests.support.smtp_server import SmtpServer
 
-RECONNECTS = pytest.mark.xfail(reason="a 452 of the session leaves the connection open", strict=False)
 Taken = Callable[[], Counter[str]]
 KINDS = [Postfix, Exim, OpenSmtpd]
 
@@ -112,7 +111,7 @@ def test_each_extension_is_used_as_the_server_really_has_it(
         # 421 after so many messages
         (Exim, "smtp_accept_max_per_connection = 7"),
         # 452 after so many, on a connection that stays open
-        pytest.param(OpenSmtpd, "smtp limit max-mails 7", marks=RECONNECTS),
+        (OpenSmtpd, "smtp limit max-mails 7"),
     ],
 )
 def test_a_limit_of_one_session_leads_to_the_next(

@@ -251,3 +251,29 @@ def test_a_delivery_notice_resolves_a_doubt_and_is_no_news_otherwise(ledger: Led
     row = report_row(ledger, campaign)
     assert (row.state, row.reason, row.finished_at) == (State.SENT, "ses says that it was delivered", START)
     assert len(recorded_events(ledger)) == 1
+
+
+# -- Bounces that may be our own fault
+
+
+@pytest.mark.parametrize(
+    ("sent", "dead", "suppressed"),
+    [(150, 150, 0), (8, 5, 0), (4, 4, 4), (10, 5, 5), (40, 20, 20)],
+    ids=["all", "most", "too few to tell", "half of ten", "half"],
+)
+def test_where_more_bounced_than_arrived_nobody_is_suppressed(
+    ledger: Ledger, sent: int, dead: int, suppressed: int
+) -> None:
+    keys = [f"{number}@example.org" for number in range(sent)]
+    campaign, numbers = sent_campaign(ledger, keys)
+    ingest(ledger, *(event_of(EventKind.BOUNCED, number, **GONE) for number in numbers[:dead]))
+    assert ledger.deliveries.counts(campaign.no) == Counts(sent=sent - dead, failed=dead)
+    assert len([key for key in keys if entries(ledger, key)]) == suppressed
+
+
+def test_a_campaign_whose_bounces_are_doubted_does_not_spare_those_of_another(ledger: Ledger) -> None:
+    _, dead = sent_campaign(ledger, [f"{number}@example.org" for number in range(9)])
+    _, (ana, _) = sent_campaign(ledger, [ANA, BO], "summer")
+    ingest(ledger, *(event_of(EventKind.BOUNCED, number, **GONE) for number in (*dead, ana)))
+    assert entries(ledger, ANA) == {(ALL_LISTS, SuppressionReason.BOUNCE)}
+    assert entries(ledger, "0@example.org") == set()

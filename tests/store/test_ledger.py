@@ -116,7 +116,7 @@ def test_more_are_claimed_begun_and_recorded_at_once_than_a_statement_takes(ledg
     assert len({one.id for one in held}) == 2_500
     assert set(ledger.batches.commit(at, Batch(starting=held)).permits) == {SendPermit.GO}
     done = ledger.batches.commit(at, Batch(answers=[Answer(one, SENT) for one in held]))
-    assert done.recorded == [True] * 2_500
+    assert done.recorded == [SENT] * 2_500
     assert ledger.deliveries.counts(campaign.no) == Counts(sent=2_500)
 
 

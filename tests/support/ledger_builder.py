@@ -136,7 +136,7 @@ def begin_sending(ledger: Ledger, terms: ClaimTerms, delivery: Delivery) -> Send
 def record(ledger: Ledger, terms: ClaimTerms, delivery: Delivery, decision: Decision = SENT) -> bool:
     """Record an answer; False if the claim was lost."""
     (recorded,) = ledger.batches.commit(terms, Batch(answers=[Answer(delivery, decision)])).recorded
-    return recorded
+    return recorded is not None
 
 
 def send(ledger: Ledger, terms: ClaimTerms, delivery: Delivery, decision: Decision = SENT) -> None:

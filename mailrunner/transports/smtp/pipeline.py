@@ -25,7 +25,7 @@ from collections import deque
 from dataclasses import dataclass
 from math import inf
 
-from mailrunner.model.outcome import Outcome
+from mailrunner.model.outcome import Outcome, Scope
 from mailrunner.transports import Envelope
 from mailrunner.transports.smtp.server_capabilities import Capabilities, ObservedCapabilities, is_out_of_step
 from mailrunner.transports.smtp.session_outcome import SessionOutcomes
@@ -45,6 +45,7 @@ _CLOSING = 421
 # First digits of the replies after which an envelope goes on (RFC 5321 §4.3.2).
 _POSITIVE = {Verb.MAIL: 2, Verb.RCPT: 2, Verb.DATA: 3}
 _UNKNOWN = (500, 502)  # the command is not known, or not implemented
+_CONTENT_ALONE = ((Verb.END,),)  # all that is left of a message whose DATA was accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +86,7 @@ class Pipeline:
         self._waiting: deque[Transaction] = deque()  # those of which nothing is written yet
         self._current: Transaction | None = None  # the one that was begun last
         self._in_flight = 0  # those that were begun and have no outcome
+        self._is_unused = True  # no message was answered yet
         self._asked: deque[Question] = deque()
         self.unsent: list[bytes | memoryview] = []
         self._said = self._written = 0  # bytes
@@ -276,19 +278,21 @@ class Pipeline:
 
     def lost(self, reason: str) -> None:
         """The connection is of no use any more: settle each message by what the server can have of it."""
-        one = self._in_envelope()
+        cause, one = self._first(), self._in_envelope()  # those behind the first only rode along
         if one and self._pipelining and not self._observed.proven:
             self._observed.fall_back()
+            cause = None
         elif one and one.is_behind and not self._knows_behind:
             self._observed.behind = False
-        self._close(reason)
+        self._close(reason, cause)
 
-    def _close(self, reason: str) -> None:
+    def _close(self, reason: str, cause: Transaction | None = None) -> None:
+        """Settle all; the loss is charged to `cause` alone, to none where it was our doing."""
         self.is_closed = True
         self._held = None
         for each in self._pending:
             if not each.outcome:
-                each.outcome = self._when_lost(each, reason)
+                each.outcome = self._when_lost(each, reason, in_turn=each is cause)
         self._waiting.clear()
         self._asked.clear()
         self.unsent.clear()
@@ -306,12 +310,15 @@ class Pipeline:
         elif one and not self._knows_groups:
             self._observed.fall_back()
 
-    def _when_lost(self, one: Transaction, reason: str) -> Outcome:
+    def _when_lost(self, one: Transaction, reason: str, *, in_turn: bool) -> Outcome:
         if one.refusal:
             return self._refused(one, *one.refusal)
         if one.may_be_taken(self._written):
             return self._judge.in_doubt(f"did not say whether it took the message: {reason}")
-        return self._judge.lost(reason, offered=one.is_offered(self._written))
+        offered = one.is_offered(self._written)
+        # A connection that had carried messages may have been closed before this one's turn came.
+        begun = offered or (self._is_unused and self._written > 0)
+        return self._judge.lost(reason, offered=offered, implicated=in_turn and begun)
 
     def _heard_early(self, code: int, text: bytes) -> None:
         """A reply before its command was all written: trusted only where it is a refusal."""
@@ -321,6 +328,9 @@ class Pipeline:
         elif question and question.of and question.verb in (Verb.END, Verb.BDAT) and code >= 400:
             question.of.refuse(question.verb, code, text)
             self.lost("the server read no more of a message")
+        elif code >= 400 and (one := self._current) and one.groups == _CONTENT_ALONE and not one.unanswered:
+            one.refuse(Verb.END, code, text)
+            self.lost("the server took back its go-ahead for a message")
         else:
             self._out_of_step(f"the server spoke out of turn: {self._judge.words(code, text)}")
 
@@ -388,17 +398,30 @@ class Pipeline:
             self._settle(one, self._judge.lost(said, offered=one.is_offered(self._written)))
             self._out_of_step(said)
             return
-        self._settle(one, self._refused(one, verb, code, text))
+        refused = self._refused(one, verb, code, text)
+        self._settle(one, refused)
+        if refused.scope is Scope.CONNECTION:
+            self._retire()
+            return
         # What is said already of a next message stands behind the end of this one's data, or behind a RSET.
         if not any(question.of for question in self._asked):
             self._say(Verb.RSET, None, b"RSET\r\n")
 
+    def _retire(self) -> None:
+        """The server wants a fresh connection: what is begun here is finished, nothing more begins."""
+        self._left = 0
+        for each in self._waiting:
+            each.outcome = self._judge.lost("the server asked for a fresh connection")
+        self._waiting.clear()
+
     def _settle(self, one: Transaction, outcome: Outcome) -> None:
         one.outcome = outcome
         self._in_flight -= 1
+        self._is_unused = False
 
     def _refused(self, one: Transaction, verb: Verb, code: int, text: bytes) -> Outcome:
-        return self._judge.refused(STAGES[verb], code, text, offered=one.is_offered(self._written))
+        offered = one.is_offered(self._written)
+        return self._judge.refused(STAGES[verb], code, text, offered=offered, first=self._is_unused)
 
     # -- Commands
 

@@ -33,15 +33,24 @@ class SessionOutcomes:
         """A reply as it may be shown."""
         return str(replies.parse(Stage.MAIL, code, text))
 
-    def refused(self, stage: Stage, code: int, text: bytes, *, offered: bool) -> Outcome:
-        """Judge a refusal; one that concerns the connection costs a slot only where a message was begun."""
-        outcome = self.answered(stage, code, text)
-        return replace(outcome, offered=offered) if outcome.scope is Scope.CONNECTION else outcome
+    def refused(self, stage: Stage, code: int, text: bytes, *, offered: bool, first: bool) -> Outcome:
+        """Judge a refusal; one that concerns the connection costs a slot only where a message was begun.
 
-    def lost(self, reason: str, *, offered: bool = False) -> Outcome:
+        It implicates the message only where that was the `first` on its connection: else the connection's
+        age explains it.
+        """
+        outcome = self.answered(stage, code, text)
+        if outcome.scope is not Scope.CONNECTION:
+            return outcome
+        return replace(outcome, offered=offered, implicated=first)
+
+    def lost(self, reason: str, *, offered: bool = False, implicated: bool = False) -> Outcome:
         """The connection is of no use any more and the message was not handed over."""
         sentence = f"{self.host}: {reason}; the message was not handed over"
-        return self.redacted(Outcome(OutcomeKind.DEFERRED, Scope.CONNECTION, sentence, offered=offered))
+        lost = Outcome(
+            OutcomeKind.DEFERRED, Scope.CONNECTION, sentence, offered=offered, implicated=implicated
+        )
+        return self.redacted(lost)
 
     def in_doubt(self, reason: str) -> Outcome:
         """The message may have been taken."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailrunner.model.outcome import Outcome, OutcomeKind
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.transports.smtp.pipeline import Pipeline, PipelineLimits
 from mailrunner.transports.smtp.server_capabilities import Capabilities, ObservedCapabilities
 from mailrunner.transports.smtp.session_outcome import SessionOutcomes
@@ -196,8 +196,12 @@ def test_an_answer_before_the_end_of_the_content_is_believed_only_if_it_is_a_no(
     assert machine.is_closed
 
 
-@pytest.mark.parametrize("reply", ["503 5.5.1 no", "554 5.7.1 your message is about pipelining"])
-def test_a_refused_content_is_refused_whatever_the_words(reply: str) -> None:
+@pytest.mark.parametrize(
+    ("reply", "next_command"),
+    [("503 5.5.1 no", b""), ("554 5.7.1 your message is about pipelining", b"RSET\r\n")],
+    ids=["which ends the session", "which does not"],
+)
+def test_a_refused_content_is_refused_whatever_the_words(reply: str, next_command: bytes) -> None:
     machine = offered(PIPELINED, 1)
     for answers in (["250 ok", "250 ok", "354 go"], []):
         written(machine)
@@ -205,7 +209,8 @@ def test_a_refused_content_is_refused_whatever_the_words(reply: str) -> None:
     [outcome] = told(machine, reply)
     assert outcome.reply is not None
     assert str(outcome.reply) == reply
-    assert written(machine) == b"RSET\r\n"
+    assert written(machine) == next_command
+    assert machine.is_open is bool(next_command)
 
 
 def test_a_421_between_two_messages_does_not_answer_for_a_content_that_is_out() -> None:
@@ -433,3 +438,100 @@ def test_replies_are_the_same_wherever_they_are_split(
             break
     assert heard == expected
     assert buffer.is_empty
+
+
+# -- Whose turn it was
+
+
+@pytest.mark.parametrize("able", [PLAIN, PIPELINED, CHUNKED], ids=["plain", "pipelined", "chunked"])
+def test_a_message_whose_content_was_being_written_is_implicated_in_the_loss_and_none_behind_it(
+    able: Capabilities,
+) -> None:
+    machine = offered(able, 2)
+    settled = []
+    for answer in ("250 ok", "250 ok", "354 go") if able is not CHUNKED else ("250 ok", "250 ok"):
+        written(machine)
+        settled += told(machine, answer)
+    written(machine, len(b"BDAT 999 LAST\r\n"))
+    machine.lost("the server closed the connection")
+    settled += machine.settled()
+    assert [(each.scope, each.implicated, each.offered) for each in settled] == [
+        (Scope.CONNECTION, True, True),
+        (Scope.CONNECTION, False, False),
+    ]
+
+
+def test_an_envelope_that_rode_behind_a_doubt_is_not_implicated() -> None:
+    machine = offered(PIPELINED, 2)
+    written(machine)
+    told(machine, "250 ok", "250 ok", "354 go")
+    written(machine)
+    machine.lost("the server closed the connection")
+    doubt, behind = machine.settled()
+    assert (doubt.kind, behind.scope, behind.implicated) == (OutcomeKind.IN_DOUBT, Scope.CONNECTION, False)
+
+
+@pytest.mark.parametrize(
+    ("before", "wrote", "is_implicated"),
+    [
+        ((), True, True),
+        ((), False, False),
+        (("250 ok", "250 ok", "354 go", "250 taken", "250 reset"), True, False),
+    ],
+    ids=["its first command", "nothing of it", "the command behind a message that was taken"],
+)
+def test_a_loss_before_any_reply_implicates_only_the_first_message_of_a_connection(
+    before: tuple[str, ...], wrote: bool, is_implicated: bool
+) -> None:
+    machine = pipeline(PLAIN)
+    first, second = numbered(2)
+    if before:
+        machine.offer(first, now=0.0)
+        for answer in before[:4]:
+            written(machine)
+            told(machine, answer)
+    machine.offer(second, now=0.0)
+    if wrote:
+        written(machine)
+    machine.lost("the server closed the connection")
+    assert [outcome.implicated for outcome in machine.settled()] == [is_implicated]
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3], ids=["MAIL", "RCPT", "DATA", "the final dot"])
+@pytest.mark.parametrize("carried", [0, 1])
+def test_a_wish_for_another_session_implicates_the_first_message_alone_and_ends_the_session(
+    stage: int, carried: int
+) -> None:
+    machine = pipeline(PLAIN)
+    letters = numbered(carried + 1)
+    for letter in letters[:carried]:
+        machine.offer(letter, now=0.0)
+        for answer in ("250 ok", "250 ok", "354 go", "250 taken"):
+            written(machine)
+            told(machine, answer)
+    machine.offer(letters[-1], now=0.0)
+    for answer in [*("250 ok", "250 ok", "354 go")[:stage], "452 4.5.3 too many messages per session"]:
+        written(machine)
+        settled = told(machine, answer)
+    assert [(each.scope, each.implicated) for each in settled] == [(Scope.CONNECTION, not carried)]
+    assert (machine.is_open, machine.is_closed, machine.room, machine.is_at_rest) == (False, False, 0, True)
+
+
+def test_what_waited_behind_a_wish_for_another_session_is_let_go_and_charged_nothing() -> None:
+    machine = offered(PLAIN, 2)
+    written(machine)
+    first, second = told(machine, "452 4.5.3 too many messages per session")
+    assert (first.offered, second.offered, second.implicated) == (False, False, False)
+    assert second.scope is Scope.CONNECTION and "asked for a fresh connection" in second.reason
+
+
+def test_a_refusal_behind_the_go_ahead_is_that_messages_own() -> None:
+    machine = offered(PIPELINED, 1)
+    written(machine)
+    machine.heard(250, b"ok", now=0.0)
+    machine.heard(250, b"ok", now=0.0)
+    machine.heard(354, b"go", now=0.0)
+    machine.heard(452, b"4.2.2 mailbox full", now=0.0)  # in one segment with the 354
+    (outcome,) = machine.settled()
+    assert (outcome.kind, outcome.scope) == (OutcomeKind.DEFERRED, Scope.RECIPIENT)
+    assert machine.is_closed

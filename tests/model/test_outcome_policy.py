@@ -1,0 +1,198 @@
+"""What each outcome does: one table of kind and scope, and for each row every field of the decision."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from mailrunner.model.circuit_breaker import AnswerMark
+from mailrunner.model.delivery import State
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
+from mailrunner.model.outcome_policy import Decision, RetryPolicy, decide, unless_our_fault
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+TWO_DAYS = timedelta(hours=48)
+QUOTA_PAUSE, THROTTLE_PAUSE = timedelta(hours=24), timedelta(minutes=10)
+ASKED = timedelta(minutes=42)
+POLICY = RetryPolicy(give_up_after=TWO_DAYS, quota_pause=QUOTA_PAUSE, throttle_pause=THROTTLE_PAUSE)
+RESEND = RetryPolicy(
+    give_up_after=TWO_DAYS, quota_pause=QUOTA_PAUSE, throttle_pause=THROTTLE_PAUSE, resend_in_doubt=True
+)
+ENDED = "given up after 3 tries, the last of which ended the connection: "
+
+
+class Longest(Random):
+    """Draws the upper bound, so that the longest wait is known."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+def decided(
+    outcome: Outcome, attempts: int = 1, waited: timedelta = timedelta(0), policy: RetryPolicy = POLICY
+) -> Decision:
+    return decide(outcome, attempts=attempts, waited=waited, policy=policy, now=NOW, random=Longest())
+
+
+def outcome_of(kind: OutcomeKind, scope: Scope, **parts: Any) -> Outcome:
+    return Outcome(kind, scope, "the reason", **parts)
+
+
+# Without the fields that are as by default.
+AGAIN = {"state": State.QUEUED, "attempted": False}
+FIRST_RETRY = timedelta(minutes=5) * 1.1
+LATER = {
+    "state": State.QUEUED,
+    "reason": "the reason",
+    "not_before": NOW + FIRST_RETRY,
+    "waited": FIRST_RETRY,
+    "mark": AnswerMark.DEFERRED,
+}
+FAILED = {"state": State.FAILED, "reason": "the reason", "mark": AnswerMark.FAILED}
+SENT, DEFERRED, REFUSED, IN_DOUBT = OutcomeKind
+RECIPIENT, ACCOUNT, CREDENTIALS, CAMPAIGN, CONNECTION = Scope
+SOON = NOW + timedelta(seconds=5)
+
+TABLE: list[tuple[OutcomeKind, Scope, dict[str, Any], dict[str, Any]]] = [
+    (SENT, RECIPIENT, {}, {"state": State.SENT, "mark": AnswerMark.SENT}),
+    (DEFERRED, RECIPIENT, {}, LATER),
+    (
+        *(DEFERRED, RECIPIENT, {"retry_after": ASKED}),
+        LATER | {"not_before": NOW + ASKED * 1.1, "waited": ASKED * 1.1},
+    ),
+    (DEFERRED, RECIPIENT, {"offered": False}, LATER | {"answered": False}),
+    (REFUSED, RECIPIENT, {}, FAILED),
+    (REFUSED, RECIPIENT, {"suppress": True}, FAILED | {"suppress": True}),
+    (REFUSED, RECIPIENT, {"offered": False}, FAILED | {"answered": False}),
+    (IN_DOUBT, RECIPIENT, {}, {"state": State.IN_DOUBT, "reason": "the reason"}),
+    (IN_DOUBT, CONNECTION, {}, {"state": State.IN_DOUBT, "reason": "the reason"}),
+    (DEFERRED, ACCOUNT, {}, AGAIN | {"pause_account_until": NOW + THROTTLE_PAUSE}),
+    (DEFERRED, ACCOUNT, {"quota": True}, AGAIN | {"pause_account_until": NOW + QUOTA_PAUSE}),
+    (DEFERRED, ACCOUNT, {"retry_after": ASKED}, AGAIN | {"pause_account_until": NOW + ASKED}),
+    (
+        *(DEFERRED, ACCOUNT, {"quota": True, "retry_after": ASKED}),
+        AGAIN | {"pause_account_until": NOW + ASKED},
+    ),
+    (
+        *(DEFERRED, ACCOUNT, {"offered": False}),
+        AGAIN | {"answered": False, "pause_account_until": NOW + THROTTLE_PAUSE},
+    ),
+    (REFUSED, CREDENTIALS, {}, AGAIN | {"stop_credentials": True}),
+    (REFUSED, CREDENTIALS, {"offered": False}, AGAIN | {"answered": False, "stop_credentials": True}),
+    (REFUSED, CAMPAIGN, {"at_once": True}, AGAIN | {"stop_campaign": True}),
+    (REFUSED, CAMPAIGN, {}, AGAIN | {"mark": AnswerMark.CONTENT}),
+    (DEFERRED, CONNECTION, {}, AGAIN | {"not_before": SOON}),
+    (DEFERRED, CONNECTION, {"offered": False}, AGAIN | {"not_before": SOON, "answered": False}),
+    (
+        *(DEFERRED, CONNECTION, {"implicated": True}),
+        {
+            "state": State.QUEUED,
+            "reason": "the reason",
+            "not_before": SOON,
+            "waited": timedelta(seconds=5),
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "scope", "parts", "fields"), TABLE)
+def test_an_outcome_of_this_kind_and_scope_decides_every_field(
+    kind: OutcomeKind, scope: Scope, parts: dict[str, Any], fields: dict[str, Any]
+) -> None:
+    outcome = outcome_of(kind, scope, **parts)
+    assert decided(outcome) == Decision(outcome=outcome, **fields)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "waited", "is_last"),
+    [(2, TWO_DAYS, False), (3, TWO_DAYS - timedelta(seconds=1), False), (3, TWO_DAYS, True)],
+)
+@pytest.mark.parametrize(
+    ("scope", "parts", "words"),
+    [
+        (RECIPIENT, {}, "given up after 3 tries: "),
+        (CONNECTION, {"implicated": True}, ENDED),
+        (CONNECTION, {"implicated": True, "offered": False}, ENDED),
+    ],
+)
+def test_patience_ends_with_give_up_after_and_three_tries_and_never_suppresses(
+    attempts: int, waited: timedelta, is_last: bool, scope: Scope, parts: dict[str, Any], words: str
+) -> None:
+    outcome = outcome_of(DEFERRED, scope, **parts)
+    decision = decided(outcome, attempts, waited)
+    if is_last:
+        assert decision == Decision(
+            outcome=outcome,
+            state=State.FAILED,
+            reason=f"{words}the reason",
+            mark=AnswerMark.FAILED,
+            answered=outcome.offered,
+        )
+    else:
+        assert (decision.state, decision.attempted, decision.suppress) == (State.QUEUED, True, False)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "wait"),
+    [
+        (1, timedelta(seconds=5)),
+        (2, timedelta(seconds=5)),
+        (3, timedelta(minutes=22)),
+        (4, timedelta(minutes=44)),
+    ],
+)
+def test_a_message_met_by_a_third_loss_waits_as_after_a_deferral(attempts: int, wait: timedelta) -> None:
+    decision = decided(outcome_of(DEFERRED, CONNECTION, implicated=True), attempts)
+    assert (decision.not_before, decision.waited, decision.attempted) == (NOW + wait, wait, True)
+
+
+def test_a_neighbour_is_never_charged_however_often_it_rode_along() -> None:
+    decision = decided(outcome_of(DEFERRED, CONNECTION), 99, TWO_DAYS * 9)
+    assert (decision.state, decision.attempted, decision.waited) == (State.QUEUED, False, timedelta(0))
+
+
+@pytest.mark.parametrize(("attempts", "state"), [(1, State.QUEUED), (3, State.IN_DOUBT)])
+def test_a_doubt_is_sent_again_only_where_the_campaign_says_so(attempts: int, state: State) -> None:
+    doubt = outcome_of(IN_DOUBT, RECIPIENT)
+    assert decided(doubt, attempts, TWO_DAYS, POLICY).state is State.IN_DOUBT
+    decision = decided(doubt, attempts, TWO_DAYS, RESEND)
+    assert (decision.state, decision.reason) == (state, "the reason")
+
+
+# -- Suppressions that may be our own fault
+
+DEAD = decided(outcome_of(REFUSED, RECIPIENT, suppress=True))
+
+
+def test_an_unknown_recipient_is_suppressed_where_another_was_accepted() -> None:
+    assert unless_our_fault(DEAD, "fffsf", attempts=1, now=NOW) == DEAD
+    assert unless_our_fault(DEAD, "s", attempts=9, now=NOW) == DEAD
+
+
+def test_an_unknown_recipient_is_held_once_where_nobody_was_accepted() -> None:
+    assert unless_our_fault(DEAD, "fuuuu", attempts=1, now=NOW) == Decision(
+        outcome=DEAD.outcome,
+        state=State.QUEUED,
+        reason="the reason",
+        not_before=SOON,
+        waited=timedelta(seconds=5),
+        mark=AnswerMark.UNKNOWN,
+    )
+
+
+def test_refused_again_where_nobody_was_accepted_it_fails_and_is_not_suppressed() -> None:
+    assert unless_our_fault(DEAD, "", attempts=2, now=NOW) == Decision(
+        outcome=DEAD.outcome,
+        state=State.FAILED,
+        reason="the reason (not suppressed: the server accepted nobody else)",
+        mark=AnswerMark.FAILED,
+    )
+
+
+def test_what_suppresses_nobody_is_left_as_it_was() -> None:
+    for kind, scope, parts, _ in TABLE:
+        decision = decided(outcome_of(kind, scope, **(parts | {"suppress": False})))
+        assert unless_our_fault(decision, "", attempts=1, now=NOW) is decision

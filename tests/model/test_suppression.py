@@ -1,0 +1,84 @@
+"""Which entry governs, and the pseudonyms of erased recipients, which never change in a ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import combinations, permutations
+
+import pytest
+
+from mailrunner.model.suppression import (
+    ALL_LISTS,
+    Pseudonyms,
+    SuppressionEntry,
+    SuppressionReason,
+    governing,
+)
+
+NEWS = "club news"
+STRONGEST_FIRST = ("complaint", "unsubscribe", "bounce", "manual", "import")
+
+
+def entry(reason: str, of: str = ALL_LISTS) -> SuppressionEntry:
+    created = datetime(2026, 11, 20, tzinfo=UTC)
+    return SuppressionEntry("ana@example.org", of, SuppressionReason(reason), "test", created)
+
+
+def reason_for(*entries: SuppressionEntry, transactional: bool = False) -> tuple[str, str] | None:
+    found = governing(entries, lists={NEWS}, transactional=transactional)
+    return (found.reason.value, found.list_key) if found else None
+
+
+def test_the_reasons_stand_in_their_order() -> None:
+    assert tuple(SuppressionReason) == STRONGEST_FIRST
+    assert [reason.rank for reason in SuppressionReason] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("stronger", "weaker"), list(combinations(STRONGEST_FIRST, 2)))
+@pytest.mark.parametrize("of", [ALL_LISTS, NEWS])
+def test_of_two_reasons_the_stronger_is_named(stronger: str, weaker: str, of: str) -> None:
+    for pair in permutations([entry(stronger, of), entry(weaker, of)]):
+        assert reason_for(*pair) == (stronger, of)
+
+
+@pytest.mark.parametrize("strong", STRONGEST_FIRST)
+@pytest.mark.parametrize("weak", STRONGEST_FIRST)
+def test_an_entry_for_all_lists_is_named_before_any_for_one(strong: str, weak: str) -> None:
+    for pair in permutations([entry(strong, NEWS), entry(weak)]):
+        assert reason_for(*pair) == (weak, ALL_LISTS)
+
+
+@pytest.mark.parametrize(
+    ("reason", "for_all", "for_the_list"),
+    [
+        ("complaint", True, True),
+        ("unsubscribe", False, False),
+        ("bounce", True, True),
+        ("manual", True, False),
+        ("import", False, False),
+    ],
+)
+def test_a_transactional_message_obeys_these(reason: str, for_all: bool, for_the_list: bool) -> None:
+    holds = [reason_for(one, transactional=True) is not None for one in (entry(reason), entry(reason, NEWS))]
+    assert holds == [for_all, for_the_list]
+
+
+@pytest.mark.parametrize("reason", STRONGEST_FIRST)
+def test_a_bulk_message_obeys_every_reason_for_its_list_and_none_for_another(reason: str) -> None:
+    assert reason_for(entry(reason, NEWS)) == (reason, NEWS)
+    assert reason_for(entry(reason, "other list")) is None
+
+
+# An existing ledger holds these: another value would mail people who were erased.
+def test_the_pseudonym_of_an_address_in_a_ledger_is_always_this() -> None:
+    pseudonyms = Pseudonyms.of_ledger("0123456789abcdef0123456789abcdef")
+    assert pseudonyms.mark == "#c8f8f1bc"
+    assert pseudonyms.of("ana@example.org") == "#c8f8f1bc7a0621ae5bf004b9bc2aa0d218a401df"
+    assert pseudonyms.all("ana@example.org") == (
+        "ana@example.org",
+        "#c8f8f1bc7a0621ae5bf004b9bc2aa0d218a401df",
+        "@example.org",
+    )
+    assert (
+        Pseudonyms.of_ledger("another").of("ana@example.org") != "#c8f8f1bc7a0621ae5bf004b9bc2aa0d218a401df"
+    )
