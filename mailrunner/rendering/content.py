@@ -18,6 +18,7 @@ from mailrunner.rendering.attached import Attachment, entry_problems
 from mailrunner.rendering.attachments import File, ProjectFiles
 from mailrunner.rendering.headers import single_line
 from mailrunner.rendering.private_files import PrivateFiles
+from mailrunner.rendering.reading import Readings
 from mailrunner.rendering.references import Image, Reference, constant_name, references
 from mailrunner.rendering.template_names import RESERVED, unknown
 from mailrunner.rendering.templates import Template, Templates
@@ -135,6 +136,25 @@ class Content:
             **{a.entry: a.file.digest for a in self.attachments if a.file},
             **self._templates.sources(),
         }
+
+    def reading_digest(self) -> str:
+        """A sha256 of what recipients read: texts with what they include, images and files by content."""
+        spec = self._spec
+        images = {name: file.digest for name, file in self._images.items()}
+        readings = Readings(images)
+        return digest_of(
+            {
+                "from": spec.from_,
+                "reply_to": spec.reply_to,
+                "subject": readings.of(self.subject.trees[0]),
+                "bodies": {part: readings.of(body.trees[0]) for part, body in self.bodies().items()},
+                "images": sorted(images.values()),
+                "postal_address": spec.postal_address,
+                "attachments": [a.file.digest if a.file else a.entry for a in self.attachments],
+                "headers": {name: readings.of(line.trees[0]) for name, line in self.headers.items()},
+                "vars": dict(spec.vars),
+            }
+        )
 
     def _all(self) -> list[Template]:
         paths = [a.path for a in self.attachments]

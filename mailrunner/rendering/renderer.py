@@ -136,6 +136,10 @@ class Renderer:
         """
         return {**self._identity, **self._content.digest()}
 
+    def reading_digest(self) -> str:
+        """A sha256 of what recipients read, whatever the campaign, its list and its files are called."""
+        return self._content.reading_digest()
+
     def _tree(self, body: Body, context: Mapping[str, object]) -> Part:
         images = [self._content.image(image).part for image in body.images]
         attached = [file.part for file in self._content.attached(context)]

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, exists, func, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, or_, select, update
 
 from mailrunner.model.delivery import OPEN, Counts, State
 from mailrunner.store.database import Database
@@ -208,7 +208,7 @@ def _move(
 def _twin(connection: Connection, campaign: CampaignRecord) -> Twin | None:
     others = connection.execute(
         select(campaigns.c.no, campaigns.c.id).where(
-            campaigns.c.message_digest.contains(campaign.message_digest.split()[-1]),
+            or_(*(campaigns.c.message_digest.contains(one) for one in campaign.message_digest.split())),
             campaigns.c.no != campaign.no,
             campaigns.c.phase.not_in((Phase.LOADING, Phase.READY)),
         )
