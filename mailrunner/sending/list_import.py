@@ -226,7 +226,7 @@ class ListImport:
         read = 0
         with _rare_garbage_collection():
             for rows in self._rows(columns):
-                self._ledger.snapshots.add_incoming(self._run.no, rows)
+                self._ledger.snapshots.add_incoming(record.no, rows, run_no=self._run.no)
                 read += len(rows)
                 del rows
                 self._progress(read)

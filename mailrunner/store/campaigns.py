@@ -13,8 +13,11 @@ from sqlalchemy import Connection, Row, delete, exists, func, or_, select, updat
 
 from mailrunner.model.delivery import OPEN, Counts, State
 from mailrunner.store.database import Database
+from mailrunner.store.erasure import pseudonyms_of
 from mailrunner.store.requeue import locked_phase, skip_queued
 from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, recipients
+
+_CHUNK = 5_000
 
 
 class Phase(StrEnum):
@@ -235,6 +238,26 @@ def as_json(value: Mapping[str, Any] | Sequence[str]) -> str:
 
 
 def _common(connection: Connection, one: int, other: int) -> int:
+    """The number of recipients that both campaigns have, also those who were erased since."""
+    return _common_keys(connection, one, other) + _common_erased(connection, one, other)
+
+
+def _common_erased(connection: Connection, one: int, other: int) -> int:
+    erased = select(deliveries.c.key).where(
+        deliveries.c.campaign_no == other,
+        deliveries.c.key.startswith("#"),
+        deliveries.c.reason != "cancelled",
+    )
+    names = set(connection.execute(erased).scalars())
+    if not names:
+        return 0
+    keys = select(deliveries.c.key).where(deliveries.c.campaign_no == one, deliveries.c.key.is_not(None))
+    pseudonyms = pseudonyms_of(connection)
+    rows = connection.execute(keys, execution_options={"yield_per": _CHUNK}).scalars()
+    return sum(pseudonyms.of(key) in names for key in rows)
+
+
+def _common_keys(connection: Connection, one: int, other: int) -> int:
     theirs = deliveries.alias()
     return connection.execute(
         select(func.count())

@@ -13,6 +13,7 @@ from mailrunner.model.delivery import Counts, State
 from mailrunner.store.campaigns import counts
 from mailrunner.store.claims import put_back
 from mailrunner.store.database import Database
+from mailrunner.store.erasure import pseudonyms_of
 from mailrunner.store.recovery import open_runs, recover_run
 from mailrunner.store.requeue import after_requeue
 from mailrunner.store.run_lock import is_alive
@@ -64,11 +65,18 @@ class Deliveries:
             return counts(connection, campaign_no)
 
     def states_of(self, campaign_no: int, keys: Sequence[str]) -> dict[str, str]:
-        """The state of the delivery of each key; keys that are not in the campaign are left out."""
+        """The state of the delivery of each key; keys that are not in the campaign are left out.
+
+        Recipients who were tried, and erased since, are found under their pseudonyms.
+        """
         with self._database.read() as connection:
+            pseudonyms = pseudonyms_of(connection)
+            key_of = {pseudonyms.of(key): key for key in keys}
+            tried = deliveries.c.state.not_in((State.SUPPRESSED, State.SKIPPED))
             rows = connection.execute(
                 select(deliveries.c.key, deliveries.c.state).where(
-                    deliveries.c.campaign_no == campaign_no, deliveries.c.key.in_(keys)
+                    deliveries.c.campaign_no == campaign_no,
+                    deliveries.c.key.in_(keys) | (deliveries.c.key.in_(key_of) & tried),
                 )
             )
-            return {row.key: row.state for row in rows}
+            return {key_of.get(row.key, row.key): row.state for row in rows}

@@ -20,6 +20,7 @@ from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import State
 from mailrunner.store.campaigns import CampaignRecord, Phase, record
 from mailrunner.store.database import Database
+from mailrunner.store.erasure import pseudonyms_of
 from mailrunner.store.raw_sql import insert_many, to_micros
 from mailrunner.store.requeue import after_requeue
 from mailrunner.store.schema import (
@@ -160,22 +161,27 @@ class Snapshots:
                 delete(incoming).where((incoming.c.run_no == run_no) | incoming.c.run_no.in_(ended))
             )
 
-    def add_incoming(self, run_no: int, rows: Sequence[SnapshotRow]) -> None:
-        """Read a chunk of the changed list in; the first of several rows with one key counts."""
-        values = [
-            {
-                "run_no": run_no,
-                "row": row.row,
-                "key": row.key,
-                "reason": row.problem,
-                "address": row.address,
-                "data": _as_json(row.values),
-            }
-            for row in rows
-        ]
-        if not values:
+    def add_incoming(self, campaign_no: int, rows: Sequence[SnapshotRow], *, run_no: int) -> None:
+        """Read a chunk of the changed list in; the first of several rows with one key counts.
+
+        A recipient of this campaign who was erased since, and is on the list again, is no new one: the
+        row gets the pseudonym under which the delivery stands.
+        """
+        if not rows:
             return
         with self._database.write() as connection:
+            erased = _erased(connection, campaign_no, [row.key for row in rows if row.key])
+            values = [
+                {
+                    "run_no": run_no,
+                    "row": row.row,
+                    "key": erased.get(row.key or "", row.key),
+                    "reason": row.problem,
+                    "address": row.address,
+                    "data": _as_json(row.values),
+                }
+                for row in rows
+            ]
             connection.execute(_insert(connection, incoming).on_conflict_do_nothing(), values)
 
     def compare(self, campaign_no: int, *, run_no: int) -> ListDrift:
@@ -377,6 +383,18 @@ def _is_open(connection: Connection, run_no: int | None) -> bool:
         return False
     ended = connection.execute(select(runs.c.ended_at).where(runs.c.no == run_no)).first()
     return ended is not None and ended.ended_at is None
+
+
+def _erased(connection: Connection, campaign_no: int, keys: Sequence[str]) -> dict[str, str]:
+    """The pseudonyms under which recipients of this campaign were tried, by their keys."""
+    pseudonyms = pseudonyms_of(connection)
+    key_of = {pseudonyms.of(key): key for key in keys}
+    found = select(deliveries.c.key).where(
+        deliveries.c.campaign_no == campaign_no,
+        deliveries.c.key.in_(key_of),
+        deliveries.c.state.not_in((State.SUPPRESSED, State.SKIPPED)),
+    )
+    return {key_of[name]: name for name in connection.execute(found).scalars()}
 
 
 def _left(mine: Any) -> Any:
