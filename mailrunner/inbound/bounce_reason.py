@@ -108,7 +108,7 @@ def _kind(verdict: ReplyVerdict) -> EventKind:
 
 
 def _unplaced(verdict: ReplyVerdict, enhanced: str, text: str, addresses: Sequence[str]) -> EventKind:
-    """How grave words of an unknown stage are that would strike off as an answer to RCPT."""
+    """The kind of event for words of an unknown stage that would suppress as an answer to RCPT."""
     said = text.casefold()
     domains = (address.rpartition("@")[2] for address in addresses)
     if any(name.casefold() in said for name in (*addresses, *domains) if name):

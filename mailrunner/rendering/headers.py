@@ -5,9 +5,9 @@ never removed.  What is not plain ASCII becomes encoded-words (RFC 2047) of at m
 lines of at most 76; a structured field such as List-Unsubscribe stays on one physical line, as mail
 clients cannot use a URI that was broken or encoded.
 
-Nearly every value is short and plain, and such a one takes a short cut; it is the same field that the
-long way gives (a property test holds the two together).  `str.isprintable` is false for every control
-character, for line breaks of any kind and for lone surrogates, so where it is true nothing can be smuggled.
+Nearly every value is short and plain and takes a short cut, which gives the same field as the long way (a
+property test holds the two together).  `str.isprintable` is false for every control character, for line
+breaks of any kind and for lone surrogates, so where it is true nothing can be smuggled.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def single_line(value: str, what: str) -> str:
     return value
 
 
-def mailbox(text: str) -> MailboxAddress:
+def parsed_mailbox(text: str) -> MailboxAddress:
     """Read what a file gives as From or Reply-To, its address ready for the wire; RowError if it is none."""
     try:
         written = MailboxAddress.parse(single_line(text, "it"))
@@ -85,22 +85,22 @@ def long_text_field(name: str, value: str) -> bytes:
     return _folded(name, encoded_words(value, len(name) + 2))
 
 
-def mailbox_field(name: str, who: MailboxAddress) -> bytes:
+def mailbox_field(name: str, mailbox: MailboxAddress) -> bytes:
     """An address field; with an SMTPUTF8 address the field is raw UTF-8 (RFC 6532), else ASCII.
 
     Blanks around a display name are no part of it.
     """
-    if _fits(who.name, _LINE - len(name) - len(who.address) - 5) and _ATOMS.fullmatch(who.name):
-        return f"{name}: {who.name} <{who.address}>".encode()
-    return long_mailbox_field(name, who)
+    if _fits(mailbox.name, _LINE - len(name) - len(mailbox.address) - 5) and _ATOMS.fullmatch(mailbox.name):
+        return f"{name}: {mailbox.name} <{mailbox.address}>".encode()
+    return long_mailbox_field(name, mailbox)
 
 
-def long_mailbox_field(name: str, who: MailboxAddress) -> bytes:
+def long_mailbox_field(name: str, mailbox: MailboxAddress) -> bytes:
     """As `mailbox_field`, without the short cut."""
-    shown = single_line(who.name, f"the name in {name}").strip()
+    shown = single_line(mailbox.name, f"the name in {name}").strip()
     if not shown:
-        return f"{name}: {who.address}".encode()
-    return _folded(name, [*_phrase(shown, len(name) + 2), f"<{who.address}>"])
+        return f"{name}: {mailbox.address}".encode()
+    return _folded(name, [*_phrase(shown, len(name) + 2), f"<{mailbox.address}>"])
 
 
 def list_id_field(value: str) -> bytes:
@@ -125,7 +125,7 @@ def uri_field(name: str, uris: Iterable[str]) -> bytes:
     listed = tuple(uris)
     if not (all(listed) and _is_uri("".join(listed))):
         uri = next(uri for uri in listed if not _is_uri(uri))
-        raise RowError(f"{name}: {uri!r} is not a URI; blanks and other letters must be percent-encoded")
+        raise RowError(f"{name}: {uri!r} is not a URI; blanks and other characters must be percent-encoded")
     return token_field(name, f"<{'>, <'.join(listed)}>")
 
 
@@ -171,7 +171,7 @@ def _phrase(name: str, used: int) -> list[str]:
 
 
 def _fits(value: str, room: int) -> bool:
-    """Whether `value` is plain and short enough to stand on its field's line as it is."""
+    """True if `value` is plain and short enough to stand on its field's line as it is."""
     return (
         0 < len(value) <= room
         and value.isascii()
@@ -184,7 +184,7 @@ def _fits(value: str, room: int) -> bool:
 
 
 def _is_uri(text: str) -> bool:
-    """Whether it is all visible ASCII, without what would end a URI in angle brackets."""
+    """True if it is all visible ASCII, without what would end a URI in angle brackets."""
     return (
         bool(text)
         and text.isascii()

@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import nodes
 
-from mailrunner.rendering.template_names import Tree
+from mailrunner.rendering.template_names import TemplateTree
 
 _REFERRING = (nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)
 _CIRCLE = "circle"
@@ -26,14 +26,14 @@ class Readings:
         self._images = [(f"cid:{name}", f"cid:{images[name]}") for name in longest_first]
         self._known: dict[int, str] = {}
 
-    def of(self, tree: Tree) -> str:
+    def of(self, tree: TemplateTree) -> str:
         """The digest of a template with all that it includes."""
         if id(tree) not in self._known:
             self._known[id(tree)] = _CIRCLE  # templates may include each other in a circle
             self._known[id(tree)] = _sha256(self._spelled(tree.root, tree))
         return self._known[id(tree)]
 
-    def _spelled(self, part: Any, tree: Tree) -> str:
+    def _spelled(self, part: Any, tree: TemplateTree) -> str:
         if isinstance(part, nodes.TemplateData):
             return repr(self._with_images(part.data))
         if isinstance(part, _REFERRING):
@@ -46,7 +46,7 @@ class Readings:
             return f"[{', '.join(self._spelled(one, tree) for one in part)}]"
         return repr(part)
 
-    def _included(self, named: nodes.Expr, tree: Tree) -> str:
+    def _included(self, named: nodes.Expr, tree: TemplateTree) -> str:
         """The contents behind a name; where a row chooses, the expression and all that can be chosen."""
         if isinstance(named, nodes.Const) and isinstance(named.value, str):
             return self._content(named.value, tree)
@@ -55,7 +55,7 @@ class Readings:
         choice = sorted({_sha256(repr(other.root)) for other in tree.loaded.values()})
         return f"{self._spelled(named, tree)} of {choice}"
 
-    def _content(self, name: str, tree: Tree) -> str:
+    def _content(self, name: str, tree: TemplateTree) -> str:
         return self.of(tree.loaded[name]) if name in tree.loaded else repr(name)
 
     def _with_images(self, text: str) -> str:

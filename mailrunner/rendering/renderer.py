@@ -13,20 +13,21 @@ from typing import Literal
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.rendering.bodies import Bodies, Body
+from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.content import Content, MessageSource, digest_of
 from mailrunner.rendering.headers import (
     list_id_field,
-    mailbox,
     mailbox_field,
+    parsed_mailbox,
     single_line,
     text_field,
     token_field,
     uri_field,
     wire_address,
 )
-from mailrunner.rendering.inlining.shape_cache import InliningTally, ShapeInliner
-from mailrunner.rendering.mime import Message, MessageFields, Part, body_tree, compose
-from mailrunner.rendering.single_line import SingleLine
+from mailrunner.rendering.inlining import InliningTally, ShapeInliner
+from mailrunner.rendering.mime import Message, MessageFields, around_versions, compose
+from mailrunner.rendering.segments import LineTemplate
 
 _ONE_CLICK = token_field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 _SECOND = timedelta(seconds=1)
@@ -64,15 +65,15 @@ class Renderer:
             inliner=self._inliner,
             constants=self._content.constants(),
         )
-        self._subject_line = SingleLine(self._content.subject)
-        self._extra_lines = {name: SingleLine(template) for name, template in self._content.headers.items()}
+        self._subject_line = _line(self._content.subject)
+        self._extra_lines = {name: _line(template) for name, template in self._content.headers.items()}
         self._provided = {
             "vars": spec.vars,
             "campaign": {"id": campaign_id, "list": list_name},
             "postal_address": spec.postal_address or "",
         }
         self._vars = dict(spec.vars)
-        self._kind = kind
+        self._is_bulk = kind == "bulk"
         self._identity = {"kind": digest_of(kind), "list": digest_of([list_name, list_id, campaign_id])}
         self._sender = lru_cache(maxsize=_SENDERS)(_sender)
         self._date = (datetime.fromtimestamp(0, UTC), b"")
@@ -80,29 +81,38 @@ class Renderer:
         UserError.collect([*self._content.problems, *problems])
         self._fixed_fields = b"\r\n".join(fields)
 
-    def render(self, letter: MessageFields, now: datetime) -> Message:
+    def render(self, fields: MessageFields, now: datetime) -> Message:
         """Return the message of one row, dated `now`; raise RowError, with a sentence, if it has none."""
-        recipient = MailboxAddress(letter.name, wire_address(letter.address, "the recipient"))
-        sender = self._sender(letter.return_path)
+        recipient = MailboxAddress(fields.name, wire_address(fields.address, "the recipient"))
+        sender = self._sender(fields.return_path)
         context = {
             **self._vars,
-            **letter.context,
+            **fields.context,
             **self._provided,
-            "unsubscribe_url": letter.unsubscribe_url,
+            "unsubscribe_url": fields.unsubscribe_url,
         }
-        subject = self._subject(letter, context)
+        subject = self._subject(fields, context)
         body = self._bodies.body(context)
-        head = b"\r\n".join([*self._fields(letter, recipient, subject, now), *self._extra_fields(context)])
+        lines = self._header_fields(fields, recipient, subject, now)
+        if self._extra_lines:
+            lines += self._extra_fields(context)
+        head = b"\r\n".join(lines)
+        text, html = body.text_part, body.html_part
+        if html is None or body.images or self._content.attachments:
+            data = self._composed(head, body, context)
+        else:
+            before, between, behind = around_versions(text.fields, html.fields)
+            data = b"".join([head, before, *text.body, between, *html.body, behind])
         return Message(
             sender=sender,
             recipient=recipient.address,
-            data=compose(head, self._tree(body, context)),
+            data=data,
             smtputf8=not (sender.isascii() and head.isascii()),
             has_leading_dots=False,  # all of it is encoded here, and headers, quoted and base64 have none
             subject=subject,
-            marked_html=body.html,
-            marked_text=body.text,
-            images=tuple(image.name for image in body.images),
+            html_segments=body.html,
+            text_segments=body.text,
+            images=tuple([image.name for image in body.images]) if body.images else (),
         )
 
     @property
@@ -129,7 +139,7 @@ class Renderer:
         return self._content.clashes(columns)
 
     def digest(self) -> dict[str, str]:
-        """A sha256 for each thing that the messages are made of, by a name for people.
+        """A sha256 for each thing that the messages are made of, by a name for the user.
 
         Renderers whose digests are equal make the same messages of the same rows; the keys that
         differ say what was changed ("templates/spring.html", "[message] subject").
@@ -140,30 +150,35 @@ class Renderer:
         """A sha256 of what recipients read, whatever the campaign, its list and its files are called."""
         return self._content.reading_digest()
 
-    def _tree(self, body: Body, context: Mapping[str, object]) -> Part:
+    def _composed(self, head: bytes, body: Body, context: Mapping[str, object]) -> bytes:
         images = [self._content.image(image).part for image in body.images]
-        attached = [file.part for file in self._content.attached(context)]
-        return body_tree(body.text_part, body.html_part, images, attached)
+        return compose(head, body.text_part, body.html_part, images, self._content.attached(context))
 
-    def _subject(self, letter: MessageFields, context: Mapping[str, object]) -> str:
+    def _subject(self, fields: MessageFields, context: Mapping[str, object]) -> str:
         subject = single_line(self._subject_line.render(context), "the subject").strip()
         if not subject:
             raise RowError("the subject is empty for this row")
-        return single_line(letter.subject_prefix, "the subject's prefix") + subject
+        prefix = fields.subject_prefix
+        return single_line(prefix, "the subject's prefix") + subject if prefix else subject
 
-    def _fields(
-        self, letter: MessageFields, to: MailboxAddress, subject: str, now: datetime
-    ) -> Iterator[bytes]:
-        yield self._date_field(now)
-        yield self._fixed_fields
-        yield mailbox_field("To", to)
-        yield text_field("Subject", subject)
-        yield token_field("Message-ID", letter.message_id)
-        yield token_field("X-Mailrunner-Delivery", letter.delivery_token)
-        if self._kind == "bulk" and letter.list_unsubscribe:
-            yield uri_field("List-Unsubscribe", letter.list_unsubscribe)
-            if letter.one_click and _has_https(letter.list_unsubscribe):
-                yield _ONE_CLICK
+    def _header_fields(
+        self, fields: MessageFields, to: MailboxAddress, subject: str, now: datetime
+    ) -> list[bytes]:
+        lines = [
+            self._date_field(now),
+            self._fixed_fields,
+            mailbox_field("To", to),
+            text_field("Subject", subject),
+            token_field("Message-ID", fields.message_id),
+            token_field("X-Mailrunner-Delivery", fields.delivery_token),
+        ]
+        if self._is_bulk and fields.list_unsubscribe:
+            unsubscribe = uri_field("List-Unsubscribe", fields.list_unsubscribe)
+            lines.append(unsubscribe)
+            # RFC 8058 §3.1: List-Unsubscribe-Post needs an https URI beside it; no URI holds a "<".
+            if fields.one_click and b"<https://" in unsubscribe.lower():
+                lines.append(_ONE_CLICK)
+        return lines
 
     def _date_field(self, now: datetime) -> bytes:
         """The field changes once a second, which is many messages."""
@@ -184,12 +199,12 @@ class Renderer:
 
 
 def _fixed_fields(spec: MessageSource, list_id: str) -> tuple[tuple[bytes, ...], list[Problem]]:
-    """The fields that are the same for everyone, and what is wrong with them."""
+    """The fields that are the same for all recipients, and what is wrong with them."""
     makers: dict[str, Callable[[], bytes]] = {
-        "message.from": lambda: mailbox_field("From", mailbox(spec.from_))
+        "message.from": lambda: mailbox_field("From", parsed_mailbox(spec.from_))
     }
     if reply_to := spec.reply_to:
-        makers["message.reply_to"] = lambda: mailbox_field("Reply-To", mailbox(reply_to))
+        makers["message.reply_to"] = lambda: mailbox_field("Reply-To", parsed_mailbox(reply_to))
     if list_id:
         makers["list"] = lambda: list_id_field(list_id)
         if not any(name.lower() == "precedence" for name in spec.headers):
@@ -208,6 +223,5 @@ def _sender(address: str) -> str:
     return wire_address(address, "the return path")
 
 
-def _has_https(uris: Iterable[str]) -> bool:
-    """RFC 8058 §3.1: List-Unsubscribe-Post needs an https URI beside it."""
-    return "https://" in [uri[:8].lower() for uri in uris]
+def _line(template: CompiledTemplate) -> LineTemplate:
+    return LineTemplate(template.trees[0].root, template.render)

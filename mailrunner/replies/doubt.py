@@ -30,7 +30,7 @@ def is_about_us(enhanced: str, said: str) -> bool:
     return enhanced.startswith("5.7.") or bool(_ABOUT_US.search(_LINK.sub("", said)))
 
 
-def may_strike_off(enhanced: str, said: str, *, plain: bool) -> bool:
+def may_suppress(enhanced: str, said: str, *, plain: bool) -> bool:
     """Whether a reply that would suppress may do so.
 
     `plain` tells that its words can mean nothing but that the mailbox does not exist; even those are

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mailrunner.model.outcome import Action, Scope, Stage
-from mailrunner.replies.doubt import is_about_us, may_strike_off
+from mailrunner.replies.doubt import is_about_us, may_suppress
 from mailrunner.replies.rule import LATE, TOO_BIG, TOO_MANY_RECIPIENTS, UNWRITABLE, Rule
 from mailrunner.replies.texts import TEXTS
 
@@ -152,13 +152,13 @@ def _weighed(stage: Stage, action: Action, says: str, rule: Rule | None, *, abou
 
 
 def _by_text(stage: Stage, family: str, enhanced: str, said: str) -> Rule | None:
-    """The first row that applies; those that strike off are passed over where the reply may be about us."""
+    """The first row that applies; those that suppress are passed over where the reply may be about us."""
     return next(
         (
             rule
             for rule in TEXTS
             if rule.applies(stage, family, enhanced, said)
-            and (rule.action is not Action.SUPPRESS or may_strike_off(enhanced, said, plain=rule.plain))
+            and (rule.action is not Action.SUPPRESS or may_suppress(enhanced, said, plain=rule.plain))
         ),
         None,
     )

@@ -177,7 +177,7 @@ def _room(at: RunTransaction) -> tuple[int | None, datetime | None]:
             log.pull_back_future(at.now)
         for limit in limits:
             rooms.append(room(limit, log, reserve=reserve, zone=terms.zone, now=at.now))
-    return tightest(rooms)
+    return tightest(rooms) if rooms else (None, None)
 
 
 def _take(

@@ -168,15 +168,15 @@ class Pipeline:
     @property
     def deadline(self) -> float | None:
         """The instant until which the next reply is waited for; None if none is awaited."""
-        return self._since + self._patience if self._asked else None
+        return self._since + self._reply_timeout if self._asked else None
 
     def check_overdue(self, now: float) -> None:
         """Lose the connection once the awaited reply has not come in time."""
-        if self._asked and now >= self._since + self._patience:
-            self.lost(f"there was no answer within {self._patience:g} s")
+        if self._asked and now >= self._since + self._reply_timeout:
+            self.lost(f"there was no answer within {self._reply_timeout:g} s")
 
     @property
-    def _patience(self) -> float:
+    def _reply_timeout(self) -> float:
         """Seconds for the next reply; more for the one to a message that is all written."""
         first = self._asked[0]
         final = first.verb in (Verb.END, Verb.BDAT) and self._written >= first.end

@@ -1,6 +1,6 @@
-"""A message as its reader will see it: read back from its bytes, with what looks wrong about it.
+"""A message as its recipient will see it: parsed from its bytes, with warnings about its content.
 
-Nothing here stops a message.  The doubts are what a careful person would notice in a proof.
+No warning stops a message; they are what a careful reader would notice.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from mailrunner.rendering.lint import remarks
 
 _CID = re.compile(r"""cid:([^"'\s<>)&]+)""", re.IGNORECASE)
 _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}")
-_NOTHING = re.compile(r"\b(?:None(?! of)|NaN|nan|NaT)\b")  # how Python and pandas spell an empty cell
+_EMPTY_CELL = re.compile(r"\b(?:None(?! of)|NaN|nan|NaT)\b")  # how Python and pandas spell an empty cell
 
 
 class ShownAttachment(NamedTuple):
-    """A file that goes with the message; `size` in octets."""
+    """An attachment; `size` in octets."""
 
     name: str
     kind: str
@@ -33,15 +33,15 @@ class ShownAttachment(NamedTuple):
 
 
 class ShownLink(NamedTuple):
-    """A link of the HTML and the words it stands under."""
+    """A link of the HTML and its text."""
 
-    words: str
+    text: str
     target: str
 
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """One message, read back.
+    """One message, parsed.
 
     `html` is as sent, but with its inline images in it as data: URIs, so that it can be shown alone.
     """
@@ -54,67 +54,67 @@ class MessageView:
     text: str
     attachments: tuple[ShownAttachment, ...]
     links: tuple[ShownLink, ...]
-    doubts: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     @classmethod
     def of(cls, message: Message) -> MessageView:
-        """Read a message back."""
+        """Parse a message."""
         # As text: the header of a message that needs SMTPUTF8 holds letters as they are (RFC 6532).
-        mail = message_from_string(message.data.decode("utf-8", "replace"), policy=policy.default)
-        assert isinstance(mail, EmailMessage)  # noqa: S101 - what this policy makes
+        parsed = message_from_string(message.data.decode("utf-8", "replace"), policy=policy.default)
+        assert isinstance(parsed, EmailMessage)  # noqa: S101 - what this policy makes
         return cls(
-            sender=str(mail["From"]),
-            recipient=str(mail["To"]),
-            subject=str(mail["Subject"]),
+            sender=str(parsed["From"]),
+            recipient=str(parsed["To"]),
+            subject=str(parsed["Subject"]),
             size=message.size,
-            html=None if message.html is None else _with_images(message.html, _images(mail)),
+            html=None if message.html is None else _with_images(message.html, _images(parsed)),
             text=message.text,
-            attachments=tuple(_attachments(mail)),
+            attachments=tuple(_attachments(parsed)),
             links=tuple(_Links(message.html or "").found),
-            doubts=tuple(dict.fromkeys(_doubts(message))),
+            warnings=tuple(dict.fromkeys(_warnings(message))),
         )
 
 
 class _Links(HTMLParser):
-    """The links of a piece of HTML, an image's words being its alternative text."""
+    """The links of a piece of HTML; the text of an image is its alternative text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.found: list[ShownLink] = []
         self._target: str | None = None
-        self._words: list[str] = []
+        self._text: list[str] = []
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         if tag == "a" and "href" in given:
-            self._target, self._words = (given["href"] or "").strip(), []
+            self._target, self._text = (given["href"] or "").strip(), []
         elif tag == "img":
-            self._words.append(given.get("alt") or "")
+            self._text.append(given.get("alt") or "")
 
     def handle_data(self, data: str) -> None:
-        self._words.append(data)
+        self._text.append(data)
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a" and self._target is not None:
-            self.found.append(ShownLink(" ".join(" ".join(self._words).split()), self._target))
+            self.found.append(ShownLink(" ".join(" ".join(self._text).split()), self._target))
             self._target = None
 
 
-def _attachments(mail: EmailMessage) -> Iterator[ShownAttachment]:
-    for part in mail.walk():
+def _attachments(parsed: EmailMessage) -> Iterator[ShownAttachment]:
+    for part in parsed.walk():
         if part.get_content_disposition() == "attachment":
             yield ShownAttachment(part.get_filename() or "", part.get_content_type(), len(_octets(part)))
 
 
-def _images(mail: EmailMessage) -> dict[str, str]:
+def _images(parsed: EmailMessage) -> dict[str, str]:
     """The inline images by their Content-ID, as data: URIs."""
     return {
         str(part["Content-ID"]).strip().strip("<>"): "data:{};base64,{}".format(
             part.get_content_type(), base64.b64encode(_octets(part)).decode("ascii")
         )
-        for part in mail.walk()
+        for part in parsed.walk()
         if part["Content-ID"]
     }
 
@@ -128,15 +128,15 @@ def _with_images(html: str, images: Mapping[str, str]) -> str:
     return _CID.sub(lambda found: images.get(unquote(found[1]), found[0]), html)
 
 
-def _doubts(message: Message) -> Iterator[str]:
-    """What `check` remarks on too, and what a reader of a single message would stumble over."""
+def _warnings(message: Message) -> Iterator[str]:
+    """The remarks of `check`, and what a reader of a single message would notice."""
     domain = message.recipient.rpartition("@")[2]
     if meant := suggestion(domain):
         yield f"the address ends in {domain}; is {meant} meant?"
-    for what, text in (("subject", message.subject), ("text", message.text)):
+    for part, text in (("subject", message.subject), ("text", message.text)):
         if found := _LEFT_OVER.search(text):
-            yield f'"{found[0]}" stands in the {what}, as if a placeholder had not been filled in'
-        if found := _NOTHING.search(text):
-            yield f'the word "{found[0]}" stands in the {what}; is it an empty cell?'
-    for kind, detail in remarks(message.html, message.subject, message.size, message.images):
+            yield f'"{found[0]}" is in the {part}; was a placeholder not filled in?'
+        if found := _EMPTY_CELL.search(text):
+            yield f'the word "{found[0]}" is in the {part}; is it an empty cell?'
+    for kind, detail in remarks(message.html, message.subject, message.size):
         yield f"{kind}: {detail}" if detail else kind
