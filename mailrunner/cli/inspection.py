@@ -27,7 +27,7 @@ def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_r
     from mailrunner.sending.run import pace_of
 
     prepared = context.prepare(name)
-    with context.look_at_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         shown = [0]
 
         def progress(rows: int) -> None:

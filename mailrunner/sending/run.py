@@ -107,7 +107,7 @@ class CampaignRun:
         self._prepared, self._ledger, self._clock, self._random = prepared, ledger, clock, random
         self._log, self._options, self._callbacks = log, options, callbacks
         self._id = prepared.campaign.id
-        self._notices: tuple[str, ...] = ()
+        self._notices = ledger.notices
 
     def run(self) -> RunResult:
         """Run it; raises UserError or LedgerError where a user has to act first."""
@@ -132,7 +132,7 @@ class CampaignRun:
         ).run()
         if isinstance(imported, Wait):
             return RunResult(campaign_id=self._id, wait=imported)
-        record, self._notices = imported.record, imported.notices
+        record, self._notices = imported.record, (*self._ledger.notices, *imported.notices)
         if problem := self._ledger.suppressions.check_not_emptied(self._prepared.lists):
             raise UserError(problem)
         signer = token_signer(self._prepared.project, self._ledger)
