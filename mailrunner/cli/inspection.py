@@ -22,9 +22,8 @@ def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_r
 
     `dry_run` changes the first line only.
     """
-    from mailrunner.model.forecast import forecast
+    from mailrunner.sending.forecaster import Forecaster
     from mailrunner.sending.preflight import Preflight
-    from mailrunner.sending.run import pace_of
 
     prepared = context.prepare(name)
     with context.existing_ledger() as ledger:
@@ -36,7 +35,7 @@ def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_r
                 context.say(f"  {rows:,} rows rendered")
 
         found = Preflight(prepared, ledger, context.clock.now(), progress).inspect()
-        plan = forecast(found.to_send, pace_of(prepared.campaign, prepared.account, ledger), ledger.now())
+        plan = Forecaster(prepared.campaign, prepared.account, ledger).forecast(found.to_send)
         _refuse_oauth(prepared)
         if as_json:
             context.json(_object(prepared, ledger, found, plan))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -15,22 +14,11 @@ from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.rendering.bodies import Bodies, Body
 from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.content import Content, MessageSource, digest_of
-from mailrunner.rendering.headers import (
-    list_id_field,
-    mailbox_field,
-    parsed_mailbox,
-    single_line,
-    text_field,
-    token_field,
-    uri_field,
-    wire_address,
-)
+from mailrunner.rendering.headers import MessageHeaders, single_line, wire_address
 from mailrunner.rendering.inlining import InliningTally, ShapeInliner
 from mailrunner.rendering.mime import Message, MessageFields, around_versions, compose
 from mailrunner.rendering.segments import LineTemplate
 
-_ONE_CLICK = token_field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
-_SECOND = timedelta(seconds=1)
 _SENDERS = 16  # return paths that are kept: one, unless each message has its own
 
 
@@ -66,20 +54,22 @@ class Renderer:
             constants=self._content.constants(),
         )
         self._subject_line = _line(self._content.subject)
-        self._extra_lines = {name: _line(template) for name, template in self._content.headers.items()}
+        self._headers = MessageHeaders(
+            sender=spec.from_,
+            reply_to=spec.reply_to,
+            list_id=list_id,
+            is_bulk=kind == "bulk",
+            extra={name: _line(template) for name, template in self._content.headers.items()},
+        )
         self._provided = {
             "vars": spec.vars,
             "campaign": {"id": campaign_id, "list": list_name},
             "postal_address": spec.postal_address or "",
         }
         self._vars = dict(spec.vars)
-        self._is_bulk = kind == "bulk"
         self._identity = {"kind": digest_of(kind), "list": digest_of([list_name, list_id, campaign_id])}
         self._sender = lru_cache(maxsize=_SENDERS)(_sender)
-        self._date = (datetime.fromtimestamp(0, UTC), b"")
-        fields, problems = _fixed_fields(spec, list_id if kind == "bulk" else "")
-        UserError.collect([*self._content.problems, *problems])
-        self._fixed_fields = b"\r\n".join(fields)
+        UserError.collect([*self._content.problems, *self._headers.problems])
 
     def render(self, fields: MessageFields, now: datetime) -> Message:
         """Return the message of one row, dated `now`; raise RowError, with a sentence, if it has none."""
@@ -93,10 +83,7 @@ class Renderer:
         }
         subject = self._subject(fields, context)
         body = self._bodies.body(context)
-        lines = self._header_fields(fields, recipient, subject, now)
-        if self._extra_lines:
-            lines += self._extra_fields(context)
-        head = b"\r\n".join(lines)
+        head = b"\r\n".join(self._headers.lines(fields, recipient, subject, context, now))
         text, html = body.text_part, body.html_part
         if html is None or body.images or self._content.attachments:
             data = self._composed(head, body, context)
@@ -160,63 +147,6 @@ class Renderer:
             raise RowError("the subject is empty for this row")
         prefix = fields.subject_prefix
         return single_line(prefix, "the subject's prefix") + subject if prefix else subject
-
-    def _header_fields(
-        self, fields: MessageFields, to: MailboxAddress, subject: str, now: datetime
-    ) -> list[bytes]:
-        lines = [
-            self._date_field(now),
-            self._fixed_fields,
-            mailbox_field("To", to),
-            text_field("Subject", subject),
-            token_field("Message-ID", fields.message_id),
-            token_field("X-Mailrunner-Delivery", fields.delivery_token),
-        ]
-        if self._is_bulk and fields.list_unsubscribe:
-            unsubscribe = uri_field("List-Unsubscribe", fields.list_unsubscribe)
-            lines.append(unsubscribe)
-            # RFC 8058 §3.1: List-Unsubscribe-Post needs an https URI beside it; no URI holds a "<".
-            if fields.one_click and b"<https://" in unsubscribe.lower():
-                lines.append(_ONE_CLICK)
-        return lines
-
-    def _date_field(self, now: datetime) -> bytes:
-        """The field changes once a second, which is many messages."""
-        second, field = self._date
-        # Equal times may be of different zones, or an hour apart when the clocks go back.
-        if not (second <= now < second + _SECOND and now.tzinfo is second.tzinfo and now.fold == second.fold):
-            second = now.replace(microsecond=0)
-            field = token_field("Date", format_datetime(second))
-            self._date = (second, field)
-        return field
-
-    def _extra_fields(self, context: Mapping[str, object]) -> Iterator[bytes]:
-        """The campaign's own header fields; one that is empty for this row is left out."""
-        for name, line in self._extra_lines.items():
-            value = single_line(line.render(context), f"the header {name}").strip()
-            if value:
-                yield text_field(name, value)
-
-
-def _fixed_fields(spec: MessageSource, list_id: str) -> tuple[tuple[bytes, ...], list[Problem]]:
-    """The fields that are the same for all recipients, and what is wrong with them."""
-    makers: dict[str, Callable[[], bytes]] = {
-        "message.from": lambda: mailbox_field("From", parsed_mailbox(spec.from_))
-    }
-    if reply_to := spec.reply_to:
-        makers["message.reply_to"] = lambda: mailbox_field("Reply-To", parsed_mailbox(reply_to))
-    if list_id:
-        makers["list"] = lambda: list_id_field(list_id)
-        if not any(name.lower() == "precedence" for name in spec.headers):
-            makers["message.headers"] = lambda: token_field("Precedence", "bulk")
-    fields: list[bytes] = []
-    problems: list[Problem] = []
-    for key, make in makers.items():
-        try:
-            fields.append(make())
-        except RowError as error:
-            problems.append(Problem(str(error), key=key))
-    return tuple(fields), problems
 
 
 def _sender(address: str) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, delete, exists, func, or_, select, updat
 from mailrunner.model.delivery import OPEN, Counts, State
 from mailrunner.store.database import Database
 from mailrunner.store.erasure import pseudonyms_of
-from mailrunner.store.requeue import locked_phase, skip_queued
+from mailrunner.store.reopening import locked_phase, skip_queued
 from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, recipients
 
 _CHUNK = 5_000

@@ -6,8 +6,9 @@ A run records, begins and claims its own through `batch`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, func, select, update
 
 from mailrunner.model.delivery import Counts, State
 from mailrunner.store.campaigns import counts
@@ -15,7 +16,7 @@ from mailrunner.store.claims import put_back
 from mailrunner.store.database import Database
 from mailrunner.store.erasure import pseudonyms_of
 from mailrunner.store.recovery import open_runs, recover_run
-from mailrunner.store.requeue import after_requeue
+from mailrunner.store.reopening import reopen_after_requeue
 from mailrunner.store.run_lock import is_alive
 from mailrunner.store.run_transaction import Delivery
 from mailrunner.store.schema import deliveries, recipients
@@ -56,13 +57,22 @@ class Deliveries:
                 )
                 .values(state=State.QUEUED, token=None, reason="")
             ).rowcount
-            after_requeue(connection, campaign_no, self._database.now(connection))
+            reopen_after_requeue(connection, campaign_no, self._database.now(connection))
             return queued
 
     def counts(self, campaign_no: int) -> Counts:
         """The number of a campaign's deliveries in each state."""
         with self._database.read() as connection:
             return counts(connection, campaign_no)
+
+    def last_due(self, campaign_no: int) -> datetime | None:
+        """When the last of its queued deliveries may be tried; None if none is queued."""
+        queued = (deliveries.c.campaign_no == campaign_no, deliveries.c.state == State.QUEUED)
+        with self._database.read() as connection:
+            found: datetime | None = connection.execute(
+                select(func.max(deliveries.c.not_before)).where(*queued)
+            ).scalar()
+            return found
 
     def states_of(self, campaign_no: int, keys: Sequence[str]) -> dict[str, str]:
         """The state of the delivery of each key; keys that are not in the campaign are left out.

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 from mailrunner.transports import network
-from mailrunner.transports.smtp.reply_outcome import ReplyJudge
 from mailrunner.transports.smtp.server_capabilities import Capabilities
 from mailrunner.transports.smtp.session import SmtpSession
+from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 
 _CONNECT_TIMEOUT = 30.0
 _OAUTH = {"XOAUTH2", "OAUTHBEARER"}
@@ -33,7 +33,7 @@ class SmtpOpening:
     password: str | None
     timeout: float
     local_hostname: str | None
-    judge: ReplyJudge
+    judge: SessionOutcomes
 
     def open(self) -> tuple[SmtpSession, Capabilities] | Outcome:
         """Return a session that is logged in and what its server announced, or why there is none.

@@ -1,4 +1,4 @@
-"""Judges what happened on a connection: an `Outcome`, in words that name the server."""
+"""From what happened in an SMTP session to an `Outcome` without a password; `replies` judges replies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ReplyJudge:
+class SessionOutcomes:
     """`provider` is the preset's name; `secrets` are the forms of the password that no outcome may hold."""
 
     host: str

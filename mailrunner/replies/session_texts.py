@@ -1,11 +1,11 @@
-"""The road: the server is in a hurry, in trouble, or wants less of us."""
+"""Texts about the session and the server: busy, in trouble, or asking for fewer or new connections."""
 
 from __future__ import annotations
 
 from mailrunner.model.outcome import Action
-from mailrunner.replies.rule import LATE, WITH_CONTENT, row
+from mailrunner.replies.text_rule import LATE, WITH_CONTENT, row
 
-ROAD = (
+SESSION_TEXTS = (
     # RFC 5321 §4.2.3: "mailbox unavailable (e.g., mailbox busy or temporarily blocked for policy reasons)".
     row(
         Action.RETRY,
