@@ -151,13 +151,11 @@ class Content:
         return digest_of(
             {
                 "from": spec.from_,
-                "reply_to": spec.reply_to,
                 "subject": readings.of(self.subject.trees[0]),
                 "bodies": {part: readings.of(body.trees[0]) for part, body in self.bodies().items()},
                 "images": sorted(images.values()),
                 "postal_address": spec.postal_address,
                 "attachments": [a.file.digest if a.file else a.entry for a in self.attachments],
-                "headers": {name: readings.of(line.trees[0]) for name, line in self.headers.items()},
                 "vars": dict(spec.vars),
             }
         )

@@ -61,16 +61,17 @@ def _taken(new: Database, url: str, seen: LedgerMark | None, clock: Clock) -> in
 def _taken_over(number: int) -> tuple[str, ...]:
     if not number:
         return ()
-    entries = "1 entry" if number == 1 else f"{number:,} entries"
-    return (f"the suppression list of the ledger before was taken over: {entries}",)
+    return (f"the suppression list of the ledger before was taken over: {_entries(number)}",)
 
 
 def _not_taken(seen: LedgerMark | None) -> tuple[str, ...]:
     number = seen.suppressed if seen else None
-    if number == 0:
-        return ()
-    known = "" if number is None else f", {number:,} entries when they were counted last,"
+    known = "" if number is None else f", {_entries(number)} when a run counted them last,"
     return (
         f"the suppression list of the ledger before{known} is not in this one, as that ledger cannot be "
         "read: bring it back with mailrunner suppress import FILE",
     )
+
+
+def _entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number:,} entries"

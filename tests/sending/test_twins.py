@@ -142,6 +142,15 @@ def test_templates_that_a_row_chooses_are_told_by_their_contents(mailing: Campai
     assert mailing.run("summer").sent_now == 2
 
 
+def test_headers_that_nobody_reads_make_no_other_message(mailing: CampaignInProcess) -> None:
+    mailing.write(csv=people(2), message='reply_to = "a@example.org"\nheaders = { "X-Campaign" = "spring" }')
+    mailing.run()
+    copied(mailing, "summer")
+    edit(mailing, "campaigns/summer.toml", '= "spring" }', '= "summer" }')
+    edit(mailing, "campaigns/summer.toml", "a@example.org", "b@example.org")
+    assert_refused(mailing, "summer")
+
+
 def test_a_comment_alone_makes_no_other_message(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(2))
     mailing.run()

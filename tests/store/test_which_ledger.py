@@ -200,7 +200,7 @@ def test_a_list_that_cannot_be_taken_over_is_told_with_its_number(
     (tmp_path / "data" / "mailrunner.db").write_bytes(b"not a database at all" * 100)
     with Ledger.open(folder=tmp_path, url=first, clock=clock, new=True) as new:
         (notice,) = new.notices
-    assert "1,234 entries when they were counted last" in notice and "suppress import FILE" in notice
+    assert "1,234 entries when a run counted them last" in notice and "suppress import FILE" in notice
 
 
 def test_a_new_ledger_that_replaces_an_empty_list_says_nothing(
