@@ -143,11 +143,13 @@ def test_templates_that_a_row_chooses_are_told_by_their_contents(mailing: Campai
 
 
 def test_headers_that_nobody_reads_make_no_other_message(mailing: CampaignInProcess) -> None:
-    mailing.write(csv=people(2), message='reply_to = "a@example.org"\nheaders = { "X-Campaign" = "spring" }')
+    mailing.write(
+        csv=people(2), message='reply_to = "office@example.org"\nheaders = { "X-Campaign" = "spring" }'
+    )
     mailing.run()
     copied(mailing, "summer")
     edit(mailing, "campaigns/summer.toml", '= "spring" }', '= "summer" }')
-    edit(mailing, "campaigns/summer.toml", "a@example.org", "b@example.org")
+    edit(mailing, "campaigns/summer.toml", "office@example.org", "club@example.org")
     assert_refused(mailing, "summer")
 
 
