@@ -30,6 +30,7 @@ SESSION_TEXTS = (
         r"connection (?:lost|reset|closed|dropped)",
         r"tls not available|system problem\b.{0,40}\b(?:authenticate|closing)",
         r"service not available\b.{0,10}clos|going down\b|\btoo many errors\b",
+        r"^too many recipients: too many messages sent\W*$",  # OpenSMTPD, of one session (`max-mails`)
         # A bare goodbye (RFC 5321 §3.8): it ends this session and says nothing of the account.
         r"^\W*(?:[\w.-]+ )?(?:service )?clos(?:ing|ed)(?: the| this)?(?: smtp)? "
         r"(?:transmission |transaction )?(?:channel|connection|session)\W*$|^\W*(?:good)?bye\W*$",

@@ -8,6 +8,8 @@ from mailrunner import replies
 from mailrunner.clock import Clock
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 
+_TELLING = 8  # characters of a password that are not told either
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionOutcomes:
@@ -53,8 +55,17 @@ class SessionOutcomes:
         """The outcome without a password that the server repeats, as some do with an unknown command."""
         reason, text = outcome.reason, outcome.reply.text if outcome.reply else ""
         for secret in self.secrets:
-            reason, text = reason.replace(secret, "***"), text.replace(secret, "***")
+            reason, text = _without(secret, reason), _without(secret, text)
         if reason == outcome.reason:  # it holds the whole reply
             return outcome
         reply = replace(outcome.reply, text=text) if outcome.reply else None
         return replace(outcome, reason=reason, reply=reply)
+
+
+def _without(secret: str, text: str) -> str:
+    """`text` without the secret, and without the beginning of it where what the server said was cut."""
+    text = text.replace(secret, "***")
+    if (at := text.rfind(secret[:_TELLING])) < 0:
+        return text
+    beginning = text[at:].rstrip('…"')
+    return f"{text[:at]}***{text[at + len(beginning) :]}" if secret.startswith(beginning) else text
