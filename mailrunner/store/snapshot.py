@@ -21,7 +21,7 @@ from mailrunner.model.delivery import State
 from mailrunner.store.campaigns import CampaignRecord, Phase, record
 from mailrunner.store.database import Database
 from mailrunner.store.erasure import pseudonyms_of
-from mailrunner.store.raw_sql import insert_many, to_micros
+from mailrunner.store.raw_sql import insert_many, run_with_list, to_micros
 from mailrunner.store.reopening import reopen_after_requeue
 from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, incoming, lists, recipients, runs
 
@@ -31,6 +31,11 @@ _PART = 2_000
 _QUEUED, _SKIPPED = State.QUEUED.value, State.SKIPPED.value
 # What is not named has its default: to bind seventeen values takes half as long again as eight.
 _FRESH = ("id", "campaign_no", "row", "key", "state", "reason", "not_before", "finished_at")
+
+
+_TRIED = """
+    SELECT key FROM deliveries WHERE campaign_no = ? AND state NOT IN ('suppressed', 'skipped') AND key IN (*)
+"""
 
 
 class SnapshotRow(Protocol):
@@ -381,12 +386,8 @@ def _erased(connection: Connection, campaign_no: int, keys: Sequence[str]) -> di
     """The pseudonyms under which recipients of this campaign were tried, by their keys."""
     pseudonyms = pseudonyms_of(connection)
     key_of = {pseudonyms.of(key): key for key in keys}
-    found = select(deliveries.c.key).where(
-        deliveries.c.campaign_no == campaign_no,
-        deliveries.c.key.in_(key_of),
-        deliveries.c.state.not_in((State.SUPPRESSED, State.SKIPPED)),
-    )
-    return {key_of[name]: name for name in connection.execute(found).scalars()}
+    found = run_with_list(connection, _TRIED, (campaign_no,), list(key_of))
+    return {key_of[name]: name for (name,) in set(found)}
 
 
 def _left(mine: Any) -> Any:

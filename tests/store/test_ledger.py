@@ -450,3 +450,21 @@ def test_two_ledgers_with_one_secret_sign_differently(ledger: Ledger, tmp_path: 
     url = f"sqlite:///{tmp_path}/second/mailrunner.db"
     with Ledger.open(folder=tmp_path / "second", url=url, clock=ManualClock()) as second:
         assert second.signing_keys("same") != ledger.signing_keys("same")
+
+
+def test_a_recipient_who_was_tried_and_erased_is_no_new_row(ledger: Ledger) -> None:
+    campaign = load_campaign(ledger, ["a@example.org", "b@example.org"])
+    terms = claim_terms(campaign)
+    (first,) = claim(ledger, terms, token=1, most=1)
+    send(ledger, terms, first)
+    ledger.suppressions.erase(["a@example.org", "b@example.org"])
+    rows = [
+        PlainSnapshotRow(n, key, "", key, (key,))
+        for n, key in enumerate(["a@example.org", "b@example.org"], 2)
+    ]
+    ledger.snapshots.add_incoming(campaign.no, rows, run_no=5)
+    assert ledger.snapshots.compare(campaign.no, run_no=5).new == 1  # whose turn had not come
+    assert ledger.deliveries.states_of(campaign.no, ["a@example.org", "b@example.org"]) == {
+        "a@example.org": "sent"
+    }
+    assert ledger.deliveries.last_due(campaign.no) is None

@@ -152,6 +152,37 @@ def test_a_ledger_that_never_sent_is_overwritten(
         assert ledger.suppressions.matching(["di@example.org"])
 
 
+def test_a_copy_that_differs_is_refused_and_nothing_is_closed(
+    used: tuple[str, str], tmp_path: Path, clock: ManualClock
+) -> None:
+    """The new database changes what is written to it."""
+    Ledger.open(folder=tmp_path / "elsewhere", url=used[1], clock=clock).close()
+    engine = create_engine(used[1])
+    with engine.begin() as connection:
+        for statement in _SPOILING[connection.dialect.name]:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    with pytest.raises(LedgerError, match="the copy of the table suppressions differs"):
+        move(used, tmp_path, clock)
+    with Ledger.open(folder=tmp_path, url=used[0], clock=clock) as old:
+        run = Run.begin(old.database)
+        assert run.no == 4
+        run.end()
+
+
+_SPOILING = {
+    "sqlite": (
+        "CREATE TRIGGER spoil AFTER INSERT ON suppressions "
+        "BEGIN UPDATE suppressions SET source = 'spoilt' WHERE no = NEW.no; END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN NEW.source := 'spoilt'; RETURN NEW; END$$",
+        "CREATE TRIGGER spoil BEFORE INSERT ON suppressions FOR EACH ROW EXECUTE FUNCTION spoil()",
+    ),
+}
+
+
 def test_a_move_that_was_killed_half_way_is_finished_by_the_same_command(
     used: tuple[str, str], tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
