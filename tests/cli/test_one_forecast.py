@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from io import StringIO
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.cli.context import CommandContext
+from mailrunner.cli.inspection import inspect_campaign
 from mailrunner.cli.output import local
 from mailrunner.cli.progress import ProgressDisplay
 from mailrunner.cli.status_objects import campaign_objects
@@ -91,7 +93,9 @@ def test_a_run_of_three_days_is_told_so_everywhere(terminal: bool, mailing: Camp
     assert abs(result.finish_at - plan) < timedelta(minutes=1)
 
 
-def test_status_tells_no_end_before_it_goes_on(tmp_path: Path) -> None:
+def test_status_and_check_tell_no_end_before_it_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     away = reply(421, "4.3.2 Service not available, closing transmission channel")
     with SmtpServer(rules=[Rule("connect", nth=range(1, 400), do=away)]) as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(3))
@@ -100,6 +104,9 @@ def test_status_tells_no_end_before_it_goes_on(tmp_path: Path) -> None:
         found = status(mailing)
         assert found["finish_at"] == rfc3339(result.finish_at)
         assert moment(found["resume_at"]) <= moment(found["finish_at"])
+        context = CommandContext(mailing.folder, clock=mailing.clock)
+        inspect_campaign(context, "spring", as_json=True, dry_run=False)
+        assert json.loads(capsys.readouterr().out)["finish_at"] == found["finish_at"]
 
 
 def test_status_tells_no_end_before_the_last_retry(tmp_path: Path) -> None:
