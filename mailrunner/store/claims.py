@@ -54,6 +54,11 @@ _BEGIN = """
     UPDATE deliveries SET state = 'sending', attempts = attempts + 1, last_attempt_at = ?
     WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
 """
+_STILL_SENDING = "SELECT id FROM deliveries WHERE token = ? AND state = 'sending' AND id IN (*)"
+_NOT_BEGUN = """
+    UPDATE deliveries SET state = 'claimed', account_no = ?, attempts = attempts - 1
+    WHERE token = ? AND state IN ('sending', 'in_doubt') AND id IN (*) RETURNING id
+"""
 _PUT_BACK = """
     UPDATE deliveries SET state = 'queued', token = NULL, account_no = NULL
     WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
@@ -109,6 +114,24 @@ def hold_back(at: RunTransaction, starting: Sequence[Delivery]) -> list[SendPerm
     """Queue again what was about to be sent, as something stands in its way now."""
     queued = put_back(at.connection, starting, at.now)
     return [SendPermit.HELD if delivery.id in queued else SendPermit.LOST for delivery in starting]
+
+
+def check_again(at: RunTransaction, held: Sequence[Delivery], wait: Wait | None) -> list[SendPermit]:
+    """Check deliveries that are `sending` and whose content has not begun, as if they were only claimed.
+
+    Where one may not go, nothing of it was handed over: it is put back or suppressed, and costs no
+    attempt.  That is evidence too, so one that another process took for in doubt is queued again.
+    """
+    reasons = suppression_reasons(at.connection, at.terms, held)
+    may_go = set() if wait else _change(at.connection, _STILL_SENDING, held) - reasons.keys()
+    back = [delivery for delivery in held if delivery.id not in may_go]
+    ours = _change(at.connection, _NOT_BEGUN, back, at.terms.account_no)
+    tokens = {delivery.id: delivery.token for delivery in back if delivery.id in ours & reasons.keys()}
+    suppressed = mark_suppressed(at, {number: reasons[number] for number in tokens}, tokens)
+    rest = [delivery for delivery in back if delivery.id not in suppressed]
+    permits = dict.fromkeys(may_go, SendPermit.GO) | dict.fromkeys(suppressed, SendPermit.SUPPRESSED)
+    permits |= dict(zip([delivery.id for delivery in rest], hold_back(at, rest), strict=True))
+    return [permits[delivery.id] for delivery in held]
 
 
 def put_back(connection: Connection, claimed: Sequence[Delivery], now: datetime) -> set[int]:

@@ -123,6 +123,27 @@ def if_ahead(do: Do) -> Do:
     return lambda dialogue: do(dialogue) if dialogue.is_ahead else None
 
 
+def drop_ahead() -> Do:
+    """Lose what the client has sent behind the command at hand, and never answer it; else as usual."""
+
+    def do(dialogue: Dialogue) -> Answer | None:
+        if dialogue.drop_ahead():
+            _fall_silent(dialogue)
+        return None
+
+    return do
+
+
+def accept_and_hang_up() -> Do:
+    """At `eod`: take the message, say so, and hang up."""
+
+    def do(dialogue: Dialogue) -> Answer | None:
+        dialogue.sock.sendall(b"250 2.0.0 Ok: queued as %08X\r\n" % dialogue.accept())
+        raise Cut
+
+    return do
+
+
 def endless(line: bytes) -> Do:
     """Send this line again and again for as long as the client listens."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from mailrunner.clock import Clock, SystemClock
@@ -108,9 +109,24 @@ class SmtpTransport:
         """The number of messages without an outcome that was returned."""
         return self._pipeline.pending
 
-    def offer(self, message: Envelope) -> None:
+    def offer(self, message: Envelope, *, within: float = inf) -> None:
         """Take a message without waiting; where the connection is lost, its outcome says so."""
-        self._pipeline.offer(message, time.monotonic())
+        self._pipeline.offer(message, time.monotonic(), within=within)
+
+    @property
+    def held(self) -> int | None:
+        """The place among those pending of the message whose content may not begin; None without one."""
+        return self._pipeline.held
+
+    def permit(self, *, within: float) -> None:
+        """Let the content of the message that is held begin, `within` so many seconds."""
+        self._pipeline.permit(time.monotonic(), within=within)
+
+    def withdraw(self) -> None:
+        """Take the message back that is held; nothing of its content is ever written."""
+        self._pipeline.withdraw()
+        if self._pipeline.is_closed:
+            self._hang_up("it is closed")
 
     def pump(self) -> list[Outcome]:
         """Read and write what is possible without waiting; return the outcomes that are known now."""

@@ -108,7 +108,8 @@ class SmtpStream:
     @property
     def wants_write(self) -> bool:
         """True to wait for room to write; TLS may want to write in order to read and vice versa."""
-        return self._reading_wants_write or (bool(self._pipeline.unsent) and not self._writing_wants_read)
+        may_write = bool(self._pipeline.unsent) and self._pipeline.held is None
+        return self._reading_wants_write or (may_write and not self._writing_wants_read)
 
     @property
     def deadline(self) -> float | None:
@@ -164,7 +165,7 @@ class SmtpStream:
 
     def _write(self) -> None:
         try:
-            written = self._send(self._pipeline.next_bytes())
+            written = self._send(self._pipeline.next_bytes(time.monotonic(), begun=self._begun))
         except OSError:
             self._read()  # the server may have said why before it hung up
             raise
