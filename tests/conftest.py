@@ -87,7 +87,7 @@ def postgresql_database(postgresql: str) -> Iterator[str]:
 def postgresql_template(postgresql: str) -> Iterator[str]:
     """The name of a database with the ledger's tables: migrated once, copied for each test."""
     with new_database(postgresql) as url:
-        open_database(url, clock=ManualClock(), create=True).close()
+        open_database(url, clock=ManualClock()).close()
         yield str(make_url(url).database)
 
 
@@ -95,7 +95,7 @@ def postgresql_template(postgresql: str) -> Iterator[str]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same as an SQLite file."""
     path = tmp_path_factory.mktemp("template") / "mailrunner.db"
-    open_database(f"sqlite:///{path}", clock=ManualClock(), create=True).close()
+    open_database(f"sqlite:///{path}", clock=ManualClock()).close()
     return path
 
 

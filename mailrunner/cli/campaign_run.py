@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from mailrunner.config.account import Account
     from mailrunner.event_log import EventLog
     from mailrunner.model.delivery import Counts
-    from mailrunner.model.forecast import Forecast
     from mailrunner.sending.loop import SendLoop
     from mailrunner.sending.prepared_campaign import PreparedCampaign
     from mailrunner.sending.run import RunOptions, RunResult, SendPlan
-    from mailrunner.store import Ledger
+    from mailrunner.store import CampaignRecord, Ledger
 
 _DAYS_SHOWN = 10
 
@@ -35,17 +34,21 @@ def run_campaign(
 ) -> RunResult:
     """Run one campaign; with `asks` a user at a terminal confirms its plan before the first message."""
     from mailrunner.cli.progress import ProgressDisplay
+    from mailrunner.sending.forecaster import Forecaster
     from mailrunner.sending.run import Callbacks, CampaignRun
 
     def quota_left() -> int | None:
         return _quota_left(ledger, prepared.account)
 
-    display = ProgressDisplay(context.console, clock=context.clock, quota_left=quota_left)
+    forecaster = Forecaster(prepared.campaign, prepared.account, ledger)
+    display = ProgressDisplay(
+        context.console, clock=context.clock, quota_left=quota_left, forecast=forecaster.forecast
+    )
     with display, GracefulStop() as signals:
 
-        def started(loop: SendLoop, counts: Counts, suppressed: int, forecast: Forecast) -> None:
+        def started(loop: SendLoop, record: CampaignRecord, counts: Counts, suppressed: int) -> None:
             signals.finish_by(loop.stop)
-            display.start(prepared.campaign.id, counts, suppressed, forecast)
+            display.start(record, counts, suppressed)
 
         def confirm(plan: SendPlan) -> bool:
             with signals.at_once():

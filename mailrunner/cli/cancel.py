@@ -19,7 +19,7 @@ def cancel(
     yes: YesOption = False,
 ) -> Exit:
     """End a campaign for good; what is not sent yet is skipped."""
-    with context.open_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         record = begun_campaign(context, ledger, campaign)
         if record.phase == "finished":
             raise UserError(Problem(f"{record.id} is finished; there is nothing to cancel"))

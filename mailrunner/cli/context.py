@@ -96,11 +96,14 @@ class CommandContext:
 
         return Ledger.open(folder=self.folder, url=self.project.database_url, clock=self.clock, new=new)
 
-    def look_at_ledger(self) -> Ledger:
-        """The project's ledger for a command that changes nothing; an empty one where there is none yet."""
+    def existing_ledger(self) -> Ledger:
+        """The project's ledger if there is one, else an empty one: for commands that only look or stop.
+
+        They have nothing to do where no command ever recorded anything, and make no ledger.
+        """
         from mailrunner.store import Ledger
 
-        return Ledger.open_for_reading(folder=self.folder, url=self.project.database_url, clock=self.clock)
+        return Ledger.open_existing(folder=self.folder, url=self.project.database_url, clock=self.clock)
 
     def event_log(self) -> EventLog:
         """The log of --log-json; it drops its events where the option is not given."""

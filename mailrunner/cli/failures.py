@@ -68,7 +68,7 @@ def _failed_answer(
         empty: dict[str, Any] = {part: [] for part in _PARTS.get(name, ("campaigns", "accounts"))}
         return empty | {"problems": problem_objects(problems)}
     try:
-        with context.look_at_ledger() as ledger:
+        with context.existing_ledger() as ledger:
             (known,) = campaign_objects(context, ledger, campaign)
     except MailrunnerError:
         known = campaign_object(campaign, state="new", counts=Counts())

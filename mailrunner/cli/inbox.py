@@ -92,7 +92,7 @@ def inbox(
 
         return inbox_review.review(context, unsubscribe or (), ignore or (), as_json=as_json)
     mailboxes, invalid = watched_mailboxes(context, account)
-    with context.look_at_ledger() if dry_run else context.open_ledger() as ledger:
+    with context.existing_ledger() if dry_run else context.open_ledger() as ledger:
         polls = [
             (mailbox, poll_of(context, ledger, mailbox, _period(since), junk=junk, looking=dry_run))
             for mailbox in mailboxes

@@ -28,7 +28,7 @@ def review(
         raise typer.BadParameter(f"request {both[0]} cannot be both unsubscribed and ignored")
     if accepted or ignored:
         return _decide(context, accepted, ignored, as_json=as_json)
-    with context.look_at_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         requests = ledger.inbound_events.open_requests()
     if as_json:
         context.json({"requests": [_object(request) for request in requests]})

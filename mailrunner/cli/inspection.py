@@ -22,12 +22,10 @@ def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_r
 
     `dry_run` changes the first line only.
     """
-    from mailrunner.model.forecast import forecast
     from mailrunner.sending.preflight import Preflight
-    from mailrunner.sending.run import pace_of
 
     prepared = context.prepare(name)
-    with context.look_at_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         shown = [0]
 
         def progress(rows: int) -> None:
@@ -36,13 +34,25 @@ def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_r
                 context.say(f"  {rows:,} rows rendered")
 
         found = Preflight(prepared, ledger, context.clock.now(), progress).inspect()
-        plan = forecast(found.to_send, pace_of(prepared.campaign, prepared.account, ledger), ledger.now())
+        plan = _plan(prepared, ledger, found.to_send)
         _refuse_oauth(prepared)
         if as_json:
             context.json(_object(prepared, ledger, found, plan))
         else:
             _print(context, prepared, found, plan, dry_run=dry_run)
     return Exit.SOME_FAILED if found.failing else Exit.DONE
+
+
+def _plan(prepared: PreparedCampaign, ledger: Ledger, number: int) -> Forecast:
+    """The forecast as `status` tells it, where the campaign was begun and waits."""
+    from mailrunner.sending.forecaster import Forecaster
+    from mailrunner.store import Phase
+
+    forecaster = Forecaster(prepared.campaign, prepared.account, ledger)
+    record = ledger.campaigns.find(prepared.campaign.id)
+    if record is None or record.phase is not Phase.BEGUN:
+        return forecaster.forecast(number)
+    return forecaster.forecast(number, campaign_no=record.no, resume_at=record.resume_at)
 
 
 def _refuse_oauth(prepared: PreparedCampaign) -> None:

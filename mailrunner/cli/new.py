@@ -83,7 +83,7 @@ def _refuse_known(context: CommandContext, name: str, contents: dict[str, bytes]
     ]
     if not problems and name in ids(context.project):
         problems.append(Problem(f'there is a campaign "{name}" already', hint="choose another name"))
-    with context.look_at_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         if not problems and ledger.campaigns.find(name):
             hint = "choose another name; no recipient gets a campaign twice"
             problems.append(Problem(f'the ledger knows a campaign "{name}" already', hint=hint))

@@ -17,7 +17,7 @@ def pause(context: CommandContext, campaign: CampaignArgument) -> None:
     """
     from mailrunner.store import Phase
 
-    with context.open_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         record = begun_campaign(context, ledger, campaign)
         if record.phase is not Phase.PAUSED and not ledger.campaigns.pause(record.no):
             raise UserError(Problem(f"{record.id} is {record.phase}: there is nothing to pause"))

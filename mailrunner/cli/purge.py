@@ -15,7 +15,7 @@ def purge(context: CommandContext, campaign: CampaignArgument) -> None:
 
     The campaign must be finished or cancelled.
     """
-    with context.open_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         record = begun_campaign(context, ledger, campaign)
         if ledger.deliveries.counts(record.no).open:
             hint = f"finish it, or: mailrunner cancel {record.id}"

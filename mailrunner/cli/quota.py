@@ -12,7 +12,7 @@ from mailrunner.cli.status_text import print_accounts
 @command(app, "quota", panel=SEND)
 def quota(context: CommandContext, as_json: JsonOption = False) -> None:
     """Show what is left of each account's limits."""
-    with context.look_at_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         accounts = account_objects(context, ledger)
     if as_json:
         context.json({"accounts": accounts})

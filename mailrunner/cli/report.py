@@ -74,7 +74,7 @@ def report(
     form = _format(format_, out, is_list=failed or in_doubt)
     if failed and in_doubt:
         raise typer.BadParameter("--failed and --in-doubt exclude each other")
-    with context.look_at_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         name = campaign_id(context, ledger, campaign)
         record = _loaded(ledger.campaigns.find(name))
         columns = Columns(signer=context.signer(ledger), domain=record.message_domain if record else "")

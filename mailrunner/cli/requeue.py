@@ -47,7 +47,7 @@ def requeue(
     states = [state for state, wanted in chosen.items() if wanted]
     if not states:
         raise typer.BadParameter("choose --failed, --suppressed or --skipped")
-    with context.open_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         record = begun_campaign(context, ledger, campaign)
         known = context.project.lists.get(record.list_key)
         done = ledger.manual_actions.requeue(

@@ -52,7 +52,7 @@ def resolve(
     """
     if from_sent_folder + sent + resend > 1:
         raise typer.BadParameter("--from-sent-folder, --sent and --resend exclude each other")
-    with context.open_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         record = begun_campaign(context, ledger, campaign)
         ledger.deliveries.recover()
         doubts = _chosen(ledger, record, addresses or ())

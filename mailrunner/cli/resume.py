@@ -19,7 +19,7 @@ def resume(context: CommandContext, wait: WaitOption = False, as_json: JsonOptio
     from mailrunner.cli.resume_round import ResumeRound
     from mailrunner.cli.run_summary import say_summary
 
-    with context.open_ledger() as ledger, context.event_log() as log:
+    with context.existing_ledger() as ledger, context.event_log() as log:
         round_ = ResumeRound(context, ledger, log)
         round_.go(wait=wait)
         if as_json:

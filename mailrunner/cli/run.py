@@ -66,7 +66,7 @@ def run(
         typer.Option(
             "--new-ledger",
             help="Begin an empty ledger where the old one is lost. It has no record of the "
-            "messages that were sent before.",
+            "messages that were sent before; the suppression list is taken over if it can be read.",
         ),
     ] = False,
     yes: YesOption = False,

@@ -27,7 +27,7 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show the progress of each campaign and when it will be finished."""
-    with context.look_at_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         campaigns = campaign_objects(context, ledger, campaign)
         accounts = account_objects(context, ledger)
     if as_json:

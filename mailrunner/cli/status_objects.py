@@ -52,13 +52,16 @@ def _object(context: CommandContext, ledger: Ledger, record: CampaignRecord) -> 
     counts = ledger.deliveries.counts(record.no)
     if record.phase is Phase.LOADING:
         return campaign_object(record.id, state="new", counts=Counts(), reason="its list is being read")
+    state = _state(context, ledger, record)
+    # While a process runs it, the time of an earlier wait says nothing.
+    resume_at = record.resume_at if record.phase is Phase.BEGUN and state != "running" else None
     return campaign_object(
         record.id,
-        state=_state(context, ledger, record),
+        state=state,
         counts=counts,
         reason=record.reason if record.phase is not Phase.FINISHED else "",
-        resume_at=record.resume_at if record.phase is Phase.BEGUN else None,
-        finish_at=record.finished_at or _finish_at(context, ledger, record, counts.open),
+        resume_at=resume_at,
+        finish_at=record.finished_at or _finish_at(context, ledger, record, counts.open, resume_at),
     )
 
 
@@ -76,12 +79,11 @@ def _state(context: CommandContext, ledger: Ledger, record: CampaignRecord) -> s
 
 
 def _finish_at(
-    context: CommandContext, ledger: Ledger, record: CampaignRecord, number: int
+    context: CommandContext, ledger: Ledger, record: CampaignRecord, number: int, resume_at: datetime | None
 ) -> datetime | None:
     """The forecast for `number` messages; None where the campaign's file cannot be read."""
     from mailrunner.campaign.campaign_file import load_campaign
-    from mailrunner.model.forecast import forecast
-    from mailrunner.sending.run import pace_of
+    from mailrunner.sending.forecaster import Forecaster
 
     if not number:
         return None
@@ -89,4 +91,5 @@ def _finish_at(
         _, campaign, account = load_campaign(context.folder, record.file, os.environ)
     except UserError:
         return None
-    return forecast(number, pace_of(campaign, account, ledger), ledger.now()).finish_at
+    forecaster = Forecaster(campaign, account, ledger)
+    return forecaster.forecast(number, campaign_no=record.no, resume_at=resume_at).finish_at

@@ -14,7 +14,7 @@ def unpause(context: CommandContext, campaign: CampaignArgument) -> None:
     """End the pause of a campaign: the next `run` or `resume` continues it."""
     from mailrunner.store import Phase
 
-    with context.open_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         record = begun_campaign(context, ledger, campaign)
         if not ledger.campaigns.begin(record.no, seen=Phase.PAUSED):
             raise UserError(Problem(f"{record.id} is not paused, it is {record.phase}"))

@@ -1,7 +1,8 @@
 """When a campaign will be done: a simulation of its account's windows and its own sending hours.
 
 Pure.  Long windows are followed slot by slot in buckets of an hour (a bucket leaves when its newest
-slot does, so the forecast is never too early); short ones are a rate.
+slot does, so the forecast is never too early); short ones are a rate.  How fast the server is, is taken from
+what it took last; it is guessed only where it has not taken enough yet.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from mailrunner.model.schedule import Schedule
 _BUCKET = timedelta(hours=1)
 _HORIZON = timedelta(days=3660)  # beyond ten years the date does not matter
 _PER_CONNECTION = 2.0  # messages a second: a cautious guess for a server across the Internet
+# What of the history tells a rate: the newest answers without a pause between, if they are enough.
+_PAUSE = timedelta(seconds=30)
+_STRETCH = timedelta(minutes=5)
+_LEAST_ANSWERS, _LEAST_TIME = 20, timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +29,8 @@ class Pace:
     """What holds a campaign back.
 
     `history` are (stamp, slots) of the account's answers, oldest first; `not_before` is the latest
-    of the campaign's start and the account's pause.
+    of the campaign's start, the account's pause and what the campaign waits for; `last_due` is when the
+    last of its retries is due.
     """
 
     limits: Sequence[Limit]
@@ -35,6 +41,7 @@ class Pace:
     connections: int
     history: Sequence[tuple[datetime, int]]
     not_before: datetime | None = None
+    last_due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ def forecast(number: int, pace: Pace, now: datetime) -> Forecast:
     """Tell when the last of `number` messages will have gone, and how many go on which day."""
     windows = [_Window(limit, pace) for limit in pace.limits if _is_long(limit)]
     windows += [_Window(limit, pace, reserve=0, history=()) for limit in pace.own if _is_long(limit)]
-    rate = _rate((*pace.limits, *pace.own), pace.connections)
+    rate = _rate(pace)
     at = max(now, pace.not_before or now)
     days: Counter[date] = Counter()
     left = number
@@ -68,21 +75,43 @@ def forecast(number: int, pace: Pace, now: datetime) -> Forecast:
             window.use(at, gone)
         days[at.astimezone(pace.zone).date()] += gone
         left -= gone
+    if number and pace.last_due is not None:
+        at = max(at, pace.last_due + timedelta(seconds=1 / rate))
     return Forecast(at, tuple(sorted(days.items())))
+
+
+def rate_seen(history: Sequence[tuple[datetime, int]]) -> float | None:
+    """Messages a second that the server took in the newest stretch of (stamp, slots); None for too few.
+
+    A stretch has no pause of half a minute (a limit, a closed window, the end of a run), and is looked at
+    for five minutes.
+    """
+    if not history:
+        return None
+    newest = before = history[-1][0]
+    slots, in_first = 0, 0
+    for stamp, number in reversed(history):
+        if newest - stamp > _STRETCH or before - stamp > _PAUSE:
+            break
+        slots, in_first, before = slots + number, number, stamp
+    taken, time = slots - in_first, newest - before  # those of the first stamp were sent before it
+    if taken < _LEAST_ANSWERS or time < _LEAST_TIME:
+        return None
+    return taken / time.total_seconds()
 
 
 def _is_long(limit: Limit) -> bool:
     return limit.number is not None and limit.series is Series.ANSWERS
 
 
-def _rate(limits: Iterable[Limit], connections: int) -> float:
-    """Messages a second that the short windows and the connections allow."""
+def _rate(pace: Pace) -> float:
+    """Messages a second that the server and the short windows allow."""
     rates = [
         limit.number / limit.period.total_seconds()
-        for limit in limits
+        for limit in (*pace.limits, *pace.own)
         if limit.number is not None and limit.series is Series.STARTS
     ]
-    return min([*rates, connections * _PER_CONNECTION])
+    return min([*rates, rate_seen(pace.history) or pace.connections * _PER_CONNECTION])
 
 
 class _Window:

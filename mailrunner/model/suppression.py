@@ -71,25 +71,36 @@ class Pseudonyms:
 
     secret: bytes
     mark: str  # what all of this ledger begin with: those of another ledger say nothing here
+    former: tuple[Pseudonyms, ...] = ()  # of ledgers whose suppression list this one took over
 
     @classmethod
-    def of_ledger(cls, ledger_id: str) -> Pseudonyms:
-        """The pseudonyms of the ledger with this id, which is kept secret."""
+    def of_ledger(cls, ledger_id: str, *former_ids: str) -> Pseudonyms:
+        """The pseudonyms of the ledger with this id, which is kept secret, and of those before it."""
         secret = hashlib.blake2b(ledger_id.encode(), person=b"forgotten", digest_size=32).digest()
-        return cls(secret, f"#{hashlib.blake2b(key=secret, person=b'mark', digest_size=4).hexdigest()}")
+        mark = f"#{hashlib.blake2b(key=secret, person=b'mark', digest_size=4).hexdigest()}"
+        return cls(secret, mark, tuple(map(cls.of_ledger, former_ids)))
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What the pseudonyms begin with that say something in this ledger."""
+        return (self.mark, *(one.mark for one in self.former))
 
     def of(self, key: str) -> str:
         """The pseudonym of the recipient with this key."""
         return self.mark + hashlib.blake2b(key.encode(), key=self.secret, digest_size=16).hexdigest()
 
+    def every(self, key: str) -> tuple[str, ...]:
+        """All pseudonyms of the recipient with this key, this ledger's own first."""
+        return (self.of(key), *(one.of(key) for one in self.former))
+
     def own(self, name: str) -> tuple[str, ...]:
-        """The names that stand for this recipient alone: the key and its pseudonym."""
-        return (name, self.of(name)) if name.find("@") > 0 else (name,)
+        """The names that stand for this recipient alone: the key and its pseudonyms."""
+        return (name, *self.every(name)) if name.find("@") > 0 else (name,)
 
     def all(self, name: str) -> tuple[str, ...]:
         """All names under which the recipient can be on the list; looked up for each message."""
         at = name.find("@")
-        return (name, self.of(name), name[at:]) if at > 0 else (name,)
+        return (name, *self.every(name), name[at:]) if at > 0 else (name,)
 
 
 @dataclass(frozen=True, slots=True)

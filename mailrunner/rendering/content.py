@@ -21,6 +21,7 @@ from mailrunner.rendering.inline_images import ImageReference, InlineImage, cons
 from mailrunner.rendering.mime import Part
 from mailrunner.rendering.private_files import PrivateFiles
 from mailrunner.rendering.project_files import ProjectFile, ProjectFiles
+from mailrunner.rendering.reading import Readings
 from mailrunner.rendering.template_names import RESERVED, unknown
 from mailrunner.rendering.templates import Templates
 
@@ -141,6 +142,23 @@ class Content:
             **{a.entry: a.file.digest for a in self.attachments if a.file},
             **self._templates.sources(),
         }
+
+    def reading_digest(self) -> str:
+        """A sha256 of what recipients read: texts with what they include, images and files by content."""
+        spec = self._spec
+        images = {name: file.digest for name, file in self._images.items()}
+        readings = Readings(images)
+        return digest_of(
+            {
+                "from": spec.from_,
+                "subject": readings.of(self.subject.trees[0]),
+                "bodies": {part: readings.of(body.trees[0]) for part, body in self.bodies().items()},
+                "images": sorted(images.values()),
+                "postal_address": spec.postal_address,
+                "attachments": [a.file.digest if a.file else a.entry for a in self.attachments],
+                "vars": dict(spec.vars),
+            }
+        )
 
     def _all(self) -> list[CompiledTemplate]:
         paths = [a.path for a in self.attachments]

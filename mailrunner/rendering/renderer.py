@@ -133,6 +133,10 @@ class Renderer:
         """
         return {**self._identity, **self._content.digest()}
 
+    def reading_digest(self) -> str:
+        """A sha256 of what recipients read, whatever the campaign, its list and its files are called."""
+        return self._content.reading_digest()
+
     def _composed(self, head: bytes, body: Body, context: Mapping[str, object]) -> bytes:
         images = [self._content.image(image).part for image in body.images]
         return compose(head, body.text_part, body.html_part, images, self._content.attached(context))

@@ -19,6 +19,7 @@ from mailrunner.sending.prepared_campaign import (
     PreparedCampaign,
     changed_parts,
     content_digest,
+    digests_of,
     record_values,
 )
 from mailrunner.store import CampaignRecord, Ledger, ListDrift, Phase, PlainSnapshotRow, Run, SnapshotRow
@@ -70,7 +71,7 @@ class ListImport:
         if record is None or record.phase in (Phase.LOADING, Phase.READY):
             if record is None or record.phase is Phase.LOADING or self._is_outdated(record):
                 return self._load()
-            return ImportedList(record)
+            return ImportedList(self._with_digests(record))
         if record.phase is Phase.CANCELLED:
             return ImportedList(record)
         self._run.set_campaign(record.no)
@@ -119,9 +120,25 @@ class ListImport:
     def _check_snapshot(self, record: CampaignRecord, rows: int) -> None:
         if not self._ledger.deliveries.counts(record.no).queued:
             raise UserError(empty_list(self._prepared, rows))
+        self._complete_digests()
         twin = None if self._confirmations.again else self._ledger.campaigns.twin(record)
         if twin is not None:
             raise UserError(twin_problem(self._prepared, *twin))
+
+    def _with_digests(self, record: CampaignRecord) -> CampaignRecord:
+        """A snapshot that an older version made knows its message by the names of its files alone."""
+        digests = " ".join(self._prepared.message_digests())
+        if digests != record.message_digest:
+            self._ledger.campaigns.accept(record.no, message_digest=digests)
+        self._complete_digests()
+        return replace(record, message_digest=digests)
+
+    def _complete_digests(self) -> None:
+        """Let campaigns that an older version began be found by the contents of their files."""
+        for record in self._ledger.campaigns.all():
+            digests = " ".join(digests_of(record))
+            if digests != record.message_digest:
+                self._ledger.campaigns.accept(record.no, message_digest=digests)
 
     def _columns(self) -> dict[str, Any]:
         """Column values of `campaigns` that follow from the files."""
@@ -129,7 +146,7 @@ class ListImport:
             **record_values(self._prepared),
             "content": as_json(self._content),
             "content_digest": content_digest(self._content),
-            "message_digest": self._prepared.message_digest(),
+            "message_digest": " ".join(self._prepared.message_digests()),
         }
 
     def _compare_content(self, record: CampaignRecord) -> CampaignRecord:
@@ -156,7 +173,7 @@ class ListImport:
         values = {k: v for k, v in self._columns().items() if k not in ("id", "message_domain")}
         # Every content that was ever sent stays known, so that a twin of any of them is recognised.
         values["message_digest"] = " ".join(
-            dict.fromkeys([*record.message_digest.split(), values["message_digest"]])
+            dict.fromkeys([*digests_of(record), *self._prepared.message_digests()])
         )
         self._ledger.campaigns.accept(record.no, **values, account_no=account.no, recent="")
         self._notices.append(f"changes accepted: {what}")
@@ -209,7 +226,7 @@ class ListImport:
         read = 0
         with _rare_garbage_collection():
             for rows in self._rows(columns):
-                self._ledger.snapshots.add_incoming(self._run.no, rows)
+                self._ledger.snapshots.add_incoming(record.no, rows, run_no=self._run.no)
                 read += len(rows)
                 del rows
                 self._progress(read)

@@ -22,7 +22,7 @@ from mailrunner.recipients.reader import RecipientRow, flag_duplicates
 from mailrunner.rendering.lint import remarks
 from mailrunner.sending.list_import import empty_list, twin_problem
 from mailrunner.sending.message_factory import MessageFactory
-from mailrunner.sending.prepared_campaign import PreparedCampaign
+from mailrunner.sending.prepared_campaign import PreparedCampaign, digests_of
 from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.store.snapshot import known_lists
 
@@ -199,9 +199,9 @@ class Preflight:
 
 def _twin(prepared: PreparedCampaign, ledger: Ledger) -> CampaignRecord | None:
     """A begun campaign with the same message under another name."""
-    mine = prepared.message_digest()
+    mine = frozenset(prepared.message_digests())
     begun = (campaign for campaign in ledger.campaigns.all() if campaign.phase not in _UNSENT)
-    return next((campaign for campaign in begun if mine in campaign.message_digest), None)
+    return next((campaign for campaign in begun if mine.intersection(digests_of(campaign))), None)
 
 
 _RESERVED = (".example", "@example.com", "@example.net", "@example.org")  # RFC 2606

@@ -24,6 +24,24 @@ from mailrunner.recipients.formats import open_source
 from mailrunner.recipients.reader import RecipientList
 from mailrunner.recipients.source import Source
 from mailrunner.rendering import Renderer
+from mailrunner.store import CampaignRecord
+
+_MESSAGE = "[message] "  # how names of parts begin that are no files
+# Parts of a content that no recipient reads, or that only name files.
+_NOT_READ = frozenset(
+    {
+        "[message] html",
+        "[message] text",
+        "recipients.email",
+        "recipients.name",
+        "recipients.defaults",
+        "recipients.types",
+        "account",
+        "list",
+        "kind",
+        "return_path",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +122,20 @@ class PreparedCampaign:
         }
         return {**self.renderer.digest(), **{name: digest(text) for name, text in meaning.items()}}
 
-    def message_digest(self) -> str:
-        """A digest of the message's content alone: the same whatever the campaign is called."""
+    def message_digests(self) -> tuple[str, ...]:
+        """Digests of the message alone, whatever the campaign is called: any that is equal makes a twin.
+
+        The first is of what recipients read.  The others are for campaigns that versions before 0.2.0
+        began: their ledgers have a digest over the names of files, and a digest of each part.
+        """
+        return (
+            f"read:{self.renderer.reading_digest()}",
+            digest_of_contents(self.content()),
+            self.digest_by_names(),
+        )
+
+    def digest_by_names(self) -> str:
+        """The one digest of versions before 0.2.0: another as soon as a file has another name."""
         parts = {k: v for k, v in self.renderer.digest().items() if k not in ("list", "kind")}
         return digest(repr(sorted(parts.items())))
 
@@ -131,6 +161,21 @@ def digest(text: str) -> str:
 def content_digest(content: Mapping[str, str]) -> str:
     """One digest for all parts of a content."""
     return digest(repr(sorted(content.items())))
+
+
+def digest_of_contents(content: Mapping[str, str]) -> str:
+    """A digest of a stored content without the names of its files: what a copy of it has too."""
+    message = {
+        (name if name.startswith(_MESSAGE) else "", part)
+        for name, part in content.items()
+        if name not in _NOT_READ
+    }
+    return f"parts:{digest(repr(sorted(message)))}"
+
+
+def digests_of(record: CampaignRecord) -> tuple[str, ...]:
+    """The digests of all messages that were sent as this campaign, as far as its record has them."""
+    return tuple(dict.fromkeys((*record.message_digest.split(), digest_of_contents(record.content))))
 
 
 def changed_parts(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

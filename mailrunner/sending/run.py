@@ -12,19 +12,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 
-from mailrunner.campaign.campaign_file import Campaign
 from mailrunner.clock import Clock
-from mailrunner.config.account import Account
 from mailrunner.errors import UserError
 from mailrunner.event_log import EventLog
 from mailrunner.model.delivery import Counts
-from mailrunner.model.forecast import Forecast, Pace, forecast
+from mailrunner.model.forecast import Forecast
 from mailrunner.model.outcome_policy import RetryPolicy
-from mailrunner.model.quota import Limit, Series
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 from mailrunner.rendering import InliningTally
 from mailrunner.sending.connection import Connection
+from mailrunner.sending.forecaster import Forecaster, own_limits
 from mailrunner.sending.list_import import Confirmations, ListImport, twin_problem
 from mailrunner.sending.loop import LoopOptions, SendLoop, Step
 from mailrunner.sending.message_factory import MessageFactory
@@ -79,13 +77,13 @@ class Callbacks:
     """Called on the way; each does nothing by default.
 
     `confirm` returns True to begin, `loading` gets the number of rows read, `started` the loop, the
-    counts it begins with, how many of them are suppressed, and the forecast; `watch` is called a few
+    campaign, the counts it begins with and how many of them are suppressed; `watch` is called a few
     times a second, `on_step` after each step (for tests).
     """
 
     confirm: Callable[[SendPlan], bool] = lambda _: True
     loading: Callable[[int], None] = lambda _: None
-    started: Callable[[SendLoop, Counts, int, Forecast], None] = lambda *_: None
+    started: Callable[[SendLoop, CampaignRecord, Counts, int], None] = lambda *_: None
     watch: Callable[[RunTally], None] = lambda _: None
     on_step: Step | None = None
 
@@ -107,7 +105,8 @@ class CampaignRun:
         self._prepared, self._ledger, self._clock, self._random = prepared, ledger, clock, random
         self._log, self._options, self._callbacks = log, options, callbacks
         self._id = prepared.campaign.id
-        self._notices: tuple[str, ...] = ()
+        self._notices = ledger.notices
+        self._forecaster = Forecaster(prepared.campaign, prepared.account, ledger)
 
     def run(self) -> RunResult:
         """Run it; raises UserError or LedgerError where a user has to act first."""
@@ -132,7 +131,7 @@ class CampaignRun:
         ).run()
         if isinstance(imported, Wait):
             return RunResult(campaign_id=self._id, wait=imported)
-        record, self._notices = imported.record, imported.notices
+        record, self._notices = imported.record, (*self._ledger.notices, *imported.notices)
         if problem := self._ledger.suppressions.check_not_emptied(self._prepared.lists):
             raise UserError(problem)
         signer = token_signer(self._prepared.project, self._ledger)
@@ -174,7 +173,8 @@ class CampaignRun:
             return None
         counts = self._ledger.deliveries.counts(record.no)
         suppressed = self._suppressed(record)
-        plan = SendPlan(record, counts, suppressed, self.forecast(counts.open - suppressed), self._notices)
+        forecast = self._forecaster.forecast(counts.open - suppressed, campaign_no=record.no)
+        plan = SendPlan(record, counts, suppressed, forecast, self._notices)
         if self._callbacks.confirm(plan):
             return None
         return Wait(WaitReason.INTERRUPTED, None, "not begun; nothing was sent")
@@ -205,7 +205,7 @@ class CampaignRun:
         counts = self._ledger.deliveries.counts(record.no)
         loop = self._send_loop(record, run, setup, signer)
         suppressed = self._suppressed(record)
-        self._callbacks.started(loop, counts, suppressed, self.forecast(counts.open - suppressed))
+        self._callbacks.started(loop, record, counts, suppressed)
         self._log.run_begun(self._id, run.no, counts.total, counts.queued)
         wait = loop.run(self._callbacks.watch)
         self._ledger.inbound_events.apply_waiting()  # a bounce may overtake the answer
@@ -227,10 +227,8 @@ class CampaignRun:
             wait = Wait(WaitReason.OTHERS, None, "a delivery was queued again")
         if wait.reason not in (WaitReason.STOPPED, WaitReason.CANCELLED, WaitReason.PAUSED):
             self._ledger.campaigns.note_wait(record.no, reason=sentence_of(wait), resume_at=wait.until)
-        finish_at = self.forecast(counts.open).finish_at
-        if finish_at and wait.until:
-            finish_at = max(finish_at, wait.until)
-        return self._result(wait, counts, sent, finish_at)
+        forecast = self._forecaster.forecast(counts.open, campaign_no=record.no, resume_at=wait.until)
+        return self._result(wait, counts, sent, forecast.finish_at)
 
     def _result(self, wait: Wait, counts: Counts, sent: int, finish_at: datetime | None) -> RunResult:
         return RunResult(
@@ -240,12 +238,6 @@ class CampaignRun:
             sent_now=sent,
             finish_at=finish_at,
             notices=self._notices,
-        )
-
-    def forecast(self, number: int) -> Forecast:
-        """Forecast when the last of `number` messages will have been sent."""
-        return forecast(
-            number, pace_of(self._prepared.campaign, self._prepared.account, self._ledger), self._ledger.now()
         )
 
     def _send_loop(self, record: CampaignRecord, run: Run, setup: str, signer: TokenSigner) -> SendLoop:
@@ -305,30 +297,6 @@ class CampaignRun:
             stop_if_failing=self._prepared.campaign.send.stop_if_failing,
             setup_digest=setup,
         )
-
-
-def own_limits(campaign: Campaign) -> list[Limit]:
-    """The campaign's own limit, as a window of the ledger that its processes share."""
-    limit = campaign.send.limit
-    return [limit] if limit else []
-
-
-def pace_of(campaign: Campaign, account: Account, ledger: Ledger) -> Pace:
-    """The limits and waits of a campaign, for a forecast."""
-    send = campaign.send
-    longest = max((limit.period for limit in account.limits if limit.series is Series.ANSWERS), default=None)
-    found = ledger.accounts.find(account.identity)
-    waits = [moment for moment in (send.start, found.paused_until if found else None) if moment]
-    return Pace(
-        limits=account.limits,
-        own=own_limits(campaign),
-        reserve=account.reserve,
-        zone=account.timezone,
-        schedule=send.schedule,
-        connections=account.connections,
-        history=ledger.accounts.history(account.identity, longest=longest) if longest else (),
-        not_before=max(waits, default=None),
-    )
 
 
 def transport_of(prepared: PreparedCampaign, observed: ObservedCapabilities | None = None) -> Transport:

@@ -9,37 +9,34 @@ A `Ledger` is safe to use from several threads; several processes may have the s
 
 from __future__ import annotations
 
-import errno
 import hmac
 import secrets as entropy
-import uuid
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, insert, select
 
 from mailrunner.clock import Clock
-from mailrunner.errors import LedgerError, MailrunnerError
 from mailrunner.store.accounts import AccountRecord, Accounts
 from mailrunner.store.batch import Answer, Batch, Batches, BatchResult
 from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase, Twin
-from mailrunner.store.database import Database
 from mailrunner.store.deliveries import Deliveries
 from mailrunner.store.inbound_events import InboundEvents
+from mailrunner.store.ledger_identity import count_up
 from mailrunner.store.location_check import location_warning
 from mailrunner.store.manual_actions import ManualActions
 from mailrunner.store.opening import open_database
 from mailrunner.store.report_rows import ReportRows
-from mailrunner.store.rollback_guard import LedgerMark, RollbackGuard
+from mailrunner.store.rollback_guard import RollbackGuard
 from mailrunner.store.run_transaction import ClaimTerms, Delivery, SendPermit
 from mailrunner.store.runs import Run
-from mailrunner.store.schema import ledger, secrets
+from mailrunner.store.schema import secrets
 from mailrunner.store.snapshot import ListDrift, PlainSnapshotRow, SnapshotRow, Snapshots
 from mailrunner.store.suppressions import Suppressions
+from mailrunner.store.which_ledger import ChosenLedger, begin_new, choose
 
 __all__ = [
     "AccountRecord",
@@ -61,19 +58,20 @@ __all__ = [
 
 
 class Ledger:
-    """One open ledger, checked against its rollback guard."""
+    """One open ledger, checked against its rollback guard; `notices` are what the user should know of it."""
 
-    def __init__(self, database: Database, guard: RollbackGuard | None, ledger_id: str) -> None:
-        self.database, self._guard, self._id = database, guard, ledger_id
-        self.accounts = Accounts(database)
-        self.batches = Batches(database)
-        self.campaigns = Campaigns(database)
-        self.deliveries = Deliveries(database)
-        self.manual_actions = ManualActions(database)
-        self.reports = ReportRows(database)
-        self.inbound_events = InboundEvents(database)
-        self.snapshots = Snapshots(database)
-        self.suppressions = Suppressions(database)
+    def __init__(self, chosen: ChosenLedger, guard: RollbackGuard | None) -> None:
+        self.database, self._guard, self._id = chosen.database, guard, chosen.ledger_id
+        self.notices = chosen.notices
+        self.accounts = Accounts(self.database)
+        self.batches = Batches(self.database)
+        self.campaigns = Campaigns(self.database)
+        self.deliveries = Deliveries(self.database)
+        self.manual_actions = ManualActions(self.database)
+        self.reports = ReportRows(self.database)
+        self.inbound_events = InboundEvents(self.database)
+        self.snapshots = Snapshots(self.database)
+        self.suppressions = Suppressions(self.database)
 
     @classmethod
     def open(cls, *, folder: Path, url: str, clock: Clock, new: bool = False) -> Ledger:
@@ -81,39 +79,22 @@ class Ledger:
 
         `new` begins an empty ledger although another was used before (`--new-ledger`); the file
         that is there is kept under another name.  Raises LedgerError for a ledger that is missing,
-        another one, older than the one used last, or that cannot be used.
+        another one, older than the one used last, moved, or that cannot be used; it made nothing then.
         """
-        guard, path = RollbackGuard(folder), _path(url)
-        # Read before the ledger: another process counts in the ledger first and in the guard afterwards.
-        seen = guard.read()
-        if new:
-            _set_aside(path, clock.now())
-        elif path is not None and not path.exists() and seen is not None:
-            raise guard.missing(str(path))
-        database = open_database(url, clock=clock, create=True)
-        try:
-            with database.write() as connection:
-                known = _mark(connection)
-                mark = known or _create_mark(connection, database)
-            if new:
-                _refuse_used(known, url)
-                guard.begin(mark)
-            elif seen is None:
-                guard.write(mark)
-            else:
-                guard.check(seen, mark)
-        except MailrunnerError:
-            database.close()
-            raise
-        return cls(database, guard, mark.ledger_id)
+        guard = RollbackGuard(folder, url)
+        chosen = begin_new(guard, clock=clock) if new else choose(guard, clock=clock, create=True)
+        assert chosen is not None  # noqa: S101 - `create` gives one, or raises
+        return cls(chosen, guard)
 
     @classmethod
-    def open_for_reading(cls, *, folder: Path, url: str, clock: Clock) -> Ledger:
-        """Open it for a command that only reads; for a project without a ledger this is an empty one."""
-        path = _path(url)
-        if path is None or path.exists() or RollbackGuard(folder).read() is not None:
-            return cls.open(folder=folder, url=url, clock=clock)
-        return _Empty(clock)
+    def open_existing(cls, *, folder: Path, url: str, clock: Clock) -> Ledger:
+        """Open it if there is one, for commands that have nothing to do without; else an empty one.
+
+        It makes nothing; raises as `open`.
+        """
+        guard = RollbackGuard(folder, url)
+        chosen = choose(guard, clock=clock, create=False)
+        return cls(chosen, guard) if chosen else _Empty(clock)
 
     @property
     def warning(self) -> str | None:
@@ -124,8 +105,7 @@ class Ledger:
     def count_run(self) -> None:
         """Count up, in the ledger first and then in the rollback guard."""
         with self.database.write() as connection:
-            connection.execute(update(ledger).values(run_counter=ledger.c.run_counter + 1))
-            mark = _mark(connection)
+            mark = count_up(connection)
         if self._guard is not None and mark is not None:
             self._guard.write(mark)
 
@@ -179,62 +159,13 @@ class _Empty(Ledger):
 
     def __init__(self, clock: Clock) -> None:
         self._folder = TemporaryDirectory(prefix="mailrunner-")
-        database = open_database(f"sqlite:///{self._folder.name}/empty.db", clock=clock, create=True)
-        super().__init__(database, None, "empty")
+        database = open_database(f"sqlite:///{self._folder.name}/empty.db", clock=clock)
+        super().__init__(ChosenLedger(database, "empty"), None)
 
     def close(self) -> None:
         super().close()
         self._folder.cleanup()
 
 
-def _path(url: str) -> Path | None:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        return None
-    return Path(parsed.database)
-
-
 def _secrets(connection: Connection) -> list[str]:
     return list(connection.execute(select(secrets.c.value).order_by(secrets.c.no)).scalars())
-
-
-def _mark(connection: Connection) -> LedgerMark | None:
-    row = connection.execute(select(ledger.c.id, ledger.c.run_counter)).first()
-    return LedgerMark(row.id, row.run_counter) if row else None
-
-
-def _create_mark(connection: Connection, database: Database) -> LedgerMark:
-    """Give a new ledger its id."""
-    database.lock_ledger(connection)
-    mark = _mark(connection)
-    if mark is None:
-        mark = LedgerMark(uuid.uuid4().hex, 0)
-        now = database.now(connection)
-        connection.execute(insert(ledger).values(id=mark.ledger_id, run_counter=0, created_at=now))
-    return mark
-
-
-def _refuse_used(known: LedgerMark | None, url: str) -> None:
-    """A file is set aside for a new ledger; a database that is used already is not emptied."""
-    if known is not None:
-        name = make_url(url).render_as_string(hide_password=True)
-        raise LedgerError(f"{name} holds a ledger already", "name an empty database in mailrunner.toml")
-
-
-def _set_aside(path: Path | None, now: datetime) -> None:
-    """Keep the file of a ledger that is to be replaced."""
-    if path is None:
-        return
-    stamp = now.strftime("%Y%m%d-%H%M%S.%f")
-    for suffix in ("", "-wal", "-shm"):
-        old = path.with_name(path.name + suffix)
-        kept = path.with_name(f"{path.name}.old-{stamp}{suffix}")
-        if old.exists():
-            try:
-                if kept.exists():  # a rename would replace it without a word
-                    raise FileExistsError(errno.EEXIST, "another was set aside at this very moment")
-                old.rename(kept)
-            except OSError as error:
-                raise LedgerError(
-                    f"{old} cannot be set aside: {error.strerror}", "check the folder's rights"
-                ) from error

@@ -9,12 +9,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, exists, func, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, or_, select, update
 
 from mailrunner.model.delivery import OPEN, Counts, State
 from mailrunner.store.database import Database
+from mailrunner.store.erasure import pseudonyms_of
 from mailrunner.store.reopening import locked_phase, skip_queued
 from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, recipients
+
+_CHUNK = 5_000
 
 
 class Phase(StrEnum):
@@ -208,7 +211,7 @@ def _move(
 def _twin(connection: Connection, campaign: CampaignRecord) -> Twin | None:
     others = connection.execute(
         select(campaigns.c.no, campaigns.c.id).where(
-            campaigns.c.message_digest.contains(campaign.message_digest.split()[-1]),
+            or_(*(campaigns.c.message_digest.contains(one) for one in campaign.message_digest.split())),
             campaigns.c.no != campaign.no,
             campaigns.c.phase.not_in((Phase.LOADING, Phase.READY)),
         )
@@ -235,6 +238,26 @@ def as_json(value: Mapping[str, Any] | Sequence[str]) -> str:
 
 
 def _common(connection: Connection, one: int, other: int) -> int:
+    """The number of recipients that both campaigns have, also those who were erased since."""
+    return _common_keys(connection, one, other) + _common_erased(connection, one, other)
+
+
+def _common_erased(connection: Connection, one: int, other: int) -> int:
+    erased = select(deliveries.c.key).where(
+        deliveries.c.campaign_no == other,
+        deliveries.c.key.startswith("#"),
+        deliveries.c.reason != "cancelled",
+    )
+    names = set(connection.execute(erased).scalars())
+    if not names:
+        return 0
+    keys = select(deliveries.c.key).where(deliveries.c.campaign_no == one, deliveries.c.key.is_not(None))
+    pseudonyms = pseudonyms_of(connection)
+    rows = connection.execute(keys, execution_options={"yield_per": _CHUNK}).scalars()
+    return sum(pseudonyms.of(key) in names for key in rows)
+
+
+def _common_keys(connection: Connection, one: int, other: int) -> int:
     theirs = deliveries.alias()
     return connection.execute(
         select(func.count())

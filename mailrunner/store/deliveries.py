@@ -6,13 +6,15 @@ A run records, begins and claims its own through `batch`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, func, select, update
 
 from mailrunner.model.delivery import Counts, State
 from mailrunner.store.campaigns import counts
 from mailrunner.store.claims import put_back
 from mailrunner.store.database import Database
+from mailrunner.store.erasure import pseudonyms_of
 from mailrunner.store.recovery import open_runs, recover_run
 from mailrunner.store.reopening import reopen_after_requeue
 from mailrunner.store.run_lock import is_alive
@@ -63,12 +65,28 @@ class Deliveries:
         with self._database.read() as connection:
             return counts(connection, campaign_no)
 
-    def states_of(self, campaign_no: int, keys: Sequence[str]) -> dict[str, str]:
-        """The state of the delivery of each key; keys that are not in the campaign are left out."""
+    def last_due(self, campaign_no: int) -> datetime | None:
+        """When the last of its queued deliveries may be tried; None if none is queued."""
+        queued = (deliveries.c.campaign_no == campaign_no, deliveries.c.state == State.QUEUED)
         with self._database.read() as connection:
+            found: datetime | None = connection.execute(
+                select(func.max(deliveries.c.not_before)).where(*queued)
+            ).scalar()
+            return found
+
+    def states_of(self, campaign_no: int, keys: Sequence[str]) -> dict[str, str]:
+        """The state of the delivery of each key; keys that are not in the campaign are left out.
+
+        Recipients who were tried, and erased since, are found under their pseudonyms.
+        """
+        with self._database.read() as connection:
+            pseudonyms = pseudonyms_of(connection)
+            key_of = {pseudonyms.of(key): key for key in keys}
+            tried = deliveries.c.state.not_in((State.SUPPRESSED, State.SKIPPED))
             rows = connection.execute(
                 select(deliveries.c.key, deliveries.c.state).where(
-                    deliveries.c.campaign_no == campaign_no, deliveries.c.key.in_(keys)
+                    deliveries.c.campaign_no == campaign_no,
+                    deliveries.c.key.in_(keys) | (deliveries.c.key.in_(key_of) & tried),
                 )
             )
-            return {row.key: row.state for row in rows}
+            return {key_of.get(row.key, row.key): row.state for row in rows}

@@ -19,6 +19,8 @@ def ledger_error(error: SQLAlchemyError, path: Path | None) -> LedgerError:
 
 def _sentence(error: DBAPIError, path: Path | None) -> tuple[str, str]:
     words = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+    if MOVED in words:
+        return f"{MOVED} to another database", "set database in mailrunner.toml to the new place"
     if path is None:
         return (
             f"the ledger does not answer: {words}",
@@ -30,6 +32,7 @@ def _sentence(error: DBAPIError, path: Path | None) -> tuple[str, str]:
     return f"the ledger {path} does not answer: {words}", "nothing is lost; run the command again"
 
 
+MOVED = "this ledger was moved"  # by `ledger copy`, whose triggers say so
 _SQLITE_ERRORS = (
     (
         "locked",

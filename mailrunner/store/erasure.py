@@ -65,7 +65,8 @@ def pseudonyms_of(connection: Connection) -> Pseudonyms:
     """The pseudonyms of this ledger; read once a connection."""
     known: Pseudonyms | None = connection.info.get("pseudonyms")
     if known is None:
-        known = Pseudonyms.of_ledger(connection.execute(select(ledger.c.id)).scalar() or "")
+        row = connection.execute(select(ledger.c.id, ledger.c.former_ids)).first()
+        known = Pseudonyms.of_ledger(row.id, *row.former_ids.split()) if row else Pseudonyms.of_ledger("")
         connection.info["pseudonyms"] = known
     return known
 

@@ -156,14 +156,10 @@ def _by_address(
 
 
 def _names(connection: Connection, keys: Collection[str]) -> dict[str, str]:
-    """The names under which the ledger has these keys: the key itself, or its pseudonym after an erasure."""
-    pseudonyms = {key: pseudonyms_of(connection).of(key) for key in keys}
-    erased = set(
-        connection.execute(
-            select(suppressions.c.key).where(suppressions.c.key.in_(pseudonyms.values()))
-        ).scalars()
-    )
-    return {key: name if name in erased else key for key, name in pseudonyms.items()}
+    """The names under which the ledger has these keys: the key itself, or a pseudonym after an erasure."""
+    key_of = {name: key for key in keys for name in pseudonyms_of(connection).every(key)}
+    erased = connection.execute(select(suppressions.c.key).where(suppressions.c.key.in_(key_of))).scalars()
+    return {key: key for key in keys} | {key_of[name]: name for name in erased}
 
 
 def _handed_over(names: Iterable[str], since: datetime):  # type: ignore[no-untyped-def]

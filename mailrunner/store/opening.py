@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
 from mailrunner.clock import Clock
-from mailrunner.errors import LedgerError, Problem, UserError
+from mailrunner.errors import LedgerError, MailrunnerError, Problem, UserError
 from mailrunner.store.database import Database
 from mailrunner.store.schema import REVISION
 
@@ -19,22 +19,57 @@ _BUSY_SECONDS = 15
 _DEVELOPMENT_REVISION = "0001"
 
 
-def open_database(url: str, *, clock: Clock, create: bool) -> Database:
-    """Open the ledger at `url`, make it first if `create`, and bring it to the newest schema.
+def open_database(url: str, *, clock: Clock) -> Database:
+    """Open the ledger at `url`, make it if there is none, and bring it to the newest schema.
 
     Raises UserError for a URL that cannot be one, LedgerError for a ledger that cannot be used.
     """
-    parsed = _parse(url)
-    path = Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+    path = sqlite_path(url)
     if path is not None:
-        _prepare_file(path, create)
+        _prepare_file(path)
+    database = _connected(url, clock)
     try:
-        engine = _engine(parsed, path)
+        migrate(database)
+    except MailrunnerError:
+        database.close()
+        raise
+    return database
+
+
+def find_database(url: str, *, clock: Clock) -> Database | None:
+    """The database at `url` if it has a ledger's tables, as they are; None if not: nothing is made.
+
+    Raises as `open_database`.
+    """
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        return None
+    database = _connected(url, clock)
+    try:
+        with database.read() as connection:
+            revision = _known_revision(connection)
+    except MailrunnerError:
+        database.close()
+        raise
+    if revision is not None:
+        return database
+    database.close()
+    return None
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of an SQLite ledger; None for PostgreSQL."""
+    parsed = _parse(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
+def _connected(url: str, clock: Clock) -> Database:
+    path = sqlite_path(url)
+    try:
+        engine = _engine(_parse(url), path)
     except ModuleNotFoundError as error:
         raise UserError(_url_problem(f"its driver {error.name} is not installed")) from error
-    database = Database(engine, clock=clock, path=path)
-    _migrate(database)
-    return database
+    return Database(engine, clock=clock, path=path)
 
 
 def _parse(url: str) -> URL:
@@ -61,8 +96,8 @@ def _url_problem(message: str) -> Problem:
     )
 
 
-def _prepare_file(path: Path, create: bool) -> None:
-    if path.exists() or not create:
+def _prepare_file(path: Path) -> None:
+    if path.exists():
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,19 +132,27 @@ def _pragmas(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _migrate(database: Database) -> None:
+def migrate(database: Database) -> None:
+    """Bring a ledger to the newest schema; raises LedgerError for one that only another version knows."""
     with database.read() as connection:
         if _revision(connection) == REVISION:
             return
     with database.write() as connection:
         database.lock_ledger(connection)
-        if _revision(connection) == _DEVELOPMENT_REVISION:
-            raise LedgerError(
-                "the ledger was made by a development version before mailrunner 0.1.0",
-                'upgrade it with that version first: pip install "mailrunner==0.1.0", mailrunner status; '
-                "then with this one: pip install --upgrade mailrunner",
-            )
+        _known_revision(connection)
         _upgrade(connection)
+
+
+def _known_revision(connection: Connection) -> str | None:
+    """The schema's revision, None without tables; raises LedgerError for that of a development version."""
+    revision = _revision(connection)
+    if revision == _DEVELOPMENT_REVISION:
+        raise LedgerError(
+            "the ledger was made by a development version before mailrunner 0.1.0",
+            'upgrade it with that version first: pip install "mailrunner==0.1.0", mailrunner status; '
+            "then with this one: pip install --upgrade mailrunner",
+        )
+    return revision
 
 
 def _revision(connection: Connection) -> str | None:

@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from mailrunner.store.raw_sql import from_micros, to_micros
 
-REVISION = "0002"  # the newest migration; opening an older ledger upgrades it
+REVISION = "0003"  # the newest migration; opening an older ledger upgrades it
 
 CAMPAIGN_SHIFT = 40
 TESTS = 0  # the campaign number of test messages
@@ -68,6 +68,9 @@ ledger = Table(
     Column("id", String(32), primary_key=True),
     Column("run_counter", BigInteger, nullable=False),
     Column("created_at", Instant, nullable=False),
+    # Ids of the ledgers whose suppression list this one took over, and with it their pseudonyms.
+    Column("former_ids", Text, nullable=False, server_default=""),
+    Column("moved_to", Text, nullable=False, server_default=""),  # where `ledger copy` moved it
 )
 
 secrets = Table(

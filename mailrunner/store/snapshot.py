@@ -20,7 +20,8 @@ from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import State
 from mailrunner.store.campaigns import CampaignRecord, Phase, record
 from mailrunner.store.database import Database
-from mailrunner.store.raw_sql import insert_many, to_micros
+from mailrunner.store.erasure import pseudonyms_of
+from mailrunner.store.raw_sql import insert_many, run_with_list, to_micros
 from mailrunner.store.reopening import reopen_after_requeue
 from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, incoming, lists, recipients, runs
 
@@ -30,6 +31,11 @@ _PART = 2_000
 _QUEUED, _SKIPPED = State.QUEUED.value, State.SKIPPED.value
 # What is not named has its default: to bind seventeen values takes half as long again as eight.
 _FRESH = ("id", "campaign_no", "row", "key", "state", "reason", "not_before", "finished_at")
+
+
+_TRIED = """
+    SELECT key FROM deliveries WHERE campaign_no = ? AND state NOT IN ('suppressed', 'skipped') AND key IN (*)
+"""
 
 
 class SnapshotRow(Protocol):
@@ -152,22 +158,27 @@ class Snapshots:
                 delete(incoming).where((incoming.c.run_no == run_no) | incoming.c.run_no.in_(ended))
             )
 
-    def add_incoming(self, run_no: int, rows: Sequence[SnapshotRow]) -> None:
-        """Read a chunk of the changed list in; the first of several rows with one key counts."""
-        values = [
-            {
-                "run_no": run_no,
-                "row": row.row,
-                "key": row.key,
-                "reason": row.problem,
-                "address": row.address,
-                "data": _as_json(row.values),
-            }
-            for row in rows
-        ]
-        if not values:
+    def add_incoming(self, campaign_no: int, rows: Sequence[SnapshotRow], *, run_no: int) -> None:
+        """Read a chunk of the changed list in; the first of several rows with one key counts.
+
+        A recipient of this campaign who was erased since, and is on the list again, is no new one: the
+        row gets the pseudonym under which the delivery stands.
+        """
+        if not rows:
             return
         with self._database.write() as connection:
+            erased = _erased(connection, campaign_no, [row.key for row in rows if row.key])
+            values = [
+                {
+                    "run_no": run_no,
+                    "row": row.row,
+                    "key": erased.get(row.key or "", row.key),
+                    "reason": row.problem,
+                    "address": row.address,
+                    "data": _as_json(row.values),
+                }
+                for row in rows
+            ]
             connection.execute(_insert(connection, incoming).on_conflict_do_nothing(), values)
 
     def compare(self, campaign_no: int, *, run_no: int) -> ListDrift:
@@ -369,6 +380,14 @@ def _is_open(connection: Connection, run_no: int | None) -> bool:
         return False
     ended = connection.execute(select(runs.c.ended_at).where(runs.c.no == run_no)).first()
     return ended is not None and ended.ended_at is None
+
+
+def _erased(connection: Connection, campaign_no: int, keys: Sequence[str]) -> dict[str, str]:
+    """The pseudonyms under which recipients of this campaign were tried, by their keys."""
+    pseudonyms = pseudonyms_of(connection)
+    key_of = {pseudonyms.of(key): key for key in keys}
+    found = run_with_list(connection, _TRIED, (campaign_no,), list(key_of))
+    return {key_of[name]: name for (name,) in set(found)}
 
 
 def _left(mine: Any) -> Any:

@@ -18,7 +18,7 @@ from mailrunner.store.erasure import pseudonyms_of
 from mailrunner.store.raw_sql import from_micros, insert_many, run, run_with_list, to_micros
 from mailrunner.store.schema import BEYOND_KEYS, consents, lists, suppressions
 
-_ASKED = 200  # keys in one look-up; each may stand under three names
+_ASKED = 200  # keys in one look-up; each may stand under three names or more
 _KEPT_COLUMNS = ("key", "list_key", "reason", "why", "created_at", "change", "source", "added_at")
 _OWN_COLUMNS = ("key", "list_key", "reason", "source", "import_no", "created_at")
 

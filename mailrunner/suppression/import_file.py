@@ -175,7 +175,7 @@ def key_of(text: str, pseudonyms: Pseudonyms) -> str:
     if written.startswith("@"):
         return f"@{normalise(f'everyone{written}').domain}"
     if is_pseudonym(written):
-        if not written.startswith(pseudonyms.mark):
+        if not written.startswith(pseudonyms.marks):
             raise ValueError("it is the pseudonym of an address that another ledger has erased")
         return written
     return normalise(text).key

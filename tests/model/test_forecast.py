@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from mailrunner.model.forecast import Pace, forecast
+from mailrunner.model.forecast import Pace, forecast, rate_seen
 from mailrunner.model.quota import Limit
 from mailrunner.model.schedule import Schedule
 
@@ -67,3 +67,51 @@ def test_a_million_through_gmail_is_told_quickly_and_lies_in_years() -> None:
 
 def test_what_takes_longer_than_ten_years_has_no_date() -> None:
     assert forecast(1_000_000, pace("1/24h"), NOW).finish_at is None
+
+
+def answers(
+    number: int, *, every: float, until: datetime = NOW, slots: int = 1
+) -> list[tuple[datetime, int]]:
+    """So many answers, `every` so many seconds, the last of them at `until`."""
+    return [(until - timedelta(seconds=every * n), slots) for n in reversed(range(number))]
+
+
+def test_the_rate_that_was_seen_counts_and_not_a_guess() -> None:
+    """An own relay took 40 a second; the guess for a server across the Internet is 2 a connection."""
+    fast = answers(500, every=0.1, slots=4)
+    assert forecast(4000, pace(history=fast), NOW).finish_at == NOW + timedelta(seconds=100)
+    slow = answers(50, every=4)
+    assert forecast(100, pace(history=slow, connections=16), NOW).finish_at == NOW + timedelta(seconds=400)
+
+
+def test_a_short_window_holds_however_fast_the_server_was() -> None:
+    fast = answers(500, every=0.1, slots=4)
+    found = forecast(60, pace("30/minute", history=fast), NOW)
+    assert found.finish_at == NOW + timedelta(minutes=2)
+
+
+def test_the_rate_is_that_of_the_newest_stretch_without_a_pause() -> None:
+    yesterday = answers(1000, every=0.01, until=NOW - timedelta(days=1))
+    today = answers(41, every=2, until=NOW - timedelta(hours=1))
+    assert rate_seen([*yesterday, *today]) == 0.5
+    paused = [*answers(40, every=1, until=NOW - timedelta(minutes=2)), *answers(41, every=0.5)]
+    assert rate_seen(paused) == 2.0
+
+
+def test_of_a_long_run_the_last_five_minutes_tell_its_rate() -> None:
+    slower = [*answers(3000, every=0.1, until=NOW - timedelta(minutes=6)), *answers(720, every=0.5)]
+    assert rate_seen(slower) == 2.0
+
+
+def test_a_few_answers_tell_no_rate() -> None:
+    assert rate_seen([]) is None
+    assert rate_seen(answers(20, every=1)) is None
+    assert rate_seen(answers(21, every=1)) == 1.0
+    assert rate_seen([(NOW, 500)]) is None
+    assert rate_seen(answers(100, every=0.001)) is None
+
+
+def test_it_is_not_done_before_the_last_retry_is_due() -> None:
+    greylisted = NOW + timedelta(hours=3)
+    assert forecast(2, pace(last_due=greylisted), NOW).finish_at == greylisted + timedelta(seconds=0.5)
+    assert forecast(2, pace(last_due=NOW - timedelta(hours=1)), NOW).finish_at == NOW + timedelta(seconds=1)

@@ -327,8 +327,8 @@ def test_two_runs_that_compare_a_changed_list_do_not_disturb_each_other(ledger: 
         PlainSnapshotRow(n, key, "", key, (key,))
         for n, key in enumerate(["a@example.org", "b@example.org"], 2)
     ]
-    ledger.snapshots.add_incoming(5, both)
-    ledger.snapshots.add_incoming(6, both)
+    ledger.snapshots.add_incoming(campaign.no, both, run_no=5)
+    ledger.snapshots.add_incoming(campaign.no, both, run_no=6)
     ledger.snapshots.clear_incoming(6)
     assert not ledger.snapshots.compare(campaign.no, run_no=5)
     ledger.snapshots.hold_back(campaign.no, run_no=5)
@@ -402,14 +402,16 @@ def test_list_drift_is_found_skipped_queued_again_and_refreshed(ledger: Ledger) 
     changed[5] = PlainSnapshotRow(7, "5@example.org", "", "5@example.org", ("edited",))
     changed.append(PlainSnapshotRow(200, "new@example.org", "", "new@example.org", ("new@example.org",)))
     ledger.snapshots.clear_incoming(5)
-    ledger.snapshots.add_incoming(5, changed)
+    ledger.snapshots.add_incoming(campaign.no, changed, run_no=5)
     drift = ledger.snapshots.compare(campaign.no, run_no=5)
     assert (drift.new, drift.edited, drift.left, drift.back, drift.is_alarming) == (1, 1, 3, 0, False)
     ledger.snapshots.hold_back(campaign.no, run_no=5)
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=97, skipped=3)
     ledger.snapshots.refresh(campaign.no, run_no=5)
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=98, skipped=3)
-    ledger.snapshots.add_incoming(5, [PlainSnapshotRow(300, "99@example.org", "", "99@example.org", ("x",))])
+    ledger.snapshots.add_incoming(
+        campaign.no, [PlainSnapshotRow(300, "99@example.org", "", "99@example.org", ("x",))], run_no=5
+    )
     assert ledger.snapshots.compare(campaign.no, run_no=5).back == 1
     ledger.snapshots.hold_back(campaign.no, run_no=5)
     assert ledger.deliveries.counts(campaign.no) == Counts(queued=99, skipped=2)
@@ -448,3 +450,21 @@ def test_two_ledgers_with_one_secret_sign_differently(ledger: Ledger, tmp_path: 
     url = f"sqlite:///{tmp_path}/second/mailrunner.db"
     with Ledger.open(folder=tmp_path / "second", url=url, clock=ManualClock()) as second:
         assert second.signing_keys("same") != ledger.signing_keys("same")
+
+
+def test_a_recipient_who_was_tried_and_erased_is_no_new_row(ledger: Ledger) -> None:
+    campaign = load_campaign(ledger, ["a@example.org", "b@example.org"])
+    terms = claim_terms(campaign)
+    (first,) = claim(ledger, terms, token=1, most=1)
+    send(ledger, terms, first)
+    ledger.suppressions.erase(["a@example.org", "b@example.org"])
+    rows = [
+        PlainSnapshotRow(n, key, "", key, (key,))
+        for n, key in enumerate(["a@example.org", "b@example.org"], 2)
+    ]
+    ledger.snapshots.add_incoming(campaign.no, rows, run_no=5)
+    assert ledger.snapshots.compare(campaign.no, run_no=5).new == 1  # whose turn had not come
+    assert ledger.deliveries.states_of(campaign.no, ["a@example.org", "b@example.org"]) == {
+        "a@example.org": "sent"
+    }
+    assert ledger.deliveries.last_due(campaign.no) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -125,9 +126,31 @@ def test_the_migrations_make_the_tables_of_the_schema(
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_the_tables_of_version_0_1_0_are_those_of_the_schema(released_ledger: str) -> None:
+def test_the_tables_of_version_0_1_0_lack_two_columns_of_the_schema(released_ledger: str) -> None:
+    with connected(released_ledger) as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+    added = [(what, table, column.name) for what, _, table, column in differences]
+    assert added == [("add_column", "ledger", "former_ids"), ("add_column", "ledger", "moved_to")]
+
+
+def test_a_ledger_of_version_0_1_0_that_is_upgraded_has_the_tables_of_the_schema(
+    released_ledger: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    Ledger.open(folder=tmp_path, url=released_ledger, clock=clock).close()
     with connected(released_ledger) as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_the_suppression_list_of_version_0_1_0_is_taken_over(
+    released_ledger: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    guard = tmp_path / ".mailrunner" / "ledger"
+    guard.parent.mkdir()
+    place = {"ledger": "0123456789abcdef0123456789abcdef", "runs": 5, "place": released_ledger}
+    guard.write_text(json.dumps(place))
+    with Ledger.open(folder=tmp_path, url=f"sqlite:///{tmp_path}/new.db", clock=clock, new=True) as ledger:
+        assert "1 entry" in ledger.notices[0]
+        assert ledger.suppressions.matching(["cy@example.org"])
 
 
 @pytest.mark.parametrize(

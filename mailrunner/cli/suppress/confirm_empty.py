@@ -26,7 +26,7 @@ def confirm_empty(
 ) -> None:
     """Confirm that a list rightly has no entries any more, so that runs go on."""
     scope = None if list_name is None else scope_of(list_name)
-    with context.open_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         names = ledger.suppressions.confirm_empty(scope)
     for name in names:
         context.result(f'list "{name}": no entries, as confirmed')

@@ -26,7 +26,7 @@ def export(
     ] = None,
 ) -> None:
     """Write all entries as CSV, which `suppress import` reads again."""
-    with context.look_at_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         if out is None:
             _write_entries(ledger.suppressions, sys.stdout, "\n")
             sys.stdout.flush()

@@ -28,7 +28,7 @@ def history(
     as_json: JsonOption = False,
 ) -> None:
     """Show every change to the entries of an address, oldest first."""
-    with context.look_at_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         (key,) = keys_of(ledger, [address])
         print_rows("history", ledger.suppressions.history(key), as_json, _event_cells)
 

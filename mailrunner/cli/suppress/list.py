@@ -33,7 +33,7 @@ def list_entries(
     as_json: JsonOption = False,
 ) -> None:
     """Show the entries: address, list, reason, source, time."""
-    with context.look_at_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         keys = keys_of(ledger, [address]) if address else []
         if imports:
             print_rows("imports", ledger.suppressions.imports(), as_json, _import_cells)

@@ -73,7 +73,7 @@ def remove(
 
 
 def _remove(context: CommandContext, addresses: list[str], scope: str, why: str) -> None:
-    with context.open_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         for key in keys_of(ledger, addresses):
             removed = ledger.suppressions.remove([key], list_key=scope, why=why)
             state = "no longer" if removed else "was not"
@@ -83,7 +83,7 @@ def _remove(context: CommandContext, addresses: list[str], scope: str, why: str)
 
 
 def _undo(context: CommandContext, number: int) -> None:
-    with context.open_ledger() as ledger:
+    with context.existing_ledger() as ledger:
         removed = ledger.suppressions.remove_import(number)
     if removed is None:
         raise UserError(

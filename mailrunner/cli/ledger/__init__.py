@@ -1,0 +1,1 @@
+"""`mailrunner ledger`: the commands of the ledger itself, one module for each."""

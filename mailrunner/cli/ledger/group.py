@@ -1,0 +1,13 @@
+"""The group `mailrunner ledger`."""
+
+from __future__ import annotations
+
+import typer
+
+from mailrunner.cli.app import SERVICES, app
+
+ledger_app = typer.Typer(
+    help="Manage the ledger: the database of what was sent to whom.",
+    no_args_is_help=True,
+)
+app.add_typer(ledger_app, name="ledger", rich_help_panel=SERVICES)
