@@ -18,7 +18,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +29,7 @@ from mailrunner.model.schedule import Schedule
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.sending.connection import Connection, Result
 from mailrunner.sending.message_factory import MessageFactory
+from mailrunner.sending.opening_threads import OpeningThreads
 from mailrunner.sending.recorder import Recorder, RunTally, Unrenderable
 from mailrunner.store import Delivery, Ledger, Run, SendPermit
 from mailrunner.transports import Envelope
@@ -40,6 +40,7 @@ SHORT_WAIT = timedelta(minutes=1)  # waited for within the run; longer waits end
 _MOMENT = timedelta(milliseconds=50)
 _LOOK_AGAIN = timedelta(minutes=5)  # a patient run looks whether a user has changed something
 _MOST_OPENING = 32
+_CLOSING_SECONDS = {False: 3.0, True: 0.5}  # for QUIT and its reply; by whether somebody waits for the end
 _ENOUGH = 16  # results that are worth a commit; with so many its own cost is little
 _LONGEST_GATHERING = 0.005  # seconds
 _MAY_BE_TAKEN = (OutcomeKind.SENT, OutcomeKind.IN_DOUBT)  # outcomes that `--limit` counts
@@ -92,7 +93,7 @@ class SendLoop:
         self._connections, self._recorder, self._factory = connections, recorder, factory
         self._clock, self._on_step = clock, on_step
         self._stop = threading.Event()
-        self._pool = ThreadPoolExecutor(min(_MOST_OPENING, len(connections)), thread_name_prefix="opening")
+        self._threads = OpeningThreads(_MOST_OPENING)
         self._poller: Poller[Connection] = Poller(every=SLICE)
         self._opening_hours: tuple[datetime, datetime] | None = None  # of the schedule, the present or next
         self._claimed: deque[Delivery] = deque()  # and not begun
@@ -150,9 +151,14 @@ class SendLoop:
         except BaseException as error:
             self._fail(error)
         finally:
-            self._pool.shutdown()
-            for connection in self._connections:
-                connection.transport.close()
+            self._close()
+
+    def _close(self) -> None:
+        """Close all connections; what is still being opened is left behind."""
+        for connection in self._connections:
+            connection.abandon()
+        closing = [each.transport.close for each in self._connections if not each.opening]
+        self._threads.finish(closing, _CLOSING_SECONDS[self._stop.is_set()])
 
     # -- One round
 
@@ -222,7 +228,7 @@ class SendLoop:
             return
         work = len(self._claimed) - len(self._opening) - sum(each.room for each in self._connections)
         for connection in idle[: max(0, work)]:
-            connection.open(self._pool)
+            connection.open(self._threads)
             self._opening.append(connection)
             self._poller.note(connection)  # its old socket, if there is one, is the other thread's now
 
@@ -339,7 +345,7 @@ class SendLoop:
         """Wait until there may be something to do; False if there will be nothing."""
         if self._submitted:
             return True
-        if self._opening or self._in_flight():
+        if self._in_flight() or (self._opening and not self._stop.is_set()):
             self._wait_for_network()
             return True
         if self._stop.is_set():
