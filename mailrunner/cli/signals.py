@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _WANTED = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-_SLICE = 0.05  # seconds
+_SLICE, _MOMENT = 0.05, 0.005  # seconds; the shorter one while an import has to end
 _FAREWELL = 3.0  # seconds for the last words, which may be in the way of a full pipe
 _INTERRUPTED = 130  # exit_codes.Exit.INTERRUPTED, which must not be imported yet
 
@@ -160,6 +160,8 @@ class Signals:
     def _arrived(self, wakeups: socket.socket) -> list[int]:
         """The numbers of signals that were sent by others."""
         try:
+            if self._again:
+                wakeups.settimeout(_MOMENT)
             numbers = list(wakeups.recv(64))
         except TimeoutError:
             return []
