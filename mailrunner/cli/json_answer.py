@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # The arrays in the JSON answer of commands that take no campaign.
 _PARTS = {"inbox": ("mailboxes",), "list": ("entries",), "history": ("history",), "quota": ("accounts",)}
-_LOOK_SECONDS = 2.0  # the ledger may be locked or far away
+_LOOK_SECONDS = 5.0  # the ledger may be locked or far away
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _WANTED = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _SLICE, _MOMENT = 0.05, 0.005  # seconds; the shorter one while an import has to end
-_FAREWELL = 3.0  # seconds for the last words, which may be in the way of a full pipe
+_FAREWELL = 6.0  # seconds for the last words, which may be in the way of a full pipe
 _INTERRUPTED = 130  # exit_codes.Exit.INTERRUPTED, which must not be imported yet
 
 
@@ -41,7 +41,7 @@ class _Phase:
 
 LOADING = _Phase()
 RAISING = _Phase(grace=1.0)
-LEAVING = _Phase(grace=10.0)
+LEAVING = _Phase(grace=12.0)
 DONE = _Phase(grace=1.0)
 
 
@@ -91,7 +91,11 @@ class Signals:
                 raise KeyboardInterrupt
             yield
         finally:
+            is_due = self._again and self._phase is RAISING  # it waited for an import to end
             self._enter(DONE)
+            if is_due:
+                self.was_raised = True
+                raise KeyboardInterrupt
 
     @contextmanager
     def ending_by(

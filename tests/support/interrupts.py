@@ -29,7 +29,7 @@ class Hold:
     def find_spec(self, name, path=None, target=None):
         if name == {module!r}:
             sys.meta_path.remove(self)
-            open({reached!r}, "wb").close()
+            open({reached!r}, "wb").close()  # a file
             open({go_on!r}, "rb").close()
 
 sys.meta_path.insert(0, Hold())
@@ -83,13 +83,13 @@ def holding(folder: Path, *words: str, at: str) -> Iterator[Interrupted]:
     site = folder / "before"
     site.mkdir()
     reached, gate = site / "reached", site / "go-on"
-    os.mkfifo(reached)
     os.mkfifo(gate)
     text = _SITE.format(module=at, reached=str(reached), go_on=str(gate))
     (site / "sitecustomize.py").write_text(text)
     with started(folder, *words, before=site) as process:
         try:
-            reached.read_bytes()  # opened by the process when it comes there
+            while not reached.exists():
+                assert process.poll() is None, f"it ended before it imported {at}"
             yield Interrupted(process, reached, gate)
         finally:
             process.kill()
