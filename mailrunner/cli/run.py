@@ -24,7 +24,10 @@ def run(
     limit: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Send at most N messages in this run. Default: as many as quota allows."
+            min=1,
+            metavar="N",
+            help="Send at most N messages in this run. A recipient whom the server refuses or puts off "
+            "before the message does not count, for up to N of them. Default: as many as quota allows.",
         ),
     ] = None,
     refresh: Annotated[

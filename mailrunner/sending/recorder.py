@@ -62,19 +62,27 @@ class Recorder:
         results: Sequence[Result] = (),
         unrenderable: Sequence[Unrenderable] = (),
         starting: Sequence[Delivery] = (),
+        held: Sequence[Delivery] = (),
         wanted: int = 0,
         token: int = 0,
     ) -> BatchResult:
         """Record results and failures, make `sending` durable, claim: in one transaction (`store.batch`)."""
         answers = self._decisions(results)
         done = self._commit(
-            Batch(answers=answers, unrenderable=unrenderable, starting=starting, wanted=wanted, token=token)
+            Batch(
+                answers=answers,
+                unrenderable=unrenderable,
+                starting=starting,
+                held=held,
+                wanted=wanted,
+                token=token,
+            )
         )
         for answer, recorded in zip(answers, done.recorded, strict=True):
             self._note_answer(answer.delivery, answer.decision, recorded=recorded)
         for (delivery, reason), failed in zip(unrenderable, done.failed, strict=True):
             self._note_unrenderable(delivery, reason, failed=failed)
-        for delivery, permit in zip(starting, done.permits, strict=True):
+        for delivery, permit in zip((*starting, *held), (*done.permits, *done.held), strict=True):
             if permit is not SendPermit.GO:
                 self._note_held(delivery, permit)
         if done.stop_reason:

@@ -1,4 +1,4 @@
-"""Judges what happened on a connection: an `Outcome`, in words that name the server."""
+"""From what happened in an SMTP session to an `Outcome` without a password; `replies` judges replies."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from mailrunner import replies
 from mailrunner.clock import Clock
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 
+_TELLING = 8  # characters of a password that are not told either
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ReplyJudge:
+class SessionOutcomes:
     """`provider` is the preset's name; `secrets` are the forms of the password that no outcome may hold."""
 
     host: str
@@ -53,8 +55,17 @@ class ReplyJudge:
         """The outcome without a password that the server repeats, as some do with an unknown command."""
         reason, text = outcome.reason, outcome.reply.text if outcome.reply else ""
         for secret in self.secrets:
-            reason, text = reason.replace(secret, "***"), text.replace(secret, "***")
+            reason, text = _without(secret, reason), _without(secret, text)
         if reason == outcome.reason:  # it holds the whole reply
             return outcome
         reply = replace(outcome.reply, text=text) if outcome.reply else None
         return replace(outcome, reason=reason, reply=reply)
+
+
+def _without(secret: str, text: str) -> str:
+    """`text` without the secret, and without the beginning of it where what the server said was cut."""
+    text = text.replace(secret, "***")
+    if (at := text.rfind(secret[:_TELLING])) < 0:
+        return text
+    beginning = text[at:].rstrip('…"')
+    return f"{text[:at]}***{text[at + len(beginning) :]}" if secret.startswith(beginning) else text
