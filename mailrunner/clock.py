@@ -1,4 +1,4 @@
-"""Time as an argument: the one place that reads the wall clock and sleeps."""
+"""Time as an argument: the one place that reads the wall clock, sleeps, and writes instants in UTC."""
 
 from __future__ import annotations
 
@@ -32,6 +32,31 @@ class SystemClock:
         while not wake.is_set() and (left := (until - self.now()).total_seconds()) > 0:
             nap(min(left, SLICE))
         return wake.is_set()
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """An instant as JSON shows it (RFC 3339): in UTC, whole seconds, "Z"; None for None.
+
+    This function and the two below are the only ones that write an instant as UTC.  They raise ValueError
+    for a time without a zone, which is none.
+    """
+    return None if moment is None else f"{_in_utc(moment):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def utc_minute(moment: datetime) -> str:
+    """An instant in a sentence, to the minute: "2026-11-02 04:30 UTC"."""
+    return f"{_in_utc(moment):%Y-%m-%d %H:%M} UTC"
+
+
+def utc_day(moment: datetime) -> str:
+    """The day of an instant in UTC, such as "2026-11-02"."""
+    return f"{_in_utc(moment):%Y-%m-%d}"
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.utcoffset() is None:
+        raise ValueError(f"{moment} has no zone")
+    return moment.astimezone(UTC)
 
 
 SLICE = 0.1  # seconds

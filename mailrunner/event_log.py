@@ -14,19 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from mailrunner.clock import Clock
+from mailrunner.clock import Clock, rfc3339
 from mailrunner.errors import LedgerError
 from mailrunner.model.outcome import Outcome
 
 if TYPE_CHECKING:
     from mailrunner.rendering import InliningTally
-
-
-def rfc3339(moment: datetime | None) -> str | None:
-    """An instant as JSON shows it: UTC, whole seconds, "Z"."""
-    if moment is None:
-        return None
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class EventLog:

@@ -6,8 +6,8 @@ Heavy libraries are imported inside the commands that need them, so that `--help
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as in `signals`: nothing slow comes before the signals are taken
 if TYPE_CHECKING:
     import typer
 
@@ -54,5 +54,8 @@ def commands() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; the first thing that it does is to take the signals."""
+    from mailrunner.cli.signals import SIGNALS
+
+    SIGNALS.take()
     commands()()

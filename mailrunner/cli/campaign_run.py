@@ -1,7 +1,8 @@
-"""One run of a campaign at the command line: the question before it, its progress and its signals."""
+"""One run of a campaign at the command line: the question before it, its progress and its end by a signal."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, ExitStack
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import typer
 
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.output import local
-from mailrunner.cli.signals import GracefulStop
+from mailrunner.cli.signals import SIGNALS
 
 if TYPE_CHECKING:
     from mailrunner.config.account import Account
@@ -33,6 +34,7 @@ def run_campaign(
     asks: bool = False,
 ) -> RunResult:
     """Run one campaign; with `asks` a user at a terminal confirms its plan before the first message."""
+    from mailrunner.cli.json_objects import RunProgress
     from mailrunner.cli.progress import ProgressDisplay
     from mailrunner.sending.forecaster import Forecaster
     from mailrunner.sending.run import Callbacks, CampaignRun
@@ -44,18 +46,19 @@ def run_campaign(
     display = ProgressDisplay(
         context.console, clock=context.clock, quota_left=quota_left, forecast=forecaster.forecast
     )
-    with display, GracefulStop() as signals:
+    before = context.progress.get(prepared.campaign.id)
+    with display, ExitStack() as ending:
 
         def started(loop: SendLoop, record: CampaignRecord, counts: Counts, suppressed: int) -> None:
-            signals.finish_by(loop.stop)
+            ending.enter_context(_finishing_in_flight(loop))
+            sent = before.sent_now if before else 0
+            context.progress[prepared.campaign.id] = RunProgress(counts, loop.tally, sent)
             display.start(record, counts, suppressed)
 
         def confirm(plan: SendPlan) -> bool:
-            with signals.at_once():
-                return not (asks and context.is_interactive) or _confirmed(context, plan)
+            return not (asks and context.is_interactive) or _confirmed(context, plan)
 
         def loading(rows: int) -> None:
-            signals.check()
             if rows % 100_000 == 0:
                 context.say(f"  {rows:,} rows of {prepared.source.label} read")
 
@@ -72,6 +75,14 @@ def run_campaign(
         context.say(notice)
         log.notice(prepared.campaign.id, notice)
     return result
+
+
+def _finishing_in_flight(loop: SendLoop) -> AbstractContextManager[None]:
+    return SIGNALS.ending_by(
+        loop.stop,
+        first="finishing the messages in flight; press Ctrl-C again to leave them in doubt",
+        second="stopped immediately; the messages in flight are now in doubt",
+    )
 
 
 def _quota_left(ledger: Ledger, account: Account) -> int | None:

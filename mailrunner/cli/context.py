@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from mailrunner.cli.output import printable
+from mailrunner.cli.signals import SIGNALS
 from mailrunner.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
+    from mailrunner.cli.json_objects import RunProgress
     from mailrunner.config.project import Project
     from mailrunner.event_log import EventLog
     from mailrunner.model.tokens import TokenSigner
@@ -33,6 +36,8 @@ class CommandContext:
     quiet: bool = False
     log_json: Path | None = None
     clock: Clock = SystemClock()  # noqa: RUF009 - it has no state
+    progress: dict[str, RunProgress] = field(default_factory=dict)  # of the campaigns that this command sends
+    _answer: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
     def folder(self) -> Path:
@@ -85,10 +90,16 @@ class CommandContext:
         sys.stdout.flush()
 
     def json(self, value: Any) -> None:
-        """Print the one JSON object of a command."""
+        """Print the JSON object of a command, unless one was begun."""
         import json
 
-        self.result(json.dumps(value, ensure_ascii=False, indent=2))
+        SIGNALS.answering()
+        if self.claim_answer():
+            self.result(json.dumps(value, ensure_ascii=False, indent=2))
+
+    def claim_answer(self) -> bool:
+        """True for the first who asks, who then prints the command's one JSON object."""
+        return self._answer.acquire(blocking=False)
 
     def open_ledger(self, *, new: bool = False) -> Ledger:
         """The project's ledger for reading and writing; made if the project never had one."""

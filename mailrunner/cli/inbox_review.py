@@ -9,8 +9,8 @@ import typer
 
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
+from mailrunner.clock import rfc3339, utc_day
 from mailrunner.errors import Problem, UserError
-from mailrunner.event_log import rfc3339
 
 if TYPE_CHECKING:
     from mailrunner.store.inbound_events import UnsubscribeRequest
@@ -73,7 +73,7 @@ def _show(context: CommandContext, requests: Sequence[UnsubscribeRequest]) -> No
         return
     width = max(len(request.key) for request in requests)
     for request in requests:
-        day = f"{request.happened_at:%Y-%m-%d}"
+        day = utc_day(request.happened_at)
         context.result(f"{request.no:>5}  {request.key:<{width}}  {day}  {_scope(request)}")
         context.result(f"       {request.words}")
     context.say("To decide: mailrunner inbox --review --unsubscribe N,N… or --ignore N,N…")

@@ -13,7 +13,7 @@ from mailrunner.cli.exit_codes import Exit, first_of
 from mailrunner.cli.inbox_mailboxes import TIMEOUT, WatchedMailbox
 from mailrunner.cli.inbox_output import login_problem, print_tally, tally_problems
 from mailrunner.cli.output import complain, show_problems
-from mailrunner.cli.signals import setting
+from mailrunner.cli.signals import SIGNALS
 from mailrunner.errors import LedgerError, UserError
 
 if TYPE_CHECKING:
@@ -28,11 +28,10 @@ def watch_mailboxes(context: CommandContext, polls: Sequence[tuple[WatchedMailbo
     stop = threading.Event()
     watches = [_Watch(context, mailbox, poll, stop) for mailbox, poll in polls]
     threads = [threading.Thread(target=watch.keep, daemon=True) for watch in watches]
-    with setting(stop):
+    with SIGNALS.ending_by(stop.set):
         context.say(f"Watching {', '.join(watch.mailbox.imap.user for watch in watches)}; Ctrl-C ends it.")
         for thread in threads:
             thread.start()
-        # Short waits, so that signals are handled while nothing arrives.
         while any(thread.is_alive() for thread in threads):
             threads[0].join(_SLICE) if threads[0].is_alive() else stop.wait(_SLICE)
     if failure := next((watch.failure for watch in watches if watch.failure), None):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mailrunner.event_log import rfc3339
+from mailrunner.clock import rfc3339
+from mailrunner.model.delivery import Counts
 from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 
 if TYPE_CHECKING:
     from mailrunner.errors import Problem
-    from mailrunner.model.delivery import Counts
     from mailrunner.model.quota import Room
+    from mailrunner.sending.recorder import RunTally
     from mailrunner.sending.run import RunResult
 
 _STATES = {
@@ -65,6 +67,28 @@ def result_object(result: RunResult) -> dict[str, Any]:
         finish_at=result.finish_at,
         notices=result.notices,
     )
+
+
+@dataclass(slots=True)
+class RunProgress:
+    """What this command sent of a campaign: `before` its last run, and in that, which began with `counts`."""
+
+    counts: Counts
+    tally: RunTally
+    before: int = 0
+
+    @property
+    def sent_now(self) -> int:
+        return self.before + self.tally.sent
+
+    def as_object(self, campaign_id: str) -> dict[str, Any]:
+        """The campaign by this command's own counts, for where the ledger cannot be read any more."""
+        states = self.tally.states
+        counts = {**self.counts.as_dict(), "in_flight": 0, "queued": self.counts.open}
+        for state in counts.keys() & states.keys() - {"queued"}:
+            counts[state] += states[state]
+            counts["queued"] -= states[state]
+        return campaign_object(campaign_id, state="waiting", counts=Counts(**counts), sent_now=self.sent_now)
 
 
 def _state_of(wait: Wait) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +24,8 @@ def printable(text: str) -> str:
 
 def complain(sentence: str, hint: str = "") -> None:
     """Print an error and the next step on stderr, also under --quiet."""
-    sys.stderr.write(printable(f"mailrunner: {sentence}\n"))
-    if hint:
-        sys.stderr.write(f"  → {hint}\n")
+    with suppress(OSError):  # the terminal is closed: nobody reads it, and that is no reason to end otherwise
+        sys.stderr.write(printable(f"mailrunner: {sentence}\n") + (f"  → {hint}\n" if hint else ""))
 
 
 def show_problems(problems: Iterable[Problem]) -> None:

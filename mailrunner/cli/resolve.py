@@ -79,7 +79,7 @@ def _chosen(ledger: Ledger, record: CampaignRecord, addresses: Collection[str]) 
 def _show(
     context: CommandContext, ledger: Ledger, record: CampaignRecord, doubts: Sequence[InDoubtDelivery]
 ) -> Exit:
-    from mailrunner.event_log import rfc3339
+    from mailrunner.clock import rfc3339
     from mailrunner.model.tokens import message_id
 
     signer = context.signer(ledger)
@@ -172,7 +172,7 @@ def _recorded(
 def _print_resolutions(
     context: CommandContext, record: CampaignRecord, resolutions: Sequence[tuple[InDoubtDelivery, Resolution]]
 ) -> Exit:
-    from mailrunner.event_log import rfc3339
+    from mailrunner.clock import rfc3339
     from mailrunner.model.in_doubt import Lookup
 
     words = {Lookup.FOUND: "sent", Lookup.ABSENT: _unsent(record), Lookup.UNDECIDED: "in doubt"}

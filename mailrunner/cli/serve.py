@@ -15,6 +15,8 @@ import typer
 from mailrunner.cli.app import SERVICES, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.output import complain
+from mailrunner.cli.signals import SIGNALS
+from mailrunner.clock import rfc3339
 from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def serve(
         application = _site(context, ledger, log).application(access_log, prefix=prefix)
         _say_where(context, server.address_of(listener), is_open=is_open)
         log.serving(server.address_of(listener))
-        server.run(application, listener, trusted=forwarded_allow)
+        server.run(application, listener, trusted=forwarded_allow, ending_by=SIGNALS.ending_by)
         access_log.close()
         log.serving_ended()
     if unix:
@@ -156,4 +158,4 @@ def _check_trusted(proxies: str) -> None:
 
 def _print_line(line: str) -> None:
     """Print one line of the access log on stderr."""
-    sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}\n")
+    sys.stderr.write(f"{rfc3339(datetime.now(UTC))} {line}\n")

@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from mailrunner.clock import utc_minute
 from mailrunner.config.events import EventSettings
 
 if TYPE_CHECKING:
@@ -227,5 +228,5 @@ def _check_fresh(stamp: str, now: datetime) -> None:
         raise MalformedEventError("its time of signing cannot be read") from None
     if not now - _STALE <= signed_at <= now + _AHEAD:
         raise NotAuthenticError(
-            f"it was signed at {signed_at:%Y-%m-%d %H:%M} UTC: too old, or ahead of this server's clock"
+            f"it was signed at {utc_minute(signed_at)}: too old, or ahead of this server's clock"
         )

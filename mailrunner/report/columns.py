@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailrunner.event_log import rfc3339
+from mailrunner.clock import rfc3339
 from mailrunner.model.address import normalise
 from mailrunner.model.delivery import OPEN
 from mailrunner.model.tokens import TokenSigner, message_id

@@ -85,6 +85,11 @@ class Connection:
             self._lost(problem, now)
         return problem
 
+    def abandon(self) -> None:
+        """Give up opening it; whatever becomes of that is closed by the thread that opens it."""
+        if self.opening is not None and not self.opening.cancel():
+            self.opening.add_done_callback(lambda _: self.transport.close())
+
     def submit(self, delivery: Delivery, message: Envelope) -> None:
         """Take a message whose `sending` is durable."""
         self.in_flight.append(delivery)

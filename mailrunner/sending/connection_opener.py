@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from mailrunner.model.outcome import Outcome
 from mailrunner.model.wait_reason import Wait
 from mailrunner.sending.connection import Connection
+from mailrunner.sending.opening_threads import OpeningThreads
 
 _MOST_OPENING = 32
 _LOGIN_IS_NEWS = timedelta(seconds=10)
@@ -24,7 +24,7 @@ class ConnectionOpener:
 
     def __init__(self, connections: Sequence[Connection]) -> None:
         self._connections = connections
-        self._pool = ThreadPoolExecutor(min(_MOST_OPENING, len(connections)), thread_name_prefix="opening")
+        self._threads = OpeningThreads(_MOST_OPENING)
         self._probe: Connection | None = None  # it failed last, and goes first
         self._succeeded_at: datetime | None = None
         self.opening: list[Connection] = []
@@ -36,7 +36,7 @@ class ConnectionOpener:
         candidates = self._candidates()
         chosen = [each for each in idle if each in candidates][: max(0, number)]
         for connection in chosen:
-            connection.open(self._pool)
+            connection.open(self._threads)
         self.opening += chosen
         return chosen
 
@@ -65,9 +65,12 @@ class ConnectionOpener:
         """The instant at which one may be opened again."""
         return min((each.backoff_until or now for each in self._candidates()), default=now)
 
-    def shutdown(self) -> None:
-        """Wait for the threads, and end them."""
-        self._pool.shutdown()
+    def close_all(self, seconds: float) -> None:
+        """Close all connections within `seconds`; what is still being opened is left behind."""
+        for each in self._connections:
+            each.abandon()
+        closing = [each.transport.close for each in self._connections if not each.opening]
+        self._threads.finish(closing, seconds)
 
     def _candidates(self) -> list[Connection]:
         if self._probe and self._probe.wait:

@@ -22,6 +22,7 @@ from mailrunner.sending.prepared_campaign import (
     digests_of,
     record_values,
 )
+from mailrunner.sending.render_check import check_one_renders
 from mailrunner.store import CampaignRecord, Ledger, ListDrift, Phase, PlainSnapshotRow, Run, SnapshotRow
 from mailrunner.store.campaigns import as_json
 
@@ -71,12 +72,15 @@ class ListImport:
         if record is None or record.phase in (Phase.LOADING, Phase.READY):
             if record is None or record.phase is Phase.LOADING or self._is_outdated(record):
                 return self._load()
+            self._check_renders(record)
             return ImportedList(self._with_digests(record))
         if record.phase is Phase.CANCELLED:
             return ImportedList(record)
         self._run.set_campaign(record.no)
         record = self._compare_content(record)
-        return ImportedList(self._compare_list(record), tuple(self._notices))
+        record = self._compare_list(record)
+        self._check_renders(record)
+        return ImportedList(record, tuple(self._notices))
 
     def _is_outdated(self, record: CampaignRecord) -> bool:
         """Nothing was sent of it yet, so anything that changed is simply read again."""
@@ -124,6 +128,13 @@ class ListImport:
         twin = None if self._confirmations.again else self._ledger.campaigns.twin(record)
         if twin is not None:
             raise UserError(twin_problem(self._prepared, *twin))
+        self._check_renders(record)
+
+    def _check_renders(self, record: CampaignRecord) -> None:
+        """Before anybody had an answer a message that nobody can get is the file's fault."""
+        counts = self._ledger.deliveries.counts(record.no)
+        if counts.queued and not (counts.sent or counts.failed or counts.in_doubt or counts.in_flight):
+            check_one_renders(self._prepared, self._ledger, record, lambda: self._ledger.heartbeat(self._run))
 
     def _with_digests(self, record: CampaignRecord) -> CampaignRecord:
         """A snapshot that an older version made knows its message by the names of its files alone."""

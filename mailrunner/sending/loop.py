@@ -40,6 +40,7 @@ BATCH = 10  # deliveries claimed at once for one connection
 SHORT_WAIT = timedelta(minutes=1)  # waited for within the run; longer waits end it unless it is patient
 _MOMENT = timedelta(milliseconds=50)
 _LOOK_AGAIN = timedelta(minutes=5)  # a patient run looks whether a user has changed something
+_CLOSING_SECONDS = {False: 3.0, True: 0.5}  # for QUIT and its reply; by whether somebody waits for the end
 _ENOUGH = 16  # results that are worth a commit; with so many its own cost is little
 _LONGEST_GATHERING = 0.005  # seconds
 
@@ -148,9 +149,7 @@ class SendLoop:
         except BaseException as error:
             self._fail(error)
         finally:
-            self._opener.shutdown()
-            for connection in self._connections:
-                connection.transport.close()
+            self._opener.close_all(_CLOSING_SECONDS[self._stop.is_set()])
 
     # -- One round
 
@@ -345,7 +344,7 @@ class SendLoop:
         """Wait until there may be something to do; False if there will be nothing."""
         if self._submitted:
             return True
-        if self._opener.opening or self._in_flight():
+        if self._in_flight() or (self._opener.opening and not self._stop.is_set()):
             self._wait_for_network()
             return True
         if self._stop.is_set():

@@ -14,7 +14,7 @@ from itertools import islice
 from secrets import token_bytes
 
 from mailrunner.config.account import Account
-from mailrunner.errors import Problem, RowError, UserError
+from mailrunner.errors import RowError, UserError
 from mailrunner.model.address import suggestion
 from mailrunner.model.suppression import governing
 from mailrunner.model.tokens import TokenSigner
@@ -23,6 +23,7 @@ from mailrunner.rendering.lint import remarks
 from mailrunner.sending.list_import import empty_list, twin_problem
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign, digests_of
+from mailrunner.sending.render_check import nothing_renders
 from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.store.snapshot import known_lists
 
@@ -94,7 +95,7 @@ class Preflight:
         if not found.to_send and not found.failing and not found.done and not found.suppressed:
             raise UserError(empty_list(self._prepared, found.rows))
         if found.failing and not found.to_send:
-            raise UserError(self._all_failing())
+            raise UserError(nothing_renders(self._prepared, found.first_reason))
         if common and self._twin is not None:
             raise UserError(twin_problem(self._prepared, self._twin.id, common))
         found.warnings += [*self._warnings()]
@@ -167,13 +168,6 @@ class Preflight:
             self._found.findings[kind] = CheckFinding(kind, 1, row.row, row.address, detail)
         elif known.row != row.row:
             known.number += 1
-
-    def _all_failing(self) -> Problem:
-        return Problem(
-            f"no row can become a message: {self._found.first_reason}",
-            file=self._prepared.source.label,
-            hint="this is wrong for every row; correct the template, the list or `defaults`",
-        )
 
     def _warnings(self) -> Iterator[str]:
         yield from account_warnings(self._prepared)

@@ -142,7 +142,7 @@ class CampaignRun:
         transport_of(self._prepared).close()  # what cannot even be built is wrong in the file
         if wait := self._begin(record):
             return self._ended(record, wait, 0)
-        return self._send(record, run, setup, signer)
+        return self._send(replace(record, phase=Phase.BEGUN), run, setup, signer)
 
     def _obstacle(self, record: CampaignRecord, setup: str) -> Wait | None:
         """An obstacle from an earlier run or a user, that this command does not lift."""
@@ -217,7 +217,7 @@ class CampaignRun:
 
     def _ended(self, record: CampaignRecord, wait: Wait, sent: int) -> RunResult:
         """Finish the campaign if all is done, else note why it waits."""
-        final = self._ledger.campaigns.finish(record.no) if record.phase is not Phase.READY or sent else None
+        final = self._ledger.campaigns.finish(record.no) if record.phase is not Phase.READY else None
         if final is not None and wait.reason not in (WaitReason.CANCELLED, WaitReason.PAUSED):
             found = self._ledger.campaigns.find(record.id)
             ended = found.finished_at if found else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from secrets import randbits
 
-from mailrunner.clock import Clock
+from mailrunner.clock import Clock, utc_minute
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.address import normalise
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
@@ -114,5 +114,5 @@ class SendTest:
 
 
 def _no_slot(wait: Wait) -> str:
-    until = f" until {wait.until:%Y-%m-%d %H:%M} UTC" if wait.until else ""
+    until = f" until {utc_minute(wait.until)}" if wait.until else ""
     return f"the account has no slot left{until}: {wait.detail or wait.reason}"

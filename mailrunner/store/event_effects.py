@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, func, literal, or_, select, update
 
+from mailrunner.clock import utc_day, utc_minute
 from mailrunner.model.circuit_breaker import AnswerMark, remember
 from mailrunner.model.delivery import IN_FLIGHT, State
 from mailrunner.model.inbound_event import EventKind
@@ -133,7 +134,7 @@ _TAKE_OVER_IMPORTED = (
 def origin(matched: MatchedEvent) -> str:
     """The source of an entry: reporter, kind, time and delivery."""
     which = f", delivery {matched.delivery}" if matched.delivery else ""
-    return f"{matched.event.source}: {matched.event.kind} {matched.happened_at:%Y-%m-%d %H:%M} UTC{which}"
+    return f"{matched.event.source}: {matched.event.kind} {utc_minute(matched.happened_at)}{which}"
 
 
 def take_back_unsubscription(connection: Connection, matched: MatchedEvent, now: datetime) -> bool:
@@ -173,7 +174,7 @@ def suppress_dead_mailboxes(connection: Connection, keys: Collection[str], now: 
         (refusals if row.kind == EventKind.SOFT_BOUNCED else life)[row.key].append(row.happened_at)
     dead = {key: refusals[key] for key in keys if is_dead(refusals[key], life[key], now=now)}
     entries = [
-        (key, ALL_LISTS, f"{len(times)} soft bounces since {min(times):%Y-%m-%d}")
+        (key, ALL_LISTS, f"{len(times)} soft bounces since {utc_day(min(times))}")
         for key, times in dead.items()
     ]
     add_entries(connection, entries, reason=SuppressionReason.BOUNCE, now=now)

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from mailrunner.clock import utc_day
 from mailrunner.model.inbound_event import EventKind, InboundEvent, IngestResult
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.store.event_effects import (
@@ -122,7 +123,7 @@ def _fingerprints(connection: Connection, group: Sequence[MatchedEvent]) -> list
 
 def _made(one: MatchedEvent, removals: int) -> str:
     # Without a delivery, one event a day is recorded.
-    which = one.delivery or f"{one.key} {one.account_no} {one.happened_at:%Y-%m-%d}"
+    which = one.delivery or f"{one.key} {one.account_no} {utc_day(one.happened_at)}"
     return _digest(f"{one.event.kind} {which} {one.list_key} {removals}")
 
 

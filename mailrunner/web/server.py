@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,13 +53,32 @@ def address_of(listener: socket.socket) -> str:
     return f"http://{host}:{name[1]}"
 
 
-def run(app: ASGIApp, listener: socket.socket, *, trusted: str = "") -> None:
-    """Answer requests until SIGTERM or Ctrl-C, then finish those that were begun."""
-    with suppress(KeyboardInterrupt):  # raised again once everything is finished
-        uvicorn_server(app, trusted=trusted).run(sockets=[listener])
+class UnsubscribeServer(uvicorn.Server):
+    """A server that leaves signals to the command line, which has taken them before it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        """Finish the requests that were begun, then end; may be called in any thread."""
+        self.should_exit = True
 
 
-def uvicorn_server(app: ASGIApp, *, trusted: str = "") -> uvicorn.Server:
+def run(
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    trusted: str,
+    ending_by: Callable[[Callable[[], None]], AbstractContextManager[None]],
+) -> None:
+    """Answer requests until the function that is handed to `ending_by` is called."""
+    server = uvicorn_server(app, trusted=trusted)
+    with ending_by(server.stop):
+        server.run(sockets=[listener])
+
+
+def uvicorn_server(app: ASGIApp, *, trusted: str = "") -> UnsubscribeServer:
     """The server, not running yet.
 
     `trusted` are the proxies whose X-Forwarded-For and -Proto are trusted, as IP addresses or networks with
@@ -77,7 +97,7 @@ def uvicorn_server(app: ASGIApp, *, trusted: str = "") -> uvicorn.Server:
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
     )
-    return uvicorn.Server(config)
+    return UnsubscribeServer(config)
 
 
 def _remove_stale(path: Path) -> None:

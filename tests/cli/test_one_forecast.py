@@ -18,7 +18,7 @@ from mailrunner.cli.inspection import inspect_campaign
 from mailrunner.cli.output import local
 from mailrunner.cli.progress import ProgressDisplay
 from mailrunner.cli.status_objects import campaign_objects
-from mailrunner.event_log import rfc3339
+from mailrunner.clock import rfc3339
 from mailrunner.model.wait_reason import WaitReason
 from mailrunner.sending.forecaster import Forecaster
 from mailrunner.sending.recorder import RunTally

@@ -121,4 +121,4 @@ def test_others_follow_a_login_that_succeeded_a_moment_ago_and_no_loss(tmp_path:
         assert [opened(), opened()] == [1, 4]
         clock.turn(timedelta(minutes=1))
         assert [opened(), opened()] == [1, 4]
-        opener.shutdown()
+        opener.close_all(3.0)

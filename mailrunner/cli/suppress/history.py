@@ -12,7 +12,7 @@ from mailrunner.cli.options import JsonOption
 from mailrunner.cli.suppress.group import ENTRIES, suppress_app
 from mailrunner.cli.suppress.rows import print_rows
 from mailrunner.cli.suppress.targets import keys_of
-from mailrunner.event_log import rfc3339
+from mailrunner.clock import rfc3339
 
 if TYPE_CHECKING:
     from mailrunner.model.suppression import SuppressionChange
@@ -30,7 +30,7 @@ def history(
     """Show every change to the entries of an address, oldest first."""
     with context.existing_ledger() as ledger:
         (key,) = keys_of(ledger, [address])
-        print_rows("history", ledger.suppressions.history(key), as_json, _event_cells)
+        print_rows(context, "history", ledger.suppressions.history(key), as_json, _event_cells)
 
 
 def _event_cells(event: SuppressionChange) -> dict[str, Any]:

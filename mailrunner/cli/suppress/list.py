@@ -12,7 +12,7 @@ from mailrunner.cli.options import JsonOption
 from mailrunner.cli.suppress.group import ENTRIES, suppress_app
 from mailrunner.cli.suppress.rows import entry_cells, print_rows
 from mailrunner.cli.suppress.targets import keys_of
-from mailrunner.event_log import rfc3339
+from mailrunner.clock import rfc3339
 
 if TYPE_CHECKING:
     from mailrunner.store.suppressions import Import
@@ -36,10 +36,10 @@ def list_entries(
     with context.existing_ledger() as ledger:
         keys = keys_of(ledger, [address]) if address else []
         if imports:
-            print_rows("imports", ledger.suppressions.imports(), as_json, _import_cells)
+            print_rows(context, "imports", ledger.suppressions.imports(), as_json, _import_cells)
         else:
             entries = ledger.suppressions.entries(keys[0]) if keys else ledger.suppressions
-            print_rows("entries", entries, as_json, entry_cells)
+            print_rows(context, "entries", entries, as_json, entry_cells)
 
 
 def _import_cells(one: Import) -> dict[str, Any]:

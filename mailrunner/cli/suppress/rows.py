@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from mailrunner.cli.context import CommandContext
 from mailrunner.cli.suppress.targets import shown_scope
-from mailrunner.event_log import rfc3339
+from mailrunner.clock import rfc3339
 from mailrunner.model.suppression import ALL_LISTS, SuppressionEntry
 
 
 def print_rows(
+    context: CommandContext,
     name: str,
     rows: Iterable[Any],
     as_json: bool,
@@ -22,17 +24,23 @@ def print_rows(
     `name` is the array's key in JSON, `cells` gives the values of a row by their keys.
     """
     objects = map(cells, rows)
-    sys.stdout.writelines(_one_object(name, objects) if as_json else map(_one_line, objects))
+    if not as_json:
+        sys.stdout.writelines(map(_one_line, objects))
+    elif context.claim_answer():
+        _print_object(name, objects)
     sys.stdout.flush()
 
 
-def _one_object(name: str, objects: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _print_object(name: str, objects: Iterable[dict[str, Any]]) -> None:
+    """Print `{name: […]}`; the object is whole also where a signal ends the list early."""
     import json
 
-    yield f'{{"{name}": ['
-    for number, cells in enumerate(objects):
-        yield (",\n" if number else "\n") + json.dumps(cells, ensure_ascii=False)
-    yield "\n]}\n"
+    sys.stdout.write(f'{{"{name}": [')
+    try:
+        for number, cells in enumerate(objects):
+            sys.stdout.write((",\n" if number else "\n") + json.dumps(cells, ensure_ascii=False))
+    finally:
+        sys.stdout.write("\n]}\n")
 
 
 def _one_line(cells: dict[str, Any]) -> str:
