@@ -19,6 +19,7 @@ from mailrunner.model.delivery import IN_FLIGHT, State
 from mailrunner.model.quota import Series, room, tightest
 from mailrunner.model.suppression import governing
 from mailrunner.model.wait_reason import Wait, WaitReason
+from mailrunner.store.quota_usage import about_the_clock
 from mailrunner.store.raw_sql import from_micros, run, run_with_list, to_micros
 from mailrunner.store.recovery import RUN_WAS_RECOVERED, TOKEN_SHIFT
 from mailrunner.store.requeue import after_requeue
@@ -157,7 +158,8 @@ def claim(
     """
     left, next_slot_at = _room(at)
     if left is not None and left <= 0:
-        return _empty_queue(at) or Wait(WaitReason.QUOTA, next_slot_at), after
+        used_up = Wait(WaitReason.QUOTA, next_slot_at, about_the_clock(at.usage, at.now))
+        return _empty_queue(at) or used_up, after
     number = wanted if left is None else min(wanted, left)
     for most in (wanted, _SUPPRESSED_AT_ONCE):  # the first that are due may all be suppressed
         due = _due(at, token, most, after=after)
@@ -174,7 +176,7 @@ def _room(at: RunTransaction) -> tuple[int | None, datetime | None]:
     terms, rooms = at.terms, []
     for log, limits, reserve in zip(at.usage, (terms.limits, terms.pace), (terms.reserve, 0), strict=False):
         if limits:
-            log.pull_back_future(at.now)
+            log.date(at.now)
         for limit in limits:
             rooms.append(room(limit, log, reserve=reserve, zone=terms.zone, now=at.now))
     return tightest(rooms)
