@@ -42,8 +42,8 @@ def inspect_campaign(session: CommandContext, name: str, *, as_json: bool, dry_r
                 told[0] = rows
                 session.say(f"  {rows:,} rows rendered")
 
-        found = Preflight(job, ledger, session.clock.now(), progress).inspect()
-        plan = forecast(found.to_send, pace_of(job.campaign, job.account, ledger), ledger.now())
+        found = Preflight(job, ledger, ledger.clock.now(), progress).inspect()
+        plan = forecast(found.to_send, pace_of(job.campaign, job.account, ledger), ledger.clock.now())
         _refuse_oauth(job)
         if as_json:
             session.json(_object(job, ledger, found, plan))
@@ -77,7 +77,7 @@ def send_test(
     job = session.job(campaign)
     code = Exit.DONE
     with session.open_ledger() as ledger:
-        trial = SendTest(job, ledger, clock=session.clock, row=row)
+        trial = SendTest(job, ledger, row=row)
         for address in addresses:
             outcome = trial.send(address)
             if outcome.kind is OutcomeKind.SENT:

@@ -126,7 +126,7 @@ def _dispatch(
         return tightest([room for room in rooms if room.limit.series == "answers"])[0]
 
     with (
-        ProgressShow(session.words, clock=session.clock, quota_left=quota_left) as show,
+        ProgressShow(session.words, clock=ledger.clock, quota_left=quota_left) as show,
         _Signals() as signals,
     ):
 
@@ -151,7 +151,6 @@ def _dispatch(
         result = CampaignRun(
             job,
             ledger=ledger,
-            clock=session.clock,
             random=Random(),  # noqa: S311 - jitter, not secrets
             log=log,
             options=options,

@@ -31,9 +31,12 @@ def status(
     with session.look_at_ledger() as ledger:
         campaigns = _campaigns(session, ledger, campaign)
         accounts = account_objects(session, ledger)
+        about_the_clock = ledger.clock_warning
     if as_json:
         session.json({"campaigns": campaigns, "accounts": accounts})
         return
+    if about_the_clock:
+        session.say(about_the_clock)
     if not campaigns:
         session.result("No campaign was begun yet. To begin one: mailrunner run CAMPAIGN")
     for found in campaigns:
@@ -63,7 +66,7 @@ def account_objects(session: CommandContext, ledger: Ledger) -> list[dict[str, A
         rooms = ledger.accounts.rooms(
             account.identity, limits=account.limits, reserve=account.reserve, zone=account.timezone
         )
-        now = session.clock.now()
+        now = ledger.clock.now()
         paused = known.paused_until if known and known.paused_until and known.paused_until > now else None
         reason = known.stop_reason or (known.pause_reason if paused else "") if known else ""
         found.append(
@@ -144,7 +147,7 @@ def _finish(session: CommandContext, ledger: Ledger, record: CampaignRecord, num
         _, campaign, account = load_campaign(session.folder, record.file, os.environ)
     except UserError:
         return None
-    return forecast(number, pace_of(campaign, account, ledger), ledger.now()).finish_at
+    return forecast(number, pace_of(campaign, account, ledger), ledger.clock.now()).finish_at
 
 
 def _print_campaign(session: CommandContext, found: dict[str, Any]) -> None:

@@ -98,13 +98,12 @@ class CampaignRun:
         prepared: PreparedCampaign,
         *,
         ledger: Ledger,
-        clock: Clock,
         random: Random,
         log: EventLog,
         options: RunOptions,
         callbacks: Callbacks,
     ) -> None:
-        self._prepared, self._ledger, self._clock, self._random = prepared, ledger, clock, random
+        self._prepared, self._ledger, self._random = prepared, ledger, random
         self._log, self._options, self._callbacks = log, options, callbacks
         self._id = prepared.campaign.id
         self._notices: tuple[str, ...] = ()
@@ -132,7 +131,7 @@ class CampaignRun:
         ).run()
         if isinstance(imported, Wait):
             return RunResult(campaign_id=self._id, wait=imported)
-        record, self._notices = imported.record, imported.notices
+        record, self._notices = imported.record, imported.notices + self._about_the_clock()
         if problem := self._ledger.suppressions.check_not_emptied(self._prepared.lists):
             raise UserError(problem)
         signer = token_signer(self._prepared.project, self._ledger)
@@ -140,10 +139,18 @@ class CampaignRun:
         obstacle = self._obstacle(record, setup) or self._unconfirmed(record)
         if obstacle is not None:
             return self._ended(record, obstacle, 0)
-        transport_of(self._prepared).close()  # what cannot even be built is wrong in the file
+        self._transport().close()  # what cannot even be built is wrong in the file
         if wait := self._begin(record):
             return self._ended(record, wait, 0)
         return self._send(record, run, setup, signer)
+
+    def _about_the_clock(self) -> tuple[str, ...]:
+        """A notice where this machine's clock is not the ledger's; it is logged as an event as well."""
+        sentence = self._ledger.clock_warning
+        if sentence is None:
+            return ()
+        self._log.clock_differs(self._id, self._ledger.clock_ahead.total_seconds())
+        return (sentence,)
 
     def _obstacle(self, record: CampaignRecord, setup: str) -> Wait | None:
         """An obstacle from an earlier run or a user, that this command does not lift."""
@@ -245,7 +252,9 @@ class CampaignRun:
     def forecast(self, number: int) -> Forecast:
         """Forecast when the last of `number` messages will have been sent."""
         return forecast(
-            number, pace_of(self._prepared.campaign, self._prepared.account, self._ledger), self._ledger.now()
+            number,
+            pace_of(self._prepared.campaign, self._prepared.account, self._ledger),
+            self._ledger.clock.now(),
         )
 
     def _send_loop(self, record: CampaignRecord, run: Run, setup: str, signer: TokenSigner) -> SendLoop:
@@ -265,7 +274,7 @@ class CampaignRun:
                 resend_in_doubt=campaign.send.on_in_doubt == "resend",
             ),
             message_id=factory.message_id,
-            clock=self._clock,
+            clock=self._ledger.clock,
             random=self._random,
             log=self._log,
         )
@@ -279,16 +288,17 @@ class CampaignRun:
                 patient=self._options.wait,
             ),
             connections=[
-                Connection(
-                    transport_of(self._prepared, observed), random=self._random, patient=self._options.wait
-                )
+                Connection(self._transport(observed), random=self._random, patient=self._options.wait)
                 for _ in range(account.connections)
             ],
             recorder=recorder,
             factory=factory,
-            clock=self._clock,
+            clock=self._ledger.clock,
             on_step=self._callbacks.on_step,
         )
+
+    def _transport(self, observed: ObservedCapabilities | None = None) -> Transport:
+        return transport_of(self._prepared, self._ledger.clock, observed)
 
     def _terms(self, record: CampaignRecord, setup: str) -> ClaimTerms:
         account = self._prepared.account
@@ -331,8 +341,13 @@ def pace_of(campaign: Campaign, account: Account, ledger: Ledger) -> Pace:
     )
 
 
-def transport_of(prepared: PreparedCampaign, observed: ObservedCapabilities | None = None) -> Transport:
-    """Return a new connection to the account's server; those of one run share what they `observed`."""
+def transport_of(
+    prepared: PreparedCampaign, clock: Clock, observed: ObservedCapabilities | None = None
+) -> Transport:
+    """Return a new connection to the account's server; those of one run share what they `observed`.
+
+    `clock` is the ledger's, as the instants that replies name become pauses there.
+    """
     account = prepared.account
     return SmtpTransport(
         host=account.host,
@@ -347,4 +362,5 @@ def transport_of(prepared: PreparedCampaign, observed: ObservedCapabilities | No
         in_flight=account.in_flight,
         observed=observed or ObservedCapabilities(),
         ca_file=account.ca_file,
+        clock=clock,
     )

@@ -13,7 +13,7 @@ import errno
 import hmac
 import secrets as entropy
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -22,7 +22,7 @@ from typing import Self
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.engine import make_url
 
-from mailrunner.clock import Clock
+from mailrunner.clock import Clock, LedgerClock
 from mailrunner.errors import LedgerError, MailrunnerError
 from mailrunner.store.accounts import AccountRecord, Accounts
 from mailrunner.store.batch import Answer, Batch, Batches, BatchResult
@@ -60,11 +60,15 @@ __all__ = [
 ]
 
 
+_CLOCKS_AGREE = 5  # seconds that two clocks may differ before a user is told
+
+
 class Ledger:
     """One open ledger, checked against its rollback guard."""
 
     def __init__(self, database: Database, guard: RollbackGuard | None, ledger_id: str) -> None:
         self.database, self._guard, self._id = database, guard, ledger_id
+        self.clock = database.clock
         self.accounts = Accounts(database)
         self.batches = Batches(database)
         self.campaigns = Campaigns(database)
@@ -93,6 +97,7 @@ class Ledger:
         database = open_database(url, clock=clock, create=True)
         try:
             with database.write() as connection:
+                database.now(connection)  # whatever is timed from here on goes by it
                 known = _mark(connection)
                 mark = known or _create_mark(connection, database)
             if new:
@@ -121,6 +126,23 @@ class Ledger:
         path = self.database.path
         return location_warning(path) if path is not None else None
 
+    @property
+    def clock_warning(self) -> str | None:
+        """A sentence where this machine's clock differs from the ledger's by more than seconds, else None."""
+        ahead = round(self.clock_ahead.total_seconds())
+        if abs(ahead) <= _CLOCKS_AGREE:
+            return None
+        how = "ahead of" if ahead > 0 else "behind"
+        return (
+            f"this machine's clock is {abs(ahead):,} seconds {how} the ledger's; start, window, limits and "
+            "waits go by the ledger's: set this machine's clock right"
+        )
+
+    @property
+    def clock_ahead(self) -> timedelta:
+        """How far this machine's clock is ahead of the ledger's, as it was read last; negative: behind."""
+        return self.clock.ahead if isinstance(self.clock, LedgerClock) else timedelta(0)
+
     def count_run(self) -> None:
         """Count up, in the ledger first and then in the rollback guard."""
         with self.database.write() as connection:
@@ -131,7 +153,7 @@ class Ledger:
 
     def heartbeat(self, run: Run) -> None:
         """Renew the lease of `run` and count up, once a minute; call it as often as you like."""
-        if run.is_due(self.now()):
+        if run.is_due(self.clock.now()):
             run.renew()
             self.count_run()
 
@@ -158,7 +180,7 @@ class Ledger:
         return tuple(hmac.digest(secret.encode(), self._id.encode(), "sha256") for secret in keyed)
 
     def now(self) -> datetime:
-        """The ledger's clock."""
+        """What the ledger's clock shows, read now; `clock` tells it without a visit."""
         with self.database.read() as connection:
             return self.database.now(connection)
 

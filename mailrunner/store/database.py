@@ -22,7 +22,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, event, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailrunner.clock import Clock, SystemClock
+from mailrunner.clock import Clock, LedgerClock, SystemClock
 from mailrunner.errors import LedgerError
 from mailrunner.store.driver_errors import ledger_error
 from mailrunner.store.schema import accounts
@@ -46,7 +46,9 @@ class Database:
     def __init__(self, engine: Engine, *, clock: Clock, path: Path | None) -> None:
         self.engine, self.path = engine, path
         self.url, self.is_sqlite = engine.url, path is not None
-        self._clock = clock
+        # The server's where several machines share a ledger; tests hand in one that they turn for both.
+        shared = path is None and isinstance(clock, SystemClock)
+        self.clock = LedgerClock(clock) if shared else clock
         self._thread = threading.RLock()
         self._queue = WriteQueue(path)
         self._file = _inode(path)
@@ -81,11 +83,11 @@ class Database:
             raise ledger_error(error, self.path) from error
 
     def now(self, connection: Connection) -> datetime:
-        """The ledger's clock: the server's where several machines share one, else this machine's."""
-        if self.is_sqlite or not isinstance(self._clock, SystemClock):
-            return self._clock.now()
-        moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-        return moment.astimezone(UTC)
+        """What the ledger's clock shows; on another machine it is read, and `clock` set by it."""
+        if isinstance(self.clock, LedgerClock):
+            moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            self.clock.set(moment.astimezone(UTC))
+        return self.clock.now()
 
     def lock_account(self, connection: Connection, account_no: int) -> None:
         """Let no other transaction reserve or use this account's slots until this one ends."""

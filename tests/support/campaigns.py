@@ -65,6 +65,7 @@ class CampaignInProcess:
     folder: Path
     server: SmtpServer
     clock: ManualClock = field(default_factory=ManualClock)
+    log_json: Path | None = None
 
     def write(
         self, *, csv: str, limits: str = "", connections: int = 1, name: str = "spring", **parts: str
@@ -101,11 +102,10 @@ class CampaignInProcess:
             **{key: options.pop(key) for key in ("refresh", "accept_changes", "again") if key in options}
         )
         job = PreparedCampaign.prepare(*load_campaign(self.folder, name, {}))
-        with self.ledger() as ledger, EventLog(None, clock=self.clock) as log:
+        with self.ledger() as ledger, EventLog(self.log_json, clock=self.clock) as log:
             return CampaignRun(
                 job,
                 ledger=ledger,
-                clock=self.clock,
                 random=Random(1),
                 log=log,
                 options=RunOptions(confirmations=confirmations, **options),
