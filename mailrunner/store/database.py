@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, event, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailrunner.clock import Clock, LedgerClock, SystemClock
 from mailrunner.errors import LedgerError
 from mailrunner.store.driver_errors import ledger_error
+from mailrunner.store.postgresql import READ
 from mailrunner.store.schema import accounts
 
 try:
@@ -52,6 +54,7 @@ class Database:
         self._thread = threading.RLock()
         self._queue = WriteQueue(path)
         self._file = _inode(path)
+        self._waiting: Any = None  # the driver's connection that waits for an account
         if self.is_sqlite:
             event.listen(engine, "begin", _begin)
 
@@ -77,7 +80,7 @@ class Database:
             with self.engine.connect().execution_options(read_only=True) as connection:
                 connection.begin()  # `raw_sql` would not
                 if not self.is_sqlite:
-                    connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+                    connection.exec_driver_sql(READ)
                 yield connection
         except SQLAlchemyError as error:
             raise ledger_error(error, self.path) from error
@@ -91,8 +94,20 @@ class Database:
 
     def lock_account(self, connection: Connection, account_no: int) -> None:
         """Let no other transaction reserve or use this account's slots until this one ends."""
-        if not self.is_sqlite:
+        if self.is_sqlite:
+            return
+        self._waiting = connection.connection.driver_connection
+        try:
             connection.execute(select(accounts.c.no).where(accounts.c.no == account_no).with_for_update())
+        finally:
+            self._waiting = None
+
+    def interrupt(self) -> None:
+        """End another thread's wait for an account: its transaction fails with a passing LedgerError."""
+        waiting = self._waiting
+        if waiting is not None:
+            with suppress(Exception):  # the server is away, and the wait ends by itself
+                waiting.cancel()
 
     def lock_ledger(self, connection: Connection) -> None:
         """Let no other transaction begin a campaign, migrate or import until this one ends."""
