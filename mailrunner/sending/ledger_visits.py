@@ -32,12 +32,10 @@ class LedgerVisits:
     brings no answers is not repeated then.
     """
 
-    def __init__(
-        self, ledger: Ledger, run: Run, *, log: EventLog, campaign_id: str, patient: bool = False
-    ) -> None:
+    def __init__(self, ledger: Ledger, *, log: EventLog, campaign_id: str, patient: bool) -> None:
         self.stop = threading.Event()
-        self._ledger, self._run, self._log, self._campaign_id = ledger, run, log, campaign_id
-        self._patient = patient
+        self.own_run: Run | None = None  # its lock at the ledger may be lost meanwhile
+        self._ledger, self._log, self._campaign_id, self._patient = ledger, log, campaign_id, patient
         self._away_since: datetime | None = None
         self._may_end = False  # while a visit that brings no answers waits
 
@@ -58,7 +56,10 @@ class LedgerVisits:
             )(visit)
         finally:
             self._may_end = False
-        self._away_since = None
+        if self._away_since is not None:
+            self._away_since = None
+            if self.own_run is not None:
+                self.own_run.renew_soon()
         return found
 
     def end_waiting(self) -> None:
@@ -80,7 +81,6 @@ class LedgerVisits:
         self._clock.wait(wake, self._clock.now() + timedelta(seconds=seconds))
 
     def _note(self, state: RetryCallState) -> None:
-        self._run.renew_soon()
         if state.attempt_number == 1 and state.outcome is not None:
             self._log.ledger_away(self._campaign_id, str(state.outcome.exception()))
 

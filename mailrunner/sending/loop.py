@@ -24,11 +24,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailrunner.clock import SLICE, Clock, nap
-from mailrunner.errors import RowError
+from mailrunner.errors import LedgerError, RowError
 from mailrunner.model.outcome import OutcomeKind
 from mailrunner.model.schedule import Schedule
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.sending.connection import Connection, Result
+from mailrunner.sending.ledger_visits import LedgerVisits
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.recorder import Recorder, RunTally, Unrenderable
 from mailrunner.store import Delivery, Ledger, Run, SendPermit
@@ -80,6 +81,7 @@ class SendLoop:
         self,
         *,
         ledger: Ledger,
+        visits: LedgerVisits,
         own_run: Run,
         options: LoopOptions,
         connections: Sequence[Connection],
@@ -88,14 +90,15 @@ class SendLoop:
         clock: Clock,
         on_step: Step | None = None,
     ) -> None:
-        self._ledger, self._own_run, self._options = ledger, own_run, options
+        self._ledger, self._visits, self._own_run, self._options = ledger, visits, own_run, options
         self._connections, self._recorder, self._factory = connections, recorder, factory
         self._clock, self._on_step = clock, on_step
-        self._stop = threading.Event()
+        self._stop = visits.stop
         self._pool = ThreadPoolExecutor(min(_MOST_OPENING, len(connections)), thread_name_prefix="opening")
         self._poller: Poller[Connection] = Poller(every=SLICE)
         self._opening_hours: tuple[datetime, datetime] | None = None  # of the schedule, the present or next
         self._claimed: deque[Delivery] = deque()  # and not begun
+        self._unrecorded: list[Result] = []
         self._submitted: dict[Connection, None] = {}  # those with messages that are not written yet
         self._opening: list[Connection] = []  # those that another thread opens
         self._commit_takes = 0.0  # seconds
@@ -124,6 +127,8 @@ class SendLoop:
         worker.start()
         while worker.is_alive():
             nap()
+            if self._stop.is_set():
+                self._visits.end_waiting()
             self._show_life(watch)
         if self._failure is not None:
             raise self._failure
@@ -136,6 +141,9 @@ class SendLoop:
             self._ledger.heartbeat(self._own_run)
             with suppress(OSError):  # the terminal is closed, the pipe has ended: send on
                 watch(self.tally)
+        except LedgerError as error:
+            if not error.passing:  # else what has to be recorded meets it, and waits
+                self._fail(error)
         except BaseException as error:
             self._fail(error)
 
@@ -148,19 +156,33 @@ class SendLoop:
             while self._round():
                 pass
         except BaseException as error:
-            self._fail(error)
+            if self._stop.is_set() and isinstance(error, LedgerError) and error.passing:
+                self._result = Wait(WaitReason.INTERRUPTED)
+            else:
+                self._fail(error)
+            self._record_rest()
         finally:
             self._pool.shutdown()
             for connection in self._connections:
                 connection.transport.close()
+
+    def _record_rest(self) -> None:
+        """Record what servers have said and will say of what is in flight, whatever has ended the loop."""
+        try:
+            while self._in_flight():
+                self._poller.wait(SLICE)
+                self._unrecorded += self._hear(self._clock.now())
+            self._recorder.commit(results=self._unrecorded)
+        except BaseException as error:
+            self._fail(error)
 
     # -- One round
 
     def _round(self) -> bool:
         """Do what can be done now, then wait for more; False at the end."""
         now = self._clock.now()
-        results = self._collect(now)
-        self._open(now)
+        self._open(now)  # it may visit the ledger, so it comes before there are results
+        results = self._unrecorded = self._collect(now)
         closed = self._closed(now)
         rendered, unrenderable = self._render(now) if closed is None else ([], [])
         claimed = self._commit(results, unrenderable, rendered, self._wanted(closed))
@@ -286,6 +308,7 @@ class SendLoop:
             wanted=wanted,
             token=self._own_run.next_token() if wanted else 0,
         )
+        self._unrecorded = []
         self._commit_takes = min(time.monotonic() - begun, _LONGEST_GATHERING)
         unspent = self._submit(rendered, done.permits) + len(unrenderable)
         for _, outcome in results:

@@ -25,6 +25,7 @@ from mailrunner.model.tokens import TokenSigner
 from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 from mailrunner.rendering import InliningTally
 from mailrunner.sending.connection import Connection
+from mailrunner.sending.ledger_visits import LedgerVisits
 from mailrunner.sending.list_import import Confirmations, ListImport, twin_problem
 from mailrunner.sending.loop import LoopOptions, SendLoop, Step
 from mailrunner.sending.message_factory import MessageFactory
@@ -106,20 +107,21 @@ class CampaignRun:
         self._prepared, self._ledger, self._random = prepared, ledger, random
         self._log, self._options, self._callbacks = log, options, callbacks
         self._id = prepared.campaign.id
+        self._visits = LedgerVisits(ledger, log=log, campaign_id=self._id, patient=options.wait)
         self._notices: tuple[str, ...] = ()
 
     def run(self) -> RunResult:
         """Run it; raises UserError or LedgerError where a user has to act first."""
         self._ledger.count_run()
-        run = Run.begin(self._ledger.database)
+        run = self._visits.own_run = Run.begin(self._ledger.database)
         try:
             self._ledger.heartbeat(run)
             self._ledger.deliveries.recover(own_run=run.no)
             self._ledger.inbound_events.apply_waiting()
             return self._run(run)
         finally:
-            run.end()
-            self._ledger.count_run()
+            self._visits.repeat(run.end)
+            self._visits.repeat(self._ledger.count_run)
 
     def _run(self, run: Run) -> RunResult:
         imported = ListImport(
@@ -215,8 +217,8 @@ class CampaignRun:
         self._callbacks.started(loop, counts, suppressed, self.forecast(counts.open - suppressed))
         self._log.run_begun(self._id, run.no, counts.total, counts.queued)
         wait = loop.run(self._callbacks.watch)
-        self._ledger.inbound_events.apply_waiting()  # a bounce may overtake the answer
-        result = self._ended(record, wait, loop.tally.sent)
+        self._visits.repeat(self._ledger.inbound_events.apply_waiting)  # a bounce may overtake the answer
+        result = self._visits.repeat(lambda: self._ended(record, wait, loop.tally.sent))
         result = replace(result, inlining=self._prepared.renderer.inlining)
         self._log.inlined(self._id, result.inlining)
         self._log.run_ended(self._id, result.sent_now, result.wait.reason, result.wait.until)
@@ -265,6 +267,7 @@ class CampaignRun:
         observed = ObservedCapabilities()
         recorder = Recorder(
             ledger=self._ledger,
+            visits=self._visits,
             terms=self._terms(record, setup),
             campaign_id=campaign.id,
             policy=RetryPolicy(
@@ -280,6 +283,7 @@ class CampaignRun:
         )
         return SendLoop(
             ledger=self._ledger,
+            visits=self._visits,
             own_run=run,
             options=LoopOptions(
                 schedule=campaign.send.schedule,

@@ -152,19 +152,10 @@ class Ledger:
             self._guard.write(mark)
 
     def heartbeat(self, run: Run) -> None:
-        """Renew the lease of `run` and count up, once a minute; call it as often as you like.
-
-        Raises LedgerError where the run was taken for dead, or the ledger cannot be trusted.  One that is
-        away is no reason to end: what has to be recorded meets it, and waits (`sending.ledger_visits`).
-        """
-        if not run.is_due(self.clock.now()):
-            return
-        try:
+        """Renew the lease of `run` and count up, once a minute; call it as often as you like."""
+        if run.is_due(self.clock.now()):
             run.renew()
             self.count_run()
-        except LedgerError as error:
-            if not error.passing:
-                raise
 
     def signing_keys(self, configured: str | None) -> tuple[bytes, ...]:
         """The keys of the token signer: that of the secret in use first, that of the oldest last.

@@ -52,8 +52,10 @@ _CLAIM = """
     WHERE state = 'queued' AND id IN (*)
 """
 _BEGIN = """
-    UPDATE deliveries SET state = 'sending', attempts = attempts + 1, last_attempt_at = ?
-    WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
+    UPDATE deliveries
+    SET state = 'sending', last_attempt_at = ?,
+        attempts = attempts + CASE state WHEN 'claimed' THEN 1 ELSE 0 END
+    WHERE token = ? AND state IN ('claimed', 'sending') AND id IN (*) RETURNING id
 """
 _PUT_BACK = """
     UPDATE deliveries SET state = 'queued', token = NULL, account_no = NULL
@@ -93,7 +95,11 @@ _WAITS_OF_PHASES = {
 
 
 def begin_sending(at: RunTransaction, starting: Sequence[Delivery]) -> list[SendPermit]:
-    """Make `sending` durable for each of `starting` that is still ours and not suppressed meanwhile."""
+    """Make `sending` durable for each of `starting` that is still ours and not suppressed meanwhile.
+
+    One that is `sending` under its token already was begun by a commit whose success the run did not hear
+    of: it asks for each claim once, and hands nothing to a connection before it hears.
+    """
     reasons = suppression_reasons(at.connection, at.terms, starting)
     tokens = {delivery.id: delivery.token for delivery in starting}
     permits = dict.fromkeys(mark_suppressed(at, reasons, tokens), SendPermit.SUPPRESSED)

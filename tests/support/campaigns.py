@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.event_log import EventLog
@@ -69,7 +69,7 @@ class CampaignInProcess:
 
     def write(
         self, *, csv: str, limits: str = "", connections: int = 1, name: str = "spring", **parts: str
-    ) -> CampaignInProcess:
+    ) -> Self:
         """Write all files; `parts` go to the tables of their names."""
         for sub in ("campaigns", "templates", "data"):
             (self.folder / sub).mkdir(exist_ok=True)
