@@ -156,22 +156,32 @@ class SendLoop:
             while self._round():
                 pass
         except BaseException as error:
-            if self._stop.is_set() and isinstance(error, LedgerError) and error.passing:
+            asked, lasts = self._stop.is_set(), isinstance(error, LedgerError) and not error.passing
+            if asked and isinstance(error, LedgerError) and error.passing:
                 self._result = Wait(WaitReason.INTERRUPTED)
             else:
                 self._fail(error)
-            self._record_rest()
+            if not lasts:
+                self._record_rest(finish=asked)
         finally:
             self._pool.shutdown()
             for connection in self._connections:
                 connection.transport.close()
 
-    def _record_rest(self) -> None:
-        """Record what servers have said and will say of what is in flight, whatever has ended the loop."""
+    def _record_rest(self, *, finish: bool) -> None:
+        """Record what servers have said of what is in flight, though the loop ended before its time.
+
+        With `finish` their answers are waited for.  Without, the connections are closed: of a message whose
+        content was not begun it is known then that it was not sent.
+        """
         try:
-            while self._in_flight():
+            while finish and self._in_flight():
                 self._poller.wait(SLICE)
                 self._unrecorded += self._hear(self._clock.now())
+            for connection in self._in_flight():
+                self._unrecorded += connection.results(self._clock.now())
+                connection.transport.close()
+                self._unrecorded += connection.results(self._clock.now())
             self._recorder.commit(results=self._unrecorded)
         except BaseException as error:
             self._fail(error)
