@@ -72,6 +72,9 @@ bench: $(VENV)/.dev  ## every measurement of docs/performance.md, side by side (
 guard: $(VENV)/.dev  ## is the CPU time of a message what it should be, against a fixed loop? (half a minute)
 	@$(BIN)/python -m bench.guard
 
+commands: $(VENV)/.dev  ## write docs/commands.md anew from the code
+	@$(BIN)/python -m mailrunner.cli.reference > docs/commands.md
+
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
   --no-emit-index-url --no-emit-find-links pyproject.toml
 lock:  ## write the lock files anew, with the hashes of every file (needs uv)
@@ -82,5 +85,5 @@ lock:  ## write the lock files anew, with the hashes of every file (needs uv)
 clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo build/dist build/wheel-test build/coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release crash crash-peers bench guard \
+.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release crash crash-peers bench guard commands \
   lock clean

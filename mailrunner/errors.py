@@ -41,7 +41,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest of `known`, in any case of letters; "" where none resembles `word`."""
+    """A hint that names the nearest of `known`, in upper or lower case; "" where none resembles `word`."""
     folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(word.casefold(), folded, n=1)
     return f'did you mean "{folded[close[0]]}"?' if close else ""

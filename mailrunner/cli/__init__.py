@@ -1,66 +1,54 @@
-"""The commands.  Heavy libraries are imported by the commands that need them."""
+"""The command line: one module for each command, called after it.
+
+Heavy libraries are imported inside the commands that need them, so that `--help` stays quick.
+"""
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+if TYPE_CHECKING:
+    import typer
 
-from mailrunner import __version__
-from mailrunner.cli.context import LogOption, ProjectOption, QuietOption
-
-app = typer.Typer(
-    name="mailrunner",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-def _say_version(wanted: bool) -> None:
-    if wanted:
-        sys.stdout.write(f"mailrunner {__version__}\n")
-        raise typer.Exit
-
-
-@app.callback()
-def everywhere(
-    ctx: typer.Context,
-    project: ProjectOption = None,
-    quiet: QuietOption = False,
-    log_json: LogOption = None,
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which mailrunner this is."),
-    ] = False,
-) -> None:
-    """Send one personal message to each person of a list, within your account's limits, nobody twice."""
-    ctx.obj = {"project": project, "quiet": quiet, "log_json": log_json}
-
-
-# In the order in which one needs them; the help lists them so.
-_CHAPTERS = (
+# In the order in which a user needs them; the help lists them so within each panel.
+_MODULES = (
     "init",
+    "new",
+    "demo",
     "check",
-    "report",
+    "preview",
+    "send_test",
     "run",
+    "resume",
     "status",
+    "quota",
     "pause",
+    "unpause",
+    "cancel",
+    "report",
     "resolve",
+    "requeue",
+    "purge",
     "inbox",
-    "suppress",
-    "suppress_import",
+    "suppress.add",
+    "suppress.remove",
+    "suppress.list",
+    "suppress.history",
+    "suppress.import_file",
+    "suppress.export",
+    "suppress.forget",
+    "suppress.confirm_empty",
     "serve",
 )
 
 
 def commands() -> typer.Typer:
-    """The program with all its commands."""
-    for chapter in _CHAPTERS:
-        import_module(f"mailrunner.cli.{chapter}")
+    """The application with all its commands registered."""
+    for module in _MODULES:
+        import_module(f"mailrunner.cli.{module}")
+    from mailrunner.cli.app import app
+
     return app
 
 

@@ -1,4 +1,4 @@
-"""`inbox --review`: what people wrote in their own words, and what somebody decides about it."""
+"""`inbox --review`: unsubscribe requests in free text, and the user's decisions about them."""
 
 from __future__ import annotations
 
@@ -16,65 +16,67 @@ if TYPE_CHECKING:
     from mailrunner.store.inbound_events import UnsubscribeRequest
 
 
-_DIGITS = 18  # as many as every database can count to
+_DIGITS = 18  # every database has integers of so many digits
 
 
 def review(
-    session: CommandContext, unsubscribe: Iterable[str], ignore: Iterable[str], *, as_json: bool
+    context: CommandContext, unsubscribe: Iterable[str], ignore: Iterable[str], *, as_json: bool
 ) -> Exit:
-    """Decide the requests of these numbers; show those that wait where none is named."""
-    off, let_be = _numbers("--unsubscribe", unsubscribe), _numbers("--ignore", ignore)
-    if both := sorted(set(off) & set(let_be)):
-        raise typer.BadParameter(f"request {both[0]} cannot be both decided and ignored")
-    if off or let_be:
-        return _decide(session, off, let_be, as_json=as_json)
-    with session.look_at_ledger() as ledger:
+    """Decide the requests of these numbers; show those that wait if none is given."""
+    accepted, ignored = _numbers("--unsubscribe", unsubscribe), _numbers("--ignore", ignore)
+    if both := sorted(set(accepted) & set(ignored)):
+        raise typer.BadParameter(f"request {both[0]} cannot be both unsubscribed and ignored")
+    if accepted or ignored:
+        return _decide(context, accepted, ignored, as_json=as_json)
+    with context.look_at_ledger() as ledger:
         requests = ledger.inbound_events.open_requests()
     if as_json:
-        session.json({"requests": [_object(request) for request in requests]})
+        context.json({"requests": [_object(request) for request in requests]})
     else:
-        _show(session, requests)
+        _show(context, requests)
     return Exit.DONE
 
 
-def _decide(session: CommandContext, off: Sequence[int], let_be: Sequence[int], *, as_json: bool) -> Exit:
+def _decide(
+    context: CommandContext, accepted: Sequence[int], ignored: Sequence[int], *, as_json: bool
+) -> Exit:
     from mailrunner.store.inbound_events import ReviewDecision
 
-    with session.open_ledger() as ledger:
+    with context.open_ledger() as ledger:
         waiting = {request.no: request for request in ledger.inbound_events.open_requests()}
         UserError.collect(
             Problem(f"no request {number} waits for a decision", hint="mailrunner inbox --review shows them")
-            for number in (*off, *let_be)
+            for number in (*accepted, *ignored)
             if number not in waiting
         )
-        wanted = {
-            **dict.fromkeys(off, ReviewDecision.UNSUBSCRIBE),
-            **dict.fromkeys(let_be, ReviewDecision.IGNORE),
+        decisions = {
+            **dict.fromkeys(accepted, ReviewDecision.UNSUBSCRIBE),
+            **dict.fromkeys(ignored, ReviewDecision.IGNORE),
         }
         decided = [
             (waiting[number], how)
-            for number, how in wanted.items()
+            for number, how in decisions.items()
             if ledger.inbound_events.review(number, how)
         ]
     if as_json:
-        session.json({"requests": [_object(request) | {"decided": str(how)} for request, how in decided]})
+        context.json({"requests": [_object(request) | {"decided": str(how)} for request, how in decided]})
         return Exit.DONE
     for request, how in decided:
-        done = f"off {_scope(request)}" if how is ReviewDecision.UNSUBSCRIBE else "ignored"
-        session.result(f"{request.no}\t{request.key}\t{done}")
+        done = f"unsubscribed from {_scope(request)}" if how is ReviewDecision.UNSUBSCRIBE else "ignored"
+        context.result(f"{request.no}\t{request.key}\t{done}")
     return Exit.DONE
 
 
-def _show(session: CommandContext, requests: Sequence[UnsubscribeRequest]) -> None:
+def _show(context: CommandContext, requests: Sequence[UnsubscribeRequest]) -> None:
     if not requests:
-        session.result("Nobody waits for a decision.")
+        context.result("No request waits for a decision.")
         return
     width = max(len(request.key) for request in requests)
     for request in requests:
         day = f"{request.happened_at:%Y-%m-%d}"
-        session.result(f"{request.no:>5}  {request.key:<{width}}  {day}  {_scope(request)}")
-        session.result(f"       {request.words}")
-    session.say("To decide: mailrunner inbox --review --unsubscribe N,N… or --ignore N,N…")
+        context.result(f"{request.no:>5}  {request.key:<{width}}  {day}  {_scope(request)}")
+        context.result(f"       {request.words}")
+    context.say("To decide: mailrunner inbox --review --unsubscribe N,N… or --ignore N,N…")
 
 
 def _scope(request: UnsubscribeRequest) -> str:

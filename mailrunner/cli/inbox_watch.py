@@ -1,81 +1,82 @@
-"""`inbox --watch`: each mailbox in a thread of its own, until somebody ends it."""
+"""`inbox --watch`: each mailbox in a thread of its own, until Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
 import random
-import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mailrunner.cli.context import CommandContext, complain, show_problems
+from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit, first_of
-from mailrunner.cli.inbox import TIMEOUT, WatchedMailbox, problems_of, refused, show
+from mailrunner.cli.inbox_mailboxes import TIMEOUT, WatchedMailbox
+from mailrunner.cli.inbox_output import login_problem, print_tally, tally_problems
+from mailrunner.cli.output import complain, show_problems
+from mailrunner.cli.signals import setting
 from mailrunner.errors import LedgerError, UserError
 
 if TYPE_CHECKING:
     from mailrunner.inbound.poll import MailboxPoll, PollTally
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 600.0  # seconds before a connection is tried again
+_FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 600.0  # seconds
 _SLICE = 0.5
 
 
-def watch(session: CommandContext, rounds: Sequence[tuple[WatchedMailbox, MailboxPoll]]) -> Exit:
+def watch_mailboxes(context: CommandContext, polls: Sequence[tuple[WatchedMailbox, MailboxPoll]]) -> Exit:
     """Read the mailboxes until SIGTERM or Ctrl-C; end earlier where none can be read any more."""
     stop = threading.Event()
-    watches = [_Watch(session, post, collection, stop) for post, collection in rounds]
-    threads = [threading.Thread(target=one.keep, daemon=True) for one in watches]
-    with _ending(stop):
-        session.say(f"Watching {', '.join(one.post.imap.user for one in watches)}; Ctrl-C ends it.")
+    watches = [_Watch(context, mailbox, poll, stop) for mailbox, poll in polls]
+    threads = [threading.Thread(target=watch.keep, daemon=True) for watch in watches]
+    with setting(stop):
+        context.say(f"Watching {', '.join(watch.mailbox.imap.user for watch in watches)}; Ctrl-C ends it.")
         for thread in threads:
             thread.start()
-        # Short waits, so that signals are heard while nothing arrives.
+        # Short waits, so that signals are handled while nothing arrives.
         while any(thread.is_alive() for thread in threads):
             threads[0].join(_SLICE) if threads[0].is_alive() else stop.wait(_SLICE)
-    if failure := next((one.failure for one in watches if one.failure), None):
+    if failure := next((watch.failure for watch in watches if watch.failure), None):
         raise failure
-    session.say("Ended; everything that was read is recorded.")
-    return first_of([one.code for one in watches])
+    context.say("Ended; everything that was read is recorded.")
+    return first_of([watch.code for watch in watches])
 
 
 @dataclass
 class _Watch:
-    """One mailbox: read, wait, and connect again, later and later, where the server was away."""
+    """One mailbox: read, wait, and connect again with growing backoff where the server was unreachable."""
 
-    session: CommandContext
-    post: WatchedMailbox
-    collection: MailboxPoll
+    context: CommandContext
+    mailbox: WatchedMailbox
+    poll: MailboxPoll
     stop: threading.Event
     code: Exit = Exit.DONE
     failure: Exception | None = None
-    _pause: float = field(default=_FIRST_PAUSE, init=False)
+    _backoff: float = field(default=_FIRST_BACKOFF, init=False)
 
     def keep(self) -> None:
-        """Watch until the end; what a person must mend ends this mailbox alone, a broken ledger all."""
+        """Watch until `stop`; an error in its settings ends this mailbox alone, a broken ledger all."""
         from mailrunner.inbound.imap import ImapLoginRefusedError, ImapUnavailableError
 
         while not self.stop.is_set():
             try:
                 self._connected()
             except ImapUnavailableError as error:
-                self._wait(f"the mailbox of {self.post.names} cannot be read now: {error}")
+                self._back_off(f"the mailbox of {self.mailbox.names} cannot be read now: {error}")
             except ImapLoginRefusedError as error:
                 self.code = Exit.CREDENTIALS  # not tried again: each try counts towards a lock-out
-                show_problems(self.session, (refused(self.post, error),))
+                show_problems([login_problem(self.mailbox, error)])
                 return
             except UserError as error:
                 self.code = Exit.SETUP
-                show_problems(self.session, error.problems)
+                show_problems(error.problems)
                 return
             except LedgerError as error:
                 if not error.passing:
                     self.failure = error
                     self.stop.set()
                     return
-                self._wait(error.message)
-            except Exception as error:  # a thread that died in silence would look like a good end
+                self._back_off(error.message)
+            except Exception as error:  # a thread that died silently would look like a normal end
                 self.failure = error
                 self.stop.set()
                 return
@@ -83,32 +84,18 @@ class _Watch:
     def _connected(self) -> None:
         from mailrunner.inbound.imap import ImapMailbox
 
-        imap, owner = self.post.imap, self.post.owner
+        imap, owner = self.mailbox.imap, self.mailbox.owner
         with ImapMailbox.open(imap, ca_file=owner.ca_file, timeout=min(owner.timeout, TIMEOUT)) as box:
-            self.collection.watch(box, self.stop, self._tell)
+            self.poll.watch(box, self.stop, self._print)
 
-    def _tell(self, tally: PollTally) -> None:
-        self._pause = _FIRST_PAUSE
-        show_problems(self.session, tuple(problems_of(tally)))
+    def _print(self, tally: PollTally) -> None:
+        self._backoff = _FIRST_BACKOFF
+        show_problems(tally_problems(tally))
         if tally.understood:
-            show(self.session, self.post, tally, looking=False)
+            print_tally(self.context, self.mailbox, tally, looking=False)
 
-    def _wait(self, sentence: str) -> None:
-        wait = self._pause * random.uniform(0.5, 1)  # noqa: S311 - so that not all come back at once
+    def _back_off(self, sentence: str) -> None:
+        wait = self._backoff * random.uniform(0.5, 1)  # noqa: S311 - so that not all connect at once
         complain(sentence, f"tried again in {wait:.0f} seconds")
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
         self.stop.wait(wait)
-
-
-@contextmanager
-def _ending(stop: threading.Event) -> Iterator[None]:
-    """SIGTERM and Ctrl-C set `stop`: what is being recorded and filed is finished first."""
-    before = {
-        number: signal.signal(number, lambda _number, _frame: stop.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,11 +1,71 @@
-"""Arguments and options that several commands have."""
+"""Arguments and options that several commands have, and how addresses among them are read."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="A campaign's file or id.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-WaitOption = Annotated[bool, typer.Option("--wait", help="Stay and wait until everything is sent.")]
+from mailrunner.errors import Problem, UserError
+
+EVERYWHERE = "Options of every command"
+
+ProjectOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--project",
+        metavar="DIR",
+        rich_help_panel=EVERYWHERE,
+        help="Folder of mailrunner.toml. Default: the current folder or the nearest one above it.",
+    ),
+]
+QuietOption = Annotated[
+    bool,
+    typer.Option("--quiet", rich_help_panel=EVERYWHERE, help="Print errors and results only, no progress."),
+]
+LogOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-json",
+        metavar="FILE",
+        rich_help_panel=EVERYWHERE,
+        help="Append every event to FILE, one JSON object a line.",
+    ),
+]
+
+CampaignArgument = Annotated[
+    str,
+    typer.Argument(metavar="CAMPAIGN", help="Id of the campaign, or path of its file in campaigns/."),
+]
+AddressesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="ADDRESS", help="Only the deliveries to these recipients. Default: all that match."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout instead of text.")]
+WaitOption = Annotated[
+    bool,
+    typer.Option(
+        "--wait",
+        help="Wait for quota, sending window and retries, and go on until everything is sent. "
+        "Default: exit with code 75 and the time at which to run it again.",
+    ),
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+
+def keys_of(addresses: Collection[str]) -> frozenset[str]:
+    """The keys of addresses as typed; raises UserError naming all that are not addresses."""
+    from mailrunner.model.address import normalise
+
+    keys, problems = set(), []
+    for text in addresses:
+        try:
+            keys.add(normalise(text).key)
+        except ValueError as error:
+            problems.append(Problem(str(error), key=text))
+    UserError.collect(problems)
+    return frozenset(keys)

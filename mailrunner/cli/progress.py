@@ -20,7 +20,7 @@ from mailrunner.sending.recorder import RunTally
 _EVERY = timedelta(seconds=10)
 
 
-class ProgressShow:
+class ProgressDisplay:
     """Shows one run on stderr: sent, left, rate, quota left, time left."""
 
     def __init__(self, console: Console, *, clock: Clock, quota_left: Callable[[], int | None]) -> None:

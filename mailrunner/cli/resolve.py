@@ -1,4 +1,4 @@
-"""The command that settles doubt: by a look into the account's Sent folder, or by a person's word."""
+"""`mailrunner resolve`: deliveries in doubt, looked up in the Sent folder or decided by the user."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailrunner.cli import app
-from mailrunner.cli.context import CommandContext, command, complain
+from mailrunner.cli.app import AFTER_SENDING, app, command
+from mailrunner.cli.campaign_lookup import begun_campaign
+from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
-from mailrunner.cli.options import CampaignArgument
-from mailrunner.cli.pause import Addresses, begun, keys_of
+from mailrunner.cli.options import AddressesArgument, CampaignArgument, keys_of
+from mailrunner.cli.output import complain
 from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
@@ -19,37 +20,50 @@ if TYPE_CHECKING:
     from mailrunner.store import CampaignRecord, Ledger
     from mailrunner.store.manual_actions import InDoubtDelivery
 
-_TIMEOUT = 60.0  # seconds: a mailbox is asked while a person waits
+
+_TIMEOUT = 60.0  # seconds: a user waits for the answer of the mailbox
 
 
-@command(app, "resolve")
+@command(app, "resolve", panel=AFTER_SENDING)
 def resolve(
-    session: CommandContext,
+    context: CommandContext,
     campaign: CampaignArgument,
-    addresses: Addresses = None,
+    addresses: AddressesArgument = None,
     from_sent_folder: Annotated[
-        bool, typer.Option("--from-sent-folder", help="Look for them in the account's Sent folder (IMAP).")
+        bool,
+        typer.Option(
+            "--from-sent-folder",
+            help="Look the messages up in the account's Sent folder over IMAP, and resolve what it proves.",
+        ),
     ] = False,
-    sent: Annotated[bool, typer.Option("--sent", help="They were sent.")] = False,
+    sent: Annotated[bool, typer.Option("--sent", help="Record these deliveries as sent.")] = False,
     resend: Annotated[
-        bool, typer.Option("--resend", help="Send them again, with the same Message-ID.")
+        bool,
+        typer.Option(
+            "--resend",
+            help="Queue these deliveries again with the same Message-ID; recipients may get a second copy.",
+        ),
     ] = False,
 ) -> Exit:
-    """Show the deliveries that are in doubt, or decide about them."""
+    """Show the deliveries in doubt, look them up, or decide about them.
+
+    In doubt are messages that the server may have accepted, though its answer was not seen.
+    Example: mailrunner resolve newsletter --from-sent-folder
+    """
     if from_sent_folder + sent + resend > 1:
         raise typer.BadParameter("--from-sent-folder, --sent and --resend exclude each other")
-    with session.open_ledger() as ledger:
-        record = begun(session, ledger, campaign)
+    with context.open_ledger() as ledger:
+        record = begun_campaign(context, ledger, campaign)
         ledger.deliveries.recover()
         doubts = _chosen(ledger, record, addresses or ())
         if not doubts:
-            session.result(f"Nothing of {record.id} is in doubt.")
+            context.result(f"Nothing of {record.id} is in doubt.")
             return Exit.DONE
         if from_sent_folder:
-            return _ask(session, ledger, record, doubts)
+            return _resolve_by_lookup(context, ledger, record, doubts)
         if sent or resend:
-            return _decide(session, ledger, record, doubts, sent=sent)
-        return _show(session, ledger, record, doubts)
+            return _decide(context, ledger, record, doubts, sent=sent)
+        return _show(context, ledger, record, doubts)
 
 
 def _chosen(ledger: Ledger, record: CampaignRecord, addresses: Collection[str]) -> list[InDoubtDelivery]:
@@ -63,17 +77,16 @@ def _chosen(ledger: Ledger, record: CampaignRecord, addresses: Collection[str]) 
 
 
 def _show(
-    session: CommandContext, ledger: Ledger, record: CampaignRecord, doubts: Sequence[InDoubtDelivery]
+    context: CommandContext, ledger: Ledger, record: CampaignRecord, doubts: Sequence[InDoubtDelivery]
 ) -> Exit:
     from mailrunner.event_log import rfc3339
     from mailrunner.model.tokens import message_id
-    from mailrunner.sending.token_signer import token_signer
 
-    signer = token_signer(session.project, ledger)
+    signer = context.signer(ledger)
     for doubt in doubts:
         identity = message_id(signer, doubt.id, record.message_domain)
         tried = rfc3339(doubt.last_attempt_at) or ""
-        session.result(f"{doubt.address}\t{tried}\t{identity}\t{doubt.reason}")
+        context.result(f"{doubt.address}\t{tried}\t{identity}\t{doubt.reason}")
     complain(
         f"{len(doubts):,} in doubt: the server may have taken these, but its answer was not seen",
         f"mailrunner resolve {record.id} --from-sent-folder looks for them; or look for the Message-ID in "
@@ -83,7 +96,7 @@ def _show(
 
 
 def _decide(
-    session: CommandContext,
+    context: CommandContext,
     ledger: Ledger,
     record: CampaignRecord,
     doubts: Sequence[InDoubtDelivery],
@@ -91,22 +104,22 @@ def _decide(
     sent: bool,
 ) -> Exit:
     if sent:
-        number = ledger.manual_actions.resolve_as_sent(doubts, reason="settled by a person")
-        session.result(f"{number:,} recorded as sent")
+        number = ledger.manual_actions.resolve_as_sent(doubts, reason="recorded as sent by the operator")
+        context.result(f"{number:,} recorded as sent")
     else:
         number = ledger.manual_actions.resolve_as_not_sent(record.no, doubts)
-        session.result(f"{number:,} {_unsent(record)}. {_next_step(record)}")
+        context.result(f"{number:,} {_unsent(record)}. {_next_step(record)}")
     return Exit.DONE
 
 
-def _ask(
-    session: CommandContext, ledger: Ledger, record: CampaignRecord, doubts: Sequence[InDoubtDelivery]
+def _resolve_by_lookup(
+    context: CommandContext, ledger: Ledger, record: CampaignRecord, doubts: Sequence[InDoubtDelivery]
 ) -> Exit:
-    """Look for the doubtful messages, settle what is proved, say what is not and why."""
+    """Look the messages up, record what is proved, and print what is not and why."""
     from mailrunner.inbound.imap import ImapLoginRefusedError, ImapUnavailableError
 
     try:
-        verdicts = _verdicts(session, ledger, record, doubts)
+        resolutions = _look_up(context, ledger, record, doubts)
     except ImapUnavailableError as error:
         complain(f"the Sent folder cannot be asked now: {error}", "nothing was changed; try again later")
         return Exit.LATER
@@ -114,69 +127,68 @@ def _ask(
         hint = f"nothing was changed; check user and password of {record.account_name} and of its imap table"
         complain(str(error), hint)
         return Exit.CREDENTIALS
-    settled = [(doubt, _settled(ledger, record, doubt, verdict)) for doubt, verdict in verdicts]
-    return _tell(session, record, settled)
+    recorded = [(doubt, _recorded(ledger, record, doubt, resolution)) for doubt, resolution in resolutions]
+    return _print_resolutions(context, record, recorded)
 
 
-def _verdicts(
-    session: CommandContext, ledger: Ledger, record: CampaignRecord, doubts: Sequence[InDoubtDelivery]
+def _look_up(
+    context: CommandContext, ledger: Ledger, record: CampaignRecord, doubts: Sequence[InDoubtDelivery]
 ) -> list[tuple[InDoubtDelivery, Resolution]]:
     from mailrunner.reconciliation.check import SentFolderCheck
     from mailrunner.reconciliation.sent_folder import SentFolder
-    from mailrunner.sending.token_signer import token_signer
 
-    account = session.project.account(record.account_name)
+    account = context.project.account(record.account_name)
     if account.imap is None:
-        raise _without_imap(session, record)
+        raise _without_imap(context, record)
     timeout = min(account.timeout, _TIMEOUT)
     with SentFolder.open(account.imap, ca_file=account.ca_file, timeout=timeout) as folder:
         return SentFolderCheck(
             ledger=ledger,
             record=record,
             preset=account.preset,
-            signer=token_signer(session.project, ledger),
+            signer=context.signer(ledger),
             folder=folder,
         ).resolutions(doubts)
 
 
-def _settled(
-    ledger: Ledger, record: CampaignRecord, doubt: InDoubtDelivery, verdict: Resolution
+def _recorded(
+    ledger: Ledger, record: CampaignRecord, doubt: InDoubtDelivery, resolution: Resolution
 ) -> Resolution:
-    """Record a verdict; return it, or one that says why it could not be carried out."""
+    """Record a resolution; return it, or UNDECIDED with the reason why it could not be recorded."""
     from mailrunner.model.in_doubt import Lookup, Resolution
 
-    if verdict.lookup is Lookup.FOUND:
-        done = ledger.manual_actions.resolve_as_sent([doubt], reason=verdict.reason)
-    elif verdict.lookup is Lookup.ABSENT:
+    if resolution.lookup is Lookup.FOUND:
+        done = ledger.manual_actions.resolve_as_sent([doubt], reason=resolution.reason)
+    elif resolution.lookup is Lookup.ABSENT:
         done = ledger.manual_actions.resolve_as_not_sent(record.no, [doubt])
     else:
-        return verdict
+        return resolution
     if done:
-        return verdict
-    why = f"{verdict.reason}; nothing was changed, as it was settled meanwhile or its row was purged"
+        return resolution
+    why = f"{resolution.reason}; nothing was changed, as it was resolved meanwhile or its row was purged"
     return Resolution(lookup=Lookup.UNDECIDED, reason=why)
 
 
-def _tell(
-    session: CommandContext, record: CampaignRecord, verdicts: Sequence[tuple[InDoubtDelivery, Resolution]]
+def _print_resolutions(
+    context: CommandContext, record: CampaignRecord, resolutions: Sequence[tuple[InDoubtDelivery, Resolution]]
 ) -> Exit:
     from mailrunner.event_log import rfc3339
     from mailrunner.model.in_doubt import Lookup
 
     words = {Lookup.FOUND: "sent", Lookup.ABSENT: _unsent(record), Lookup.UNDECIDED: "in doubt"}
-    for doubt, verdict in verdicts:
-        again = f"; look again after {rfc3339(verdict.look_again_at)}" if verdict.look_again_at else ""
-        session.result(f"{doubt.address}\t{words[verdict.lookup]}\t{verdict.reason}{again}")
-    if any(verdict.lookup is Lookup.ABSENT for _, verdict in verdicts):
-        session.say(_next_step(record))
-    undecided = [verdict for _, verdict in verdicts if verdict.lookup is Lookup.UNDECIDED]
+    for doubt, resolution in resolutions:
+        again = f"; look again after {rfc3339(resolution.look_again_at)}" if resolution.look_again_at else ""
+        context.result(f"{doubt.address}\t{words[resolution.lookup]}\t{resolution.reason}{again}")
+    if any(resolution.lookup is Lookup.ABSENT for _, resolution in resolutions):
+        context.say(_next_step(record))
+    undecided = [resolution for _, resolution in resolutions if resolution.lookup is Lookup.UNDECIDED]
     if not undecided:
         return Exit.DONE
     complain(
-        f"{len(undecided):,} of {len(verdicts):,} stay in doubt",
+        f"{len(undecided):,} of {len(resolutions):,} stay in doubt",
         f"to decide by hand: {_by_hand(record)}",
     )
-    return Exit.LATER if any(verdict.look_again_at for verdict in undecided) else Exit.SOME_FAILED
+    return Exit.LATER if any(resolution.look_again_at for resolution in undecided) else Exit.SOME_FAILED
 
 
 def _unsent(record: CampaignRecord) -> str:
@@ -193,11 +205,11 @@ def _by_hand(record: CampaignRecord) -> str:
     return f"mailrunner resolve {record.id} --sent ADDRESS…, or --resend ADDRESS…"
 
 
-def _without_imap(session: CommandContext, record: CampaignRecord) -> UserError:
+def _without_imap(context: CommandContext, record: CampaignRecord) -> UserError:
     return UserError(
         Problem(
             "this account has no IMAP mailbox whose Sent folder could be asked",
-            file=session.project.file.name,
+            file=context.project.file.name,
             key=f"accounts.{record.account_name}.imap",
             hint='write imap = { host = "imap.example.org" }, with user and password where they differ '
             f"from the account's; or decide by hand: {_by_hand(record)}",

@@ -1,4 +1,4 @@
-"""The command that answers clicks: serve."""
+"""`mailrunner serve`: the unsubscribe pages and the webhooks of providers, over HTTP."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 import typer
 
-from mailrunner.cli import app
-from mailrunner.cli.context import CommandContext, command, complain
+from mailrunner.cli.app import SERVICES, app, command
+from mailrunner.cli.context import CommandContext
+from mailrunner.cli.output import complain
 from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
@@ -23,33 +24,49 @@ if TYPE_CHECKING:
     from mailrunner.store import Ledger
     from mailrunner.web.app import Site
 
+
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-@command(app, "serve")
+@command(app, "serve", panel=SERVICES)
 def serve(
-    session: CommandContext,
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0 takes a free one.")] = 8025,
+    context: CommandContext,
+    host: Annotated[str, typer.Option("--host", metavar="IP", help="IP address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            "--port", metavar="N", min=0, max=65_535, help="TCP port to listen on; 0 takes a free one."
+        ),
+    ] = 8025,
     unix: Annotated[
-        Path | None, typer.Option("--unix", help="Listen on a socket file instead.", metavar="PATH")
+        Path | None,
+        typer.Option(
+            "--unix", help="Listen on this Unix socket instead of --host and --port.", metavar="PATH"
+        ),
     ] = None,
     root_path: Annotated[
         str | None,
         typer.Option(
-            "--root-path", help="The path it is published under; by default base_url's.", metavar="P"
+            "--root-path",
+            help="URL path under which the proxy publishes the server, e.g. /news. "
+            "Default: the path of base_url.",
+            metavar="PATH",
         ),
     ] = None,
     forwarded_allow: Annotated[
         str,
         typer.Option(
             "--forwarded-allow",
-            help="Proxies whose X-Forwarded-For and -Proto are believed: addresses, networks, or *.",
+            help="Proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted: IP addresses or networks, "
+            "separated by commas, e.g. 10.0.0.0/8, or * for all. Default: none.",
             metavar="IPS",
         ),
     ] = "",
 ) -> None:
-    """Answer clicks on unsubscribe links: one process, behind a proxy that speaks https."""
+    """Serve the unsubscribe pages and the webhooks over HTTP.
+
+    A proxy in front of it provides https.
+    """
     _check_extra()
     _check_trusted(forwarded_allow)
     from mailrunner.web import server
@@ -57,31 +74,30 @@ def serve(
 
     is_open = unix is None and host not in _LOOPBACK and not forwarded_allow
     listener = server.listen_unix(unix) if unix else server.listen(host, port)
-    with closing(listener), session.open_ledger() as ledger, session.event_log() as log:
-        prefix = _published_path(session) if root_path is None else root_path
-        register = AccessLog(log, line=None if session.quiet else _log)
-        application = _site(session, ledger, log).application(register, prefix=prefix)
-        _say_where(session, server.address_of(listener), is_open=is_open)
+    with closing(listener), context.open_ledger() as ledger, context.event_log() as log:
+        prefix = _published_path(context) if root_path is None else root_path
+        access_log = AccessLog(log, line=None if context.quiet else _print_line)
+        application = _site(context, ledger, log).application(access_log, prefix=prefix)
+        _say_where(context, server.address_of(listener), is_open=is_open)
         log.serving(server.address_of(listener))
         server.run(application, listener, trusted=forwarded_allow)
-        register.close()
+        access_log.close()
         log.serving_ended()
     if unix:
         unix.unlink(missing_ok=True)
-    session.say("Stopped; every click that was answered is recorded.")
+    context.say("Stopped; every click that was answered is recorded.")
 
 
-def _site(session: CommandContext, ledger: Ledger, log: EventLog) -> Site:
-    from mailrunner.sending.token_signer import token_signer
+def _site(context: CommandContext, ledger: Ledger, log: EventLog) -> Site:
     from mailrunner.web.app import Site
 
-    signer = token_signer(session.project, ledger)
-    return Site(ledger, signer, tell=complain, log=log, events=_events(session, signer))
+    signer = context.signer(ledger)
+    return Site(ledger, signer, tell=complain, log=log, webhooks=_webhooks(context, signer))
 
 
-def _events(session: CommandContext, signer: TokenSigner) -> WebhookParser | None:
-    """What reads provider events, where mailrunner.toml names a provider."""
-    settings = session.project.event_settings()
+def _webhooks(context: CommandContext, signer: TokenSigner) -> WebhookParser | None:
+    """The parser of webhooks; None where mailrunner.toml has no table [events]."""
+    settings = context.project.event_settings()
     if not settings:
         return None
     from mailrunner.inbound.webhooks import WebhookParser, check_installed
@@ -90,28 +106,28 @@ def _events(session: CommandContext, signer: TokenSigner) -> WebhookParser | Non
     return WebhookParser(settings, signer=signer, notify=complain)
 
 
-def _say_where(session: CommandContext, address: str, *, is_open: bool) -> None:
-    """Where it listens, and what keeps people's clicks from arriving there."""
-    base_url = session.project.unsubscribe.base_url
-    session.say(f"Listening on {address}")
+def _say_where(context: CommandContext, address: str, *, is_open: bool) -> None:
+    """Print the address, and what keeps clicks of subscribers from arriving there."""
+    base_url = context.project.unsubscribe.base_url
+    context.say(f"Listening on {address}")
     if base_url is None:
-        session.say(
-            "  no message leads here yet: set base_url under [unsubscribe] in mailrunner.toml "
-            "to the https address at which this server is reached"
+        context.say(
+            "  no message has a link to this server yet: set base_url under [unsubscribe] in mailrunner.toml "
+            "to the https address of this server"
         )
     elif not base_url.startswith("https://"):
-        session.say(f"  {base_url} is not https: mail programs offer one click for https alone (RFC 8058)")
+        context.say(f"  {base_url} is not https: mail programs offer one click for https alone (RFC 8058)")
     else:
-        session.say(f"  people reach it at {base_url}/u/…")
+        context.say(f"  subscribers reach it at {base_url}/u/…")
     if is_open:
-        session.say(
+        context.say(
             "  this address is open to others, without TLS: put a proxy with https in front of it, "
             "listen on 127.0.0.1 and name the proxy with --forwarded-allow"
         )
 
 
-def _published_path(session: CommandContext) -> str:
-    return urlsplit(session.project.unsubscribe.base_url or "").path
+def _published_path(context: CommandContext) -> str:
+    return urlsplit(context.project.unsubscribe.base_url or "").path
 
 
 def _check_extra() -> None:
@@ -126,7 +142,7 @@ def _check_extra() -> None:
 
 
 def _check_trusted(proxies: str) -> None:
-    """uvicorn would take a misspelt address for the name of something and believe nobody, in silence."""
+    """Raise UserError for what is no IP address; uvicorn would silently trust no proxy."""
     problems = []
     for proxy in (part.strip() for part in proxies.split(",") if proxies and proxies != "*"):
         try:
@@ -138,6 +154,6 @@ def _check_trusted(proxies: str) -> None:
     UserError.collect(problems)
 
 
-def _log(line: str) -> None:
-    """One line of the access log."""
+def _print_line(line: str) -> None:
+    """Print one line of the access log on stderr."""
     sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}\n")

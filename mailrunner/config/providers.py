@@ -71,7 +71,7 @@ def preset_names() -> tuple[str, ...]:
 
 
 def by_host(host: str) -> Preset | None:
-    """The first preset that has the server `host`, in any case of letters; None if none has it."""
+    """The first preset that has the server `host`, in upper or lower case; None if none has it."""
     return next((found for found in _presets().values() if found.serves(host)), None)
 
 

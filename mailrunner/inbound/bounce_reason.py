@@ -14,7 +14,7 @@ from mailrunner.inbound.transcript import answered
 from mailrunner.model.inbound_event import EventKind
 from mailrunner.model.outcome import Action, Scope, Stage
 from mailrunner.replies import ReplyVerdict, classify, is_about_us, parse
-from mailrunner.replies.rule import NOT_THE_MAILBOX
+from mailrunner.replies.text_rule import NOT_THE_MAILBOX
 
 _CODE = re.compile(r"(?<![\d.])([45]\d\d)(?=[ \-#](?:[^\d]|[45]\.\d))")
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.\d])")
@@ -108,7 +108,7 @@ def _kind(verdict: ReplyVerdict) -> EventKind:
 
 
 def _unplaced(verdict: ReplyVerdict, enhanced: str, text: str, addresses: Sequence[str]) -> EventKind:
-    """How grave words of an unknown stage are that would strike off as an answer to RCPT."""
+    """The kind of event for words of an unknown stage that would suppress as an answer to RCPT."""
     said = text.casefold()
     domains = (address.rpartition("@")[2] for address in addresses)
     if any(name.casefold() in said for name in (*addresses, *domains) if name):

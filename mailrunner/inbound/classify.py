@@ -1,8 +1,8 @@
-"""The sorter: what a mail in the account's mailbox says of our own messages, if it says anything.
+"""The classifier: what a mail in the account's mailbox says of our own messages, if anything.
 
-    sorter = Sorter(signer=…, identity="google/ana@gmail.com", domains=("googlemail.com",), pause=…)
-    sorter.may_concern(header)      # cheap: whether the body is worth fetching
-    sorter.understand(raw)          # a Fact, or None for everybody else's mail
+    classifier = MessageClassifier(signer=…, identity="google/ana@gmail.com", domains=(…,), pause=…)
+    classifier.may_concern(header)      # cheap: whether the body is worth fetching
+    classifier.understand(raw)          # an InboundEvent, or None for mail that is not about ours
 
 Anybody can send mail that looks like a bounce, so what strikes a person off must name a delivery by a
 token that only its message had: the VERP address, the Message-ID or X-Mailrunner-Delivery of the
@@ -190,7 +190,7 @@ def _read(raw: bytes) -> InboundMessage:
         return InboundMessage.read(raw)
     except UnreadableError:
         raise
-    except Exception as error:  # see Sorter.understand
+    except Exception as error:  # see MessageClassifier.understand
         raise UnreadableError(f"it is malformed ({type(error).__name__})") from error
 
 

@@ -188,12 +188,12 @@ def _of_recipient(block: Message, text: str, *, alone: bool) -> BounceReport | N
 
 
 def _named(field: str) -> str:
-    """The address in a recipient field; letters beyond ASCII may be spelt (RFC 6533 §3)."""
-    spelt = re.sub(r"\\x\{([0-9A-Fa-f]{2,6})\}", _letter, field)
+    """The address in a recipient field; characters beyond ASCII may be spelt (RFC 6533 §3)."""
+    spelt = re.sub(r"\\x\{([0-9A-Fa-f]{2,6})\}", _character, field)
     return next(iter(addresses_in(spelt)), "")
 
 
-def _letter(found: re.Match[str]) -> str:
+def _character(found: re.Match[str]) -> str:
     number = int(found[1], 16)
     return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else "?"
 

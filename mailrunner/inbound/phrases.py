@@ -88,7 +88,7 @@ def says_absent(subject: str) -> bool:
 
 
 def asks_to_leave(subject: str, words: str) -> bool:
-    """Whether a person's own few words ask not to be written to; a long letter is left to people."""
+    """Whether a person's own few words ask not to be written to; a long message is left to the operator."""
     if asks_by_subject(subject) and len(words) <= _LONG:
         return True
     said = folded(words[:_LONG])

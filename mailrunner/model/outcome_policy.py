@@ -12,7 +12,7 @@ from random import Random
 
 from mailrunner.model.circuit_breaker import AnswerMark
 from mailrunner.model.delivery import State
-from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 from mailrunner.model.retry import next_try
 
 # After a lost connection other messages go first, so that one that makes a server hang up cannot
@@ -136,3 +136,59 @@ def _pause(outcome: Outcome, policy: RetryPolicy, now: datetime) -> datetime | N
         return None
     default = policy.quota_pause if outcome.quota else policy.throttle_pause
     return now + (outcome.retry_after or default)
+
+
+# -- A run's own limit
+
+_CONTENT_STAGES = (Stage.DATA, Stage.EOD)
+_OF_ALL = (Scope.ACCOUNT, Scope.CREDENTIALS, Scope.CAMPAIGN)
+_MAY_BE_TAKEN = (OutcomeKind.SENT, OutcomeKind.IN_DOUBT)
+
+
+class SendLimit:
+    """What `--limit N` still allows a run: N attempts that reach DATA, N more that are answered before.
+
+    Who is greylisted or unknown takes nobody's place; but where everybody is, twice N are tried and not
+    the whole list.  Claimed deliveries are taken from it first, and given back if they were not begun.
+    """
+
+    def __init__(self, number: int | None) -> None:
+        """`number` is N; None: no limit."""
+        self._left = number
+        self._spare = number or 0
+
+    @property
+    def is_reached(self) -> bool:
+        """True if nothing more may be claimed."""
+        return self._left == 0
+
+    def most(self, wanted: int) -> int:
+        """How many of `wanted` deliveries may be claimed."""
+        return wanted if self._left is None else min(wanted, self._left)
+
+    def take(self, number: int) -> None:
+        """Count claimed deliveries."""
+        if self._left is not None:
+            self._left -= number
+
+    def give_back(self, number: int) -> None:
+        """Count deliveries that were claimed and not tried."""
+        self.take(-number)
+
+    def note(self, outcome: Outcome) -> None:
+        """Count what came of an attempt; what concerns more than the recipient stops the run by itself."""
+        if self._left is None:
+            return
+        if outcome.scope not in _OF_ALL and _reached_data(outcome):
+            return
+        if outcome.scope not in _OF_ALL and outcome.offered:
+            if not self._spare:
+                return
+            self._spare -= 1
+        self.give_back(1)
+
+
+def _reached_data(outcome: Outcome) -> bool:
+    if outcome.kind in _MAY_BE_TAKEN:
+        return True
+    return outcome.reply.stage in _CONTENT_STAGES if outcome.reply else outcome.offered

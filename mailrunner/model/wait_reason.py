@@ -45,7 +45,7 @@ _WORDS = {
     WaitReason.RETRY: "the server asked some recipients to wait",
     WaitReason.ACCOUNT_PAUSED: "the account is paused",
     WaitReason.SERVER: "the server cannot be reached",
-    WaitReason.LIMIT: "as many as --limit allows were sent",
+    WaitReason.LIMIT: "as many as --limit allows were tried",
     WaitReason.OTHERS: "another process is still sending",
     WaitReason.PAUSED: "paused",
     WaitReason.CANCELLED: "cancelled",

@@ -1,4 +1,4 @@
-"""Which rows of a list are worth looking at before anything is sent.
+"""The rows of a list that are worth a look before anything is sent.
 
 By default the first ones, and those in which a template most likely goes wrong: the longest value, the
 emptiest row, the one with most characters beyond ASCII.  The list is streamed, and only what is chosen is
@@ -19,7 +19,7 @@ FIRST = 3
 
 @dataclass(frozen=True, slots=True)
 class Specimen:
-    """One row, and why it was chosen."""
+    """One row, and the reasons why it was chosen."""
 
     entry: RecipientRow
     reasons: tuple[str, ...]
@@ -27,9 +27,9 @@ class Specimen:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The rows that were chosen, in the list's order; and how many rows can be mailed of how many.
+    """The chosen rows in the list's order, the number of rows, and of those that are valid and no duplicates.
 
-    The numbers are None where the list was not read to its end, because all that was asked for was found.
+    The numbers are None where the list was not read to its end, because all addresses were found.
     """
 
     specimens: tuple[Specimen, ...]
@@ -39,7 +39,7 @@ class Sample:
 
 @dataclass(slots=True)
 class _Record:
-    """The row that is furthest out in one respect; the first of equals."""
+    """The row with the highest score; the first of equals."""
 
     best: int = 0
     entry: RecipientRow | None = None
@@ -58,7 +58,7 @@ class _Extremes:
     emptiest: _Record = field(default_factory=_Record)
     foreign: _Record = field(default_factory=_Record)
 
-    def see(self, entry: RecipientRow) -> None:
+    def consider(self, entry: RecipientRow) -> None:
         values = entry.values
         self.longest.offer(max(map(len, values)), entry)
         self.emptiest.offer(sum(1 for value in values if not value or value.isspace()), entry)
@@ -77,43 +77,43 @@ class _Extremes:
             yield entry, f"most characters beyond ASCII: {', '.join(names)}"
 
 
-def choose(people: RecipientList, *, first: int | None, addresses: Sequence[str]) -> Sample:
+def choose(recipients: RecipientList, *, first: int | None, addresses: Sequence[str]) -> Sample:
     """Choose as `sample` does, or as `pick` where addresses are given; as both where `first` is given too.
 
     Raises UserError for addresses that no row has.
     """
     if not addresses:
-        return sample(people, first=FIRST if first is None else first)
-    picked = pick(people, addresses)
+        return sample(recipients, first=FIRST if first is None else first)
+    picked = pick(recipients, addresses)
     if first is None:
         return picked
-    rest = sample(people, first=first)
+    rest = sample(recipients, first=first)
     both = (*rest.specimens, *picked.specimens)
     merged = _merged((specimen.entry, reason) for specimen in both for reason in specimen.reasons)
     return replace(rest, specimens=merged)
 
 
-def sample(people: RecipientList, *, first: int = FIRST) -> Sample:
-    """Choose the first `first` rows that can be mailed, and the edge cases among all that can."""
+def sample(recipients: RecipientList, *, first: int = FIRST) -> Sample:
+    """Choose the first `first` valid rows, and the edge cases among all valid rows."""
     chosen: list[tuple[RecipientRow, str]] = []
-    extremes = _Extremes(people.columns)
+    extremes = _Extremes(recipients.columns)
     rows = mailable = 0
-    for entry, is_duplicate in flag_duplicates(people.chunks()):
+    for entry, is_duplicate in flag_duplicates(recipients.chunks()):
         rows += 1
         if entry.problem or is_duplicate:
             continue
         mailable += 1
         if mailable <= first:
             chosen.append((entry, "the first row" if first == 1 else f"among the first {first}"))
-        extremes.see(entry)
+        extremes.consider(entry)
     return Sample(_merged([*chosen, *extremes.specimens()]), rows, mailable)
 
 
-def pick(people: RecipientList, addresses: Iterable[str]) -> Sample:
+def pick(recipients: RecipientList, addresses: Iterable[str]) -> Sample:
     """Choose the rows with these addresses, however they are spelled; UserError names those not there."""
     wanted = {_key(address): address for address in addresses}
     found: dict[str, RecipientRow] = {}
-    for chunk in people.chunks():
+    for chunk in recipients.chunks():
         for entry in chunk:
             if (key := entry.key or entry.address) in wanted:
                 found.setdefault(key, entry)
@@ -128,7 +128,7 @@ def pick(people: RecipientList, addresses: Iterable[str]) -> Sample:
 
 
 def _key(address: str) -> str:
-    """What tells people apart; of what is no address, the text as the list would show it."""
+    """The key of an address; for an invalid one its text, as the list has it."""
     try:
         return normalise(address).key
     except ValueError:

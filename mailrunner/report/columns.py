@@ -1,4 +1,4 @@
-"""What one row of a report says: the columns, and their values of a delivery."""
+"""The columns of a report, and their values for a delivery."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class Columns:
         }
 
     def _message_id(self, row: ReportRow) -> str:
-        """Of what was tried or will be; nobody can look for the Message-ID of a message that never was."""
+        """The Message-ID of a delivery that was tried or will be; empty for one that never had a message."""
         if not row.attempts and row.state not in OPEN:
             return ""
         return message_id(self._signer, row.id, self._domain)
 
 
 def _normalised(row: ReportRow) -> str:
-    """The key; a duplicate's key stands with the row that came first, and is made again here."""
+    """The key; of a duplicate, whose key the ledger keeps with the first row, it is computed again."""
     if row.key is not None:
         return row.key
     try:

@@ -1,7 +1,7 @@
 """Reports for programs and spreadsheets: CSV, JSON, Excel.  Each is written row by row.
 
 In CSV a reply or reason that a spreadsheet would run as a formula begins with an apostrophe: both may
-hold words that a stranger's server chose.  In Excel every cell is text, so nothing needs it there.
+hold text that a foreign server chose.  In Excel every cell is text, so nothing needs it there.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from mailrunner.report.columns import COLUMNS
 
 Values = Mapping[str, Any]
 
-_STRANGERS_WORDS = ("reason", "reply")
+_FOREIGN_TEXT = ("reason", "reply")
 _in_order = itemgetter(*COLUMNS)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV injection"
 _SHEET_ROWS = 1_048_576  # what one Excel sheet holds, the header among them
 _WIDTHS = {"state": 12, "code": 7, "enhanced_code": 14, "attempts": 9, "row": 8, "reason": 44, "reply": 60}
 
 
-def defused(text: str) -> str:
+def without_formula(text: str) -> str:
     """The text, so that no spreadsheet runs it as a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
@@ -37,8 +37,8 @@ def write_csv(rows: Iterable[Values], out: TextIO) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     for values in rows:
-        strangers = {name: defused(values[name]) for name in _STRANGERS_WORDS}
-        writer.writerow(_in_order({**values, **strangers}))
+        foreign = {name: without_formula(values[name]) for name in _FOREIGN_TEXT}
+        writer.writerow(_in_order({**values, **foreign}))
 
 
 def write_json(rows: Iterable[Values], out: TextIO, *, campaign: str, counts: Counts) -> None:

@@ -1,4 +1,4 @@
-"""Where a report is written: stdout, or a file that is there whole or not at all."""
+"""The output of a report: stdout, or a file that is replaced as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def text_to(file: Path | None) -> Iterator[TextIO]:
 
 @contextmanager
 def bytes_to(file: Path) -> Iterator[BinaryIO]:
-    """A stream that becomes `file` when all was written; until then, what stood there stays.
+    """A stream that becomes `file` when all was written; until then an earlier file stays.
 
     Raises UserError where the file cannot be one, OSError where the disk fails.
     """
@@ -53,7 +53,7 @@ def bytes_to(file: Path) -> Iterator[BinaryIO]:
 
 
 def _beside(target: Path, file: Path) -> tuple[int, Path]:
-    """A new file in the folder of `target`, readable by this user alone as it names people."""
+    """A new file in the folder of `target`, readable by this user alone, as it has addresses."""
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
@@ -63,7 +63,7 @@ def _beside(target: Path, file: Path) -> tuple[int, Path]:
                 str(file),
                 hint="make the folder first"
                 if not target.parent.exists()
-                else "name a place you may write to",
+                else "name a folder in which you may write",
             )
         ) from None
     return handle, Path(name)

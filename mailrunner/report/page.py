@@ -1,4 +1,4 @@
-"""The report as one page to read, print or send to the board: no script, nothing from elsewhere."""
+"""The report as one HTML page to read, print or send to the board: no script, nothing fetched."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mailrunner.store import CampaignRecord
 from mailrunner.store.report_rows import Reading, ReportRow
 from mailrunner.store.snapshot import LEFT_LIST
 
-MOST_ROWS = 2_000  # a table; more would be neither read nor printed, and the other formats have them
+MOST_ROWS = 2_000  # of each table; the other formats have all rows
 _MOST_CAUSES = 12
-_WORDS = {
+_LABELS = {
     "sent": "sent",
     "failed": "failed",
     "in_doubt": "in doubt",
@@ -25,37 +25,37 @@ _WORDS = {
     "queued": "still to send",
     "in_flight": "being sent",
 }
-_CAME_BACK = {  # in a word, and what it means
-    EventKind.BOUNCED: ("bounced", "taken by the server, and sent back later"),
-    EventKind.REFUSED: ("refused later", "sent back for the sender's or the content's sake"),
-    EventKind.SOFT_BOUNCED: ("not delivered this time", "a full mailbox, or a host that is away"),
-    EventKind.COMPLAINED: ("complained", "marked it as spam"),
-    EventKind.UNSUBSCRIBED: ("unsubscribed", "by its link, or by mail"),
+_REPORTED = {  # label and meaning
+    EventKind.BOUNCED: ("bounced", "accepted by the server, and bounced later"),
+    EventKind.REFUSED: ("refused later", "bounced because of the sender or the content"),
+    EventKind.SOFT_BOUNCED: ("not delivered this time", "a full mailbox, or a server that cannot be reached"),
+    EventKind.COMPLAINED: ("complained", "marked as spam"),
+    EventKind.UNSUBSCRIBED: ("unsubscribed", "by the link, or by e-mail"),
 }
-_NOT_GOT = (State.FAILED, State.IN_DOUBT, State.SUPPRESSED, State.SKIPPED)
+_NOT_SENT = (State.FAILED, State.IN_DOUBT, State.SUPPRESSED, State.SKIPPED)
 _OF_STATE = {State.CLAIMED: "in_flight", State.SENDING: "in_flight"}
 
 
 class StateShare(NamedTuple):
-    """One number of the summary: its key in `Counts`, its word, the number, its part of all in percent."""
+    """One number of the summary: its key in `Counts`, its label, the number, its share in percent."""
 
     key: str
-    word: str
+    label: str
     number: int
     percent: float
 
 
-class CameBack(NamedTuple):
-    """What came back: in a word, what it means, and after how many messages."""
+class EventCount(NamedTuple):
+    """One kind of inbound event: its label, its meaning, and the number of deliveries."""
 
-    word: str
+    label: str
     meaning: str
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What stands above the numbers."""
+    """The head of the page."""
 
     campaign: str
     list_name: str
@@ -81,8 +81,8 @@ def write_page(reading: Reading, out: TextIO, *, heading: Heading, now: datetime
         now=now,
         counts=counts,
         shares=_shares(counts),
-        came_back=_came_back(reading.inbound_counts()),
-        causes=reading.causes(*_NOT_GOT, most=_MOST_CAUSES),
+        reported=_reported(reading.inbound_counts()),
+        causes=reading.causes(*_NOT_SENT, most=_MOST_CAUSES),
         failed=reading.rows(State.FAILED, most=MOST_ROWS),
         in_doubt=reading.rows(State.IN_DOUBT, most=MOST_ROWS),
         rows=reading.rows(most=MOST_ROWS),
@@ -103,8 +103,8 @@ def _template() -> Any:
         "zone": _zone,
         "state": _state,
         "answer": _answer,
-        "back": _back,
-        "word": _WORDS.get,
+        "event": _event,
+        "label": _LABELS.get,
         "why": _why,
     }
     return environment.from_string(files(__package__).joinpath("page.html").read_text("utf-8"))
@@ -113,14 +113,14 @@ def _template() -> Any:
 def _shares(counts: Counts) -> list[StateShare]:
     numbers = counts.as_dict()
     return [
-        StateShare(key, word, numbers[key], 100 * numbers[key] / counts.total)
-        for key, word in _WORDS.items()
+        StateShare(key, label, numbers[key], 100 * numbers[key] / counts.total)
+        for key, label in _LABELS.items()
         if numbers[key]
     ]
 
 
-def _came_back(numbers: Mapping[EventKind, int]) -> list[CameBack]:
-    return [CameBack(*words, numbers[kind]) for kind, words in _CAME_BACK.items() if numbers.get(kind)]
+def _reported(numbers: Mapping[EventKind, int]) -> list[EventCount]:
+    return [EventCount(*texts, numbers[kind]) for kind, texts in _REPORTED.items() if numbers.get(kind)]
 
 
 def _state(state: State) -> str:
@@ -129,21 +129,21 @@ def _state(state: State) -> str:
 
 
 def _why(reason: str) -> str:
-    """A reason in words; the ledger keeps this one as a mark that programs look for."""
+    """A reason as the page shows it; LEFT_LIST is a constant in the ledger."""
     return "no longer on the list" if reason == LEFT_LIST else reason
 
 
 def _answer(row: ReportRow) -> str:
-    """The server's own words, code first; nothing where the reason has said them."""
+    """The server's reply, code first; empty where the reason has it."""
     if row.reply and row.reply in row.reason:
         return ""
     return " ".join(str(part) for part in (row.code, row.enhanced_code, row.reply) if part)
 
 
-def _back(row: ReportRow) -> str:
-    """What came back after it was sent, in a word; of a bounce the reason tells."""
+def _event(row: ReportRow) -> str:
+    """The label of the inbound event; empty for bounces, whose text is in the reason."""
     return (
-        _CAME_BACK[EventKind(row.came_back)][0]
+        _REPORTED[EventKind(row.came_back)][0]
         if row.came_back not in ("", EventKind.BOUNCED, EventKind.REFUSED)
         else ""
     )

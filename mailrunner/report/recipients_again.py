@@ -1,4 +1,4 @@
-"""Some rows of a campaign as a list again: its own columns, verbatim, and why each row is there."""
+"""Rows of a campaign as a list to send to again: its own columns, verbatim, and the reason for each row."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import TextIO
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.delivery import State
-from mailrunner.report.files import defused
+from mailrunner.report.files import without_formula
 from mailrunner.store.report_rows import Reading, ReportRow
 
 REASON = "mailrunner_reason"
 
 
 def rows_again(reading: Reading, state: State) -> Iterator[ReportRow]:
-    """The rows in `state`; raise UserError where what they said was forgotten."""
+    """The rows in `state`; raises UserError where `purge` has deleted their cells."""
     if reading.has_purged_rows(state):
         raise UserError(
             Problem(
-                "the rows of this campaign were forgotten (mailrunner purge) and cannot be a list again",
-                hint="the report without --failed and --in-doubt still tells everyone's address and outcome",
+                "the cells of these rows were deleted (mailrunner purge), so they cannot be a list again",
+                hint="the report without --failed and --in-doubt still has every address and outcome",
             )
         )
     return reading.rows(state)
 
 
-def write_sublist(rows: Iterable[ReportRow], out: TextIO, *, columns: Sequence[str]) -> None:
-    """Write CSV that a campaign can name as its list; `out` is UTF-8.
+def write_list(rows: Iterable[ReportRow], out: TextIO, *, columns: Sequence[str]) -> None:
+    """Write CSV that a campaign can use as its list; `out` is UTF-8.
 
     A row that was stored before a column was added gets an empty cell there.  A column that is called
-    `mailrunner_reason`, from an earlier time round, is replaced.
+    `mailrunner_reason`, from an earlier report, is replaced.
     """
     kept = [place for place, name in enumerate(columns) if name != REASON]
     writer = csv.writer(out, lineterminator="\n")
@@ -38,4 +38,4 @@ def write_sublist(rows: Iterable[ReportRow], out: TextIO, *, columns: Sequence[s
     for row in rows:
         cells = row.values
         own = (cells[place] if place < len(cells) else "" for place in kept)
-        writer.writerow([*own, defused(row.reason)])
+        writer.writerow([*own, without_formula(row.reason)])

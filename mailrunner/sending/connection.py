@@ -20,6 +20,8 @@ from mailrunner.transports import Envelope, Stream, Transport
 
 _FAILURES_IN_A_ROW = 5
 _SERVER_RETRY = timedelta(minutes=15)
+# Who is suppressed, and what is paused, is obeyed within a second: so long the ledger's word holds.
+_PERMIT_SECONDS = 0.5
 
 
 class Result(NamedTuple):
@@ -57,9 +59,14 @@ class Connection:
         """The number of messages that may be submitted now."""
         return 0 if self.opening or self.wait else self.transport.room
 
+    @property
+    def is_in_use(self) -> bool:
+        """True if it is open, is being opened, or has messages in flight."""
+        return bool(self.opening or self.in_flight or self.transport.is_open)
+
     def may_open(self, now: datetime) -> bool:
         """True if it is closed, idle and not held back by a failure."""
-        if self.wait or self.opening or self.in_flight or self.transport.is_open:
+        if self.wait or self.is_in_use:
             return False
         return self.backoff_until is None or self.backoff_until <= now
 
@@ -79,7 +86,24 @@ class Connection:
     def submit(self, delivery: Delivery, message: Envelope) -> None:
         """Take a message whose `sending` is durable."""
         self.in_flight.append(delivery)
-        self.transport.offer(message)
+        self.transport.offer(message, within=_PERMIT_SECONDS)
+
+    @property
+    def held(self) -> Delivery | None:
+        """The delivery whose content may begin only if the ledger permits it once more; None without one."""
+        place = self.transport.held
+        return None if place is None else self.in_flight[place]
+
+    def permit(self) -> None:
+        """Let the message of the `held` delivery go on."""
+        self.transport.permit(within=_PERMIT_SECONDS)
+
+    def withdraw(self) -> None:
+        """Take the message of the `held` delivery back; it has no result."""
+        place = self.transport.held
+        if place is not None:
+            del self.in_flight[place]
+            self.transport.withdraw()
 
     def results(self, now: datetime) -> list[Result]:
         """Write and read what is possible now; return the results that are known by it."""

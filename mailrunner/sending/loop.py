@@ -18,17 +18,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailrunner.clock import SLICE, Clock, nap
 from mailrunner.errors import LedgerError, RowError
-from mailrunner.model.outcome import OutcomeKind
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
+from mailrunner.model.outcome_policy import SendLimit
 from mailrunner.model.schedule import Schedule
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.sending.connection import Connection, Result
+from mailrunner.sending.connection_opener import ConnectionOpener
 from mailrunner.sending.ledger_visits import LedgerVisits
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.recorder import Recorder, RunTally, Unrenderable
@@ -40,10 +41,12 @@ BATCH = 10  # deliveries claimed at once for one connection
 SHORT_WAIT = timedelta(minutes=1)  # waited for within the run; longer waits end it unless it is patient
 _MOMENT = timedelta(milliseconds=50)
 _LOOK_AGAIN = timedelta(minutes=5)  # a patient run looks whether a user has changed something
-_MOST_OPENING = 32
 _ENOUGH = 16  # results that are worth a commit; with so many its own cost is little
 _LONGEST_GATHERING = 0.005  # seconds
-_MAY_BE_TAKEN = (OutcomeKind.SENT, OutcomeKind.IN_DOUBT)  # outcomes that `--limit` counts
+
+_NOT_BEGUN = Outcome(
+    OutcomeKind.DEFERRED, Scope.CONNECTION, "the run ended before the message was begun", offered=False
+)
 
 Step = Callable[[str], None]
 
@@ -52,7 +55,7 @@ Step = Callable[[str], None]
 class LoopOptions:
     """What the user and the campaign's file ask of this run.
 
-    `limit` is the most messages to send (None: no limit), `patient` is `--wait`.
+    `limit` is that of `SendLimit` (None: no limit), `patient` is `--wait`.
     """
 
     schedule: Schedule
@@ -94,16 +97,15 @@ class SendLoop:
         self._connections, self._recorder, self._factory = connections, recorder, factory
         self._clock, self._on_step = clock, on_step
         self._stop = visits.stop
-        self._pool = ThreadPoolExecutor(min(_MOST_OPENING, len(connections)), thread_name_prefix="opening")
+        self._opener = ConnectionOpener(connections)
         self._poller: Poller[Connection] = Poller(every=SLICE)
         self._opening_hours: tuple[datetime, datetime] | None = None  # of the schedule, the present or next
         self._claimed: deque[Delivery] = deque()  # and not begun
         self._unrecorded: list[Result] = []
         self._submitted: dict[Connection, None] = {}  # those with messages that are not written yet
-        self._opening: list[Connection] = []  # those that another thread opens
         self._commit_takes = 0.0  # seconds
-        self._remaining = options.limit  # messages that may still be sent
-        self._wait: Wait | None = None  # what the last claim met
+        self._limit = SendLimit(options.limit)
+        self._wait: Wait | None = None  # what the last claim met; whatever changes the ledger forgets it
         self._alone = False  # no other run was found that held something
         self._result = Wait(WaitReason.DONE)
         self._failure: BaseException | None = None
@@ -164,20 +166,22 @@ class SendLoop:
             if not lasts:
                 self._record_rest(finish=asked)
         finally:
-            self._pool.shutdown()
+            self._opener.shutdown()
             for connection in self._connections:
                 connection.transport.close()
 
     def _record_rest(self, *, finish: bool) -> None:
         """Record what servers have said of what is in flight, though the loop ended before its time.
 
-        With `finish` their answers are waited for.  Without, the connections are closed: of a message whose
-        content was not begun it is known then that it was not sent.
+        With `finish` their answers are waited for, else the connections are closed.  A message whose content
+        was not begun is taken back.
         """
         try:
+            self._withdraw()
             while finish and self._in_flight():
                 self._poller.wait(SLICE)
                 self._unrecorded += self._hear(self._clock.now())
+                self._withdraw()
             for connection in self._in_flight():
                 self._unrecorded += connection.results(self._clock.now())
                 connection.transport.close()
@@ -185,6 +189,14 @@ class SendLoop:
             self._recorder.commit(results=self._unrecorded)
         except BaseException as error:
             self._fail(error)
+
+    def _withdraw(self) -> None:
+        """Take back the messages that wait for a permit; they are queued again."""
+        for connection in self._connections:
+            if (delivery := connection.held) is not None:
+                connection.withdraw()
+                self._submitted[connection] = None
+                self._unrecorded.append(Result(delivery, _NOT_BEGUN))
 
     # -- One round
 
@@ -207,7 +219,7 @@ class SendLoop:
         A commit costs the same for one as for many, so to wait for others no longer than it takes can
         only double what it costs, and mostly halves it.  Where answers are long in coming it is nothing.
         """
-        enough = min(_ENOUGH, len(self._in_flight()) + len(self._opening))
+        enough = min(_ENOUGH, len(self._in_flight()) + len(self._opener.opening))
         results = self._hear(now)
         until = time.monotonic() + self._commit_takes
         while 0 < len(results) < enough and (left := until - time.monotonic()) > 0:
@@ -225,6 +237,8 @@ class SendLoop:
         for connection in due:
             results += connection.results(now)
             self._poller.note(connection)
+        if any(outcome.scope is Scope.CONNECTION for _, outcome in results):
+            self._opener.note_loss()
         return results
 
     def _in_flight(self) -> list[Connection]:
@@ -245,28 +259,21 @@ class SendLoop:
 
     def _open(self, now: datetime) -> None:
         """Open as many connections as there is work for; take note of those that were being opened."""
-        if self._opening:
-            self._note_opened(now)
-        if not self._claimed:
-            return
-        idle = [each for each in self._connections if not each.in_flight and each.may_open(now)]
-        if not idle:
-            return
-        work = len(self._claimed) - len(self._opening) - sum(each.room for each in self._connections)
-        for connection in idle[: max(0, work)]:
-            connection.open(self._pool)
-            self._opening.append(connection)
-            self._poller.note(connection)  # its old socket, if there is one, is the other thread's now
-
-    def _note_opened(self, now: datetime) -> None:
-        """Take back the connections that the other threads are done with."""
-        for connection in self._opening:
-            problem = connection.opened(now)
+        for connection, problem in self._opener.finished(now) if self._opener.opening else ():
             self._poller.note(connection)
             if problem is not None:
                 self._release()  # the next claim meets what is in the way
-                connection.wait = self._recorder.record_obstacle(problem) or connection.wait
-        self._opening = [each for each in self._opening if each.opening]
+                self._note_obstacle(problem)
+        work = len(self._claimed) - len(self._opener.opening) - sum(each.room for each in self._connections)
+        idle = [each for each in self._connections if not each.in_flight and each.may_open(now)]
+        for connection in self._opener.open(idle, work, now) if idle and self._claimed else ():
+            self._poller.note(connection)  # its old socket, if there is one, is the other thread's now
+
+    def _note_obstacle(self, problem: Outcome) -> None:
+        """Record why no connection can be had."""
+        if wait := self._recorder.record_obstacle(problem):
+            self._opener.give_up(wait)
+        self._wait = None
 
     def _render(self, now: datetime) -> tuple[list[RenderedMessage], list[Unrenderable]]:
         """Render the next messages, one for each connection that has room before another gets two."""
@@ -296,7 +303,7 @@ class SendLoop:
         if closed is not None or self._wait is not None or len(self._claimed) > len(self._connections):
             return 0
         most = BATCH * len([each for each in self._connections if each.wait is None])
-        return most if self._remaining is None else min(most, self._remaining)
+        return self._limit.most(most)
 
     def _commit(
         self,
@@ -306,30 +313,43 @@ class SendLoop:
         wanted: int,
     ) -> bool:
         """Commit all of it, and do as the ledger says; True if something was claimed."""
-        if self._remaining == 0 and not wanted and self._wait is None:
-            self._wait = Wait(WaitReason.LIMIT)
-        if not (results or unrenderable or rendered or wanted):
+        held = [each for each in self._connections if each.held]
+        if not (results or unrenderable or rendered or held or wanted):
             return False
         begun = time.monotonic()
         done = self._recorder.commit(
             results=results,
             unrenderable=unrenderable,
             starting=[each.delivery for each in rendered],
+            held=[each.held for each in held if each.held],
             wanted=wanted,
             token=self._own_run.next_token() if wanted else 0,
         )
         self._unrecorded = []
         self._commit_takes = min(time.monotonic() - begun, _LONGEST_GATHERING)
-        unspent = self._submit(rendered, done.permits) + len(unrenderable)
+        unspent = self._submit(rendered, done.permits) + self._go_on(held, done.held) + len(unrenderable)
+        self._limit.give_back(unspent)
         for _, outcome in results:
-            unspent += outcome.kind not in _MAY_BE_TAKEN
+            self._limit.note(outcome)
             if self._on_step:
                 self._on_step("recorded")
-        if self._remaining is not None:
-            self._remaining += unspent
-        if results:
+        if results or unspent:
             self._wait = None  # a delivery may be queued again by it, or what was waited for be free
+        if done.stop_reason:
+            self._wait = Wait(WaitReason.STOPPED, None, done.stop_reason)
         return self._take(done.claimed)
+
+    def _go_on(self, held: Sequence[Connection], permits: Sequence[SendPermit]) -> int:
+        """Let the messages begin that were held back and may go; return how many may not."""
+        withdrawn = 0
+        for connection, permit in zip(held, permits, strict=True):
+            if permit is SendPermit.GO:
+                connection.permit()
+            else:
+                connection.withdraw()
+                withdrawn += 1
+            self._submitted[connection] = None
+        return withdrawn
 
     def _submit(self, rendered: Sequence[RenderedMessage], permits: Sequence[SendPermit]) -> int:
         """Submit the messages that may go; return how many may not."""
@@ -352,8 +372,7 @@ class SendLoop:
         if found:
             if self._on_step:
                 self._on_step("claimed")
-            if self._remaining is not None:
-                self._remaining -= len(found)
+            self._limit.take(len(found))
             self._claimed.extend(found)
             self._alone = False
             self._recorder.show_wait(None)
@@ -362,9 +381,10 @@ class SendLoop:
     def _release(self) -> None:
         """Put back what was claimed and not begun."""
         held, self._claimed = list(self._claimed), deque()
-        if self._remaining is not None:
-            self._remaining += len(held)
-        self._recorder.release(held)
+        if held:
+            self._limit.give_back(len(held))
+            self._recorder.release(held)
+            self._wait = None
 
     # -- Waiting
 
@@ -372,7 +392,7 @@ class SendLoop:
         """Wait until there may be something to do; False if there will be nothing."""
         if self._submitted:
             return True
-        if self._opening or self._in_flight():
+        if self._opener.opening or self._in_flight():
             self._wait_for_network()
             return True
         if self._stop.is_set():
@@ -383,8 +403,10 @@ class SendLoop:
             return self._end(*(each.wait for each in self._connections if each.wait))
         if self._claimed:  # all that could carry it back off after a failure
             self._release()
-            self._pass(min(each.backoff_until or self._clock.now() for each in working))
+            self._pass(self._opener.next_try(self._clock.now()))
             return True
+        if self._wait is None and self._limit.is_reached:
+            self._wait = Wait(WaitReason.LIMIT)
         return self._wait is None or self._await(self._wait)
 
     def _wait_for_network(self) -> None:
@@ -392,7 +414,7 @@ class SendLoop:
 
         Afterwards what the last claim met is forgotten if it may have passed.
         """
-        seconds = SLICE / 10 if self._opening else SLICE
+        seconds = SLICE / 10 if self._opener.opening else SLICE
         until = self._wait.until if self._wait else None
         if until is None:
             self._poller.wait(seconds)

@@ -61,13 +61,19 @@ class Recorder:
         results: Sequence[Result] = (),
         unrenderable: Sequence[Unrenderable] = (),
         starting: Sequence[Delivery] = (),
+        held: Sequence[Delivery] = (),
         wanted: int = 0,
         token: int = 0,
     ) -> BatchResult:
         """Record results and failures, make `sending` durable, claim: in one transaction (`store.batch`)."""
         answers = self._decisions(results)
         batch = Batch(
-            answers=answers, unrenderable=unrenderable, starting=starting, wanted=wanted, token=token
+            answers=answers,
+            unrenderable=unrenderable,
+            starting=starting,
+            held=held,
+            wanted=wanted,
+            token=token,
         )
         done = self._visits.repeat(
             lambda: self._ledger.batches.commit(self._terms, batch), answers=bool(answers)
@@ -76,7 +82,7 @@ class Recorder:
             self._note_answer(answer.delivery, answer.decision, recorded=recorded)
         for (delivery, reason), failed in zip(unrenderable, done.failed, strict=True):
             self._note_unrenderable(delivery, reason, failed=failed)
-        for delivery, permit in zip(starting, done.permits, strict=True):
+        for delivery, permit in zip((*starting, *held), (*done.permits, *done.held), strict=True):
             if permit is not SendPermit.GO:
                 self._note_held(delivery, permit)
         if done.stop_reason:

@@ -7,6 +7,7 @@ since its last commit:
     unrenderable  claimed rows that cannot become messages
     starting      the next messages: suppression, pause and cancel are checked once more, then `sending`
                   is made durable; nothing of them is handed to a connection before
+    held          messages handed to a connection whose content has not begun for a moment: checked again
     wanted        how many deliveries to claim, with their quota slots
 
 It is one commit, so there is no state in which half of it is true.
@@ -32,6 +33,7 @@ from mailrunner.store.accounts import pause_account, stop_account
 from mailrunner.store.campaigns import stop_campaign
 from mailrunner.store.claims import (
     begin_sending,
+    check_again,
     check_run_is_open,
     claim,
     fail_unrenderable,
@@ -41,7 +43,7 @@ from mailrunner.store.claims import (
 from mailrunner.store.database import Database
 from mailrunner.store.quota_usage import UsageLog, account_scope, campaign_scope
 from mailrunner.store.raw_sql import run, run_many, run_with_list, to_micros
-from mailrunner.store.requeue import after_requeue
+from mailrunner.store.reopening import reopen_after_requeue
 from mailrunner.store.run_transaction import (
     QUEUE_START,
     ClaimTerms,
@@ -69,6 +71,7 @@ class Batch:
     answers: Sequence[Answer] = ()
     unrenderable: Sequence[tuple[Delivery, str]] = ()
     starting: Sequence[Delivery] = ()
+    held: Sequence[Delivery] = ()
     wanted: int = 0
     token: int = 0
 
@@ -85,6 +88,7 @@ class BatchResult:
     recorded: list[bool] = field(default_factory=list)
     failed: list[bool] = field(default_factory=list)
     permits: list[SendPermit] = field(default_factory=list)
+    held: list[SendPermit] = field(default_factory=list)
     claimed: list[Delivery] | Wait | None = None
     stop_reason: str = ""
 
@@ -112,7 +116,7 @@ class Batches:
                 result.failed, stop = _fail(at, batch.unrenderable)
                 result.stop_reason = result.stop_reason or stop
             position = self._positions.get(terms.campaign_no, QUEUE_START)
-            if batch.starting or batch.wanted:
+            if batch.starting or batch.held or batch.wanted:
                 position = _begin_and_claim(at, batch, position, result)
         self._positions[terms.campaign_no] = position  # only now: it is durable
         return result
@@ -125,6 +129,8 @@ def _begin_and_claim(
     if batch.wanted:
         check_run_is_open(at.connection, batch.token)
     wait = obstacle(at)
+    if batch.held:
+        result.held = check_again(at, batch.held, wait)
     if batch.starting:
         result.permits = hold_back(at, batch.starting) if wait else begin_sending(at, batch.starting)
     if batch.wanted and wait:
@@ -245,7 +251,7 @@ def _apply_side_effects(at: RunTransaction, answers: Sequence[Answer]) -> None:
         if decision.stop_credentials:
             stop_account(connection, terms.account_no, reason=reason, digest=terms.setup_digest)
     if any(answer.decision.state is State.QUEUED for answer in answers):
-        after_requeue(connection, terms.campaign_no, at.now)
+        reopen_after_requeue(connection, terms.campaign_no, at.now)
 
 
 def _add_marks(at: RunTransaction, marks: Sequence[tuple[str, AnswerMark | None]]) -> str:

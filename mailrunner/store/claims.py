@@ -22,7 +22,7 @@ from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store.quota_usage import about_the_clock
 from mailrunner.store.raw_sql import from_micros, run, run_with_list, to_micros
 from mailrunner.store.recovery import RUN_WAS_RECOVERED, TOKEN_SHIFT
-from mailrunner.store.requeue import after_requeue
+from mailrunner.store.reopening import reopen_after_requeue
 from mailrunner.store.run_transaction import (
     QUEUE_START,
     ClaimTerms,
@@ -56,6 +56,11 @@ _BEGIN = """
     SET state = 'sending', last_attempt_at = ?,
         attempts = attempts + CASE state WHEN 'claimed' THEN 1 ELSE 0 END
     WHERE token = ? AND state IN ('claimed', 'sending') AND id IN (*) RETURNING id
+"""
+_STILL_SENDING = "SELECT id FROM deliveries WHERE token = ? AND state = 'sending' AND id IN (*)"
+_NOT_BEGUN = """
+    UPDATE deliveries SET state = 'claimed', account_no = ?, attempts = attempts - 1
+    WHERE token = ? AND state IN ('sending', 'in_doubt') AND id IN (*) RETURNING id
 """
 _PUT_BACK = """
     UPDATE deliveries SET state = 'queued', token = NULL, account_no = NULL
@@ -118,11 +123,29 @@ def hold_back(at: RunTransaction, starting: Sequence[Delivery]) -> list[SendPerm
     return [SendPermit.HELD if delivery.id in queued else SendPermit.LOST for delivery in starting]
 
 
+def check_again(at: RunTransaction, held: Sequence[Delivery], wait: Wait | None) -> list[SendPermit]:
+    """Check deliveries that are `sending` and whose content has not begun, as if they were only claimed.
+
+    Where one may not go, nothing of it was handed over: it is put back or suppressed, and costs no
+    attempt.  That is evidence too, so one that another process took for in doubt is queued again.
+    """
+    reasons = suppression_reasons(at.connection, at.terms, held)
+    may_go = set() if wait else _change(at.connection, _STILL_SENDING, held) - reasons.keys()
+    back = [delivery for delivery in held if delivery.id not in may_go]
+    ours = _change(at.connection, _NOT_BEGUN, back, at.terms.account_no)
+    tokens = {delivery.id: delivery.token for delivery in back if delivery.id in ours & reasons.keys()}
+    suppressed = mark_suppressed(at, {number: reasons[number] for number in tokens}, tokens)
+    rest = [delivery for delivery in back if delivery.id not in suppressed]
+    permits = dict.fromkeys(may_go, SendPermit.GO) | dict.fromkeys(suppressed, SendPermit.SUPPRESSED)
+    permits |= dict(zip([delivery.id for delivery in rest], hold_back(at, rest), strict=True))
+    return [permits[delivery.id] for delivery in held]
+
+
 def put_back(connection: Connection, claimed: Sequence[Delivery], now: datetime) -> set[int]:
     """Queue claimed deliveries again; their slots were never used.  Returns the ids that were still ours."""
     queued = _change(connection, _PUT_BACK, claimed)
     for campaign_no in {delivery.campaign_no for delivery in claimed}:
-        after_requeue(connection, campaign_no, now)
+        reopen_after_requeue(connection, campaign_no, now)
     return queued
 
 
@@ -185,7 +208,7 @@ def _room(at: RunTransaction) -> tuple[int | None, datetime | None]:
             log.date(at.now)
         for limit in limits:
             rooms.append(room(limit, log, reserve=reserve, zone=terms.zone, now=at.now))
-    return tightest(rooms)
+    return tightest(rooms) if rooms else (None, None)
 
 
 def _take(

@@ -1,12 +1,12 @@
-"""A file of people who want no mail: CSV, Excel, JSON, or one address a line.
+"""A file of addresses for the suppression list: CSV, Excel, Parquet, JSON of SES, or one address a line.
 
     file = SuppressionFile.open(Path("left.csv"), column=None, pseudonyms=ledger.suppressions.pseudonyms())
-    survey = file.survey(on_lists)        # what is in it, before anything is done
-    for group, keys in file.groups(): ...   # what is to be suppressed, in chunks
+    summary = file.summarise(on_lists)      # a summary, before anything is written
+    for group, keys in file.groups(): ...   # the keys to suppress, in chunks
 
-Read twice, so that a person can look before anything is written, and in bounded memory.  What other
-mailing systems export is recognised (`forms`), and says for each address for which reason it stands
-there; what `suppress export` wrote says to which list too.  That is what a `Group` keeps together.
+Read twice, so that a user can look before anything is written, and in bounded memory.  Exports of other
+mailing systems are recognised (`vendor_formats`) and have a reason for each address; those of
+`suppress export` have a list as well.  A `Group` is the addresses with one reason and list.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mailrunner.recipients.source import Row, Source
 from mailrunner.suppression.ses_json import SesSuppressionTable
 from mailrunner.suppression.vendor_formats import EXPORT_COLUMNS, VendorFormat, recognise
 
-__all__ = ["EXPORT_COLUMNS", "Group", "ImportFormat", "ImportSummary", "SuppressionFile", "name_of"]
+__all__ = ["EXPORT_COLUMNS", "Group", "ImportFormat", "ImportSummary", "SuppressionFile", "key_of"]
 
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _JSON = (".json", ".jsonl", ".ndjson")
@@ -38,7 +38,7 @@ _EXAMPLES = 5
 
 
 class Group(NamedTuple):
-    """What addresses of the file share: a list and a reason, None where the file names none."""
+    """A list and a reason that addresses of the file share; None where the file has none."""
 
     list_key: str | None
     reason: SuppressionReason | None
@@ -46,20 +46,20 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """What is in a file: `listed` of `valid` addresses are on current lists; `examples` are problems.
+    """The content of a file: `listed` of `valid` addresses are on current lists; `examples` are problems.
 
-    `living` are people of whom the file itself says that they may be mailed.
+    `subscribed` are the rows that the file itself marks as recipients who may get messages.
     """
 
     valid: int
     invalid: int
     listed: int
-    living: int
+    subscribed: int
     examples: tuple[str, ...]
 
 
 class SuppressionFile:
-    """One file; `addresses` is the place of its address column, `form` what it was recognised as."""
+    """One file; `addresses` is the index of its address column, `form` its format if recognised."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class SuppressionFile:
 
     @property
     def title(self) -> str:
-        """What kind of file it is, for a person; "" for a plain one."""
+        """The name of the format; "" for a plain file."""
         return self._form.title if self._form else ""
 
     @classmethod
@@ -101,21 +101,21 @@ class SuppressionFile:
         if form and column is None:
             place = _folded(columns).index(form.address)
         else:
-            place = _place(columns, column, source.label)
+            place = _address_column(columns, column, source.label)
         return cls(source, headed=True, addresses=place, pseudonyms=pseudonyms, form=form)
 
-    def survey(self, on_lists: Callable[[Collection[str]], Collection[str]]) -> ImportSummary:
-        """Read it through; `on_lists` says which of some keys are on lists that are mailed now."""
-        valid = invalid = listed = living = 0
+    def summarise(self, on_lists: Callable[[Collection[str]], Collection[str]]) -> ImportSummary:
+        """Read the whole file; `on_lists` returns those of some keys that are on current lists."""
+        valid = invalid = listed = subscribed = 0
         examples: list[str] = []
         for chunk in self._chunks():
             keys = []
             for number, cells in chunk:
                 if self._group(number, cells) is None:
-                    living += 1
+                    subscribed += 1
                     continue
                 try:
-                    keys.append(name_of(cells[self._addresses], self._pseudonyms))
+                    keys.append(key_of(cells[self._addresses], self._pseudonyms))
                 except ValueError as error:
                     invalid += 1
                     if len(examples) < _EXAMPLES:
@@ -123,7 +123,7 @@ class SuppressionFile:
             mailed = on_lists(set(keys))
             valid += len(keys)
             listed += sum(key in mailed for key in keys)
-        return ImportSummary(valid, invalid, listed, living, tuple(examples))
+        return ImportSummary(valid, invalid, listed, subscribed, tuple(examples))
 
     def groups(self) -> Iterator[tuple[Group, list[str]]]:
         """The keys of all valid addresses, in chunks of one group each."""
@@ -134,16 +134,16 @@ class SuppressionFile:
                 if group is None:
                     continue
                 try:
-                    groups[group].append(name_of(cells[self._addresses], self._pseudonyms))
+                    groups[group].append(key_of(cells[self._addresses], self._pseudonyms))
                 except ValueError:
-                    continue  # the survey has named it
+                    continue  # the summary has named it
             yield from groups.items()
 
     def _group(self, number: int, cells: tuple[str, ...]) -> Group | None:
-        """What the row belongs to; None for somebody who may be mailed."""
+        """The group of a row; None for a recipient who may get messages."""
         form = self._form
         if form is None:
-            return _UNNAMED
+            return _NO_GROUP
         written = cells[self._reason].strip().casefold() if self._reason is not None else ""
         reason = form.reasons.get(written, form.otherwise)
         if reason is None:
@@ -153,8 +153,8 @@ class SuppressionFile:
 
     def _refuse_unknown(self, form: VendorFormat, written: str, number: int) -> None:
         if written not in form.reasons:
-            problem, words = f'there is no {form.by} "{written}"', ", ".join(form.reasons)
-            raise UserError(Problem(problem, self._source.label, f"line {number}", f"it may be {words}"))
+            problem, known = f'there is no {form.by} "{written}"', ", ".join(form.reasons)
+            raise UserError(Problem(problem, self._source.label, f"line {number}", f"it may be {known}"))
 
     def _chunks(self) -> Iterator[list[Row]]:
         if self._headed:
@@ -163,20 +163,20 @@ class SuppressionFile:
         return chain([first], self._source.chunks())
 
 
-_UNNAMED = Group(None, None)
+_NO_GROUP = Group(None, None)
 
 
-def name_of(text: str, pseudonyms: Pseudonyms) -> str:
-    """The name under which something typed, or read, stands on the table: an address, "@domain", "#…".
+def key_of(text: str, pseudonyms: Pseudonyms) -> str:
+    """The key of an entry for a text: that of an address, "@domain", or a pseudonym "#…".
 
-    Raises ValueError, with a sentence, for what is none of them, and for a pseudonym of another ledger.
+    Raises ValueError, with a sentence, for any other text, and for a pseudonym of another ledger.
     """
     written = text.strip(BLANKS)
     if written.startswith("@"):
         return f"@{normalise(f'everyone{written}').domain}"
     if is_pseudonym(written):
         if not written.startswith(pseudonyms.mark):
-            raise ValueError("it stands for somebody whom another ledger has forgotten")
+            raise ValueError("it is the pseudonym of an address that another ledger has erased")
         return written
     return normalise(text).key
 
@@ -198,8 +198,8 @@ def _source(path: Path) -> Source:
     return CsvFile(path, label, None, None)
 
 
-def _place(columns: tuple[str, ...], wanted: str | None, label: str) -> int:
-    """Where the addresses are."""
+def _address_column(columns: tuple[str, ...], wanted: str | None, label: str) -> int:
+    """The index of the column with the addresses."""
     if wanted is not None:
         folded = [name.casefold() for name in columns]
         if wanted.casefold() in folded:

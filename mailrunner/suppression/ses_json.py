@@ -1,4 +1,4 @@
-"""The suppression list of an SES account in JSON: what the command line prints, or one object a line."""
+"""The suppression list of an SES account in JSON: the output of the command line, or one object a line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.source import FileSource, Row
 
-_HINT = "take what `aws sesv2 list-suppressed-destinations` prints"
+_HINT = "use the output of `aws sesv2 list-suppressed-destinations`"
 
 
 class SesSuppressionTable(FileSource):

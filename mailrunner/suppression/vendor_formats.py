@@ -1,6 +1,6 @@
-"""What the exports of other mailing systems look like, and what they say of a person.
+"""The export formats of other mailing systems, and the suppression reasons in them.
 
-A form is recognised by the names of its columns.  The columns are those that each provider's own
+A format is recognised by the names of its columns.  The columns are those that each provider's own
 export has:
 
     Mailchimp   mailchimp.com/help/view-export-contacts: one file each for unsubscribed and cleaned contacts
@@ -24,9 +24,9 @@ EXPORT_COLUMNS = ("address", "list", "reason", "source", "created_at")
 class VendorFormat:
     """One kind of file; the names of columns are casefolded.
 
-    `columns` tell it, and with `alone` there are no others.  `by` is the column that names the reason,
-    through `reasons` (None: this person may be mailed), else `otherwise` holds; without that, what is
-    not in `reasons` is a mistake.  `living` is a list of people who are mailed, and never suppressed.
+    `columns` identify it, and with `alone` there are no others.  `by` is the column with the reason, by
+    `reasons` (None: this recipient may get messages), else `otherwise`; without that, a value that is
+    not in `reasons` is an error.  `subscribed`: a list of subscribers, which is refused.
     """
 
     format: ImportFormat
@@ -37,10 +37,10 @@ class VendorFormat:
     by: str = ""
     reasons: Mapping[str, SuppressionReason | None] = field(default_factory=dict)
     otherwise: SuppressionReason | None = None
-    living: bool = False
+    subscribed: bool = False
 
     def fits(self, names: Sequence[str]) -> bool:
-        """Whether a file with these columns (casefolded) is of this form."""
+        """True for a file with these columns (casefolded)."""
         return self.columns == set(names) if self.alone else self.columns <= set(names)
 
 
@@ -75,7 +75,7 @@ FORMS = (
         title="Mailchimp's subscribed contacts",
         columns=frozenset({"email address", "leid", "euid"}),
         address="email address",
-        living=True,
+        subscribed=True,
     ),
     VendorFormat(
         format=ImportFormat.SENDGRID,
@@ -123,7 +123,7 @@ FORMS = (
         columns=frozenset({"uuid", "email", "status"}),
         address="email",
         by="status",
-        # "disabled" and "blocklisted" get no mail from any list of listmonk, whoever decided it.
+        # "disabled" and "blocklisted" get no messages from any list of listmonk, whoever decided it.
         reasons={
             "enabled": None,
             "confirmed": None,
@@ -137,20 +137,23 @@ FORMS = (
 
 
 def recognise(columns: Sequence[str], label: str, wanted: ImportFormat | None) -> VendorFormat | None:
-    """The form of a file with these columns, None for a plain one.
+    """The format of a file with these columns, None for a plain one.
 
-    With `wanted` it is one of that format; raises UserError where none fits, or where the people in the
-    file are those who are mailed.
+    With `wanted` it is one of that program; raises UserError where none fits, or for a list of subscribers.
     """
     names = [name.strip().casefold() for name in columns]
     asked = [form for form in FORMS if wanted in (None, form.format)]
     form = next((form for form in asked if form.fits(names)), None)
     if form is None and wanted not in (None, ImportFormat.PLAIN):
-        told = "; or ".join(
-            alternatives(sorted(form.columns), last="and") for form in asked if not form.living
+        columns_of = "; or ".join(
+            alternatives(sorted(form.columns), last="and") for form in asked if not form.subscribed
         )
-        raise UserError(Problem(f"is not an export of {wanted}", label, hint=f"one has the columns {told}"))
-    if form is not None and form.living:
-        hint = "these people are mailed; take the files of those who left, or say --as plain --column NAME"
+        raise UserError(
+            Problem(f"is not an export of {wanted}", label, hint=f"one has the columns {columns_of}")
+        )
+    if form is not None and form.subscribed:
+        hint = (
+            "these are subscribers; take the files of unsubscribed contacts, or add --as plain --column NAME"
+        )
         raise UserError(Problem(f"this is {form.title}", label, hint=hint))
     return form

@@ -22,6 +22,7 @@ it provably did not take it.  Everything between is `IN_DOUBT`.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Protocol
 
 from mailrunner.model.outcome import Outcome
@@ -105,8 +106,30 @@ class Transport(Protocol):
         """The number of messages that were offered and whose outcome `pump` has not returned yet."""
         ...
 
-    def offer(self, message: Envelope) -> None:
-        """Hand a message over without waiting; its bytes may go out with the next `pump`."""
+    def offer(self, message: Envelope, *, within: float = inf) -> None:
+        """Hand a message over without waiting; its bytes may go out with the next `pump`.
+
+        Its content must begin `within` so many seconds; where it has not, it is `held`.
+        """
+        ...
+
+    @property
+    def held(self) -> int | None:
+        """The place among those pending of the message whose content may not begin any more.
+
+        It waits for `permit` or `withdraw`, and so do all behind it.  None without one.
+        """
+        ...
+
+    def permit(self, *, within: float) -> None:
+        """Let the message that is held go on: its content must begin `within` so many seconds."""
+        ...
+
+    def withdraw(self) -> None:
+        """Take the message back that is held: it gets no outcome, and its content is never written.
+
+        May close the connection.
+        """
         ...
 
     def pump(self) -> list[Outcome]:

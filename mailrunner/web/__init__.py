@@ -1,10 +1,10 @@
-"""The public pages: leaving a list with one click, preferences, and what providers report.
+"""The public server: one-click unsubscribing, subscriber preferences, and webhooks of providers.
 
-    app         the addresses and what each answers       pages       what a person sees
-    one_click   the short way of a click                  languages   in which words
-    gate        what holds for every request alike        register    what an operator is told of them
-    recorder    many clicks, one transaction              throttle    who asks too often
-    choices     what is open to one person                server      listening, and stopping in order
+    app           the routes and their answers            pages         the HTML of each page
+    one_click     the short path of a one-click request   translations  the phrases in each language
+    middleware    headers of every answer                 access_log    a note of every request
+    batch_writer  many requests in one transaction        rate_limit    token buckets of clients
+    preferences   the lists of one subscriber             server        listening and stopping in order
 
 Every answer of 200 to a click is given after the click is durable in the ledger.
 """

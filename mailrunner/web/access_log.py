@@ -1,6 +1,6 @@
-"""What an operator is told of requests: a line for each, and sums of them for the event log.
+"""The access log: a line for each request, and counts of them for the event log.
 
-Neither knows a token, an address or anybody's IP: the kind of page, the answer, the time it took.
+Neither has a token, an e-mail address or an IP address: only the kind of page, the status, the time.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 from mailrunner.event_log import EventLog
 
-_A_WHILE = 60.0  # seconds between two sums; a thousand clicks a second are not a thousand events
+_INTERVAL = 60.0  # seconds between two counts in the event log
 
 
 class AccessLog:
-    """Takes note of every answer; belongs to one event loop.
+    """Counts every answer; belongs to one event loop.
 
-    `line` is given each as a line of an access log, `log` gets their numbers once a minute and at the end.
+    `line` gets each as a line of an access log, `log` the counts once a minute and at the end.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class AccessLog:
     ) -> None:
         self._log, self._line, self._now = log, line, now
         self._answers: Counter[str] = Counter()
-        self._next_at = now() + _A_WHILE
+        self._next_at = now() + _INTERVAL
 
     def answered(self, request: str, status: int, seconds: float) -> None:
         """Note an answer; `request` is its method and the kind of page: "GET /u/…"."""
@@ -41,8 +41,8 @@ class AccessLog:
             self.close()
 
     def close(self) -> None:
-        """Write down what was counted."""
+        """Write the counts since the last time to the event log."""
         if self._answers:
             self._log.requests(self._answers)
             self._answers.clear()
-        self._next_at = self._now() + _A_WHILE
+        self._next_at = self._now() + _INTERVAL

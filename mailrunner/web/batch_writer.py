@@ -1,8 +1,8 @@
-"""Group commit: what many requests bring within a few milliseconds is one transaction.
+"""Group commit: the requests of a few milliseconds are one transaction.
 
 A commit that survives a power cut costs milliseconds, whatever is in it; a thousand clicks a second
 share a few dozen of them.  One thread writes, so that a campaign that runs on the same ledger meets one
-more writer and not a crowd.  A request waits until its group is durable, and is told if that failed.
+more writer and not a crowd.  A request waits until its group is durable; it gets the error if that failed.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from concurrent.futures import ThreadPoolExecutor
 from mailrunner.errors import LedgerError
 from mailrunner.inbound import InboundEvent, IngestResult
 
-PATIENCE = 0.02  # seconds that a group waits for company; nobody notices, and it halves the commits
-GROUP = 200  # submissions that make a group full
-MOST_WAITING = 20_000
+GROUP_WAIT = 0.02  # seconds that a group waits for further requests; it halves the commits
+GROUP_SIZE = 200  # submissions
+MAX_WAITING = 20_000
 
 Write = Callable[[Sequence[InboundEvent]], list[IngestResult]]
 _Submission = tuple[Sequence[InboundEvent], "asyncio.Future[list[IngestResult]]"]
 
 
 class BatchWriter:
-    """Hands facts to `write`, in groups; belongs to one event loop."""
+    """Hands inbound events to `write`, in groups; belongs to one event loop."""
 
     def __init__(self, write: Write) -> None:
         self._write = write
@@ -32,14 +32,14 @@ class BatchWriter:
         self._full = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
 
-    async def record(self, facts: Sequence[InboundEvent]) -> list[IngestResult]:
-        """Return what each fact did, once all are durable; raise LedgerError if they are not recorded."""
-        if len(self._waiting) >= MOST_WAITING:
+    async def record(self, events: Sequence[InboundEvent]) -> list[IngestResult]:
+        """Return the result of each event once all are durable; raises LedgerError if recording failed."""
+        if len(self._waiting) >= MAX_WAITING:
             raise LedgerError("too many clicks wait to be recorded", "they come again", passing=True)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[list[IngestResult]] = loop.create_future()
-        self._waiting.append((facts, answer))
-        if len(self._waiting) >= GROUP:
+        self._waiting.append((events, answer))
+        if len(self._waiting) >= GROUP_SIZE:
             self._full.set()
         if self._working is None:
             self._working = loop.create_task(self._work())
@@ -53,36 +53,36 @@ class BatchWriter:
 
     async def _work(self) -> None:
         while self._waiting:
-            await self._company()
-            group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+            await self._fill()
+            group, self._waiting = self._waiting[:GROUP_SIZE], self._waiting[GROUP_SIZE:]
             await self._record(group)
         self._working = None
 
-    async def _company(self) -> None:
-        """Wait until the group is full, or its time is over."""
-        if len(self._waiting) >= GROUP:
+    async def _fill(self) -> None:
+        """Wait until the group is full or GROUP_WAIT is over."""
+        if len(self._waiting) >= GROUP_SIZE:
             return
         self._full.clear()
         try:
-            await asyncio.wait_for(self._full.wait(), PATIENCE)
+            await asyncio.wait_for(self._full.wait(), GROUP_WAIT)
         except TimeoutError:
             return
 
     async def _record(self, group: list[_Submission]) -> None:
-        facts = [fact for submitted, _ in group for fact in submitted]
+        events = [event for submitted, _ in group for event in submitted]
         try:
-            effects = await asyncio.get_running_loop().run_in_executor(self._thread, self._write, facts)
+            results = await asyncio.get_running_loop().run_in_executor(self._thread, self._write, events)
         except Exception as error:
             await self._failed(group, error)
             return
-        left = iter(effects)
+        left = iter(results)
         for submitted, answer in group:
             own = [next(left) for _ in submitted]
             if not answer.done():  # its request may have been given up meanwhile
                 answer.set_result(own)
 
     async def _failed(self, group: list[_Submission], error: Exception) -> None:
-        """Tell those who wait, or, where one of them may be the reason, try each alone."""
+        """Give the error to every request, or, where one of them may be its cause, try each alone."""
         passing = isinstance(error, LedgerError) and error.passing
         if len(group) > 1 and not passing:
             for submission in group:

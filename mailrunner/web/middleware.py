@@ -1,4 +1,4 @@
-"""What holds for every request alike: the headers of every answer, and a note of it."""
+"""Security headers on every answer, and a note of it in the access log."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailrunner.web.access_log import AccessLog
 
-_SHOWN = frozenset({"u", "p", "events", "health"})
+_KINDS = frozenset({"u", "p", "events", "health"})
 _TLS_ALWAYS = (b"strict-transport-security", b"max-age=31536000")  # a year
 
 
 class SecurityMiddleware:
-    """The application with its headers; `register` notes every answer.
+    """The application with its headers and its access log.
 
-    `prefix` is the path under which it is published.  A proxy may hand it on or take it off: both reach
+    `prefix` is the URL path under which it is published.  A proxy may pass it on or strip it: both reach
     the same pages.
     """
 
-    def __init__(self, app: ASGIApp, *, register: AccessLog, style_hash: str, prefix: str = "") -> None:
-        self._app, self._register, self._prefix = app, register, prefix.rstrip("/")
+    def __init__(self, app: ASGIApp, *, access_log: AccessLog, style_hash: str, prefix: str = "") -> None:
+        self._app, self._access_log, self._prefix = app, access_log, prefix.rstrip("/")
         self._headers = _headers(style_hash)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,14 +43,14 @@ class SecurityMiddleware:
         try:
             await self._app(scope, receive, send_on)
         finally:
-            request = f"{scope['method']} {_template(path)}"
-            self._register.answered(request, status, time.perf_counter() - started)
+            request = f"{scope['method']} {_kind_of(path)}"
+            self._access_log.answered(request, status, time.perf_counter() - started)
 
     def _is_inside(self, path: str) -> bool:
         return bool(self._prefix) and path.startswith(f"{self._prefix}/")
 
     def _complete(self, message: Message, *, over_tls: bool) -> Message:
-        """The start of an answer with the headers it lacks; one answer may serve many requests."""
+        """The start of an answer with the headers that it lacks; one answer may serve many requests."""
         own = message["headers"]
         named = {name for name, _ in own}
         headers = [*own, *(header for header in self._headers if header[0] not in named)]
@@ -73,9 +73,9 @@ def _headers(style_hash: str) -> tuple[tuple[bytes, bytes], ...]:
     )
 
 
-def _template(path: str) -> str:
-    """The kind of page that a path asks for, without what is particular to it."""
+def _kind_of(path: str) -> str:
+    """The kind of page that a path asks for, without its token: "/u/…"."""
     kind, _, rest = path.removeprefix("/").partition("/")
-    if kind not in _SHOWN:
+    if kind not in _KINDS:
         return "/…"
     return f"/{kind}/…" if rest else f"/{kind}"

@@ -1,8 +1,8 @@
-"""The request that comes by the thousand, on the shortest way: a mail program's own click (RFC 8058 §3.1).
+"""The short path of the most frequent request: a mail program's one-click unsubscribe (RFC 8058 §3.1).
 
 After a large mailing a mail provider sends hundreds of them a second.  Such a request needs no routing, no
 page and no language, so it is answered before the rest of the application sees it.  Whatever is not
-plainly one (a form of ours, a forged link, a body in pieces) goes the usual way, with what was read of it.
+plainly one (a form of ours, a forged link, a body in pieces) takes the normal path, with what was read of it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 MARK = b"One-Click"
 _PATH = "/u/"
-_AT_ONCE = 0.5  # seconds; a body that takes longer is waited for on the usual way
+_AT_ONCE = 0.5  # seconds; a body that takes longer is read on the normal path
 Answer = Callable[[Request, int], Awaitable[Response]]
 
 
 class OneClick:
-    """The application with a short way for clicks; `answer` takes the click on a delivery's link."""
+    """The application with a short path for one-click requests; `answer` handles one for a delivery."""
 
     def __init__(self, app: ASGIApp, *, signer: TokenSigner, answer: Answer) -> None:
         self._app, self._signer, self._answer = app, signer, answer
@@ -46,7 +46,7 @@ class OneClick:
             await self._app(scope, _again(first, receive), send)
 
     def _delivery(self, scope: Scope) -> int | None:
-        """Whose link it is, if something genuine is posted."""
+        """The delivery of a POST to a genuine link; None for any other request."""
         if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].startswith(_PATH):
             return None
         return self._signer.number(UNSUBSCRIBE, scope["path"].removeprefix(_PATH))

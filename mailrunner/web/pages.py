@@ -1,4 +1,4 @@
-"""The pages that a person sees: plain HTML, no script, nothing fetched from anywhere, no address in it."""
+"""The pages that a subscriber sees: plain HTML, no script, nothing fetched, no e-mail address."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from mailrunner.model.inbound_event import ALL
 from mailrunner.web.preferences import ListPreference, Preferences, SubscriptionState
 from mailrunner.web.translations import phrases
 
-LEAVE, BACK = "leave", "back"  # the names of the buttons; the value is the list, "" for the link's own
-Words = Mapping[str, str]
+LEAVE, BACK = "leave", "back"  # names of buttons; the value is the list's key, "" for the link's own
+Phrases = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class PreferenceRow:
     """One list on the preference page."""
 
     name: str
-    standing: str
+    state: str
     button: Button | None
 
 
 @dataclass(frozen=True, slots=True)
 class PageLink:
-    """A way to another page, relative to this one."""
+    """A link to another page; `href` is relative."""
 
     label: str
     href: str
@@ -49,7 +49,7 @@ class PageLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebPage:
-    """What stands on a page."""
+    """The content of a page."""
 
     heading: str
     note: str = ""
@@ -60,7 +60,7 @@ class WebPage:
 
 
 class Pages:
-    """Makes the pages, in any of the languages."""
+    """Renders the pages, in any of the languages."""
 
     def __init__(self) -> None:
         folder = resources.files(__package__)
@@ -74,53 +74,57 @@ class Pages:
         digest = hashlib.sha256(self._style.encode()).digest()
         return f"'sha256-{base64.b64encode(digest).decode()}'"
 
-    def leaving(self, choices: Preferences, token: str, language: str, just: EventKind | None = None) -> str:
-        """The page of one list; `just` is what the person asked for a moment ago."""
+    def unsubscribe(
+        self, preferences: Preferences, token: str, language: str, just: EventKind | None = None
+    ) -> str:
+        """The page of one list; `just` is the request that the subscriber made on it."""
         words = phrases()[language]
-        page = _leaving(choices, words, came_back=just is EventKind.RESUBSCRIBED)
-        return self._page(replace(page, more=PageLink(words["choose"], f"../p/{token}")), language, choices)
+        page = _unsubscribe(preferences, words, is_back=just is EventKind.RESUBSCRIBED)
+        return self._page(
+            replace(page, more=PageLink(words["choose"], f"../p/{token}")), language, preferences
+        )
 
     def preferences(
-        self, choices: Preferences, _token: str, language: str, _just: EventKind | None = None
+        self, preferences: Preferences, _token: str, language: str, _just: EventKind | None = None
     ) -> str:
         """The page of all lists."""
-        return self._page(_preferences(choices, phrases()[language]), language, choices)
+        return self._page(_preferences(preferences, phrases()[language]), language, preferences)
 
-    def nothing(self, language: str) -> str:
-        """What stands at every address that leads nowhere, forged links too."""
+    def not_found(self, language: str) -> str:
+        """The page of an unknown path, forged links too."""
         words = phrases()[language]
         return self._page(WebPage(heading=words["nothing"], note=words["nothing_note"]), language)
 
-    def later(self, language: str) -> str:
-        """For whom nothing could be recorded now."""
+    def try_later(self, language: str) -> str:
+        """The page for a request that could not be recorded now, or came too often."""
         words = phrases()[language]
         return self._page(WebPage(heading=words["later"], note=words["later_note"]), language)
 
-    def _page(self, page: WebPage, language: str, choices: Preferences | None = None) -> str:
-        if choices is not None and choices.is_test:
+    def _page(self, page: WebPage, language: str, preferences: Preferences | None = None) -> str:
+        if preferences is not None and preferences.is_test:
             page = replace(page, warning=phrases()[language]["test"])
         style = Markup(self._style)  # noqa: S704 - our own file
         return self._template.render(page=page, language=language, style=style)
 
 
-def _leaving(choices: Preferences, words: Words, *, came_back: bool) -> WebPage:
-    own, name = choices.own, choices.own.name or words["test_list"]
-    if SubscriptionState.STOPPED in (own.standing, choices.everything.standing):
+def _unsubscribe(preferences: Preferences, words: Phrases, *, is_back: bool) -> WebPage:
+    own, name = preferences.own, preferences.own.name or words["test_list"]
+    if SubscriptionState.STOPPED in (own.state, preferences.everything.state):
         return WebPage(heading=words["held"], note=words["held_note"])
-    if choices.everything.standing is SubscriptionState.OFF:
+    if preferences.everything.state is SubscriptionState.OFF:
         button = Button(words["all_mistake"], BACK, ALL, quiet=True)
         return WebPage(heading=words["all_left"], note=words["all_left_note"], button=button)
-    if own.standing is SubscriptionState.OFF:
+    if own.state is SubscriptionState.OFF:
         button = Button(words["mistake"], BACK, "", quiet=True)
         return WebPage(heading=words["left"].format(list=name), note=words["left_note"], button=button)
-    heading, note = ("back", "back_note") if came_back else ("ask", "ask_note")
-    button = Button(words["leave"], LEAVE, "", quiet=came_back)
+    heading, note = ("back", "back_note") if is_back else ("ask", "ask_note")
+    button = Button(words["leave"], LEAVE, "", quiet=is_back)
     return WebPage(heading=words[heading].format(list=name), note=words[note], button=button)
 
 
-def _preferences(choices: Preferences, words: Words) -> WebPage:
-    together = choices.everything.standing
-    rows = [_row(choice, together, words) for choice in (choices.own, *choices.others)]
+def _preferences(preferences: Preferences, words: Phrases) -> WebPage:
+    together = preferences.everything.state
+    rows = [_row(found, together, words) for found in (preferences.own, *preferences.others)]
     note, button = {
         SubscriptionState.ON: ("", Button(words["leave_all"], LEAVE, ALL, quiet=True)),
         SubscriptionState.OFF: (words["all_left_note"], Button(words["all_mistake"], BACK, ALL)),
@@ -129,13 +133,13 @@ def _preferences(choices: Preferences, words: Words) -> WebPage:
     return WebPage(heading=words["lists"], note=note, rows=rows, button=button)
 
 
-def _row(choice: ListPreference, together: SubscriptionState, words: Words) -> PreferenceRow:
-    name = choice.name or words["test_list"]
-    if together is not SubscriptionState.ON:  # what holds for all lists is taken back for all lists
+def _row(preference: ListPreference, together: SubscriptionState, words: Phrases) -> PreferenceRow:
+    name = preference.name or words["test_list"]
+    if together is not SubscriptionState.ON:  # an entry for all lists is removed for all lists
         return PreferenceRow(name, words["off" if together is SubscriptionState.OFF else "stopped"], None)
-    standing, button = {
-        SubscriptionState.ON: ("on", Button(words["leave_one"], LEAVE, choice.key, quiet=True)),
-        SubscriptionState.OFF: ("off", Button(words["join_one"], BACK, choice.key, quiet=True)),
+    state, button = {
+        SubscriptionState.ON: ("on", Button(words["leave_one"], LEAVE, preference.key, quiet=True)),
+        SubscriptionState.OFF: ("off", Button(words["join_one"], BACK, preference.key, quiet=True)),
         SubscriptionState.STOPPED: ("stopped", None),
-    }[choice.standing]
-    return PreferenceRow(name, words[standing], button)
+    }[preference.state]
+    return PreferenceRow(name, words[state], button)

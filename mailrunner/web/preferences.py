@@ -1,4 +1,4 @@
-"""What is open to one person: which lists they get, which they left, and what only the sender can change."""
+"""The lists of one subscriber, and the state of each: subscribed, unsubscribed, or stopped by the sender."""
 
 from __future__ import annotations
 
@@ -16,53 +16,53 @@ if TYPE_CHECKING:
 
 
 class SubscriptionState(StrEnum):
-    """How a person stands to a list."""
+    """The state of a subscriber on a list."""
 
     ON = "on"
-    OFF = "off"  # left by the person, who may come back
+    OFF = "off"  # unsubscribed by the subscriber, who may subscribe again
     STOPPED = "stopped"  # a bounce, a complaint, the sender's own decision: not for this page to undo
 
 
 @dataclass(frozen=True, slots=True)
 class ListPreference:
-    """One list, or all of them together where `key` is ALL."""
+    """One list; all of them together where `key` is ALL."""
 
     key: str
     name: str
-    standing: SubscriptionState
+    state: SubscriptionState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """The list that the link was about, the others, and all together."""
+    """The list of the link, the other lists, and all together."""
 
     own: ListPreference
     others: tuple[ListPreference, ...] = ()
     everything: ListPreference
     is_test: bool = False
 
-    def knows(self, key: str) -> bool:
-        """Whether `key` may be chosen on this person's page."""
-        return key in ("", ALL) or any(choice.key == key for choice in (self.own, *self.others))
+    def has(self, key: str) -> bool:
+        """True if `key` may be chosen on this subscriber's page."""
+        return key in ("", ALL) or any(row.key == key for row in (self.own, *self.others))
 
 
 def preferences_of(ledger: Ledger, delivery: int) -> Preferences | None:
-    """What is open to the person of `delivery`; None if the ledger knows no such delivery."""
-    person = ledger.inbound_events.token_holder(delivery)
-    if person is None:
+    """The preferences of the recipient of `delivery`; None for an unknown delivery."""
+    recipient = ledger.inbound_events.token_holder(delivery)
+    if recipient is None:
         return None
-    lists = ledger.inbound_events.lists_of(person.key)
-    named = [ListPreference(one.list_key, one.name, standing(one.here)) for one in lists]
-    own = [choice for choice in named if choice.key == person.list_key]
+    lists = ledger.inbound_events.lists_of(recipient.key)
+    named = [ListPreference(found.list_key, found.name, state_of(found.here)) for found in lists]
+    own = [row for row in named if row.key == recipient.list_key]
     return Preferences(
-        own=own[0] if own else ListPreference(person.list_key, person.list_name, SubscriptionState.ON),
-        others=tuple(choice for choice in named if choice.key != person.list_key),
-        everything=ListPreference(ALL, "", standing(lists[0].everywhere if lists else ())),
+        own=own[0] if own else ListPreference(recipient.list_key, recipient.list_name, SubscriptionState.ON),
+        others=tuple(row for row in named if row.key != recipient.list_key),
+        everything=ListPreference(ALL, "", state_of(lists[0].everywhere if lists else ())),
     )
 
 
 def preferences_of_test(just: EventKind | None, list_key: str) -> Preferences:
-    """What the page of a test message shows: what was asked for, as if it had been done."""
+    """The preferences on the page of a test message: the request, as if it had been recorded."""
     after = SubscriptionState.OFF if just is EventKind.UNSUBSCRIBED else SubscriptionState.ON
     return Preferences(
         own=ListPreference("", "", SubscriptionState.ON if list_key == ALL else after),
@@ -71,8 +71,8 @@ def preferences_of_test(just: EventKind | None, list_key: str) -> Preferences:
     )
 
 
-def standing(reasons: Iterable[SuppressionReason]) -> SubscriptionState:
-    """What entries for these reasons leave open: only one's own word can be taken back here."""
+def state_of(reasons: Iterable[SuppressionReason]) -> SubscriptionState:
+    """The state for suppression entries with these reasons; a subscriber can undo an unsubscribe only."""
     found = set(reasons)
     if not found:
         return SubscriptionState.ON

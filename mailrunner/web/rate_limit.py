@@ -1,4 +1,4 @@
-"""Token buckets: who may ask how often.  In memory and bounded; pure, the time is an argument."""
+"""Token buckets: the rate limit of each client.  In memory and bounded; pure, the time is an argument."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Bucket:
 class RateLimit:
     """A bucket for each client: `burst` requests at once, then `rate` a second.
 
-    At most `clients` buckets are kept; the one that was used longest ago makes room.
+    At most `clients` buckets are kept; the least recently used one is dropped.
     """
 
     def __init__(self, *, rate: float, burst: float, clients: int = 10_000) -> None:
@@ -42,7 +42,7 @@ class RateLimit:
 
 
 def client_key(host: str) -> str:
-    """Who a client is: its address; of IPv6 the /64 network, which is one customer (RFC 6177)."""
+    """The key of a client: its IP address; of IPv6 the /64 network, which is one customer (RFC 6177)."""
     try:
         address = ip_address(host)
     except ValueError:

@@ -21,7 +21,7 @@ KEEP_ALIVE = 75  # seconds; longer than a proxy keeps its idle connections (ngin
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; raises UserError where the address cannot be had."""
+    """A listening socket; raises UserError where the address is in use or not this machine's."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(found[4][:2], family=found[0], backlog=BACKLOG)
@@ -35,7 +35,7 @@ def listen_unix(path: Path) -> socket.socket:
     try:
         _remove_stale(path)
         listener.bind(str(path))
-        path.chmod(0o666)  # the proxy is another user; the folder says who may reach it
+        path.chmod(0o666)  # the proxy is another user; the folder's permissions decide who may reach it
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
@@ -44,7 +44,7 @@ def listen_unix(path: Path) -> socket.socket:
 
 
 def address_of(listener: socket.socket) -> str:
-    """Where a listener is reached, as one types it."""
+    """The URL of a listener, or unix:PATH."""
     name = listener.getsockname()
     if not isinstance(name, tuple):
         return f"unix:{name}"
@@ -55,14 +55,14 @@ def address_of(listener: socket.socket) -> str:
 def run(app: ASGIApp, listener: socket.socket, *, trusted: str = "") -> None:
     """Answer requests until SIGTERM or Ctrl-C, then finish those that were begun."""
     with suppress(KeyboardInterrupt):  # raised again once everything is finished
-        made(app, trusted=trusted).run(sockets=[listener])
+        uvicorn_server(app, trusted=trusted).run(sockets=[listener])
 
 
-def made(app: ASGIApp, *, trusted: str = "") -> uvicorn.Server:
+def uvicorn_server(app: ASGIApp, *, trusted: str = "") -> uvicorn.Server:
     """The server, not running yet.
 
-    `trusted` are the proxies whose X-Forwarded-For and -Proto are believed, as addresses or networks with
-    commas between them; "*" is everybody who can connect.
+    `trusted` are the proxies whose X-Forwarded-For and -Proto are trusted, as IP addresses or networks with
+    commas between them; "*" is every client.
     """
     config = uvicorn.Config(
         app,

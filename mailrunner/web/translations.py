@@ -1,4 +1,4 @@
-"""The words of the pages, in the reader's language."""
+"""The phrases of the pages, in the subscriber's language."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def phrases() -> Mapping[str, Mapping[str, str]]:
 
 
 def preferred(accept_language: str) -> str:
-    """The language that an Accept-Language header (RFC 9110 §12.5.4) likes best among ours."""
-    wishes = []
-    for place, wish in enumerate(accept_language.split(",")[:20]):
-        name, _, parameter = wish.partition(";")
-        wishes.append((-_quality(parameter), place, name.strip().lower().partition("-")[0]))
-    liked = [name for quality, _, name in sorted(wishes) if quality < 0]
-    return next((name for name in liked if name in phrases()), DEFAULT)
+    """The one of our languages that an Accept-Language header (RFC 9110 §12.5.4) prefers."""
+    ranges = []
+    for place, text in enumerate(accept_language.split(",")[:20]):
+        name, _, parameter = text.partition(";")
+        ranges.append((-_quality(parameter), place, name.strip().lower().partition("-")[0]))
+    names = [name for quality, _, name in sorted(ranges) if quality < 0]
+    return next((name for name in names if name in phrases()), DEFAULT)
 
 
 def _quality(parameter: str) -> float:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mailrunner.cli.demo_server import LEFT_THE_LIST, CapturingServer, clear, mistakes
+from mailrunner.cli.demo_project import UNSUBSCRIBED, clear, mistakes
+from mailrunner.cli.demo_server import CapturingServer
 from mailrunner.errors import UserError
 from tests.support.projects import process
 
@@ -32,7 +33,7 @@ def test_the_demonstration_ends_well_and_can_be_given_again(tmp_path: Path) -> N
     for answer in (first, second):
         assert answer.code == 0, answer.stderr
         assert "22  sent" in answer.stdout
-        assert "nobody got two, nobody was lost" in answer.stdout
+        assert "none twice, none lost" in answer.stdout
         assert answer.stderr.count("limit is reached") >= 2, "it did not wait at its cap"
         assert "duplicate of row 2" in answer.stdout
     assert lasted > 8  # two waits of four seconds each
@@ -43,7 +44,7 @@ def test_the_demonstration_ends_well_and_can_be_given_again(tmp_path: Path) -> N
     assert len(got) == 22
     addresses = Counter(str(message["To"].addresses[0].addr_spec) for message in got)
     assert set(addresses.values()) == {1}
-    assert LEFT_THE_LIST not in addresses
+    assert UNSUBSCRIBED not in addresses
     for message in got:
         kinds = [part.get_content_type() for part in message.walk() if not part.is_multipart()]
         assert kinds == ["text/plain", "text/html", "image/png", "application/pdf"]
@@ -59,7 +60,7 @@ def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
     answer = process("demo", folder=tmp_path)
 
     assert answer.code == 78
-    assert "no demonstration of ours" in answer.stderr
+    assert "was not made by mailrunner demo" in answer.stderr
     assert [file.name for file in (tmp_path / "demo").iterdir()] == ["thesis.txt"]
 
 

@@ -16,16 +16,14 @@ from mailrunner.cli import commands
 from mailrunner.inbound.message import LONGEST
 from mailrunner.model.delivery import Counts, State
 from mailrunner.model.suppression import SuppressionReason
-from mailrunner.model.tokens import TokenSigner
 from tests.data.bounces import Tokens, letter, sample
 from tests.support.campaigns import CampaignInProcess
+from tests.support.club_inbox import PEOPLE, Club, lies
 from tests.support.imap_script import ScriptedImap
 from tests.support.imap_server import PASSWORD, ImapServer, LimitedImapServer, Mailbox
 from tests.support.in_doubt import clear, implicit, scripted
 from tests.support.projects import Answer
 from tests.support.smtp_server import SmtpServer
-
-PEOPLE = 6
 
 
 @pytest.fixture(scope="module")
@@ -39,60 +37,9 @@ def box(imap_server: ImapServer) -> Mailbox:
     return imap_server.mailbox(uuid4().hex)
 
 
-class Club:
-    """A campaign that was sent to a few people, and the mailbox that its account reads."""
-
-    def __init__(
-        self, folder: Path, smtp: SmtpServer, imap: str, *, password: str = PASSWORD, limit: int = PEOPLE
-    ) -> None:
-        self.made = CampaignInProcess(folder, smtp)
-        self.made.clock.turn(datetime.now(self.made.clock.now().tzinfo) - self.made.clock.now())
-        rows = "".join(f"person{n}@example.org,Name {n}\n" for n in range(PEOPLE))
-        account = f'user = "ana@example.org"\nimap = {{ {imap}, password = "{password}" }}'
-        self.made.write(csv=f"email,name\n{rows}", account=account)
-        assert self.made.run(limit=limit).counts.sent == limit
-
-    def tokens(self, place: int) -> Tokens:
-        with self.made.ledger() as ledger:
-            signer = TokenSigner(ledger.signing_keys(None))
-            record = ledger.campaigns.find("spring")
-        assert record is not None
-        return Tokens(signer, (record.no << 40) + place + 1)
-
-    def came_back(self, box: Mailbox, name: str, place: int = 0, folder: str = "INBOX") -> None:
-        box.append(folder, sample(name, self.tokens(place), f"person{place}@example.org"))
-
-    def inbox(self, *words: str) -> Answer:
-        result = CliRunner().invoke(commands(), ["inbox", *words, "--project", str(self.made.folder)])
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return Answer(result.exit_code, result.stdout, result.stderr)
-
-    def states(self) -> list[State]:
-        with self.made.ledger() as ledger:
-            record = ledger.campaigns.find("spring")
-            assert record is not None
-            return [State(row.state) for row in ledger.reports.rows(record.no)]
-
-    def suppressed(self) -> dict[str, set[tuple[str, SuppressionReason]]]:
-        with self.made.ledger() as ledger:
-            found: dict[str, set[tuple[str, SuppressionReason]]] = {}
-            for entry in ledger.suppressions:
-                found.setdefault(entry.key, set()).add((entry.list_key, entry.reason))
-            return found
-
-
 @pytest.fixture
 def club(tmp_path: Path, smtp: SmtpServer, box: Mailbox) -> Club:
     return Club(tmp_path, smtp, clear(box))
-
-
-def lies(box: Mailbox, folder: str) -> list[bytes]:
-    """The messages in a folder, none of which is marked by looking."""
-    with box._client() as client:
-        assert client.select(f'"{folder}"', readonly=True)[0] == "OK"
-        numbers = client.search(None, "ALL")[1][0].split()
-        return [client.fetch(number, "(BODY.PEEK[])")[1][0][1] for number in numbers]  # type: ignore[index,misc]
 
 
 def understood(answer: Answer) -> dict[str, int]:
@@ -195,8 +142,8 @@ def test_the_table_says_what_was_done(club: Club, box: Mailbox) -> None:
     box.append("INBOX", letter("Hello"))
     answer = club.inbox()
     assert answer.stdout.splitlines() == [
-        f"{box.user} (relay): 2 mails looked at; done:",
-        "        1  bounced        refused for good: struck off all lists",
+        f"{box.user} (relay): 2 messages looked at; done:",
+        "        1  bounced        hard bounces: suppressed for all lists",
         "        1  left           not about our messages: left as they were",
     ]
 
@@ -244,7 +191,7 @@ def test_a_dry_run_before_the_first_campaign_finds_nothing_and_makes_nothing(
         commands(), ["inbox", "--dry-run", "--since", "1000000d", "--project", str(tmp_path)]
     )
     assert result.exit_code == 0, result.stderr
-    assert "1 mail looked at; would be done" in result.stdout
+    assert "1 message looked at; would be done" in result.stdout
     assert not (tmp_path / "data" / "mailrunner.db").exists()
 
 
@@ -334,10 +281,11 @@ def test_free_requests_wait_for_a_person_who_decides(club: Club, box: Mailbox) -
     one, two = first.split()[0], second.split()[0]
     decided = club.inbox("--review", "--unsubscribe", one, "--ignore", two)
     assert decided.stdout == (
-        f'{one}\tperson0@example.org\toff the list "Club news"\n{two}\tperson1@example.org\tignored\n'
+        f'{one}\tperson0@example.org\tunsubscribed from the list "Club news"\n'
+        f"{two}\tperson1@example.org\tignored\n"
     )
     assert club.suppressed() == {"person0@example.org": {("club news", SuppressionReason.UNSUBSCRIBE)}}
-    assert club.inbox("--review").stdout == "Nobody waits for a decision.\n"
+    assert club.inbox("--review").stdout == "No request waits for a decision.\n"
 
 
 def test_a_request_that_waits_is_not_counted_again(club: Club, box: Mailbox) -> None:

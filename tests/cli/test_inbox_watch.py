@@ -21,9 +21,9 @@ from mailrunner.inbound.imap import ImapMailbox
 from mailrunner.inbound.poll import MailboxPoll, PollTally
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.store import Ledger
-from tests.cli.test_inbox import Club, lies
 from tests.data.bounces import Tokens, sample
 from tests.support.clocks import ManualClock
+from tests.support.club_inbox import Club, lies
 from tests.support.imap_server import ImapServer, LimitedImapServer
 from tests.support.in_doubt import clear, implicit
 from tests.support.inbound_events import sent_campaign

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mailrunner.campaign import json_schemas
-from mailrunner.cli.demo_server import example_sender
+from mailrunner.cli.demo_project import example_sender
 from mailrunner.config.project import load_project
 from mailrunner.config.project_template import ProjectSender, hidden_files, placeholder, project_files, write
 from mailrunner.config.providers import preset, preset_names

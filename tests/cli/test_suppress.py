@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import sys
 from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
 from sqlalchemy import update
 
-from mailrunner.config.project import load_project
 from mailrunner.model.suppression import Pseudonyms, SuppressionReason
-from mailrunner.store import Ledger, Phase, PlainSnapshotRow
+from mailrunner.store import Ledger
 from mailrunner.store.schema import campaigns
 from mailrunner.suppression.import_file import SuppressionFile
-from tests.support.clocks import ManualClock
-from tests.support.projects import Answer, Project, on_terminal
-
-on_unix = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix terminal")
+from tests.support.projects import Project, on_terminal, on_unix
+from tests.support.suppression import begin_campaign, entries, import_text, ledger_of
 
 NOBODY = Pseudonyms.of_ledger("none")
 
@@ -30,46 +25,10 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path).write(rows=["ana@example.org,Ana", "bob@example.org,Bob"])
 
 
-def ledger_of(project: Project) -> Ledger:
-    url = load_project(project.folder, os.environ).database_url
-    return Ledger.open(folder=project.folder, url=url, clock=ManualClock())
-
-
-def entries(project: Project) -> list[tuple[str, str, str]]:
-    """What is on the table: key, list, reason."""
-    with ledger_of(project) as ledger:
-        return [(entry.key, entry.list_key, str(entry.reason)) for entry in ledger.suppressions]
-
-
 def begin(project: Project, campaign: str, keys: list[str], *, list_key: str = "club news") -> None:
     """Let the ledger know a campaign whose snapshot holds `keys`."""
     with ledger_of(project) as ledger:
         begin_campaign(ledger, campaign, keys, list_key=list_key)
-
-
-def begin_campaign(ledger: Ledger, campaign: str, keys: list[str], *, list_key: str) -> None:
-    name = list_key.capitalize()
-    values = {
-        "id": campaign,
-        "file": f"campaigns/{campaign}.toml",
-        "account_no": ledger.accounts.ensure("127.0.0.1:2525").no,
-        "account_name": "relay",
-        "list_key": list_key,
-        "list_name": name,
-        "kind": "bulk",
-        "content": "{}",
-        "content_digest": "",
-        "message_digest": "",
-        "list_mark": "{}",
-        "columns": '["email"]',
-        "message_domain": "example.org",
-    }
-    begun = ledger.snapshots.begin(values, run_no=1)
-    assert begun is not None
-    lines = [PlainSnapshotRow(row, key, "", key, (key,)) for row, key in enumerate(keys, 2)]
-    ledger.snapshots.add(begun.no, 0, lines, run_no=1)
-    ledger.snapshots.finish(begun.no, run_no=1)
-    assert ledger.campaigns.begin(begun.no, seen=Phase.READY)
 
 
 class TestAdd:
@@ -217,13 +176,9 @@ class TestList:
         assert len(lines[0].split("\t")) == 5
 
 
-def bring_in(project: Project, text: str, *words: str, name: str = "left.csv") -> Answer:
-    return project.mailrunner("suppress", "import", str(project.put(name, text)), *words)
-
-
 class TestImport:
     def test_reads_a_table_with_an_address_column(self, project: Project) -> None:
-        answer = bring_in(project, "Name;E-Mail\nAna;Ana@Example.org\nBob;bob@example.org\n")
+        answer = import_text(project, "Name;E-Mail\nAna;Ana@Example.org\nBob;bob@example.org\n")
 
         assert answer.code == 0, answer.stderr
         assert entries(project) == [("ana@example.org", "", "import"), ("bob@example.org", "", "import")]
@@ -231,7 +186,7 @@ class TestImport:
         assert "import 1: 2 added, 0 were there already" in answer.stdout
 
     def test_reads_plain_lines_without_a_header(self, project: Project) -> None:
-        bring_in(project, "ana@example.org\n\nbob@example.org\nAna@example.org\n", name="left.txt")
+        import_text(project, "ana@example.org\n\nbob@example.org\nAna@example.org\n", name="left.txt")
 
         assert [key for key, _, _ in entries(project)] == ["ana@example.org", "bob@example.org"]
 
@@ -247,13 +202,13 @@ class TestImport:
         assert entries(project) == [("ana@example.org", "", "import")]
 
     def test_takes_the_only_column_whatever_its_name(self, project: Project) -> None:
-        assert bring_in(project, "gone\nana@example.org\n").code == 0
+        assert import_text(project, "gone\nana@example.org\n").code == 0
         assert len(entries(project)) == 1
 
     def test_takes_the_column_that_is_named(self, project: Project) -> None:
         text = "email,old\nana@example.org,bob@example.org\n"
 
-        assert bring_in(project, text, "--column", "OLD").code == 0
+        assert import_text(project, text, "--column", "OLD").code == 0
         assert entries(project) == [("bob@example.org", "", "import")]
 
     @pytest.mark.parametrize(
@@ -268,7 +223,7 @@ class TestImport:
     def test_a_file_without_addresses_is_explained(
         self, project: Project, text: str, words: tuple[str, ...], sentence: str
     ) -> None:
-        answer = bring_in(project, text, *words)
+        answer = import_text(project, text, *words)
 
         assert answer.code == 78
         assert sentence in answer.stderr
@@ -281,7 +236,7 @@ class TestImport:
         assert "nowhere.csv" in answer.stderr
 
     def test_says_which_lines_are_no_addresses_and_takes_the_rest(self, project: Project) -> None:
-        answer = bring_in(project, "email\nana@example.org\nnobody\n@@\nbob@example.org\n")
+        answer = import_text(project, "email\nana@example.org\nnobody\n@@\nbob@example.org\n")
 
         assert answer.code == 0
         assert "2 addresses" in answer.stderr
@@ -290,13 +245,13 @@ class TestImport:
         assert len(entries(project)) == 2
 
     def test_list_and_reason_are_those_of_the_command(self, project: Project) -> None:
-        bring_in(project, "email\nana@example.org\n", "--list", "Club news", "--reason", "bounce")
+        import_text(project, "email\nana@example.org\n", "--list", "Club news", "--reason", "bounce")
 
         assert entries(project) == [("ana@example.org", "club news", "bounce")]
 
     def test_can_be_undone_and_leaves_what_was_there_before(self, project: Project) -> None:
         project.mailrunner("suppress", "add", "ana@example.org", "--reason", "import")
-        answer = bring_in(project, "email\nana@example.org\nbob@example.org\n")
+        answer = import_text(project, "email\nana@example.org\nbob@example.org\n")
         assert "mailrunner suppress remove --import 1" in answer.stderr
 
         undone = project.mailrunner("suppress", "remove", "--import", "1")
@@ -311,7 +266,7 @@ class TestImport:
         assert "there is no import 7" in answer.stderr
 
     def test_imports_are_listed(self, project: Project) -> None:
-        bring_in(project, "email\nana@example.org\n")
+        import_text(project, "email\nana@example.org\n")
         project.mailrunner("suppress", "remove", "--import", "1")
 
         shown = json.loads(project.mailrunner("suppress", "list", "--imports", "--json").stdout)
@@ -338,17 +293,17 @@ class TestImport:
     def test_people_who_are_mailed_now_are_not_taken_unasked(self, project: Project) -> None:
         begin(project, "spring", ["ana@example.org", "eve@example.org"])
 
-        refused = bring_in(project, "email\nana@example.org\nzoe@example.org\n")
+        refused = import_text(project, "email\nana@example.org\nzoe@example.org\n")
 
         assert refused.code == 78
         assert "2 addresses, 1 of them on lists that are mailed now" in refused.stderr
-        assert "say --yes" in refused.stderr
+        assert "add --yes" in refused.stderr
         assert entries(project) == []
 
     def test_people_of_nobodys_list_are_taken_unasked(self, project: Project) -> None:
         begin(project, "spring", ["ana@example.org"])
 
-        assert bring_in(project, "email\nzoe@example.org\n").code == 0
+        assert import_text(project, "email\nzoe@example.org\n").code == 0
 
     @on_unix
     @pytest.mark.parametrize(("typed", "number"), [("y\n", 1), ("n\n", 0)])
@@ -358,7 +313,7 @@ class TestImport:
         answer = on_terminal("suppress", "import", "left.csv", folder=project.folder, typed=typed)
 
         assert answer.code == 0, answer.stderr
-        assert "Send these 1 nothing more?" in answer.stderr
+        assert "Suppress these 1 addresses?" in answer.stderr
         assert len(entries(project)) == number
 
 
@@ -388,7 +343,7 @@ class TestExport:
     def test_an_export_with_a_foreign_reason_is_refused_whole(self, project: Project) -> None:
         text = "address,list,reason,source,created_at\nana@example.org,,manual,,\nbob@example.org,,whim,,\n"
 
-        answer = bring_in(project, text)
+        answer = import_text(project, text)
 
         assert answer.code == 78
         assert "line 3" in answer.stderr
@@ -464,14 +419,14 @@ def test_the_first_row_of_a_headless_file_counts(tmp_path: Path) -> None:
     file = SuppressionFile.open(path, column=None, pseudonyms=NOBODY)
 
     assert [keys for _, keys in file.groups()] == [["ana@example.org"], ["bob@example.org"]]
-    assert file.survey(lambda keys: ()).valid == 2
+    assert file.summarise(lambda keys: ()).valid == 2
 
 
 def test_an_address_that_is_on_a_list_is_counted_each_time_it_stands_there(tmp_path: Path) -> None:
     path = tmp_path / "left.txt"
     path.write_text("ana@example.org\nANA@example.org\nbob@example.org\n", encoding="utf-8")
 
-    survey = SuppressionFile.open(path, column=None, pseudonyms=NOBODY).survey(
+    survey = SuppressionFile.open(path, column=None, pseudonyms=NOBODY).summarise(
         lambda keys: {"ana@example.org"}
     )
 

@@ -15,10 +15,10 @@ from mailrunner.model.delivery import State
 from mailrunner.model.suppression import ChangeKind, Pseudonyms, SuppressionReason, is_pseudonym
 from mailrunner.store import ClaimTerms, Delivery, Ledger
 from mailrunner.store.claims import suppression_reasons
-from mailrunner.store.schema import consents, deliveries, lists, metadata, recipients, returns, suppressions
-from tests.cli.test_suppress import begin_campaign, entries, ledger_of, on_unix
+from mailrunner.store.schema import consents, deliveries, lists, recipients, returns, suppressions
 from tests.support.clocks import ManualClock
-from tests.support.projects import Project, on_terminal
+from tests.support.projects import Project, on_terminal, on_unix
+from tests.support.suppression import all_text, begin_campaign, entries, ledger_of
 
 ANA, BOB, EVE = "ana@example.org", "bob@example.org", "eve@example.net"
 
@@ -54,14 +54,6 @@ def campaign_no(ledger: Ledger, name: str) -> int:
     found = ledger.campaigns.find(name)
     assert found is not None
     return found.no
-
-
-def everything(ledger: Ledger) -> str:
-    """All text of the ledger."""
-    with ledger.database.read() as connection:
-        return "\n".join(
-            str(tuple(row)) for table in metadata.sorted_tables for row in connection.execute(select(table))
-        )
 
 
 class TestDomains:
@@ -163,14 +155,14 @@ class TestForgetting:
         return ledger
 
     def test_the_address_is_nowhere_afterwards(self, known: Ledger) -> None:
-        assert "ana@example" in everything(known).lower()
+        assert "ana@example" in all_text(known).lower()
 
         (done,) = known.suppressions.erase([ANA])
 
-        assert "ana@example" not in everything(known).lower()
+        assert "ana@example" not in all_text(known).lower()
         assert (done.entries, done.deliveries, done.stopped, done.rows, done.reports) == (1, 2, 1, 3, 1)
         assert is_pseudonym(done.name)
-        assert BOB in everything(known)
+        assert BOB in all_text(known)
 
     def test_they_are_still_stopped_wherever_the_address_comes_again(self, known: Ledger) -> None:
         known.suppressions.erase([ANA])
@@ -205,12 +197,12 @@ class TestForgetting:
             with known.database.write() as connection:
                 flying = update(deliveries).where(summer, deliveries.c.key == ANA)
                 connection.execute(flying.values(state=state))
-            before = everything(known)
+            before = all_text(known)
 
             with pytest.raises(UserError, match="on its way"):
                 known.suppressions.erase([BOB, ANA])
 
-            assert everything(known) == before
+            assert all_text(known) == before
 
     def test_forgetting_again_after_the_address_came_again_leaves_one_name_a_campaign(
         self, known: Ledger
@@ -230,7 +222,7 @@ class TestForgetting:
         (again,) = known.suppressions.erase([ANA])
 
         assert again.name == first.name
-        assert "ana@example" not in everything(known).lower()
+        assert "ana@example" not in all_text(known).lower()
         reasons = [entry.reason for entry in known.suppressions.entries(ANA)]
         assert sorted(reasons) == [
             SuppressionReason.BOUNCE,
@@ -239,12 +231,12 @@ class TestForgetting:
         ]
 
     def test_who_is_not_known_leaves_no_trace(self, known: Ledger) -> None:
-        before = everything(known)
+        before = all_text(known)
 
         (done,) = known.suppressions.erase(["zoe@example.org"])
 
         assert not done.was_known
-        assert everything(known) == before
+        assert all_text(known) == before
 
     def test_a_consent_lets_a_forgotten_person_in_again(self, known: Ledger) -> None:
         known.suppressions.erase([ANA])
@@ -290,10 +282,10 @@ class TestForget:
         answer = project.mailrunner("suppress", "forget", "ANA@example.org", "zoe@example.org", "--yes")
 
         assert answer.code == 0, answer.stderr
-        assert "ana@example.org: forgotten, now #" in answer.stdout
+        assert "ana@example.org: erased, now #" in answer.stdout
         assert "suppression entries: 1" in answer.stdout
         assert "zoe@example.org: is not in this ledger; nothing was changed" in answer.stdout
-        assert "the addresses may stand there too" in answer.stderr
+        assert "they may still contain the addresses" in answer.stderr
 
     def test_no_byte_of_the_address_stays_in_the_files_of_the_ledger(self, project: Project) -> None:
         with ledger_of(project) as ledger:
@@ -339,7 +331,7 @@ class TestForget:
         answer = other.mailrunner("suppress", "import", str(tmp_path / "out.csv"))
 
         assert answer.code == 0, answer.stderr
-        assert "another ledger has forgotten" in answer.stderr
+        assert "another ledger has erased" in answer.stderr
         assert entries(other) == [(BOB, "", "manual")]
 
 
@@ -491,5 +483,5 @@ class TestLostTable:
         again = project.mailrunner("suppress", "confirm-empty")
 
         assert (said.code, again.code) == (0, 0)
-        assert said.stdout == 'list "Club news": it is right that nobody is suppressed\n'
+        assert said.stdout == 'list "Club news": no entries, as confirmed\n'
         assert again.stdout == ""

@@ -25,7 +25,17 @@ def in_tree(path: Path) -> Path:
 
 
 # Folders that appear only when something ran, or that belong to a user's project.
-_MADE = ("build/", ".venv/", "campaigns/", "templates/", "data/", "club/", "demo/", ".mailrunner/")
+_MADE = (
+    "previews/",
+    "build/",
+    ".venv/",
+    "campaigns/",
+    "templates/",
+    "data/",
+    "club/",
+    "demo/",
+    ".mailrunner/",
+)
 
 
 def table_words(page: str, heading: str) -> set[str]:
@@ -71,7 +81,7 @@ def test_the_lines_of_the_pages_end_before_column_100() -> None:
     long = []
     for page in PAGES:
         text = re.sub(
-            r"^```.*?^```",
+            r"^ *```.*?^ *```",
             lambda block: "\n" * block[0].count("\n"),
             page.read_text("utf-8"),
             flags=re.M | re.S,

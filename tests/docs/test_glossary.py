@@ -23,7 +23,6 @@ ALLOWED = (
     ("*", r"letter-spacing", "CSS"),
     ("mailrunner/model/quota.py", r"\bletter\b", "the unit of a duration: 24h"),
     ("mailrunner/data/providers.toml", r"\btrial\b", "a provider's trial account"),
-    ("mailrunner/web/translations.py", r"\bwishes\b", "the languages that a browser prefers"),
     ("docs/performance.md", r"^\| letter \|", "the name of a template in bench/"),
     ("docs/decisions.md", r"clerk, courier, postbox", "the entry about the retired words"),
     ("docs/reliability.md", r"`enrolled`", "the name of a step in the measured table"),

@@ -17,7 +17,7 @@ from sqlalchemy import delete
 
 from mailrunner.cli import inbox_watch
 from mailrunner.cli.context import CommandContext
-from mailrunner.cli.inbox import WatchedMailbox
+from mailrunner.cli.inbox_mailboxes import WatchedMailbox
 from mailrunner.config.account import Imap
 from mailrunner.config.project import load_project
 from mailrunner.inbound.classify import PROVIDER_DOMAINS, MessageClassifier
@@ -31,14 +31,13 @@ from mailrunner.store import Ledger
 from mailrunner.store.schema import suppressions
 from mailrunner.web import app as web
 from mailrunner.web.rate_limit import RateLimit
-from tests.cli.test_inbox import Club
-from tests.cli.test_suppress import begin_campaign, ledger_of
-from tests.cli.test_suppress_history import everything
 from tests.data.bounces import Tokens, letter, sample
+from tests.support.club_inbox import Club
 from tests.support.imap_server import PASSWORD, ImapServer
 from tests.support.in_doubt import clear
 from tests.support.projects import Project
 from tests.support.smtp_server import SmtpServer
+from tests.support.suppression import all_text, begin_campaign, ledger_of
 from tests.support.web_clicks import Served, deliveries, mailed
 
 ANA, BOB = "ana@example.org", "bob@example.org"
@@ -167,7 +166,7 @@ def test_what_comes_back_of_a_forgotten_person_brings_no_address_back(ledger: Le
     )
     assert ledger.inbound_events.ingest([bounce]) == [IngestResult.RECORDED]
 
-    assert ANA not in everything(ledger)
+    assert ANA not in all_text(ledger)
 
 
 class TestImports:
@@ -346,7 +345,7 @@ def test_a_mistake_while_watching_does_not_pass_for_a_good_end(
         collection = Failing(ledger=ledger, classifier=sorter, since=timedelta(days=1))
 
         with pytest.raises(ZeroDivisionError):
-            inbox_watch.watch(
+            inbox_watch.watch_mailboxes(
                 CommandContext(tmp_path), [(WatchedMailbox((account,), account.imap), collection)]
             )
 

@@ -1,4 +1,4 @@
-"""Previews: the real command, real files, what stands in them."""
+"""Previews: the real command, real files, what is in them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-import mailrunner.cli.report  # noqa: F401 - registers the commands
-from mailrunner.cli import app
-from mailrunner.preview.proof import MessageView, ShownLink
+from mailrunner.cli import commands
+from mailrunner.preview.message_view import MessageView, ShownLink
 from mailrunner.preview.sample import Sample, choose
 from mailrunner.recipients.formats import open_source
 from mailrunner.recipients.reader import RecipientList
 from mailrunner.rendering import Message
-from mailrunner.rendering.inlining.segments import SegmentedText
+from mailrunner.rendering.segments import SegmentedText
+from tests.support.projects import Project
 from tests.support.recipient_tables import Spec
 
-PROJECT = """
-[accounts.relay]
-provider = "smtp"
-host = "127.0.0.1"
-port = 2525
-tls = "none"
-limits = ["1000/24h"]
-"""
 CAMPAIGN = """
 account = "relay"
 list = "Club news"
@@ -71,21 +63,21 @@ LOGO = b"\x89PNG\r\n\x1a\n not much of a picture"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
+    made = Project(tmp_path)
+    made.write_account(port=2525, limits='"1000/24h"')
     for name, content in {
-        "mailrunner.toml": PROJECT,
         "campaigns/spring.toml": CAMPAIGN,
         "templates/spring.html": LETTER,
         "data/people.csv": PEOPLE,
         "data/programme.txt": "Saturday",
     }.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(content, encoding="utf-8")
+        made.put(name, content)
     (tmp_path / "templates/logo.png").write_bytes(LOGO)
     return tmp_path
 
 
 def preview(project: Path, *words: str) -> Result:
-    return CliRunner().invoke(app, ["preview", "spring", "--project", str(project), *words])
+    return CliRunner().invoke(commands(), ["preview", "spring", "--project", str(project), *words])
 
 
 def page_of(result: Result) -> str:
@@ -208,7 +200,7 @@ def test_a_row_without_a_message_is_shown_with_the_reason(project: Path) -> None
     result = preview(project, "--to", "ida@example.org", "--to", "hal@example.org", "--to", "nobody")
     page = unescape(page_of(result))
     assert result.exit_code == 1
-    assert "3 of 3 shown cannot be made" in result.stderr
+    assert "3 of 3 messages cannot be rendered" in result.stderr
     assert "the attachment data/missing.pdf does not exist" in page
     assert 'points: "many" is no int' in page
     assert "an email address must have an @-sign" in page
@@ -283,10 +275,8 @@ def test_open_shows_the_page_in_the_browser(project: Path) -> None:
     browser = project / "browser.sh"
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}\n')
     browser.chmod(0o755)
-    words = ["preview", "spring", "--open", "--project", str(project)]
-    code = f"import sys, mailrunner.cli as l; sys.argv[1:] = {words!r}; l.main()"
     subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-m", "mailrunner", "preview", "spring", "--open", "--project", str(project)],
         env={**os.environ, "BROWSER": f"{browser} %s"},
         check=True,
         capture_output=True,
@@ -307,8 +297,8 @@ def proof(*, html: str | None = None, subject: str = "Spring", text: str = "Hell
             smtputf8=False,
             has_leading_dots=False,
             subject=subject,
-            marked_html=None if html is None else SegmentedText((html,)),
-            marked_text=SegmentedText((text,)),
+            html_segments=None if html is None else SegmentedText((html,)),
+            text_segments=SegmentedText((text,)),
         )
     )
 
@@ -316,19 +306,19 @@ def proof(*, html: str | None = None, subject: str = "Spring", text: str = "Hell
 @pytest.mark.parametrize(
     ("subject", "text", "doubt"),
     [
-        ("Dear {{ name }}", "Hello", '"{{" stands in the subject'),
-        ("Spring", "You have nan points", 'the word "nan" stands in the text'),
-        ("None, spring is here", "Hello", 'the word "None" stands in the subject'),
+        ("Dear {{ name }}", "Hello", '"{{" is in the subject'),
+        ("Spring", "You have nan points", 'the word "nan" is in the text'),
+        ("None, spring is here", "Hello", 'the word "None" is in the subject'),
     ],
 )
 def test_what_was_not_filled_in_is_doubted(subject: str, text: str, doubt: str) -> None:
-    (found,) = proof(subject=subject, text=text).doubts
+    (found,) = proof(subject=subject, text=text).warnings
     assert doubt in found
 
 
 def test_an_ordinary_message_leaves_no_doubt() -> None:
     html = '<p>Hello, nobody is banned</p><a href="https://example.org">us</a>'
-    assert proof(html=html, text="None of us is banned").doubts == ()
+    assert proof(html=html, text="None of us is banned").warnings == ()
 
 
 def test_links_are_listed_with_the_words_they_stand_under() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mailrunner.cli.demo_server import prepare
+from mailrunner.cli.demo_project import prepare
 from tests.support.commands import said
 from tests.support.smtp_server import SmtpServer
 

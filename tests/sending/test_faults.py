@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mailrunner.cli.exit_codes import Exit, of_hold
+from mailrunner.cli.exit_codes import Exit, of_wait
 from mailrunner.model.delivery import Counts
 from mailrunner.model.wait_reason import WaitReason
 from mailrunner.sending.run import Callbacks
@@ -114,7 +114,7 @@ def test_a_term_signal_on_the_wire_finishes_records_and_goes_on_later(
         process = start(mailing, "run", "spring")
         gate.await_arrival()
         process.terminate()
-        await_line(process, "finishing what is on the wire")
+        await_line(process, "finishing the messages in flight")
         gate.open()
         assert finish(process)[0] == 130
         sent = len(server.accepted)
@@ -276,7 +276,7 @@ def test_a_thousand_refused_connections_cost_nobody_a_try(tmp_path: Path) -> Non
     with SmtpServer() as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(3))
     first = mailing.run()
-    assert of_hold(first.wait.reason) is Exit.LATER and "refused the connection" in first.wait.detail
+    assert of_wait(first.wait.reason) is Exit.LATER and "refused the connection" in first.wait.detail
     mailing.clock = clock = LateServer(server)
     clock.turn(timedelta(hours=1))
     result = mailing.run(wait=True)

@@ -15,42 +15,10 @@ from mailrunner.sending.prepared_campaign import PreparedCampaign
 from mailrunner.sending.run import Callbacks, CampaignRun, RunOptions, RunResult
 from mailrunner.store import Ledger
 from tests.support.clocks import ManualClock
+from tests.support.projects import LETTER, Project
 from tests.support.smtp_server import SmtpServer
 
-PROJECT = """
-{head}
-[accounts.relay]
-provider = "smtp"
-host = "127.0.0.1"
-port = {port}
-tls = "none"
-limits = [{limits}]
-connections = {connections}
-timeout = 5
-{account}
-"""
-
-CAMPAIGN = """
-account = "relay"
-list = "Club news"
-{head}
-[message]
-from = "Ana Pop <ana@example.org>"
-subject = "{{{{ name }}}}, spring is here"
-html = "letter.html"
-postal_address = "Club, 1 Park Street"
-{message}
-[recipients]
-csv = "data/people.csv"
-{recipients}
-[send]
-{send}
-"""
-
-LETTER = (
-    "<html><body><p>Hello {{ name }}</p><p>{{ postal_address }}</p>"
-    '<p><a href="{{ unsubscribe_url }}">Unsubscribe</a></p></body></html>\n'
-)
+__all__ = ["LETTER", "CampaignInProcess", "people"]
 
 
 def people(number: int) -> str:
@@ -71,26 +39,14 @@ class CampaignInProcess:
         self, *, csv: str, limits: str = "", connections: int = 1, name: str = "spring", **parts: str
     ) -> Self:
         """Write all files; `parts` go to the tables of their names."""
-        for sub in ("campaigns", "templates", "data"):
-            (self.folder / sub).mkdir(exist_ok=True)
-        project = PROJECT.format(
-            head=parts.get("project", ""),
-            port=self.server.port,
-            limits=limits,
-            connections=connections,
-            account=parts.get("account", ""),
-        )
-        (self.folder / "mailrunner.toml").write_text(project)
-        campaign = CAMPAIGN.format(
-            **{key: parts.get(key, "") for key in ("head", "message", "recipients", "send")}
-        )
-        (self.folder / "campaigns" / f"{name}.toml").write_text(campaign)
-        (self.folder / "templates" / "letter.html").write_text(parts.get("letter", LETTER))
+        project = Project(self.folder)
+        project.write_account(port=self.server.port, limits=limits, connections=connections, **parts)
+        project.write_campaign(name, csv="people.csv", **parts)
         self.list(csv)
         return self
 
     def list(self, csv: str) -> None:
-        (self.folder / "data" / "people.csv").write_text(csv)
+        Project(self.folder).put("data/people.csv", csv)
 
     def ledger(self) -> Ledger:
         url = f"sqlite:///{self.folder}/data/mailrunner.db"

@@ -14,28 +14,44 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 PROJECT = """
+{project}
 [accounts.relay]
 provider = "smtp"
 host = "127.0.0.1"
 port = {port}
 tls = "none"
-limits = ["10000/24h"]
+limits = [{limits}]
+connections = {connections}
+timeout = 5
+{account}
 """
 CAMPAIGN = """
 account = "relay"
 list = "{list_name}"
+{head}
 [message]
 from = "Ana Pop <ana@example.org>"
-subject = "Hello {{{{ name }}}}"
+subject = "{{{{ name }}}}, spring is here"
 html = "letter.html"
 postal_address = "Club, 1 Park Street"
+{message}
 [recipients]
-csv = "data/{name}.csv"
+csv = "data/{csv}"
+{recipients}
+[send]
+{send}
 """
-LETTER = '<p>Hello {{ name }}</p><p><a href="{{ unsubscribe_url }}">Leave</a> {{ postal_address }}</p>\n'
+LETTER = (
+    "<html><body><p>Hello {{ name }}</p><p>{{ postal_address }}</p>"
+    '<p><a href="{{ unsubscribe_url }}">Unsubscribe</a></p></body></html>\n'
+)
+
+
+on_unix = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix terminal")
 
 
 @dataclass(frozen=True)
@@ -55,14 +71,33 @@ class Project:
 
     def write(self, *, rows: Iterable[str] = (), port: int = 2525) -> Project:
         """A project with an account, and the campaign "spring" to `rows` of address and name."""
-        self.put("mailrunner.toml", PROJECT.format(port=port))
-        self.put("templates/letter.html", LETTER)
+        self.write_account(port=port, limits='"10000/24h"')
         self.add_campaign("spring", rows=rows)
         return self
 
+    def write_account(self, *, port: int, limits: str, connections: int = 1, **parts: str) -> None:
+        """mailrunner.toml; `parts` are lines at its head (`project`) and of the `account`."""
+        self.put(
+            "mailrunner.toml",
+            PROJECT.format(
+                project=parts.get("project", ""),
+                port=port,
+                limits=limits,
+                connections=connections,
+                account=parts.get("account", ""),
+            ),
+        )
+
     def add_campaign(self, name: str, *, rows: Iterable[str], list_name: str = "Club news") -> None:
-        self.put(f"campaigns/{name}.toml", CAMPAIGN.format(name=name, list_name=list_name))
+        """A campaign to a list of its own."""
+        self.write_campaign(name, csv=f"{name}.csv", list_name=list_name)
         self.put(f"data/{name}.csv", "\n".join(("email,name", *rows, "")))
+
+    def write_campaign(self, name: str, *, csv: str, list_name: str = "Club news", **parts: str) -> None:
+        """A campaign's file and its template; `parts` are lines of the tables of their names."""
+        tables = {key: parts.get(key, "") for key in ("head", "message", "recipients", "send")}
+        self.put(f"campaigns/{name}.toml", CAMPAIGN.format(list_name=list_name, csv=csv, **tables))
+        self.put("templates/letter.html", parts.get("letter", LETTER))
 
     def put(self, path: str, text: str) -> Path:
         """Write one file."""

@@ -112,6 +112,12 @@ class Dialogue:
         """Has the client sent more than what is being answered?"""
         return bool(self._buffer)
 
+    def drop_ahead(self) -> bool:
+        """Forget what the client has sent beyond what is being answered; was that anything?"""
+        was_ahead = self.is_ahead
+        self._buffer.clear()
+        return was_ahead
+
     def accept(self) -> int:
         """Take the message at hand."""
         message = Accepted(self.sender or "", tuple(self.recipients), bytes(self._message), self.number)
@@ -315,6 +321,7 @@ class Dialogue:
 
     def _encrypt(self) -> None:
         assert self.server.context
+        self.server.scripted("handshake", self)
         self.sock = self.server.context.wrap_socket(self.sock, server_side=True)
 
 

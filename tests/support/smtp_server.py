@@ -5,9 +5,10 @@
     assert [m.recipient for m in server.accepted] == [...]
 
 A rule names a stage, when it applies, and what is done in place of the usual answer.  Stages:
-connect, ehlo, starttls, auth, mail, rcpt, data (or BDAT, of which nothing but the command is read),
-body (the first bytes of a message are read), eod (the message is complete, its answer is not out),
-rset, quit.  What was answered before is on its way when a deed is done.
+connect, ehlo, starttls, handshake (of TLS, before connect or after starttls), auth, mail, rcpt, data
+(or BDAT, of which nothing but the command is read), body (the first bytes of a message are read), eod
+(the message is complete, its answer is not out), rset, quit.  What was answered before is on its way
+when a deed is done.
 
 As a process of its own it prints its port and records what it accepts until it is killed:
 
@@ -36,13 +37,16 @@ from tests.support.smtp_dialogue import Accepted, Dialogue, Login
 from tests.support.smtp_script import (
     Answer,
     Rule,
+    accept_and_hang_up,
     accept_then_cut,
     accept_then_stall,
     cut,
     delay,
     drip,
+    drop_ahead,
     effective,
     endless,
+    extended,
     garbage,
     if_ahead,
     reply,
@@ -58,13 +62,16 @@ __all__ = [
     "Login",
     "Rule",
     "SmtpServer",
+    "accept_and_hang_up",
     "accept_then_cut",
     "accept_then_stall",
     "cut",
     "delay",
     "drip",
+    "drop_ahead",
     "effective",
     "endless",
+    "extended",
     "garbage",
     "if_ahead",
     "reply",

@@ -16,11 +16,11 @@ from typing import Any, Self
 from mailrunner.clock import SystemClock, nap
 from mailrunner.event_log import EventLog
 from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
-from mailrunner.store import CampaignRecord, Ledger, Phase, PlainSnapshotRow
+from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.web import server
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.app import Site
-from tests.support.ledger_builder import campaign_values
+from tests.support.suppression import begin_campaign
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -70,7 +70,7 @@ class Served:
         events = EventLog(None, clock=SystemClock())
         site = Site(ledger, self.signer, tell=self.said.append, log=events, **parts)
         register = AccessLog(events, line=self.log.append)
-        self._server = server.made(site.application(register, prefix=prefix), trusted=trusted)
+        self._server = server.uvicorn_server(site.application(register, prefix=prefix), trusted=trusted)
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
 
     @property
@@ -115,20 +115,8 @@ class Served:
 def mailed(
     ledger: Ledger, keys: list[str], *, name: str = "Club news", campaign: str = "spring"
 ) -> CampaignRecord:
-    """A begun campaign to these people on the list of that name."""
-    facts = {
-        **campaign_values(campaign, ledger),
-        "list_name": name,
-        "list_key": name.casefold(),
-        "message_digest": campaign,
-    }
-    record = ledger.snapshots.begin(facts, run_no=1)
-    assert record is not None
-    lines = [PlainSnapshotRow(row, key, "", key, (key,)) for row, key in enumerate(keys, 2)]
-    ledger.snapshots.add(record.no, 0, lines, run_no=1)
-    ledger.snapshots.finish(record.no, run_no=1)
-    assert ledger.campaigns.begin(record.no, seen=Phase.READY)
-    return record
+    """A begun campaign to these recipients on the list of that name."""
+    return begin_campaign(ledger, campaign, keys, list_key=name.casefold(), list_name=name)
 
 
 def deliveries(ledger: Ledger, record: CampaignRecord) -> list[int]:

@@ -10,8 +10,8 @@ import pytest
 from mailrunner.errors import UserError
 from mailrunner.model.suppression import Pseudonyms
 from mailrunner.suppression.import_file import ImportFormat, SuppressionFile
-from tests.cli.test_suppress import bring_in, entries
 from tests.support.projects import Project
+from tests.support.suppression import entries, import_text
 
 NOBODY = Pseudonyms.of_ledger("none")
 
@@ -92,7 +92,7 @@ def project(tmp_path: Path) -> Project:
 def test_an_export_is_recognised_and_its_reasons_are_kept(
     project: Project, text: str, title: str, found: list[tuple[str, str]]
 ) -> None:
-    answer = bring_in(project, text, "--list", "Club news")
+    answer = import_text(project, text, "--list", "Club news")
 
     assert answer.code == 0, answer.stderr
     assert f"read as {title}" in answer.stderr
@@ -113,7 +113,7 @@ def test_an_export_is_recognised_and_its_reasons_are_kept(
     ],
 )
 def test_the_list_of_an_ses_account_is_read_as_json(project: Project, name: str, text: str) -> None:
-    answer = bring_in(project, text, name=name)
+    answer = import_text(project, text, name=name)
 
     assert answer.code == 0, answer.stderr
     assert entries(project) == [("ana@example.org", "", "bounce"), ("bob@example.org", "", "complaint")]
@@ -121,7 +121,8 @@ def test_the_list_of_an_ses_account_is_read_as_json(project: Project, name: str,
 
 def test_one_line_of_json_is_one_entry(project: Project) -> None:
     assert (
-        bring_in(project, '{"emailAddress": "ana@example.org", "reason": "BOUNCE"}', name="a.json").code == 0
+        import_text(project, '{"emailAddress": "ana@example.org", "reason": "BOUNCE"}', name="a.json").code
+        == 0
     )
     assert entries(project) == [("ana@example.org", "", "bounce")]
 
@@ -140,7 +141,7 @@ def test_one_line_of_json_is_one_entry(project: Project) -> None:
     ],
 )
 def test_json_that_is_something_else_is_explained(project: Project, text: str, sentence: str) -> None:
-    answer = bring_in(project, text, name="left.json")
+    answer = import_text(project, text, name="left.json")
 
     assert answer.code == 78
     assert sentence in answer.stderr
@@ -148,38 +149,38 @@ def test_json_that_is_something_else_is_explained(project: Project, text: str, s
 
 
 def test_people_who_are_mailed_are_left_out_and_counted(project: Project) -> None:
-    answer = bring_in(
+    answer = import_text(
         project, "uuid,email,status\n1,ana@example.org,enabled\n2,bob@example.org,blocklisted\n"
     )
 
     assert "1 addresses" in answer.stderr
-    assert "1 may be mailed, as the file says, and are left out" in answer.stderr
+    assert "1 are subscribed, as the file says, and are left out" in answer.stderr
 
 
 def test_an_export_of_subscribers_is_not_taken_for_one_of_those_who_left(project: Project) -> None:
-    answer = bring_in(project, MAILCHIMP_SUBSCRIBED, "--yes")
+    answer = import_text(project, MAILCHIMP_SUBSCRIBED, "--yes")
 
     assert answer.code == 78
     assert "Mailchimp's subscribed contacts" in answer.stderr
     assert entries(project) == []
-    assert bring_in(project, MAILCHIMP_SUBSCRIBED, "--yes", "--as", "plain").code == 0
+    assert import_text(project, MAILCHIMP_SUBSCRIBED, "--yes", "--as", "plain").code == 0
 
 
 def test_the_reason_of_the_command_beats_the_files(project: Project) -> None:
-    bring_in(project, MAILCHIMP_UNSUBSCRIBED, "--reason", "manual")
+    import_text(project, MAILCHIMP_UNSUBSCRIBED, "--reason", "manual")
 
     assert {reason for _, _, reason in entries(project)} == {"manual"}
 
 
 def test_a_status_that_nobody_knows_is_a_mistake_of_the_file(project: Project) -> None:
-    answer = bring_in(project, "uuid,email,status\n1,ana@example.org,asleep\n")
+    answer = import_text(project, "uuid,email,status\n1,ana@example.org,asleep\n")
 
     assert answer.code == 78
     assert 'line 2: there is no status "asleep"' in answer.stderr
 
 
 def test_a_form_may_be_demanded(project: Project) -> None:
-    answer = bring_in(project, "email,x\nana@example.org,1\n", "--as", "listmonk")
+    answer = import_text(project, "email,x\nana@example.org,1\n", "--as", "listmonk")
 
     assert answer.code == 78
     assert "is not an export of listmonk" in answer.stderr
@@ -189,7 +190,7 @@ def test_a_form_may_be_demanded(project: Project) -> None:
 
 @pytest.mark.parametrize("words", [("--as", "plain"), ("--column", "email")])
 def test_a_file_that_only_looks_like_an_export_may_be_plain(project: Project, words: tuple[str, ...]) -> None:
-    assert bring_in(project, "email,created\nana@example.org,x\n", *words).code == 0
+    assert import_text(project, "email,created\nana@example.org,x\n", *words).code == 0
     assert entries(project) == [("ana@example.org", "", "import")]
 
 
@@ -204,13 +205,13 @@ def test_every_format_can_be_recognised_and_no_plain_file_is(tmp_path: Path) -> 
 
 
 def test_an_archive_is_to_be_unpacked_first(project: Project) -> None:
-    answer = bring_in(project, "PK", name="left.zip")
+    answer = import_text(project, "PK", name="left.zip")
 
     assert answer.code == 78
     assert "unpack it" in answer.stderr
 
 
 def test_domains_in_a_file_are_entries_too(project: Project) -> None:
-    bring_in(project, "@Example.org\nana@example.net\n", name="left.txt")
+    import_text(project, "@Example.org\nana@example.net\n", name="left.txt")
 
     assert [key for key, _, _ in entries(project)] == ["@example.org", "ana@example.net"]

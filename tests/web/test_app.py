@@ -84,7 +84,7 @@ def test_no_body_can_make_a_click_vain(site: Served, token: str, ledger: Ledger,
 
 def test_a_second_click_is_answered_like_the_first(site: Served, token: str, ledger: Ledger) -> None:
     first, second = site.click(token), site.click(token.upper())
-    assert (first.status, first.body) == (second.status, second.body) == (200, b"You are off the list.\n")
+    assert (first.status, first.body) == (second.status, second.body) == (200, b"You are unsubscribed.\n")
     assert entries(ledger) == LEFT
 
 
@@ -101,14 +101,14 @@ def test_looking_at_a_page_changes_nothing(site: Served, token: str, ledger: Led
 
 def test_whoever_left_by_mistake_is_put_back_at_once(site: Served, token: str, ledger: Ledger) -> None:
     left = site.post(f"/u/{token}", b"leave=")
-    assert heading(left.text) == "You have left “Club news”"
+    assert heading(left.text) == "You are unsubscribed from “Club news”"
     assert phrases()["en"]["mistake"] in left.text
     back = site.post(f"/u/{token}", b"back=")
-    assert heading(back.text) == "You are on “Club news” again"
+    assert heading(back.text) == "You are subscribed to “Club news” again"
     assert entries(ledger) == set()
     assert site.click(token).status == 200
     assert entries(ledger) == LEFT
-    assert heading(site.get(f"/u/{token}").text) == "You have left “Club news”"
+    assert heading(site.get(f"/u/{token}").text) == "You are unsubscribed from “Club news”"
 
 
 def test_another_list_and_all_lists_can_be_left_and_taken_back(
@@ -120,7 +120,7 @@ def test_another_list_and_all_lists_can_be_left_and_taken_back(
     assert entries(ledger) == {("board & friends", SuppressionReason.UNSUBSCRIBE)}
     site.post(f"/p/{token}", b"leave=*")
     assert (ALL_LISTS, SuppressionReason.UNSUBSCRIBE) in entries(ledger)
-    assert heading(site.get(f"/u/{token}").text) == "You have left all lists"
+    assert heading(site.get(f"/u/{token}").text) == "You are unsubscribed from all lists"
     site.post(f"/p/{token}", b"back=*")
     assert entries(ledger) == {("board & friends", SuppressionReason.UNSUBSCRIBE)}
     site.post(f"/p/{token}", b"back=board+%26+friends")
@@ -185,8 +185,8 @@ def test_a_test_messages_link_works_to_the_eye_and_changes_nothing(site: Served,
     said = phrases()["en"]["test"]
     assert site.click(link).status == 200
     for path, body, shown in (
-        (f"/u/{link}", b"leave=", "You have left “Test list”"),
-        (f"/u/{link}", b"back=", "You are on “Test list” again"),
+        (f"/u/{link}", b"leave=", "You are unsubscribed from “Test list”"),
+        (f"/u/{link}", b"back=", "You are subscribed to “Test list” again"),
         (f"/p/{link}", b"leave=*", "Your mailing lists"),
     ):
         page = site.post(path, body).text

@@ -83,18 +83,18 @@ def test_a_person_leaves_comes_back_and_chooses(
     browser: Browser, ledger: Ledger, link: str, viewport: dict[str, int], scheme: str
 ) -> None:
     page, complaints = opened(browser, link, viewport=viewport, color_scheme=scheme)
-    assert (heading(page), left(ledger)) == ("Leave “Club news”?", set())
+    assert (heading(page), left(ledger)) == ("Unsubscribe from “Club news”?", set())
     page.get_by_role("button", name="Unsubscribe").click()
-    assert (heading(page), left(ledger)) == ("You have left “Club news”", {"club news"})
+    assert (heading(page), left(ledger)) == ("You are unsubscribed from “Club news”", {"club news"})
     page.get_by_role("button", name=WORDS["mistake"]).click()
-    assert (heading(page), left(ledger)) == ("You are on “Club news” again", set())
+    assert (heading(page), left(ledger)) == ("You are subscribed to “Club news” again", set())
     page.get_by_role("link", name=WORDS["choose"]).click()
-    page.get_by_role("button", name="Leave: Summer camp 2027").click()
+    page.get_by_role("button", name="Unsubscribe: Summer camp 2027").click()
     assert left(ledger) == {"summer camp 2027"}
     page.get_by_role("button", name=WORDS["leave_all"]).click()
     assert WORDS["all_left_note"] in page.inner_text("main")
     page.get_by_role("button", name=WORDS["all_mistake"]).click()
-    page.get_by_role("button", name="Put me back: Summer camp 2027").click()
+    page.get_by_role("button", name="Subscribe again: Summer camp 2027").click()
     assert left(ledger) == set()
     assert complaints == []
 

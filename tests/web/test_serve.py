@@ -145,7 +145,7 @@ def test_a_ledger_that_is_replaced_is_noticed_and_no_click_is_answered_200(
     (ana,) = deliveries(ledger, mailed(ledger, ["ana@example.org"]))
     token = TokenSigner(ledger.signing_keys(None)).token(UNSUBSCRIBE, ana)
     with serving(project) as server:
-        server.read_until("people reach it at https://news.example.org/list/u/")
+        server.read_until("subscribers reach it at https://news.example.org/list/u/")
         file = project.folder / "data" / "mailrunner.db"
         file.rename(file.with_name("away.db"))
         click = ask(server.port, "POST", f"/u/{token}", ONE_CLICK)

@@ -20,9 +20,9 @@ from mailrunner.store.schema import deliveries, returns
 from mailrunner.web import server
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.app import Site
-from tests.cli.test_suppress import begin_campaign
 from tests.data.provider_events import NOW, Poster
 from tests.support.clocks import ManualClock
+from tests.support.suppression import begin_campaign
 
 ANA = "ana@example.org"
 PROVIDERS = ("ses", "mailgun", "postmark", "sendgrid", "brevo")
@@ -74,7 +74,7 @@ class Posting:
 def serving(site: Site, log: EventLog) -> Iterator[int]:
     """The port on which `site` answers."""
     listener = server.listen("127.0.0.1", 0)
-    running = server.made(site.application(AccessLog(log)))
+    running = server.uvicorn_server(site.application(AccessLog(log)))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
@@ -98,7 +98,7 @@ def posting(tmp_path: Path) -> Iterator[Posting]:
             poster.settings, signer=signer, notify=told.append, fetch=lambda _: poster.certificate()
         )
         log = EventLog(None, clock=ManualClock(NOW))
-        with serving(Site(ledger, signer, tell=told.append, log=log, events=events), log) as port:
+        with serving(Site(ledger, signer, tell=told.append, log=log, webhooks=events), log) as port:
             yield Posting(tmp_path, port, ledger, poster, told)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from mailrunner.clock import Clock, SystemClock
@@ -18,9 +19,9 @@ from mailrunner.transports import Envelope, network
 from mailrunner.transports.smtp.opening import SmtpOpening, password_forms
 from mailrunner.transports.smtp.pipeline import Pipeline, PipelineLimits
 from mailrunner.transports.smtp.poller import wait_for
-from mailrunner.transports.smtp.reply_outcome import ReplyJudge
 from mailrunner.transports.smtp.server_capabilities import Capabilities, ObservedCapabilities
 from mailrunner.transports.smtp.session import SmtpSession
+from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 from mailrunner.transports.smtp.stream import SmtpStream
 from mailrunner.transports.smtp.transaction import unsafe_address
 
@@ -57,7 +58,7 @@ class SmtpTransport:
     observed: ObservedCapabilities = field(default_factory=ObservedCapabilities)
     clock: Clock = field(default_factory=SystemClock)
     stream: SmtpStream | None = field(init=False, default=None)
-    _judge: ReplyJudge = field(init=False)
+    _judge: SessionOutcomes = field(init=False)
     _session: SmtpSession | None = field(init=False, default=None)
     _pipeline: Pipeline = field(init=False)
 
@@ -65,7 +66,9 @@ class SmtpTransport:
         if self.tls != "none":
             self.observed.tls_context = self.observed.tls_context or network.tls_context(self.ca_file)
         secrets = password_forms(self.user, self.password) if self.password else ()
-        self._judge = ReplyJudge(host=self.host, provider=self.provider, clock=self.clock, secrets=secrets)
+        self._judge = SessionOutcomes(
+            host=self.host, provider=self.provider, clock=self.clock, secrets=secrets
+        )
         self._pipeline = self._new_pipeline(Capabilities())
         self._pipeline.lost("the connection is not open")
 
@@ -106,9 +109,24 @@ class SmtpTransport:
         """The number of messages without an outcome that was returned."""
         return self._pipeline.pending
 
-    def offer(self, message: Envelope) -> None:
+    def offer(self, message: Envelope, *, within: float = inf) -> None:
         """Take a message without waiting; where the connection is lost, its outcome says so."""
-        self._pipeline.offer(message, time.monotonic())
+        self._pipeline.offer(message, time.monotonic(), within=within)
+
+    @property
+    def held(self) -> int | None:
+        """The place among those pending of the message whose content may not begin; None without one."""
+        return self._pipeline.held
+
+    def permit(self, *, within: float) -> None:
+        """Let the content of the message that is held begin, `within` so many seconds."""
+        self._pipeline.permit(time.monotonic(), within=within)
+
+    def withdraw(self) -> None:
+        """Take the message back that is held; nothing of its content is ever written."""
+        self._pipeline.withdraw()
+        if self._pipeline.is_closed:
+            self._hang_up("it is closed")
 
     def pump(self) -> list[Outcome]:
         """Read and write what is possible without waiting; return the outcomes that are known now."""

@@ -14,22 +14,27 @@ three ways, by what the server announced and what it was observed to support:
 
 Replies are matched to commands strictly in order.  Places in the stream of bytes tell what the
 server can have seen, so that every message gets its own true outcome when the connection is lost.
+
+A message may have a time within which its content must begin.  After that it is `held`: nothing of
+its content, and nothing behind it, is written until it is `permit`ted anew or `withdraw`n.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 
 from mailrunner.model.outcome import Outcome
 from mailrunner.transports import Envelope
-from mailrunner.transports.smtp.reply_outcome import ReplyJudge
 from mailrunner.transports.smtp.server_capabilities import Capabilities, ObservedCapabilities, is_out_of_step
+from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 from mailrunner.transports.smtp.transaction import (
     END_OF_DATA,
     STAGES,
     CommandGroups,
     Groups,
+    Question,
     Transaction,
     Verb,
     command,
@@ -57,15 +62,6 @@ class PipelineLimits:
     messages: int | None = None
 
 
-@dataclass(slots=True, eq=False)
-class _Question:
-    """A command whose reply is awaited; `end` is its last byte's place in the stream, plus one."""
-
-    verb: Verb
-    of: Transaction | None
-    end: int
-
-
 class Pipeline:
     """One connection's transactions, from the login until `is_closed`.
 
@@ -77,7 +73,7 @@ class Pipeline:
         self,
         *,
         capabilities: Capabilities,
-        judge: ReplyJudge,
+        judge: SessionOutcomes,
         observed: ObservedCapabilities,
         limits: PipelineLimits,
     ) -> None:
@@ -89,10 +85,12 @@ class Pipeline:
         self._waiting: deque[Transaction] = deque()  # those of which nothing is written yet
         self._current: Transaction | None = None  # the one that was begun last
         self._in_flight = 0  # those that were begun and have no outcome
-        self._asked: deque[_Question] = deque()
+        self._asked: deque[Question] = deque()
         self.unsent: list[bytes | memoryview] = []
         self._said = self._written = 0  # bytes
         self._since = 0.0  # when the wait for the first question's reply began
+        self._held: Transaction | None = None
+        self._knows_groups = self._knows_behind = False  # what was answered on this connection
         self.is_closed = False
 
     # -- For the driver
@@ -100,7 +98,7 @@ class Pipeline:
     @property
     def capacity(self) -> int:
         """The number of messages that may be in flight; 1 until one was answered in the faster way."""
-        if not (self._pipelining and self._observed.proven):
+        if not (self._pipelining and self._observed.proven and self._observed.behind):
             return 1
         return self._limits.in_flight if self._chunking and self._limits.in_flight > 1 else 2
 
@@ -127,9 +125,12 @@ class Pipeline:
         """True if nothing is left to write and no reply is awaited."""
         return not self._asked and not self.unsent
 
-    def offer(self, message: Envelope, now: float) -> None:
-        """Take a message; as much of it as may be written at once is then `unsent`."""
-        new = Transaction(message)
+    def offer(self, message: Envelope, now: float, *, within: float = inf) -> None:
+        """Take a message; as much of it as may be written at once is then `unsent`.
+
+        Its content must begin `within` so many seconds, or it is `held`.
+        """
+        new = Transaction(message, now + within)
         self._pending.append(new)
         if self._left is not None:
             self._left -= 1
@@ -151,32 +152,100 @@ class Pipeline:
             outcomes.append(outcome)
         return outcomes
 
-    def next_bytes(self) -> bytes | memoryview:
-        """Return the `unsent` bytes in one piece."""
+    def next_bytes(self, now: float, *, begun: int = 0) -> bytes | memoryview:
+        """Return in one piece the `unsent` bytes that may be written now: those before a content held.
+
+        The first `begun` of them cannot be called back any more.
+        """
+        octets = self._joined()
+        late = self._first_late(now, self._written + begun) if octets else None
+        if late is None or late.held_at is None:
+            return octets
+        before = late.held_at - self._written
+        self._held = None if before else late
+        return octets[:before]
+
+    def _joined(self) -> bytes | memoryview:
         if len(self.unsent) > 1:
             self.unsent = [b"".join(self.unsent)]
         return self.unsent[0] if self.unsent else b""
 
+    def _first_late(self, now: float, written: int) -> Transaction | None:
+        """The first message whose content is to be written, has not begun, and may not begin any more."""
+        for each in self._pending:
+            if each.begin_by < now and each.held_at is not None and each.held_at >= written:
+                return each
+        return None
+
     def wrote(self, number: int, now: float) -> None:
         """Note how many of the `next_bytes` were written."""
-        rest = memoryview(self.next_bytes())[number:]
+        rest = memoryview(self._joined())[number:]
         self.unsent = [rest] if rest else []
         if number and self._asked and self._written < self._asked[0].end:
             self._since = now
         self._written += number
 
+    # -- A message held back
+
+    @property
+    def held(self) -> int | None:
+        """The place among those `pending` of the message that is held back; None without one."""
+        return self._pending.index(self._held) if self._held else None
+
+    def permit(self, now: float, *, within: float) -> None:
+        """Let the content of the message that is held begin after all, `within` so many seconds."""
+        if self._held:
+            self._held.begin_by, self._held = now + within, None
+
+    def withdraw(self) -> None:
+        """Take the message back that is held: it has no outcome, and its content is never written.
+
+        Only a chunk can be left out.  Once it has accepted DATA, a server waits for a content.
+        """
+        one, place = self._held, self.held
+        if one is None or place is None:
+            return
+        behind = [each for each in self._pending if each not in self._waiting][place + 1 :]
+        self._cut_unsent(one)
+        del self._pending[place]
+        if not self._chunking:
+            self._close("a message was withdrawn after the server had accepted DATA")
+            return
+        for each in reversed(behind):
+            if not each.outcome:
+                each.start_over()
+                self._waiting.appendleft(each)
+                self._in_flight -= 1
+        self._in_flight -= 1
+        self._current = None
+        self._say(Verb.RSET, None, b"RSET\r\n")
+        self.go_on()
+
+    def _cut_unsent(self, one: Transaction) -> None:
+        """Forget what was not written, and whose the replies are that `one` will still get."""
+        self._held = None
+        self.unsent.clear()
+        self._said = self._written
+        self._asked = deque(each for each in self._asked if each.end <= self._written)
+        for question in self._asked:
+            if question.of is one:
+                question.of = None
+
+    # -- Time
+
     @property
     def deadline(self) -> float | None:
         """The instant until which the next reply is waited for; None if none is awaited."""
-        return self._since + self._patience if self._asked else None
+        return self._since + self._reply_timeout if self._asked else None
 
     def check_overdue(self, now: float) -> None:
         """Lose the connection once the awaited reply has not come in time."""
-        if self._asked and now >= self._since + self._patience:
-            self.lost(f"there was no answer within {self._patience:g} s")
+        if self._asked and now >= self._since + self._reply_timeout:
+            self._note_silence()
+            self.lost(f"there was no answer within {self._reply_timeout:g} s")
 
     @property
-    def _patience(self) -> float:
+    def _reply_timeout(self) -> float:
         """Seconds for the next reply; more for the one to a message that is all written."""
         first = self._asked[0]
         final = first.verb in (Verb.END, Verb.BDAT) and self._written >= first.end
@@ -194,6 +263,7 @@ class Pipeline:
         self._since = now
         if one:
             one.unanswered -= 1
+            self._knows_behind = self._knows_behind or one.is_behind
         if code == _CLOSING:
             self._closing(question, code, text)
         elif one is None:
@@ -206,9 +276,16 @@ class Pipeline:
 
     def lost(self, reason: str) -> None:
         """The connection is of no use any more: settle each message by what the server can have of it."""
-        if self._pipelining and not self._observed.proven and self._is_in_envelope():
+        one = self._in_envelope()
+        if one and self._pipelining and not self._observed.proven:
             self._observed.fall_back()
+        elif one and one.is_behind and not self._knows_behind:
+            self._observed.behind = False
+        self._close(reason)
+
+    def _close(self, reason: str) -> None:
         self.is_closed = True
+        self._held = None
         for each in self._pending:
             if not each.outcome:
                 each.outcome = self._when_lost(each, reason)
@@ -216,8 +293,18 @@ class Pipeline:
         self._asked.clear()
         self.unsent.clear()
 
-    def _is_in_envelope(self) -> bool:
-        return bool(self._asked) and self._asked[0].verb in (Verb.MAIL, Verb.RCPT, Verb.DATA)
+    def _in_envelope(self) -> Transaction | None:
+        """The message whose envelope is to be answered next, None if that is something else."""
+        first = next((each for each in self._asked if each.verb is not Verb.RSET), None)
+        return first.of if first and first.verb in _POSITIVE else None
+
+    def _note_silence(self) -> None:
+        """No answer to a group of commands: they got lost on the way, whatever was answered before."""
+        one = self._in_envelope() if self._pipelining else None
+        if one and one.is_behind:
+            self._observed.behind = False
+        elif one and not self._knows_groups:
+            self._observed.fall_back()
 
     def _when_lost(self, one: Transaction, reason: str) -> Outcome:
         if one.refusal:
@@ -237,7 +324,7 @@ class Pipeline:
         else:
             self._out_of_step(f"the server spoke out of turn: {self._judge.words(code, text)}")
 
-    def _closing(self, question: _Question | None, code: int, text: bytes) -> None:
+    def _closing(self, question: Question | None, code: int, text: bytes) -> None:
         """The server closes with a 421 (RFC 5321 §3.8), meant for the message whose turn it was."""
         if question and question.of:
             question.of.refuse(question.verb, code, text)
@@ -285,7 +372,7 @@ class Pipeline:
         else:
             one.refuse(verb, code, text)
         if self._pipelining:
-            self._observed.proven = True
+            self._observed.proven = self._knows_groups = True
 
     def _end_for_nobody(self, *, refused: Verb) -> None:
         """DATA was taken though the recipient was not: end it with no data (RFC 2920 §3.1)."""
@@ -335,6 +422,7 @@ class Pipeline:
         if self._in_flight and self._chunking:  # a chunk that is refused may leave its transaction open
             self._say(Verb.RSET, None, b"RSET\r\n")
         self._current = one = self._waiting.popleft()
+        one.is_behind = self._in_flight > 0
         self._in_flight += 1
         one.groups = self._groups
         return one
@@ -349,9 +437,11 @@ class Pipeline:
         return CommandGroups.AT_ONCE if at_once else CommandGroups.CHUNKED
 
     def _say(self, verb: Verb, one: Transaction | None, *octets: bytes) -> None:
+        if one and verb in (Verb.END, Verb.BDAT):
+            one.held_at = self._said
         self.unsent += octets
         self._said += sum(map(len, octets))
-        self._asked.append(_Question(verb, one, self._said))
+        self._asked.append(Question(verb, one, self._said))
         if one:
             one.unanswered += 1
             if verb is Verb.END:

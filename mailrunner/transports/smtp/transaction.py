@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from mailrunner.model.outcome import Outcome, Stage
 from mailrunner.transports import Envelope
@@ -51,17 +52,21 @@ class CommandGroups:
 class Transaction:
     """A message in flight.
 
-    `groups` are still to be written; `unanswered` counts the replies that are awaited; `accepted` is
-    true once the server has taken any of its commands.  `content_at` and `complete_at` are places in
-    the stream of all bytes written on the connection: the content's first byte, and the first byte
-    with which the server may take the message.
+    Its content must begin before the instant `begin_by`.  `groups` are still to be written; `unanswered`
+    counts the replies that are awaited; `accepted` is true once the server has taken any of its commands;
+    `is_behind` if they were written behind the content of a message that had no answer.  `held_at`,
+    `content_at` and `complete_at` are places in the stream of all bytes written on the connection: where
+    it can be held, the content's first byte, and the first byte with which the server may take the message.
     """
 
     message: Envelope
+    begin_by: float = inf
     groups: Groups = ()
     unanswered: int = 0
     accepted: bool = False
+    is_behind: bool = False
     refusal: tuple[Verb, int, bytes] | None = None
+    held_at: int | None = None
     content_at: int | None = None
     complete_at: int | None = None
     outcome: Outcome | None = None
@@ -72,6 +77,11 @@ class Transaction:
         if self.refusal is None:
             self.refusal = verb, code, text
 
+    def start_over(self) -> None:
+        """Forget all that was to be written; nothing of it was."""
+        self.groups, self.unanswered = (), 0
+        self.held_at = self.content_at = self.complete_at = None
+
     def is_offered(self, written: int) -> bool:
         """Tell whether the server has begun to take it, once `written` bytes are written."""
         return self.accepted or (self.content_at is not None and written > self.content_at)
@@ -79,6 +89,15 @@ class Transaction:
     def may_be_taken(self, written: int) -> bool:
         """Tell whether the server may have it all, once `written` bytes are written."""
         return self.complete_at is not None and written > self.complete_at
+
+
+@dataclass(slots=True, eq=False)
+class Question:
+    """A command whose reply is awaited; `end` is its last byte's place in the stream, plus one."""
+
+    verb: Verb
+    of: Transaction | None
+    end: int
 
 
 def unsafe_address(message: Envelope) -> str | None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from mailrunner.model.outcome import Outcome, OutcomeKind
 from mailrunner.transports.smtp.pipeline import Pipeline, PipelineLimits
-from mailrunner.transports.smtp.reply_outcome import ReplyJudge
 from mailrunner.transports.smtp.server_capabilities import Capabilities, ObservedCapabilities
+from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 from mailrunner.transports.smtp.stream import ReplyBuffer
 from mailrunner.transports.smtp.transaction import stuffed
 from tests.support.clocks import ManualClock
@@ -30,7 +30,7 @@ TIMEOUT, FINAL_TIMEOUT = 60.0, 600.0
 
 
 def pipeline(able: Capabilities, *, in_flight: int = 1, proven: bool = True) -> Pipeline:
-    judge = ReplyJudge(host="mail.example.org", provider="smtp", clock=ManualClock())
+    judge = SessionOutcomes(host="mail.example.org", provider="smtp", clock=ManualClock())
     return Pipeline(
         capabilities=able,
         judge=judge,
@@ -41,7 +41,7 @@ def pipeline(able: Capabilities, *, in_flight: int = 1, proven: bool = True) -> 
 
 def written(machine: Pipeline, number: int | None = None) -> bytes:
     """Write all that is unsent, or that many bytes of it."""
-    octets = bytes(machine.next_bytes())[:number]
+    octets = bytes(machine.next_bytes(0.0))[:number]
     machine.wrote(len(octets), now=0.0)
     return octets
 
@@ -160,7 +160,7 @@ def test_doubt_begins_with_the_first_byte_that_could_complete_the_message(
     for reply in ("250 ok", "250 ok", "354 go")[: 2 if able.chunking else 3]:
         written(machine)
         told(machine, reply)
-    whole = len(machine.next_bytes())
+    whole = len(machine.next_bytes(0.0))
     before = whole - (1 if able.chunking else len(b"\r\n.\r\n"))
     written(machine, before + over)
     machine.lost("the wire was cut")
@@ -233,14 +233,14 @@ def test_a_421_between_two_messages_answers_for_one_that_has_only_its_envelope_o
 def test_the_longer_patience_begins_when_the_content_is_written() -> None:
     machine = offered(PIPELINED, 1)
     assert machine.deadline == 0.0 + TIMEOUT
-    machine.wrote(len(machine.next_bytes()), now=1.0)
+    machine.wrote(len(machine.next_bytes(0.0)), now=1.0)
     for n in range(3):
         machine.heard(354 if n == 2 else 250, b"ok", now=2.0 + n)
     machine.go_on()
     assert machine.deadline == 4.0 + TIMEOUT
     machine.wrote(10, now=5.0)
     assert machine.deadline == 5.0 + TIMEOUT
-    machine.wrote(len(machine.next_bytes()), now=6.0)
+    machine.wrote(len(machine.next_bytes(0.0)), now=6.0)
     assert machine.deadline == 6.0 + FINAL_TIMEOUT
     machine.heard(250, b"ok", now=7.0)
     assert machine.deadline is None
@@ -250,9 +250,9 @@ def test_what_is_written_for_the_next_message_does_not_prolong_the_wait() -> Non
     machine = offered(PIPELINED, 1)
     written(machine)
     told(machine, "250 ok", "250 ok", "354 go")
-    machine.wrote(len(machine.next_bytes()), now=1.0)
+    machine.wrote(len(machine.next_bytes(0.0)), now=1.0)
     machine.offer(numbered(2)[1], now=2.0)
-    machine.wrote(len(machine.next_bytes()), now=3.0)
+    machine.wrote(len(machine.next_bytes(0.0)), now=3.0)
     assert machine.deadline == 1.0 + FINAL_TIMEOUT
 
 

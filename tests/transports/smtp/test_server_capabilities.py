@@ -24,8 +24,10 @@ from tests.support.smtp_server import (
     PLAIN,
     Rule,
     SmtpServer,
+    accept_and_hang_up,
     cut,
     delay,
+    drop_ahead,
     garbage,
     if_ahead,
     reply,
@@ -107,6 +109,53 @@ def test_a_refused_person_or_a_lost_connection_is_no_loss_of_capabilities(
         assert kinds == [OutcomeKind.REFUSED, OutcomeKind.SENT, OutcomeKind.SENT]
         assert nothing_charged(sender.send(Letter()))
         assert sender.observed == ObservedCapabilities(proven=True)
+
+
+@pytest.mark.parametrize(("extensions", "in_flight"), [(EXTENSIONS, 1), (CHUNKED, 1)])
+@pytest.mark.parametrize("do", [drop_ahead(), if_ahead(accept_and_hang_up())])
+def test_where_commands_behind_a_message_get_lost_one_connection_is_lost_and_none_after_it(
+    client: Clients, extensions: Sequence[str], in_flight: int, do: Do
+) -> None:
+    observed = ObservedCapabilities()
+    with SmtpServer(rules=[Rule("eod", do)], extensions=extensions) as server:
+        sender = client(server, in_flight=in_flight, observed=observed)
+        outcomes = deliver(sender, numbered(8))
+        charged = [not nothing_charged(outcome) for outcome in outcomes]
+        # Besides the message that rode behind, the next one that was offered and not begun.
+        assert charged in ([True] * 2 + [False] * lost + [True] * (6 - lost) for lost in (1, 2))
+        assert (len(server.accepted), server.connections) == (sum(charged), 2)
+        deliver(client(server, observed=observed), numbered(3))
+        assert (len(server.accepted), server.connections) == (sum(charged) + 3, 3)
+        assert (observed.behind, observed.pipelining) == (False, True)
+
+
+def test_a_server_that_hangs_up_after_many_messages_still_gets_commands_behind_a_message(
+    client: Clients,
+) -> None:
+    hang_up = Rule("eod", accept_and_hang_up(), on_connection=4)
+    with SmtpServer(rules=[hang_up]) as server:
+        sender = client(server)
+        deliver(sender, numbered(12))
+        assert sender.observed == ObservedCapabilities(proven=True)
+
+
+def test_a_first_group_of_commands_without_an_answer_is_the_last_on_a_server_proven_by_others(
+    client: Clients,
+) -> None:
+    observed = ObservedCapabilities(proven=True)
+    with SmtpServer(rules=[Rule("mail", drop_ahead())]) as server:
+        outcomes = deliver(client(server, observed=observed), numbered(4))
+        assert [outcome.kind for outcome in outcomes[-2:]] == [OutcomeKind.SENT] * 2
+        assert len(server.accepted) == 4 - [nothing_charged(outcome) for outcome in outcomes].count(True)
+        assert not observed.pipelining
+
+
+def test_half_a_command_is_no_refusal_of_its_recipient(client: Clients) -> None:
+    half = Rule("mail", if_ahead(reply(500, "5.5.2 Error: command not recognized")))
+    with SmtpServer(rules=[half]) as server:
+        outcomes = deliver(client(server), numbered(3))
+        assert [nothing_charged(outcome) for outcome in outcomes] == [True, False, False]
+        assert len(server.accepted) == 2
 
 
 def test_a_plain_server_is_not_thought_better_or_worse_of(client: Clients) -> None:

@@ -1,0 +1,152 @@
+"""The inspection of a campaign by `check` and `run --dry-run`: every message is rendered, none is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from mailrunner.cli.context import CommandContext
+from mailrunner.cli.exit_codes import Exit
+from mailrunner.cli.output import local
+from mailrunner.errors import Problem, UserError
+
+if TYPE_CHECKING:
+    from mailrunner.model.forecast import Forecast
+    from mailrunner.sending.preflight import PreflightResult
+    from mailrunner.sending.prepared_campaign import PreparedCampaign
+    from mailrunner.store import Ledger
+
+
+def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_run: bool) -> Exit:
+    """Print or return as JSON what a run would send; SOME_FAILED if a row cannot be rendered.
+
+    `dry_run` changes the first line only.
+    """
+    from mailrunner.model.forecast import forecast
+    from mailrunner.sending.preflight import Preflight
+    from mailrunner.sending.run import pace_of
+
+    prepared = context.prepare(name)
+    with context.look_at_ledger() as ledger:
+        shown = [0]
+
+        def progress(rows: int) -> None:
+            if rows - shown[0] >= 5_000:
+                shown[0] = rows
+                context.say(f"  {rows:,} rows rendered")
+
+        found = Preflight(prepared, ledger, ledger.clock.now(), progress).inspect()
+        plan = forecast(
+            found.to_send, pace_of(prepared.campaign, prepared.account, ledger), ledger.clock.now()
+        )
+        _refuse_oauth(prepared)
+        if as_json:
+            context.json(_object(prepared, ledger, found, plan))
+        else:
+            _print(context, prepared, found, plan, dry_run=dry_run)
+    return Exit.SOME_FAILED if found.failing else Exit.DONE
+
+
+def _refuse_oauth(prepared: PreparedCampaign) -> None:
+    if prepared.account.preset.login == "oauth":
+        raise UserError(
+            Problem(
+                f"{prepared.account.preset.title} cannot be used yet",
+                file="mailrunner.toml",
+                key=f"accounts.{prepared.account.name}",
+                hint=prepared.account.preset.note,
+            )
+        )
+
+
+def _print(
+    context: CommandContext,
+    prepared: PreparedCampaign,
+    found: PreflightResult,
+    plan: Forecast,
+    *,
+    dry_run: bool,
+) -> None:
+    head = "would do this now; nothing was sent" if dry_run else "checked; nothing was sent"
+    lines = [
+        f"{prepared.campaign.id}: {head}",
+        f"  through    {prepared.account.name} ({prepared.account.identity}), limits {_limits(prepared)}",
+        f"  rows       {found.rows:,} in {prepared.source.label}",
+        f"  to send    {found.to_send:,}",
+        *(
+            f"  {label:<10} {number:,}"
+            for label, number in (("sent before", found.done), ("would fail", found.failing))
+            if number
+        ),
+        *(
+            f"  left out   {n:,} × {reason}"
+            for reason, n in (*found.skipped.items(), *found.suppressed.items())
+        ),
+        *(_calendar(found, plan) if found.to_send else ()),
+        *_rows(found),
+        *(f"  ! {sentence}" for sentence in _remarks(found)),
+    ]
+    context.result("\n".join(lines))
+
+
+def _calendar(found: PreflightResult, plan: Forecast) -> Iterator[str]:
+    """The sizes of messages, and their number for each day."""
+    mean = found.octets / found.to_send / 1024
+    yield f"  size       {mean:,.0f} KB on average, the largest {found.largest / 1024:,.0f} KB"
+    yield from (f"  {day:%a %d %b %Y}  {number:,}" for day, number in plan.days[:14])
+    if len(plan.days) > 14:
+        yield f"  … {len(plan.days):,} days in all"
+    yield f"  done about {local(plan.finish_at)}"
+
+
+def _rows(found: PreflightResult) -> Iterator[str]:
+    """Rows that would fail, and rows that are left out, each with its reason."""
+    for row, address, reason in found.failures:
+        yield f"  ✗ row {row} ({address or 'no address'}): {reason}"
+    if found.failing > len(found.failures):
+        yield f"  ✗ … and {found.failing - len(found.failures):,} more rows that would fail"
+    for row, address, reason in found.examples:
+        yield f"  – row {row} ({address or 'no address'}) left out: {reason}"
+
+
+def _limits(prepared: PreparedCampaign) -> str:
+    return ", ".join(map(str, prepared.account.limits)) or "none"
+
+
+def _remarks(found: PreflightResult) -> list[str]:
+    return found.warnings + [
+        f"{f.kind}{': ' + f.detail if f.detail else ''} ({f.number:,} messages, first row {f.row})"
+        for f in found.findings.values()
+    ]
+
+
+def _object(
+    prepared: PreparedCampaign, ledger: Ledger, found: PreflightResult, plan: Forecast
+) -> dict[str, Any]:
+    """The inspection as one JSON object, in the shape of `run --json`."""
+    from mailrunner.cli.json_objects import campaign_object
+    from mailrunner.model.delivery import Counts
+
+    record = ledger.campaigns.find(prepared.campaign.id)
+    answer = campaign_object(
+        prepared.campaign.id,
+        state=record.phase.value if record else "new",
+        counts=ledger.deliveries.counts(record.no) if record else Counts(),
+        finish_at=plan.finish_at,
+        notices=_remarks(found),
+        problems=[
+            Problem(reason, prepared.source.label, f"row {row}", address)
+            for row, address, reason in found.failures
+        ],
+    )
+    answer["plan"] = {
+        "rows": found.rows,
+        "to_send": found.to_send,
+        "would_fail": found.failing,
+        "sent_before": found.done,
+        "skipped": dict(found.skipped),
+        "suppressed": dict(found.suppressed),
+        "largest": found.largest,
+        "days": [{"day": day.isoformat(), "messages": number} for day, number in plan.days],
+    }
+    return answer

@@ -1,0 +1,98 @@
+"""The JSON answers of commands: one shape of a campaign for `run`, `resume`, `status` and `check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mailrunner.event_log import rfc3339
+from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
+
+if TYPE_CHECKING:
+    from mailrunner.errors import Problem
+    from mailrunner.model.delivery import Counts
+    from mailrunner.model.quota import Room
+    from mailrunner.sending.run import RunResult
+
+_STATES = {
+    WaitReason.DONE: "finished",
+    WaitReason.PAUSED: "paused",
+    WaitReason.CANCELLED: "cancelled",
+    WaitReason.STOPPED: "stopped",
+    WaitReason.CREDENTIALS: "stopped",
+    WaitReason.SETUP: "ready",
+    WaitReason.DRIFT: "ready",
+}
+
+
+def campaign_object(
+    campaign_id: str,
+    *,
+    state: str,
+    counts: Counts,
+    sent_now: int = 0,
+    reason: str = "",
+    resume_at: datetime | None = None,
+    finish_at: datetime | None = None,
+    notices: Iterable[str] = (),
+    problems: Iterable[Problem] = (),
+) -> dict[str, Any]:
+    """One campaign as JSON shows it; the keys are a contract."""
+    return {
+        "campaign": campaign_id,
+        "state": state,
+        "counts": counts.as_dict(),
+        "total": counts.total,
+        "sent_now": sent_now,
+        "reason": reason,
+        "resume_at": rfc3339(resume_at),
+        "finish_at": rfc3339(finish_at),
+        "notices": list(notices),
+        "problems": problem_objects(problems),
+    }
+
+
+def result_object(result: RunResult) -> dict[str, Any]:
+    """The answer of `run --json`."""
+    return campaign_object(
+        result.campaign_id,
+        state=_state_of(result.wait),
+        counts=result.counts,
+        sent_now=result.sent_now,
+        reason=sentence_of(result.wait) if result.wait.reason is not WaitReason.DONE else "",
+        resume_at=result.wait.until,
+        finish_at=result.finish_at,
+        notices=result.notices,
+    )
+
+
+def _state_of(wait: Wait) -> str:
+    """The value of `state`; every reason that passes by itself is "waiting"."""
+    return _STATES.get(wait.reason, "waiting")
+
+
+def problem_objects(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    """The `problems` array of JSON answers."""
+    return [{"file": p.file, "key": p.key, "message": p.message, "hint": p.hint} for p in problems]
+
+
+def account_object(
+    name: str, *, paused_until: datetime | None, reason: str, rooms: Iterable[Room], reserve: int
+) -> dict[str, Any]:
+    """One account as `status` and `quota` show it; `reserve` is a number of messages a day."""
+    return {
+        "name": name,
+        "paused_until": rfc3339(paused_until),
+        "reason": reason,
+        "limits": [
+            {
+                "limit": str(room.limit),
+                "used": room.used,
+                "left": room.left,
+                "next_slot_at": rfc3339(room.next_slot_at),
+            }
+            for room in rooms
+        ],
+        "reserve": reserve,
+    }

@@ -1,0 +1,26 @@
+"""`mailrunner purge`: delete the personal data of a finished campaign's rows."""
+
+from __future__ import annotations
+
+from mailrunner.cli.app import AFTER_SENDING, app, command
+from mailrunner.cli.campaign_lookup import begun_campaign
+from mailrunner.cli.context import CommandContext
+from mailrunner.cli.options import CampaignArgument
+from mailrunner.errors import Problem, UserError
+
+
+@command(app, "purge", panel=AFTER_SENDING)
+def purge(context: CommandContext, campaign: CampaignArgument) -> None:
+    """Delete the cells of a campaign's rows; addresses and outcomes stay.
+
+    The campaign must be finished or cancelled.
+    """
+    with context.open_ledger() as ledger:
+        record = begun_campaign(context, ledger, campaign)
+        if ledger.deliveries.counts(record.no).open:
+            hint = f"finish it, or: mailrunner cancel {record.id}"
+            raise UserError(
+                Problem(f"{record.id} still has messages to send, which need their rows", hint=hint)
+            )
+        number = ledger.campaigns.purge_rows(record.no)
+    context.result(f"The cells of {number:,} rows were deleted; addresses and outcomes stay.")

@@ -1,0 +1,92 @@
+"""The state of campaigns and accounts in the ledger, as JSON objects."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from mailrunner.cli.campaign_lookup import campaign_id, campaign_record
+from mailrunner.cli.json_objects import account_object, campaign_object
+from mailrunner.errors import UserError
+from mailrunner.model.delivery import Counts
+
+if TYPE_CHECKING:
+    from mailrunner.cli.context import CommandContext
+    from mailrunner.store import CampaignRecord, Ledger
+
+
+def account_objects(context: CommandContext, ledger: Ledger) -> list[dict[str, Any]]:
+    """Every account of mailrunner.toml whose table is valid."""
+    found = []
+    for name in context.project.account_names:
+        account = context.project.accounts.get(name)
+        if account is None:
+            continue
+        known = ledger.accounts.find(account.identity)
+        rooms = ledger.accounts.rooms(
+            account.identity, limits=account.limits, reserve=account.reserve, zone=account.timezone
+        )
+        now = ledger.clock.now()
+        paused = known.paused_until if known and known.paused_until and known.paused_until > now else None
+        reason = known.stop_reason or (known.pause_reason if paused else "") if known else ""
+        found.append(
+            account_object(name, paused_until=paused, reason=reason, rooms=rooms, reserve=account.reserve)
+        )
+    return found
+
+
+def campaign_objects(context: CommandContext, ledger: Ledger, name: str | None) -> list[dict[str, Any]]:
+    """The campaign `name`, or, for None, every campaign in the ledger; UserError if `name` is unknown."""
+    if name is None:
+        return [_object(context, ledger, record) for record in ledger.campaigns.all()]
+    record = campaign_record(context, ledger, name)
+    if record is None:
+        return [campaign_object(campaign_id(context, ledger, name), state="new", counts=Counts())]
+    return [_object(context, ledger, record)]
+
+
+def _object(context: CommandContext, ledger: Ledger, record: CampaignRecord) -> dict[str, Any]:
+    from mailrunner.store import Phase
+
+    counts = ledger.deliveries.counts(record.no)
+    if record.phase is Phase.LOADING:
+        return campaign_object(record.id, state="new", counts=Counts(), reason="its list is being read")
+    return campaign_object(
+        record.id,
+        state=_state(context, ledger, record),
+        counts=counts,
+        reason=record.reason if record.phase is not Phase.FINISHED else "",
+        resume_at=record.resume_at if record.phase is Phase.BEGUN else None,
+        finish_at=record.finished_at or _finish_at(context, ledger, record, counts.open),
+    )
+
+
+def _state(context: CommandContext, ledger: Ledger, record: CampaignRecord) -> str:
+    """The value of `state` for a phase: a begun campaign is "running" while a process runs it."""
+    from mailrunner.store import Phase
+
+    if record.phase is not Phase.BEGUN:
+        return record.phase.value
+    if ledger.deliveries.is_being_run(record.no):
+        return "running"
+    account = context.project.accounts.get(record.account_name)
+    known = ledger.accounts.find(account.identity) if account else None
+    return "stopped" if known and known.stop_reason else "waiting"
+
+
+def _finish_at(
+    context: CommandContext, ledger: Ledger, record: CampaignRecord, number: int
+) -> datetime | None:
+    """The forecast for `number` messages; None where the campaign's file cannot be read."""
+    from mailrunner.campaign.campaign_file import load_campaign
+    from mailrunner.model.forecast import forecast
+    from mailrunner.sending.run import pace_of
+
+    if not number:
+        return None
+    try:
+        _, campaign, account = load_campaign(context.folder, record.file, os.environ)
+    except UserError:
+        return None
+    return forecast(number, pace_of(campaign, account, ledger), ledger.clock.now()).finish_at

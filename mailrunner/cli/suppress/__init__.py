@@ -1,0 +1,1 @@
+"""`mailrunner suppress`: the commands of the suppression list, one module for each."""

@@ -1,0 +1,92 @@
+"""`mailrunner suppress remove`: take addresses off the suppression list, or undo an import."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mailrunner.cli.app import command
+from mailrunner.cli.context import CommandContext
+from mailrunner.cli.suppress.group import ENTRIES, suppress_app
+from mailrunner.cli.suppress.targets import keys_of, scope_of, shown_scope
+from mailrunner.errors import Problem, UserError
+
+
+@command(suppress_app, "remove", panel=ENTRIES)
+def remove(
+    context: CommandContext,
+    addresses: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ADDRESS", help="E-mail addresses, or @DOMAIN for the entry of a domain."),
+    ] = None,
+    *,
+    list_name: Annotated[
+        str | None, typer.Option("--list", metavar="NAME", help="Remove the entries for this mailing list.")
+    ] = None,
+    all_lists: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Remove the entries that hold for all lists (not those for single lists)."
+        ),
+    ] = False,
+    consent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHY",
+            help="How the recipient agreed to get messages again, e.g. --consent 'wrote on 3 May'. "
+            "Kept as evidence; required unless --import is given.",
+        ),
+    ] = None,
+    import_no: Annotated[
+        int | None,
+        typer.Option(
+            "--import",
+            metavar="ID",
+            max=2**63 - 1,
+            help="Undo the import of this number instead; `suppress list --imports` shows the numbers.",
+        ),
+    ] = None,
+) -> None:
+    """Remove entries of addresses that agreed to get messages again.
+
+    With --import, undo an import instead.
+
+    Example: mailrunner suppress remove ana@example.org --all --consent "wrote on 3 May"
+    """
+    if import_no is not None:
+        if addresses or list_name is not None or all_lists:
+            raise typer.BadParameter("--import ID undoes a whole import; it goes with no address and no list")
+        _undo(context, import_no)
+        return
+    if not addresses:
+        raise typer.BadParameter("name the addresses, or an import with --import ID")
+    if (list_name is None) is not all_lists:
+        raise typer.BadParameter(
+            "choose which entries to remove: --list NAME, or --all for those that hold for all lists"
+        )
+    if not (consent or "").strip():
+        raise typer.BadParameter(
+            'state how the recipient agreed to get messages again: --consent "wrote on 3 May"'
+        )
+    _remove(context, addresses, scope_of(list_name), (consent or "").strip())
+
+
+def _remove(context: CommandContext, addresses: list[str], scope: str, why: str) -> None:
+    with context.open_ledger() as ledger:
+        for key in keys_of(ledger, addresses):
+            removed = ledger.suppressions.remove([key], list_key=scope, why=why)
+            state = "no longer" if removed else "was not"
+            context.result(f"{key}: {state} suppressed for {shown_scope(scope)}")
+            for entry in ledger.suppressions.entries(key):
+                context.result(f"{key}: still {entry} ({entry.source})")
+
+
+def _undo(context: CommandContext, number: int) -> None:
+    with context.open_ledger() as ledger:
+        removed = ledger.suppressions.remove_import(number)
+    if removed is None:
+        raise UserError(
+            Problem(f"there is no import {number}", hint="see mailrunner suppress list --imports")
+        )
+    context.result(f"import {number} undone: {removed:,} entries removed")

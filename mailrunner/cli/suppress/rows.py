@@ -1,0 +1,52 @@
+"""Rows of the suppression list as text or JSON, printed as they are read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from mailrunner.cli.suppress.targets import shown_scope
+from mailrunner.event_log import rfc3339
+from mailrunner.model.suppression import ALL_LISTS, SuppressionEntry
+
+
+def print_rows(
+    name: str,
+    rows: Iterable[Any],
+    as_json: bool,
+    cells: Callable[[Any], dict[str, Any]],
+) -> None:
+    """Print each row on stdout as it is read: a list of a million entries is never held whole.
+
+    `name` is the array's key in JSON, `cells` gives the values of a row by their keys.
+    """
+    objects = map(cells, rows)
+    sys.stdout.writelines(_one_object(name, objects) if as_json else map(_one_line, objects))
+    sys.stdout.flush()
+
+
+def _one_object(name: str, objects: Iterable[dict[str, Any]]) -> Iterator[str]:
+    import json
+
+    yield f'{{"{name}": ['
+    for number, cells in enumerate(objects):
+        yield (",\n" if number else "\n") + json.dumps(cells, ensure_ascii=False)
+    yield "\n]}\n"
+
+
+def _one_line(cells: dict[str, Any]) -> str:
+    shown = {**cells, "list": shown_scope(cells["list"] or ALL_LISTS)}
+    # No cell may end the line or begin another.
+    return "\t".join(" ".join(str(cell).split()) for cell in shown.values() if cell is not None) + "\n"
+
+
+def entry_cells(entry: SuppressionEntry) -> dict[str, Any]:
+    """The values of an entry, by their keys in JSON and their columns in CSV."""
+    return {
+        "address": entry.key,
+        "list": entry.list_key or None,
+        "reason": str(entry.reason),
+        "source": entry.source,
+        "created_at": rfc3339(entry.created_at),
+    }

@@ -1,0 +1,60 @@
+"""What an entry is for: the addresses or domains as typed, and the list it holds for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mailrunner.cli.context import CommandContext
+from mailrunner.errors import Problem, UserError
+from mailrunner.model.suppression import ALL_LISTS, list_key
+
+if TYPE_CHECKING:
+    from mailrunner.store import Ledger
+
+
+def keys_of(ledger: Ledger, addresses: Iterable[str]) -> list[str]:
+    """The keys of addresses and domains as typed, each once; UserError naming all that are neither."""
+    from mailrunner.suppression.import_file import key_of
+
+    pseudonyms = ledger.suppressions.pseudonyms()
+    keys: dict[str, None] = {}
+    problems: list[Problem] = []
+    for text in addresses:
+        try:
+            keys[key_of(text, pseudonyms)] = None
+        except ValueError as error:
+            problems.append(Problem(str(error), key=f'"{text}"', hint="nothing was changed"))
+    UserError.collect(problems)
+    return list(keys)
+
+
+def scope_of(list_name: str | None) -> str:
+    """The key of the mailing list `list_name`; ALL_LISTS for None; UserError without a usable name."""
+    if list_name is None:
+        return ALL_LISTS
+    key = list_key(list_name)
+    if not key:
+        raise UserError(
+            Problem(f'"{list_name}" names no list', key="--list", hint="leave it out for all lists")
+        )
+    return key
+
+
+def shown_scope(scope: str) -> str:
+    """A scope as the user reads it."""
+    return f'list "{scope}"' if scope else "all lists"
+
+
+def mention_unknown_list(context: CommandContext, ledger: Ledger, list_name: str | None) -> None:
+    """Print a notice for a list that no campaign uses: a misspelt name would suppress nothing."""
+    from mailrunner.campaign.folder import list_names
+    from mailrunner.errors import did_you_mean
+    from mailrunner.store.snapshot import known_lists
+
+    if list_name is None:
+        return
+    known = {**list_names(context.project), **known_lists(ledger.database)}
+    if list_key(list_name) not in {*known, *context.project.lists}:
+        hint = did_you_mean(list_name, known.values())
+        context.say(f'No campaign uses the list "{list_name}" yet{f"; {hint}" if hint else "."}')

@@ -1,0 +1,142 @@
+"""A message as its recipient will see it: parsed from its bytes, with warnings about its content.
+
+No warning stops a message; they are what a careful reader would notice.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email import message_from_string, policy
+from email.message import EmailMessage
+from html.parser import HTMLParser
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from mailrunner.model.address import suggestion
+from mailrunner.rendering import Message
+from mailrunner.rendering.lint import remarks
+
+_CID = re.compile(r"""cid:([^"'\s<>)&]+)""", re.IGNORECASE)
+_LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}")
+_EMPTY_CELL = re.compile(r"\b(?:None(?! of)|NaN|nan|NaT)\b")  # how Python and pandas spell an empty cell
+
+
+class ShownAttachment(NamedTuple):
+    """An attachment; `size` in octets."""
+
+    name: str
+    kind: str
+    size: int
+
+
+class ShownLink(NamedTuple):
+    """A link of the HTML and its text."""
+
+    text: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """One message, parsed.
+
+    `html` is as sent, but with its inline images in it as data: URIs, so that it can be shown alone.
+    """
+
+    sender: str
+    recipient: str
+    subject: str
+    size: int
+    html: str | None
+    text: str
+    attachments: tuple[ShownAttachment, ...]
+    links: tuple[ShownLink, ...]
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, message: Message) -> MessageView:
+        """Parse a message."""
+        # As text: the header of a message that needs SMTPUTF8 holds letters as they are (RFC 6532).
+        parsed = message_from_string(message.data.decode("utf-8", "replace"), policy=policy.default)
+        assert isinstance(parsed, EmailMessage)  # noqa: S101 - what this policy makes
+        return cls(
+            sender=str(parsed["From"]),
+            recipient=str(parsed["To"]),
+            subject=str(parsed["Subject"]),
+            size=message.size,
+            html=None if message.html is None else _with_images(message.html, _images(parsed)),
+            text=message.text,
+            attachments=tuple(_attachments(parsed)),
+            links=tuple(_Links(message.html or "").found),
+            warnings=tuple(dict.fromkeys(_warnings(message))),
+        )
+
+
+class _Links(HTMLParser):
+    """The links of a piece of HTML; the text of an image is its alternative text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[ShownLink] = []
+        self._target: str | None = None
+        self._text: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "a" and "href" in given:
+            self._target, self._text = (given["href"] or "").strip(), []
+        elif tag == "img":
+            self._text.append(given.get("alt") or "")
+
+    def handle_data(self, data: str) -> None:
+        self._text.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a" and self._target is not None:
+            self.found.append(ShownLink(" ".join(" ".join(self._text).split()), self._target))
+            self._target = None
+
+
+def _attachments(parsed: EmailMessage) -> Iterator[ShownAttachment]:
+    for part in parsed.walk():
+        if part.get_content_disposition() == "attachment":
+            yield ShownAttachment(part.get_filename() or "", part.get_content_type(), len(_octets(part)))
+
+
+def _images(parsed: EmailMessage) -> dict[str, str]:
+    """The inline images by their Content-ID, as data: URIs."""
+    return {
+        str(part["Content-ID"]).strip().strip("<>"): "data:{};base64,{}".format(
+            part.get_content_type(), base64.b64encode(_octets(part)).decode("ascii")
+        )
+        for part in parsed.walk()
+        if part["Content-ID"]
+    }
+
+
+def _octets(part: EmailMessage) -> bytes:
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _with_images(html: str, images: Mapping[str, str]) -> str:
+    return _CID.sub(lambda found: images.get(unquote(found[1]), found[0]), html)
+
+
+def _warnings(message: Message) -> Iterator[str]:
+    """The remarks of `check`, and what a reader of a single message would notice."""
+    domain = message.recipient.rpartition("@")[2]
+    if meant := suggestion(domain):
+        yield f"the address ends in {domain}; is {meant} meant?"
+    for part, text in (("subject", message.subject), ("text", message.text)):
+        if found := _LEFT_OVER.search(text):
+            yield f'"{found[0]}" is in the {part}; was a placeholder not filled in?'
+        if found := _EMPTY_CELL.search(text):
+            yield f'the word "{found[0]}" is in the {part}; is it an empty cell?'
+    for kind, detail in remarks(message.html, message.subject, message.size):
+        yield f"{kind}: {detail}" if detail else kind

@@ -1,0 +1,167 @@
+"""Texts about the recipient: a dead address, a mailbox that is full or away, a message too big for it."""
+
+from __future__ import annotations
+
+from mailrunner.model.outcome import Action, Stage
+from mailrunner.replies.text_rule import LATE, PERSON, TOO_BIG, row
+
+RECIPIENT = (
+    row(
+        Action.STOP,
+        "the sending account's own mailbox is full",
+        r"storedrv\.(?:client)?submi\w+\b.*quota",
+    ),
+    row(
+        Action.SUPPRESS,
+        "the mailbox is full and abandoned",
+        r"overquotaperm|(?:full|quota|storage)\b.{0,40}\binactive",
+        stages=LATE,
+        classes="5",
+    ),
+    row(
+        Action.SUPPRESS,
+        "the provider has this address on its own suppression list",
+        r"marked as inactive|suppression list|suppressed due to|bounced address",
+        stages=LATE,
+        plain=True,
+    ),
+    row(
+        Action.FAIL,
+        TOO_BIG,
+        r"(?:message|mail|e-?mail|body|attachment|file|content|data|"
+        r"recipsize)s?\b.{0,30}\b(?:too (?:big|large|long)|size|exceeds? (?:the )?(?:max|limit|"
+        r"fixed))",
+        r"(?<!mailbox )size (?:limit|exceed)",
+        r"exceed\w*\b.{0,40}\b(?:message|mail|size)\b.{0,10}\bsize|too (?:big|large)\b|mailsize",
+        r"taille (?:limite|maxim)|message quota\b.{0,10}size",
+        classes="5",
+    ),
+    row(
+        Action.RETRY,
+        "the recipient's mailbox is full",
+        rf"\b{PERSON}\b.{{0,50}}\b(?:full\b|over[ -]?quota|(?:over|exceed\w*|out of|reached|above|"
+        rf"no) (?:\S+ ){{0,4}}(?:quota|storage|space|disk|limit|capacity))",
+        r"over ?quota|quota (?:exceeded|violation|usage|full)",
+        r"(?:exceed\w*|insufficient|no|not enough|out of) (?:\S+ ){0,2}(?:storage|disk|space|quota)",
+        r"mailfull|(?:mailbox|disk|storage) ?quota",
+        r"is full\b|full mailbox|boite\b.{0,20}\bpleine|mailbox (?:limit|size)",
+        r"(?:post)?(?:fach|korb) (?:ist )?voll|casella piena|buz[oó]n lleno|caixa cheia",
+        stages=LATE,
+    ),
+    row(
+        Action.RETRY,
+        "the server asks to try this recipient later",
+        r"temporar\w*|try(?:ing)? (?:it )?(?:again|later)|please retry|later\b|essayer plus tard",
+        r"come back later",
+        stages=LATE,
+        run=None,
+    ),
+    row(
+        Action.SUPPRESS,
+        "the server says this address does not exist",
+        rf"\b(?:unknown|no such|(?!no valid recipients)not? (?:a )?(?:valid|known|local|existing|registered)|"
+        rf"invalid|bad|non-?existent|nonexisting|unrout\w+|wrong|incorrect|inexist\w+|"
+        rf"unresolvable) (?:virtual |local |e-?mail |destination |recipient |relay )?{PERSON}",
+        rf"\b{PERSON}\b.{{0,70}}\b(?:unknown|not known|unrecogni[sz]ed|not (?:be |been )?(?:found|"
+        rf"exist\w*|listed|present|recogni[sz]ed|valid|a valid|registered|a known|our customer)|"
+        rf"n't exist|could(?: not|n't) be found|no longer (?:exist|valid)|"
+        rf"invalid|inexist\w*|does ?n[o']t (?:exist|have)|"
+        rf"was not found|not in (?:the |our )?(?:directory|recipient list))",
+        rf"\b(?:no|not a|not an|isn't an?|never had an?) (?:\w+ )?(?:{PERSON}|"
+        rf"one)\b.{{0,25}}\b(?:here|by that name|at this|found|with that|available|on this)",
+        r"not our customer|user ?unknown|unknown[ -]?user|usernotfound|recipientnotfound|nosuchuser",
+        r"no such (?:person|id)",
+        r"(?:utilisateur|destinataire|adresse|bo[iî]te)\b.{0,40}\b(?:inconnue?|invalide|"
+        r"inexistante?|n'existe)",
+        r"unbekannt|(?:empf|benutzer|postfach|adresse)\S*\b.{0,30}\bexistiert nicht",
+        r"(?:usuario|destinatario|buz[oó]n|cuenta)\b.{0,30}\b(?:desconocido|no existe|inexistente)",
+        r"no existe",
+        r"(?:utente|casella|indirizzo|destinatario)\b.{0,30}\b(?:sconosciut|inesistente|non esiste)",
+        r"usu[aá]rio\b.{0,20}\b(?:desconhecido|inexistente)|n[aã]o existe",
+        r"не (?:найден|существует|зарегистрирован)|nie istnieje|nieznany|不存在",
+        stages=LATE,
+        classes="5",
+        plain=True,
+    ),
+    row(
+        Action.SUPPRESS,
+        "the server says this address does not exist",
+        r"^\W*(?:@ ?)?(?:\S+ )?address rejected\W*$|bad destination",
+        # Of a domain or a person, which could be the sender's.
+        r"no such (?:domain|host)",
+        r"(?:domain|host) (?:name )?(?:\S+ )?(?:not found|does ?n[o']t exist|unknown)",
+        r"name or service not known|null mx|badrcptto|validrcptto|relocated|has moved",
+        r"left the (?:company|organi[sz]ation)|no longer (?:works|with|at|employed|on server)",
+        r"does(?: not|n't) exist|no longer valid",
+        # Postfix tells why it thinks so (ADDRESS_VERIFICATION_README): then that decides, by the rows above.
+        rf"\bundeliverable (?:\w+ )?{PERSON}\b(?! ?: ?\S)|\b{PERSON}\b.{{0,70}}\bundeliverable\b(?! \w)",
+        stages=LATE,
+        classes="5",
+    ),
+    # Exchange Online's directory (5.4.1, learn.microsoft.com): "access denied" is its word for "not here".
+    row(
+        Action.SUPPRESS,
+        "the server says this address does not exist",
+        r"recipient address(?:es)? rejected ?: access denied",
+        stages=LATE,
+        classes="5",
+        plain=True,
+        codes=r"5\.4\.1$",
+    ),
+    row(
+        Action.SUPPRESS,
+        "the server says this mailbox is closed",
+        rf"\b{PERSON}\b.{{0,60}}\b(?:disabled|de-?activated|inactiv\w+|suspended|closed|"
+        rf"discontinued|frozen|terminated|expired|deleted|removed|archiv\w+|not active\w*|"
+        rf"cancel+ed|locked|bloque|no longer)",
+        rf"\b(?:inactive|disabled|suspended|expired|closed|deactivated|terminated|deleted|dormant|"
+        rf"suppressed) {PERSON}",
+        r"disableduser",
+        stages=LATE,
+        classes="5",
+    ),
+    # The same under a code of policy: the mailbox is named, so it is not us, but it may be open again.
+    row(
+        Action.FAIL,
+        "the server refuses this recipient",
+        r"(?<!your )\b(?:mailbox|recipient|addressee)\b.{0,60}"
+        r"\b(?:disabled|inactive|suspended|closed|locked)\b",
+        stages=LATE,
+        classes="5",
+        codes=r"5\.7\.",
+    ),
+    row(
+        Action.SUPPRESS,
+        "the server says this address does not exist",
+        r"(?:mailbox|account|recipient|user|address)(?: \S+)? (?:is |currently )?(?:unavailable|"
+        r"unavaiable|not available)",
+        stages=frozenset({Stage.RCPT}),
+        classes="5",
+    ),
+    row(
+        Action.FAIL,
+        "this message cannot be delivered to this address",
+        r"\bhops?\b|mail ?loop|\bloops?\b(?! ?back)|loop(?:s|ing)? (?:back|detected)",
+        r"too many received|smtputf8|non-?ascii|internationali[sz]ed|eai\b",
+        classes="5",
+    ),
+    row(
+        Action.FAIL,
+        "the server gives no reason",
+        r"^\W*(?:error: )?transaction failed\W*$|^\W*(?:delivery|message) (?:has )?failed\W*$",
+        stages=LATE,
+        classes="5",
+    ),
+)
+
+# What a server says in front of any reason (Postfix: "Recipient address rejected: …"): after all others.
+REFUSED = (
+    row(
+        Action.FAIL,
+        "the server refuses this recipient",
+        r"recipient(?: address)?(?:es)? (?:was |is )?(?:rejected|refused|denied|not (?:allowed|"
+        r"permitted|accepted))",
+        stages=frozenset({Stage.RCPT}),
+        classes="5",
+    ),
+)

@@ -1,0 +1,92 @@
+"""Texts about the session and the server: busy, in trouble, or asking for fewer or new connections."""
+
+from __future__ import annotations
+
+from mailrunner.model.outcome import Action
+from mailrunner.replies.text_rule import LATE, WITH_CONTENT, row
+
+SESSION_TEXTS = (
+    # RFC 5321 §4.2.3: "mailbox unavailable (e.g., mailbox busy or temporarily blocked for policy reasons)".
+    row(
+        Action.RETRY,
+        "the server asks to try this recipient later",
+        r"\bmailbox (?:is )?busy",
+        stages=LATE,
+        classes="4",
+    ),
+    row(
+        Action.RETRY,
+        "the server cannot check this recipient for now",
+        r"address verification|unverified address|verify (?:address|recipient|user)|callout",
+        stages=LATE,
+        classes="4",
+    ),
+    row(
+        Action.RECONNECT,
+        "the server wants fewer or fresh connections",
+        r"too (?:many|frequent)\b.{0,25}\b(?:connect|session|channel)|trop de connexions",
+        r"connect\w*\b.{0,15}\b(?:rate|limit|frequency|expired)",
+        r"concurren|shutting down|\btime[d-]?[ -]?out\b|try reconnecting|lost connection",
+        r"connection (?:lost|reset|closed|dropped)",
+        r"tls not available|system problem\b.{0,40}\b(?:authenticate|closing)",
+        r"service not available\b.{0,10}clos|going down\b|\btoo many errors\b",
+        r"^too many recipients: too many messages sent\W*$",  # OpenSMTPD, of one session (`max-mails`)
+        # A bare goodbye (RFC 5321 §3.8): it ends this session and says nothing of the account.
+        r"^\W*(?:[\w.-]+ )?(?:service )?clos(?:ing|ed)(?: the| this)?(?: smtp)? "
+        r"(?:transmission |transaction )?(?:channel|connection|session)\W*$|^\W*(?:good)?bye\W*$",
+        classes="4",
+    ),
+    row(
+        Action.RECONNECT,
+        "the dialogue got out of step",
+        r"bad sequence|out of (?:sequence|order)|identity changes",
+        r"(?:need|without|expecting) (?:a )?(?:mail|rcpt|valid rcpt)\b(?! ?box)|nested mail",
+        r"(?:mail|sender|rcpt) already",
+        r"(?:send|polite people say) (?:helo|ehlo|hello) first",
+        r"too many (?:concurrent|simultaneous|open) (?:smtp )?(?:connections|sessions)|thread limit",
+        r"(?:per|this|each|single|one) (?:smtp )?(?:session|connection)\b",
+        r"new (?:session|connection)\b|reconnect\b",
+    ),
+    row(
+        Action.RECONNECT,
+        "the dialogue got out of step",
+        r"no valid recipients",
+        stages=WITH_CONTENT,
+    ),
+    row(
+        Action.RETRY,
+        "the server asks to send more slowly",
+        r"rate[- ]?limit|throttl|slow(?:ing|er)?\b.{0,10}\bdown|(?:submission|sending) rate\b",
+        r"unusual rate|unexpected volume",
+        r"\brate (?:limit )?exceeded",
+        r"excessive volume|high volume|frequency|too (?:fast|quickly|frequently|much)",
+        r"server (?:is )?(?:too )?busy",
+        r"too many (?:messages|mails|e-?mails|recipients received|invalid|unknown)",
+        r"user complaints|tss0\d|deferred",
+        r"temporar\w+ (?:\w+ )?(?:block|black|list|reject|suspend|limit|ban)",
+        classes="4",
+        run=True,
+    ),
+    row(
+        Action.RETRY,
+        "the server asks to send more slowly",
+        r"rate[- ]?limit(?!.{0,30}unauth)|throttl|frequency limited|too (?:fast|quickly|frequently)",
+        r"too many (?:messages|mails|e-?mails)\b",
+        r"\b(?:rp:[qct]|mi:[cd]mc|mi:cel)",
+        classes="5",
+        run=True,
+    ),
+    row(
+        Action.STOP,
+        "the sending server is on a block list",
+        r"(?:block|black|deny|ban|white|allow)[- ]?list|\bdnsbl|\b[du]?rbls?\b|spamhaus|spamcop",
+        r"sorbs|uceprotect|barracudacentral|abuseat|cloudmark|senderscore|invaluement|ivmsip",
+        r"\bbl0\d|\bcbl\b",
+        r"reputation|blocked (?:using|by|for|due)(?! to inactiv)|\blisted (?:in|at|on|by)\b",
+        r"\b(?:ip|host|client|server|network|connections?|access)\b(?: \S+){0,6} (?:is |was |"
+        r"has been |been |are |will be )?(?:blocked|blacklisted|banned|block listed|"
+        r"not (?:authori[sz]ed|accepted|allowed|permitted))",
+        r"client host rejected|banned (?:sending )?ip|access denied\b.{0,10}\bip",
+        r"connections? (?:will )?not be? accepted|no smtp service|permanently deferred",
+    ),
+)

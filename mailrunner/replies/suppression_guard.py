@@ -1,0 +1,43 @@
+"""When a reply may suppress a recipient, and when doubt spares them.
+
+A reply about access, relaying, credentials, policy or the sender is about us, whatever it calls
+"recipient": Postfix answers `554 5.7.1 <x>: Recipient address rejected: Access denied` to everybody who
+has not logged in.  Such a reply strikes nobody off unless its words say plainly that the mailbox does
+not exist.  Pure.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LINK = re.compile(r"https?://\S+")
+_OUR_LOGIN = r"\b(?:un)?auth(?:ent|or)\w*|\bauth\b|\bcredential|\bpassword|\blog(?:ged)?[ -]?in\b"
+_OURS = rf"{_OUR_LOGIN}|\b(?<!for )your (?:\w+ )?(?:address|account|user(?:name)?|mailbox|domain)\b"
+_OURS_NAMED = re.compile(rf"{_OURS}|\btoo many\b|\byour (?:\w+ )?(?:ip|server|host|network)\b")
+_ABOUT_US = re.compile(
+    rf"{_OURS}|\baccess\b|\brelay|\bpolic(?:y|ies)\b|\bpermi(?:t|ssion)|\bnot allowed|\bsender|\bsending\b|"
+    r"\bmail[ -]?from\b|\bclient\b|\b(?:helo|ehlo)\b|\breputation|\bspam|"
+    r"\b(?:block|black|deny|grey|gray)[ -]?list|\bip\b|\b(?:dmarc|spf|dkim)\b|\btls\b|\bstarttls|"
+    r"\btoo many\b|\brate\b|\byour (?:\w+ )?(?:ip|server|host|network)\b|\b5\.7\.\d"
+)
+
+
+def is_about_us(enhanced: str, said: str) -> bool:
+    """Whether a reply may concern the sender: by its code (5.7.x, RFC 3463 §3.8) or by its words.
+
+    `said` is lower-case, with "@" for addresses; what stands in a link does not count.
+    """
+    return enhanced.startswith("5.7.") or bool(_ABOUT_US.search(_LINK.sub("", said)))
+
+
+def may_suppress(enhanced: str, said: str, *, plain: bool) -> bool:
+    """Whether a reply that would suppress may do so.
+
+    `plain` tells that its words can mean nothing but that the mailbox does not exist; even those are
+    ours where they name "your account" or a login.  5.1.7 and 5.1.8 are the sender's (RFC 3463 §3.2).
+    """
+    if enhanced in ("5.1.7", "5.1.8"):
+        return False
+    if plain:
+        return not _OURS_NAMED.search(_LINK.sub("", said))
+    return not is_about_us(enhanced, said)

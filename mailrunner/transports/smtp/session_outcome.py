@@ -1,0 +1,71 @@
+"""From what happened in an SMTP session to an `Outcome` without a password; `replies` judges replies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mailrunner import replies
+from mailrunner.clock import Clock
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
+
+_TELLING = 8  # characters of a password that are not told either
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SessionOutcomes:
+    """`provider` is the preset's name; `secrets` are the forms of the password that no outcome may hold."""
+
+    host: str
+    provider: str
+    clock: Clock
+    secrets: tuple[str, ...] = ()
+
+    def answered(self, stage: Stage, code: int, text: bytes | str) -> Outcome:
+        """Judge a reply."""
+        outcome = replies.outcome(replies.parse(stage, code, text), self.provider, self.clock.now())
+        return self.redacted(outcome)
+
+    def accepted(self, code: int, text: bytes) -> Outcome:
+        """Judge the acceptance of a whole message."""
+        return self.redacted(replies.outcome(replies.parse(Stage.EOD, code, text)))
+
+    def words(self, code: int, text: bytes) -> str:
+        """A reply as it may be shown."""
+        return str(replies.parse(Stage.MAIL, code, text))
+
+    def refused(self, stage: Stage, code: int, text: bytes, *, offered: bool) -> Outcome:
+        """Judge a refusal; one that concerns the connection costs a slot only where a message was begun."""
+        outcome = self.answered(stage, code, text)
+        return replace(outcome, offered=offered) if outcome.scope is Scope.CONNECTION else outcome
+
+    def lost(self, reason: str, *, offered: bool = False) -> Outcome:
+        """The connection is of no use any more and the message was not handed over."""
+        sentence = f"{self.host}: {reason}; the message was not handed over"
+        return self.redacted(Outcome(OutcomeKind.DEFERRED, Scope.CONNECTION, sentence, offered=offered))
+
+    def in_doubt(self, reason: str) -> Outcome:
+        """The message may have been taken."""
+        return self.redacted(Outcome(OutcomeKind.IN_DOUBT, Scope.RECIPIENT, f"{self.host} {reason}"))
+
+    def impossible(self, reason: str) -> Outcome:
+        """This message cannot go this way, whatever the server says."""
+        return Outcome(OutcomeKind.REFUSED, Scope.RECIPIENT, reason, offered=False)
+
+    def redacted(self, outcome: Outcome) -> Outcome:
+        """The outcome without a password that the server repeats, as some do with an unknown command."""
+        reason, text = outcome.reason, outcome.reply.text if outcome.reply else ""
+        for secret in self.secrets:
+            reason, text = _without(secret, reason), _without(secret, text)
+        if reason == outcome.reason:  # it holds the whole reply
+            return outcome
+        reply = replace(outcome.reply, text=text) if outcome.reply else None
+        return replace(outcome, reason=reason, reply=reply)
+
+
+def _without(secret: str, text: str) -> str:
+    """`text` without the secret, and without the beginning of it where what the server said was cut."""
+    text = text.replace(secret, "***")
+    if (at := text.rfind(secret[:_TELLING])) < 0:
+        return text
+    beginning = text[at:].rstrip('…"')
+    return f"{text[:at]}***{text[at + len(beginning) :]}" if secret.startswith(beginning) else text
