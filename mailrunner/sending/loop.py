@@ -24,12 +24,13 @@ from datetime import datetime, timedelta
 
 from mailrunner.clock import SLICE, Clock, nap
 from mailrunner.errors import LedgerError, RowError
-from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
+from mailrunner.model.outcome import Outcome, Scope
 from mailrunner.model.outcome_policy import SendLimit
 from mailrunner.model.schedule import Schedule
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.sending.connection import Connection, Result
 from mailrunner.sending.connection_opener import ConnectionOpener
+from mailrunner.sending.early_end import rest_of
 from mailrunner.sending.ledger_visits import LedgerVisits
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.recorder import Recorder, RunTally, Unrenderable
@@ -43,10 +44,6 @@ _MOMENT = timedelta(milliseconds=50)
 _LOOK_AGAIN = timedelta(minutes=5)  # a patient run looks whether a user has changed something
 _ENOUGH = 16  # results that are worth a commit; with so many its own cost is little
 _LONGEST_GATHERING = 0.005  # seconds
-
-_NOT_BEGUN = Outcome(
-    OutcomeKind.DEFERRED, Scope.CONNECTION, "the run ended before the message was begun", offered=False
-)
 
 Step = Callable[[str], None]
 
@@ -158,45 +155,30 @@ class SendLoop:
             while self._round():
                 pass
         except BaseException as error:
-            asked, lasts = self._stop.is_set(), isinstance(error, LedgerError) and not error.passing
-            if asked and isinstance(error, LedgerError) and error.passing:
-                self._result = Wait(WaitReason.INTERRUPTED)
-            else:
-                self._fail(error)
-            if not lasts:
-                self._record_rest(finish=asked)
+            self._end_early(error)
         finally:
             self._opener.shutdown()
             for connection in self._connections:
                 connection.transport.close()
 
-    def _record_rest(self, *, finish: bool) -> None:
-        """Record what servers have said of what is in flight, though the loop ended before its time.
-
-        With `finish` their answers are waited for, else the connections are closed.  A message whose content
-        was not begun is taken back.
-        """
-        try:
-            self._withdraw()
-            while finish and self._in_flight():
-                self._poller.wait(SLICE)
-                self._unrecorded += self._hear(self._clock.now())
-                self._withdraw()
-            for connection in self._in_flight():
-                self._unrecorded += connection.results(self._clock.now())
-                connection.transport.close()
-                self._unrecorded += connection.results(self._clock.now())
-            self._recorder.commit(results=self._unrecorded)
-        except BaseException as error:
+    def _end_early(self, error: BaseException) -> None:
+        """Record all that is known, though the loop ended before its time."""
+        asked, passing = self._stop.is_set(), isinstance(error, LedgerError) and error.passing
+        if asked and passing:
+            self._result = Wait(WaitReason.INTERRUPTED)
+        else:
             self._fail(error)
+        if passing or not isinstance(error, LedgerError):
+            hear = self._hear_rest if asked else None
+            try:
+                rest = rest_of(self._connections, hear, self._clock.now())
+                self._recorder.commit(results=[*self._unrecorded, *rest])
+            except BaseException as another:
+                self._fail(another)
 
-    def _withdraw(self) -> None:
-        """Take back the messages that wait for a permit; they are queued again."""
-        for connection in self._connections:
-            if (delivery := connection.held) is not None:
-                connection.withdraw()
-                self._submitted[connection] = None
-                self._unrecorded.append(Result(delivery, _NOT_BEGUN))
+    def _hear_rest(self) -> list[Result]:
+        self._poller.wait(SLICE)
+        return self._hear(self._clock.now())
 
     # -- One round
 

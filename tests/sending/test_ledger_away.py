@@ -199,3 +199,23 @@ def test_a_run_that_another_took_for_dead_after_a_restart_ends_in_order(
         clock.turn(timedelta(minutes=1))
         with pytest.raises(LedgerError, match="taken for dead"):
             ledger.heartbeat(run)
+
+
+@pytest.mark.parametrize("nth", [1, 2, 4])
+def test_a_run_that_is_asked_to_end_while_the_ledger_is_away_leaves_nothing_in_doubt(
+    mailing: Mailing, nth: int
+) -> None:
+    loops: list[SendLoop] = []
+    seen: list[str] = []
+
+    def on_step(step: str) -> None:
+        seen.append(step)
+        if step == "sending" and seen.count(step) == nth:
+            mailing.clock.broken(mailing.take_away(), waits=3)
+            loops[0].stop()
+
+    callbacks = Callbacks(on_step=on_step, started=lambda loop, *_: loops.append(loop))
+    result = mailing.write(csv=people(8), connections=2).run(callbacks=callbacks)
+    sent = len(mailing.server.accepted)
+    assert result.counts == Counts(sent=sent, queued=8 - sent)
+    assert result.wait.reason is WaitReason.INTERRUPTED
