@@ -173,6 +173,7 @@ class SendLoop:
             try:
                 rest = rest_of(self._connections, hear, self._clock.now())
                 self._recorder.commit(results=[*self._unrecorded, *rest])
+                self._release()
             except BaseException as another:
                 self._fail(another)
 
@@ -362,10 +363,11 @@ class SendLoop:
 
     def _release(self) -> None:
         """Put back what was claimed and not begun."""
-        held, self._claimed = list(self._claimed), deque()
+        held = list(self._claimed)
         if held:
-            self._limit.give_back(len(held))
             self._recorder.release(held)
+            self._limit.give_back(len(held))
+            self._claimed.clear()
             self._wait = None
 
     # -- Waiting
