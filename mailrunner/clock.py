@@ -1,10 +1,13 @@
-"""Time as an argument: the one place that reads the wall clock, sleeps, and writes instants in UTC."""
+"""Time as an argument: the one place that reads the wall clock, sleeps, and writes instants in UTC.
+
+What is decided or stored about deliveries is on the ledger's clock: `Ledger.clock`.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -27,11 +30,50 @@ class SystemClock:
         return datetime.now(UTC)
 
     def wait(self, wake: threading.Event, until: datetime) -> bool:
-        # Short sleeps, and the wall clock asked each time: a clock that is moved and a machine that was
-        # suspended are noticed at once, which a timed wait on a lock does not do.
-        while not wake.is_set() and (left := (until - self.now()).total_seconds()) > 0:
-            nap(min(left, SLICE))
-        return wake.is_set()
+        return _wait(self, wake, until)
+
+
+class LedgerClock:
+    """The clock of a ledger on another machine: what it showed when it was read last, and the time since.
+
+    Each transaction that asks for the time reads it, so a clock that is moved, on either machine, is
+    noticed.  It is late by the way of the answer and never early.  Until the first reading it shows what
+    `local` does.
+    """
+
+    def __init__(self, local: Clock) -> None:
+        self.local = local
+        self._read = (local.now(), _elapsed())
+
+    def set(self, shown: datetime) -> None:
+        """Take note of what the ledger's clock shows at this moment."""
+        self._read = (shown, _elapsed())
+
+    def now(self) -> datetime:
+        shown, since = self._read
+        return shown + timedelta(seconds=_elapsed() - since)
+
+    def wait(self, wake: threading.Event, until: datetime) -> bool:
+        return _wait(self, wake, until)
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far this machine's clock is ahead of the ledger's; negative where it is behind."""
+        return self.local.now() - self.now()
+
+
+def _wait(clock: Clock, wake: threading.Event, until: datetime) -> bool:
+    # Short sleeps, and the clock asked each time: a clock that is moved and a machine that was suspended
+    # are noticed at once, which a timed wait on a lock does not do.
+    while not wake.is_set() and (left := (until - clock.now()).total_seconds()) > 0:
+        nap(min(left, SLICE))
+    return wake.is_set()
+
+
+def _elapsed() -> float:
+    """Seconds since some instant, those in which the machine was suspended included where it can tell."""
+    counter = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if counter is None else time.clock_gettime(counter)
 
 
 def rfc3339(moment: datetime | None) -> str | None:

@@ -101,6 +101,14 @@ class EventLog:
     def serving_ended(self) -> None:
         self._write("serving_ended")
 
+    def ledger_away(self, campaign: str, reason: str) -> None:
+        """The ledger could not be used for a moment; the same is tried again."""
+        self._write("ledger_away", campaign=campaign, reason=reason)
+
+    def clock_differs(self, campaign: str, seconds: float) -> None:
+        """This machine's clock is so far ahead of the ledger's (negative: behind), by which the run goes."""
+        self._write("clock_differs", campaign=campaign, seconds=round(seconds, 1))
+
     def notice(self, campaign: str, sentence: str) -> None:
         self._write("notice", campaign=campaign, sentence=sentence)
 

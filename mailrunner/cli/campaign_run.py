@@ -44,7 +44,7 @@ def run_campaign(
 
     forecaster = Forecaster(prepared.campaign, prepared.account, ledger)
     display = ProgressDisplay(
-        context.console, clock=context.clock, quota_left=quota_left, forecast=forecaster.forecast
+        context.console, clock=ledger.clock, quota_left=quota_left, forecast=forecaster.forecast
     )
     before = context.progress.get(prepared.campaign.id)
     with display, ExitStack() as ending:
@@ -65,7 +65,6 @@ def run_campaign(
         result = CampaignRun(
             prepared,
             ledger=ledger,
-            clock=context.clock,
             random=Random(),  # noqa: S311 - jitter, not secrets
             log=log,
             options=options,

@@ -33,7 +33,7 @@ def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_r
                 shown[0] = rows
                 context.say(f"  {rows:,} rows rendered")
 
-        found = Preflight(prepared, ledger, context.clock.now(), progress).inspect()
+        found = Preflight(prepared, ledger, ledger.clock.now(), progress).inspect()
         plan = _plan(prepared, ledger, found.to_send)
         _refuse_oauth(prepared)
         if as_json:

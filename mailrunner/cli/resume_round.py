@@ -56,7 +56,7 @@ class ResumeRound:
             until = self._next_time()
             if not wait or until is None:
                 return
-            self._context.clock.wait(threading.Event(), until)
+            self._ledger.clock.wait(threading.Event(), until)
 
     def _begun(self) -> list[CampaignRecord]:
         return [record for record in self._ledger.campaigns.all() if record.phase is Phase.BEGUN]

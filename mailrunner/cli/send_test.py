@@ -57,7 +57,7 @@ def send_test(
     prepared = context.prepare(campaign)
     code = Exit.DONE
     with context.open_ledger() as ledger:
-        test = SendTest(prepared, ledger, clock=context.clock, row=row)
+        test = SendTest(prepared, ledger, row=row)
         for address in addresses:
             outcome = test.send(address)
             if outcome.kind is OutcomeKind.SENT:

@@ -30,9 +30,12 @@ def status(
     with context.existing_ledger() as ledger:
         campaigns = campaign_objects(context, ledger, campaign)
         accounts = account_objects(context, ledger)
+        about_the_clock = ledger.clock_warning
     if as_json:
         context.json({"campaigns": campaigns, "accounts": accounts})
         return
+    if about_the_clock:
+        context.say(about_the_clock)
     if not campaigns:
         context.result("No campaign was begun yet. To begin one: mailrunner run CAMPAIGN")
     for found in campaigns:

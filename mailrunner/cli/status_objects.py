@@ -27,7 +27,7 @@ def account_objects(context: CommandContext, ledger: Ledger) -> list[dict[str, A
         rooms = ledger.accounts.rooms(
             account.identity, limits=account.limits, reserve=account.reserve, zone=account.timezone
         )
-        now = context.clock.now()
+        now = ledger.clock.now()
         paused = known.paused_until if known and known.paused_until and known.paused_until > now else None
         reason = known.stop_reason or (known.pause_reason if paused else "") if known else ""
         found.append(

@@ -23,13 +23,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailrunner.clock import SLICE, Clock, nap
-from mailrunner.errors import RowError
+from mailrunner.errors import LedgerError, RowError
 from mailrunner.model.outcome import Outcome, Scope
 from mailrunner.model.outcome_policy import SendLimit
 from mailrunner.model.schedule import Schedule
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.sending.connection import Connection, Result
 from mailrunner.sending.connection_opener import ConnectionOpener
+from mailrunner.sending.early_end import rest_of
+from mailrunner.sending.ledger_visits import LedgerVisits
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.recorder import Recorder, RunTally, Unrenderable
 from mailrunner.store import Delivery, Ledger, Run, SendPermit
@@ -80,6 +82,7 @@ class SendLoop:
         self,
         *,
         ledger: Ledger,
+        visits: LedgerVisits,
         own_run: Run,
         options: LoopOptions,
         connections: Sequence[Connection],
@@ -88,14 +91,15 @@ class SendLoop:
         clock: Clock,
         on_step: Step | None = None,
     ) -> None:
-        self._ledger, self._own_run, self._options = ledger, own_run, options
+        self._ledger, self._visits, self._own_run, self._options = ledger, visits, own_run, options
         self._connections, self._recorder, self._factory = connections, recorder, factory
         self._clock, self._on_step = clock, on_step
-        self._stop = threading.Event()
+        self._stop = visits.stop
         self._opener = ConnectionOpener(connections)
         self._poller: Poller[Connection] = Poller(every=SLICE)
         self._opening_hours: tuple[datetime, datetime] | None = None  # of the schedule, the present or next
         self._claimed: deque[Delivery] = deque()  # and not begun
+        self._unrecorded: list[Result] = []
         self._submitted: dict[Connection, None] = {}  # those with messages that are not written yet
         self._commit_takes = 0.0  # seconds
         self._limit = SendLimit(options.limit)
@@ -123,6 +127,8 @@ class SendLoop:
         worker.start()
         while worker.is_alive():
             nap()
+            if self._stop.is_set():
+                self._visits.end_waiting()
             self._show_life(watch)
         if self._failure is not None:
             raise self._failure
@@ -135,6 +141,9 @@ class SendLoop:
             self._ledger.heartbeat(self._own_run)
             with suppress(OSError):  # the terminal is closed, the pipe has ended: send on
                 watch(self.tally)
+        except LedgerError as error:
+            if not error.passing:  # else what has to be recorded meets it, and waits
+                self._fail(error)
         except BaseException as error:
             self._fail(error)
 
@@ -147,17 +156,37 @@ class SendLoop:
             while self._round():
                 pass
         except BaseException as error:
-            self._fail(error)
+            self._end_early(error)
         finally:
             self._opener.close_all(_CLOSING_SECONDS[self._stop.is_set()])
+
+    def _end_early(self, error: BaseException) -> None:
+        """Record all that is known, though the loop ended before its time."""
+        asked, passing = self._stop.is_set(), isinstance(error, LedgerError) and error.passing
+        if asked and passing:
+            self._result = Wait(WaitReason.INTERRUPTED)
+        else:
+            self._fail(error)
+        if passing or not isinstance(error, LedgerError):
+            hear = self._hear_rest if asked else None
+            try:
+                rest = rest_of(self._connections, hear, self._clock.now())
+                self._recorder.commit(results=[*self._unrecorded, *rest])
+                self._release()
+            except BaseException as another:
+                self._fail(another)
+
+    def _hear_rest(self) -> list[Result]:
+        self._poller.wait(SLICE)
+        return self._hear(self._clock.now())
 
     # -- One round
 
     def _round(self) -> bool:
         """Do what can be done now, then wait for more; False at the end."""
         now = self._clock.now()
-        results = self._collect(now)
-        self._open(now)
+        self._open(now)  # it may visit the ledger, so it comes before there are results
+        results = self._unrecorded = self._collect(now)
         closed = self._closed(now)
         rendered, unrenderable = self._render(now) if closed is None else ([], [])
         claimed = self._commit(results, unrenderable, rendered, self._wanted(closed))
@@ -278,6 +307,7 @@ class SendLoop:
             wanted=wanted,
             token=self._own_run.next_token() if wanted else 0,
         )
+        self._unrecorded = []
         self._commit_takes = min(time.monotonic() - begun, _LONGEST_GATHERING)
         unspent = self._submit(rendered, done.permits) + self._go_on(held, done.held) + len(unrenderable)
         self._limit.give_back(unspent)
@@ -332,10 +362,11 @@ class SendLoop:
 
     def _release(self) -> None:
         """Put back what was claimed and not begun."""
-        held, self._claimed = list(self._claimed), deque()
+        held = list(self._claimed)
         if held:
-            self._limit.give_back(len(held))
             self._recorder.release(held)
+            self._limit.give_back(len(held))
+            self._claimed.clear()
             self._wait = None
 
     # -- Waiting

@@ -7,19 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential
-
 from mailrunner.clock import Clock
-from mailrunner.errors import LedgerError
 from mailrunner.event_log import EventLog
 from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome, Scope
 from mailrunner.model.outcome_policy import Decision, RetryPolicy, decide
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.sending.connection import Result
+from mailrunner.sending.ledger_visits import LedgerVisits
 from mailrunner.store import Answer, Batch, BatchResult, ClaimTerms, Delivery, Ledger, SendPermit
 
-_RECORD_SECONDS = 60
 Unrenderable = tuple[Delivery, str]
 """A claimed delivery whose row cannot become a message, and why."""
 
@@ -43,6 +40,7 @@ class Recorder:
         self,
         *,
         ledger: Ledger,
+        visits: LedgerVisits,
         terms: ClaimTerms,
         campaign_id: str,
         policy: RetryPolicy,
@@ -51,7 +49,8 @@ class Recorder:
         random: Random,
         log: EventLog,
     ) -> None:
-        self._ledger, self._terms, self._campaign_id = ledger, terms, campaign_id
+        self._ledger, self._visits = ledger, visits
+        self._terms, self._campaign_id = terms, campaign_id
         self._policy, self._message_id = policy, message_id
         self._clock, self._random, self._log = clock, random, log
         self.tally = RunTally()
@@ -68,15 +67,16 @@ class Recorder:
     ) -> BatchResult:
         """Record results and failures, make `sending` durable, claim: in one transaction (`store.batch`)."""
         answers = self._decisions(results)
-        done = self._commit(
-            Batch(
-                answers=answers,
-                unrenderable=unrenderable,
-                starting=starting,
-                held=held,
-                wanted=wanted,
-                token=token,
-            )
+        batch = Batch(
+            answers=answers,
+            unrenderable=unrenderable,
+            starting=starting,
+            held=held,
+            wanted=wanted,
+            token=token,
+        )
+        done = self._visits.repeat(
+            lambda: self._ledger.batches.commit(self._terms, batch), answers=bool(answers)
         )
         for answer, recorded in zip(answers, done.recorded, strict=True):
             self._note_answer(answer.delivery, recorded)
@@ -104,34 +104,20 @@ class Recorder:
             answers.append(Answer(delivery, decision))
         return answers
 
-    def _commit(self, batch: Batch) -> BatchResult:
-        try:
-            return self._ledger.batches.commit(self._terms, batch)
-        except LedgerError as error:
-            if not (batch.answers and error.passing):
-                raise
-        # The server has answered: a ledger that is locked or full for a moment must not turn an
-        # answer into a doubt.
-        return Retrying(
-            retry=retry_if_exception(lambda error: isinstance(error, LedgerError) and error.passing),
-            stop=stop_after_delay(_RECORD_SECONDS),
-            wait=wait_exponential(max=5),
-            reraise=True,
-        )(self._ledger.batches.commit, self._terms, batch)
-
     def record_obstacle(self, problem: Outcome) -> Wait | None:
         """Record why no connection can be had, so that every claim meets it.
 
         Returns a wait where it is the set-up that is wrong, which no later claim can change.
         """
         self._log.no_connection(problem)
-        account = self._terms.account_no
+        accounts, account = self._ledger.accounts, self._terms.account_no
         if problem.scope is Scope.ACCOUNT:
             default = self._policy.quota_pause if problem.quota else self._policy.throttle_pause
             until = self._clock.now() + (problem.retry_after or default)
-            self._ledger.accounts.pause(account, until=until, reason=problem.reason)
+            self._visits.repeat(lambda: accounts.pause(account, until=until, reason=problem.reason))
         elif problem.scope is Scope.CREDENTIALS:
-            self._ledger.accounts.stop(account, reason=problem.reason, digest=self._terms.setup_digest)
+            digest = self._terms.setup_digest
+            self._visits.repeat(lambda: accounts.stop(account, reason=problem.reason, digest=digest))
         elif problem.scope is not Scope.CONNECTION:
             return Wait(WaitReason.SETUP, None, problem.reason)
         return None
@@ -139,11 +125,11 @@ class Recorder:
     def release(self, held: Sequence[Delivery]) -> None:
         """Put claimed deliveries back; their slots were never used."""
         if held:
-            self._ledger.deliveries.release(held)
+            self._visits.repeat(lambda: self._ledger.deliveries.release(held))
 
     def recover(self, own_run: int) -> None:
         """Free what runs that have ended still held."""
-        self._ledger.deliveries.recover(own_run=own_run)
+        self._visits.repeat(lambda: self._ledger.deliveries.recover(own_run=own_run))
 
     def show_wait(self, wait: Wait | None) -> None:
         """Show, and log once, what is waited for."""

@@ -23,6 +23,7 @@ from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 from mailrunner.rendering import InliningTally
 from mailrunner.sending.connection import Connection
 from mailrunner.sending.forecaster import Forecaster, own_limits
+from mailrunner.sending.ledger_visits import LedgerVisits
 from mailrunner.sending.list_import import Confirmations, ListImport, twin_problem
 from mailrunner.sending.loop import LoopOptions, SendLoop, Step
 from mailrunner.sending.message_factory import MessageFactory
@@ -96,30 +97,30 @@ class CampaignRun:
         prepared: PreparedCampaign,
         *,
         ledger: Ledger,
-        clock: Clock,
         random: Random,
         log: EventLog,
         options: RunOptions,
         callbacks: Callbacks,
     ) -> None:
-        self._prepared, self._ledger, self._clock, self._random = prepared, ledger, clock, random
+        self._prepared, self._ledger, self._random = prepared, ledger, random
         self._log, self._options, self._callbacks = log, options, callbacks
         self._id = prepared.campaign.id
+        self._visits = LedgerVisits(ledger, log=log, campaign_id=self._id, patient=options.wait)
         self._notices = ledger.notices
         self._forecaster = Forecaster(prepared.campaign, prepared.account, ledger)
 
     def run(self) -> RunResult:
         """Run it; raises UserError or LedgerError where a user has to act first."""
         self._ledger.count_run()
-        run = Run.begin(self._ledger.database)
+        run = self._visits.own_run = Run.begin(self._ledger.database)
         try:
             self._ledger.heartbeat(run)
             self._ledger.deliveries.recover(own_run=run.no)
             self._ledger.inbound_events.apply_waiting()
             return self._run(run)
         finally:
-            run.end()
-            self._ledger.count_run()
+            self._visits.repeat(run.end)
+            self._visits.repeat(self._ledger.count_run)
 
     def _run(self, run: Run) -> RunResult:
         imported = ListImport(
@@ -131,7 +132,8 @@ class CampaignRun:
         ).run()
         if isinstance(imported, Wait):
             return RunResult(campaign_id=self._id, wait=imported)
-        record, self._notices = imported.record, (*self._ledger.notices, *imported.notices)
+        record = imported.record
+        self._notices = (*self._ledger.notices, *imported.notices, *self._about_the_clock())
         if problem := self._ledger.suppressions.check_not_emptied(self._prepared.lists):
             raise UserError(problem)
         signer = token_signer(self._prepared.project, self._ledger)
@@ -139,10 +141,18 @@ class CampaignRun:
         obstacle = self._obstacle(record, setup) or self._unconfirmed(record)
         if obstacle is not None:
             return self._ended(record, obstacle, 0)
-        transport_of(self._prepared).close()  # what cannot even be built is wrong in the file
+        self._transport().close()  # what cannot even be built is wrong in the file
         if wait := self._begin(record):
             return self._ended(record, wait, 0)
         return self._send(replace(record, phase=Phase.BEGUN), run, setup, signer)
+
+    def _about_the_clock(self) -> tuple[str, ...]:
+        """A notice where this machine's clock is not the ledger's; it is logged as an event as well."""
+        sentence = self._ledger.clock_warning
+        if sentence is None:
+            return ()
+        self._log.clock_differs(self._id, self._ledger.clock_ahead.total_seconds())
+        return (sentence,)
 
     def _obstacle(self, record: CampaignRecord, setup: str) -> Wait | None:
         """An obstacle from an earlier run or a user, that this command does not lift."""
@@ -208,8 +218,8 @@ class CampaignRun:
         self._callbacks.started(loop, record, counts, suppressed)
         self._log.run_begun(self._id, run.no, counts.total, counts.queued)
         wait = loop.run(self._callbacks.watch)
-        self._ledger.inbound_events.apply_waiting()  # a bounce may overtake the answer
-        result = self._ended(record, wait, loop.tally.sent)
+        self._visits.repeat(self._ledger.inbound_events.apply_waiting)  # a bounce may overtake the answer
+        result = self._visits.repeat(lambda: self._ended(record, wait, loop.tally.sent))
         result = replace(result, inlining=self._prepared.renderer.inlining)
         self._log.inlined(self._id, result.inlining)
         self._log.run_ended(self._id, result.sent_now, result.wait.reason, result.wait.until)
@@ -248,6 +258,7 @@ class CampaignRun:
         observed = ObservedCapabilities()
         recorder = Recorder(
             ledger=self._ledger,
+            visits=self._visits,
             terms=self._terms(record, setup),
             campaign_id=campaign.id,
             policy=RetryPolicy(
@@ -257,12 +268,13 @@ class CampaignRun:
                 resend_in_doubt=campaign.send.on_in_doubt == "resend",
             ),
             message_id=factory.message_id,
-            clock=self._clock,
+            clock=self._ledger.clock,
             random=self._random,
             log=self._log,
         )
         return SendLoop(
             ledger=self._ledger,
+            visits=self._visits,
             own_run=run,
             options=LoopOptions(
                 schedule=campaign.send.schedule,
@@ -271,16 +283,17 @@ class CampaignRun:
                 patient=self._options.wait,
             ),
             connections=[
-                Connection(
-                    transport_of(self._prepared, observed), random=self._random, patient=self._options.wait
-                )
+                Connection(self._transport(observed), random=self._random, patient=self._options.wait)
                 for _ in range(account.connections)
             ],
             recorder=recorder,
             factory=factory,
-            clock=self._clock,
+            clock=self._ledger.clock,
             on_step=self._callbacks.on_step,
         )
+
+    def _transport(self, observed: ObservedCapabilities | None = None) -> Transport:
+        return transport_of(self._prepared, self._ledger.clock, observed)
 
     def _terms(self, record: CampaignRecord, setup: str) -> ClaimTerms:
         account = self._prepared.account
@@ -299,8 +312,13 @@ class CampaignRun:
         )
 
 
-def transport_of(prepared: PreparedCampaign, observed: ObservedCapabilities | None = None) -> Transport:
-    """Return a new connection to the account's server; those of one run share what they `observed`."""
+def transport_of(
+    prepared: PreparedCampaign, clock: Clock, observed: ObservedCapabilities | None = None
+) -> Transport:
+    """Return a new connection to the account's server; those of one run share what they `observed`.
+
+    `clock` is the ledger's, as the instants that replies name become pauses there.
+    """
     account = prepared.account
     return SmtpTransport(
         host=account.host,
@@ -315,4 +333,5 @@ def transport_of(prepared: PreparedCampaign, observed: ObservedCapabilities | No
         in_flight=account.in_flight,
         observed=observed or ObservedCapabilities(),
         ca_file=account.ca_file,
+        clock=clock,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from secrets import randbits
 
-from mailrunner.clock import Clock, utc_minute
+from mailrunner.clock import utc_minute
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.address import normalise
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
@@ -27,9 +27,9 @@ class SendTest:
     Their numbers are random and of no campaign: the links are genuine and tell that this was a test.
     """
 
-    def __init__(self, prepared: PreparedCampaign, ledger: Ledger, *, clock: Clock, row: str | None) -> None:
+    def __init__(self, prepared: PreparedCampaign, ledger: Ledger, *, row: str | None) -> None:
         """`row` is the address of the row to show; without it, the first that can be mailed."""
-        self._prepared, self._ledger, self._clock = prepared, ledger, clock
+        self._prepared, self._ledger = prepared, ledger
         self._row = self._chosen(row)
         signer = token_signer(prepared.project, ledger)
         self._setup = prepared.setup_digest(signer.secrets[-1])
@@ -65,7 +65,7 @@ class SendTest:
         )
         if wait is not None:
             return Outcome(OutcomeKind.DEFERRED, Scope.ACCOUNT, _no_slot(wait), offered=False)
-        transport = transport_of(self._prepared)
+        transport = transport_of(self._prepared, self._ledger.clock)
         try:
             outcome = transport.open() or transport.send(message)
         finally:
@@ -82,7 +82,7 @@ class SendTest:
             # Below 2**CAMPAIGN_SHIFT is campaign 0, that of tests.
             number = randbits(CAMPAIGN_SHIFT)
             fields = self._factory.fields(number, row.address, row.values, TEST_PREFIX)
-            message = self._prepared.renderer.render(fields, self._clock.now())
+            message = self._prepared.renderer.render(fields, self._ledger.clock.now())
         except RowError as error:
             raise UserError(
                 Problem(

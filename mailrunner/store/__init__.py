@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hmac
 import secrets as entropy
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -19,7 +19,7 @@ from typing import Self
 
 from sqlalchemy import Connection, insert, select
 
-from mailrunner.clock import Clock
+from mailrunner.clock import Clock, LedgerClock
 from mailrunner.store.accounts import AccountRecord, Accounts
 from mailrunner.store.batch import Answer, Batch, Batches, BatchResult
 from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase, Twin
@@ -57,12 +57,16 @@ __all__ = [
 ]
 
 
+_CLOCKS_AGREE = 5  # seconds that two clocks may differ before a user is told
+
+
 class Ledger:
     """One open ledger, checked against its rollback guard; `notices` are what the user should know of it."""
 
     def __init__(self, chosen: ChosenLedger, guard: RollbackGuard | None) -> None:
         self.database, self._guard, self._id = chosen.database, guard, chosen.ledger_id
         self.notices = chosen.notices
+        self.clock = self.database.clock
         self.accounts = Accounts(self.database)
         self.batches = Batches(self.database)
         self.campaigns = Campaigns(self.database)
@@ -84,7 +88,7 @@ class Ledger:
         guard = RollbackGuard(folder, url)
         chosen = begin_new(guard, clock=clock) if new else choose(guard, clock=clock, create=True)
         assert chosen is not None  # noqa: S101 - `create` gives one, or raises
-        return cls(chosen, guard)
+        return cls(chosen, guard)._by_its_clock()
 
     @classmethod
     def open_existing(cls, *, folder: Path, url: str, clock: Clock) -> Ledger:
@@ -94,13 +98,37 @@ class Ledger:
         """
         guard = RollbackGuard(folder, url)
         chosen = choose(guard, clock=clock, create=False)
-        return cls(chosen, guard) if chosen else _Empty(clock)
+        return cls(chosen, guard)._by_its_clock() if chosen else _Empty(clock)
+
+    def _by_its_clock(self) -> Self:
+        """Read the ledger's clock, if it has one of its own: what is timed from here on goes by it."""
+        if isinstance(self.clock, LedgerClock):
+            with self.database.read() as connection:
+                self.database.now(connection)
+        return self
 
     @property
     def warning(self) -> str | None:
         """A sentence where the ledger lies in an unsafe place, else None."""
         path = self.database.path
         return location_warning(path) if path is not None else None
+
+    @property
+    def clock_warning(self) -> str | None:
+        """A sentence where this machine's clock differs from the ledger's by more than seconds, else None."""
+        ahead = round(self.clock_ahead.total_seconds())
+        if abs(ahead) <= _CLOCKS_AGREE:
+            return None
+        how = "ahead of" if ahead > 0 else "behind"
+        return (
+            f"this machine's clock is {abs(ahead):,} seconds {how} the ledger's; start, window, limits and "
+            "waits go by the ledger's: set this machine's clock right"
+        )
+
+    @property
+    def clock_ahead(self) -> timedelta:
+        """How far this machine's clock is ahead of the ledger's, as it was read last; negative: behind."""
+        return self.clock.ahead if isinstance(self.clock, LedgerClock) else timedelta(0)
 
     def count_run(self) -> None:
         """Count up, in the ledger first and then in the rollback guard."""
@@ -111,7 +139,7 @@ class Ledger:
 
     def heartbeat(self, run: Run) -> None:
         """Renew the lease of `run` and count up, once a minute; call it as often as you like."""
-        if run.is_due(self.now()):
+        if run.is_due(self.clock.now()):
             run.renew()
             self.count_run()
 
@@ -138,7 +166,7 @@ class Ledger:
         return tuple(hmac.digest(secret.encode(), self._id.encode(), "sha256") for secret in keyed)
 
     def now(self) -> datetime:
-        """The ledger's clock."""
+        """What the ledger's clock shows, read now; `clock` tells it without a visit."""
         with self.database.read() as connection:
             return self.database.now(connection)
 

@@ -14,7 +14,7 @@ from mailrunner.model.delivery import State
 from mailrunner.model.quota import Limit, Room, Series, room, tightest
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store.database import Database
-from mailrunner.store.quota_usage import UsageLog, account_scope
+from mailrunner.store.quota_usage import UsageLog, about_the_clock, account_scope
 from mailrunner.store.schema import TESTS, accounts, deliveries
 
 
@@ -79,7 +79,7 @@ class Accounts:
             found = _find(connection, identity)
             if found is None:
                 return []
-            return UsageLog(connection, account_scope(found.no)).history(Series.ANSWERS, now - longest)
+            return UsageLog(connection, account_scope(found.no)).history(Series.ANSWERS, now - longest, now)
 
     def begin_test(
         self, no: int, *, token: int, limits: Sequence[Limit], reserve: int, zone: ZoneInfo
@@ -95,11 +95,11 @@ class Accounts:
             if account.paused_until is not None and account.paused_until > now:
                 return Wait(WaitReason.ACCOUNT_PAUSED, account.paused_until, account.pause_reason)
             log = UsageLog(connection, account_scope(no))
-            log.pull_back_future(now)
+            log.date(now)
             rooms = [room(limit, log, reserve=reserve, zone=zone, now=now) for limit in limits]
             left, next_slot_at = tightest(rooms)
             if left == 0:
-                return Wait(WaitReason.QUOTA, next_slot_at)
+                return Wait(WaitReason.QUOTA, next_slot_at, about_the_clock([log], now))
             log.add(Series.STARTS, now)
             connection.execute(insert(deliveries).values(_test_delivery(no, token, now)))
             return None

@@ -19,6 +19,7 @@ from mailrunner.model.delivery import IN_FLIGHT, State
 from mailrunner.model.quota import Series, room, tightest
 from mailrunner.model.suppression import governing
 from mailrunner.model.wait_reason import Wait, WaitReason
+from mailrunner.store.quota_usage import about_the_clock
 from mailrunner.store.raw_sql import from_micros, run, run_with_list, to_micros
 from mailrunner.store.recovery import RUN_WAS_RECOVERED, TOKEN_SHIFT
 from mailrunner.store.reopening import reopen_after_requeue
@@ -51,8 +52,10 @@ _CLAIM = """
     WHERE state = 'queued' AND id IN (*)
 """
 _BEGIN = """
-    UPDATE deliveries SET state = 'sending', attempts = attempts + 1, last_attempt_at = ?
-    WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
+    UPDATE deliveries
+    SET state = 'sending', last_attempt_at = ?,
+        attempts = attempts + CASE state WHEN 'claimed' THEN 1 ELSE 0 END
+    WHERE token = ? AND state IN ('claimed', 'sending') AND id IN (*) RETURNING id
 """
 _STILL_SENDING = "SELECT id FROM deliveries WHERE token = ? AND state = 'sending' AND id IN (*)"
 _NOT_BEGUN = """
@@ -97,7 +100,11 @@ _WAITS_OF_PHASES = {
 
 
 def begin_sending(at: RunTransaction, starting: Sequence[Delivery]) -> list[SendPermit]:
-    """Make `sending` durable for each of `starting` that is still ours and not suppressed meanwhile."""
+    """Make `sending` durable for each of `starting` that is still ours and not suppressed meanwhile.
+
+    One that is `sending` under its token already was begun by a commit whose success the run did not hear
+    of: it asks for each claim once, and hands nothing to a connection before it hears.
+    """
     reasons = suppression_reasons(at.connection, at.terms, starting)
     tokens = {delivery.id: delivery.token for delivery in starting}
     permits = dict.fromkeys(mark_suppressed(at, reasons, tokens), SendPermit.SUPPRESSED)
@@ -180,7 +187,8 @@ def claim(
     """
     left, next_slot_at = _room(at)
     if left is not None and left <= 0:
-        return _empty_queue(at) or Wait(WaitReason.QUOTA, next_slot_at), after
+        used_up = Wait(WaitReason.QUOTA, next_slot_at, about_the_clock(at.usage, at.now))
+        return _empty_queue(at) or used_up, after
     number = wanted if left is None else min(wanted, left)
     for most in (wanted, _SUPPRESSED_AT_ONCE):  # the first that are due may all be suppressed
         due = _due(at, token, most, after=after)
@@ -197,7 +205,7 @@ def _room(at: RunTransaction) -> tuple[int | None, datetime | None]:
     terms, rooms = at.terms, []
     for log, limits, reserve in zip(at.usage, (terms.limits, terms.pace), (terms.reserve, 0), strict=False):
         if limits:
-            log.pull_back_future(at.now)
+            log.date(at.now)
         for limit in limits:
             rooms.append(room(limit, log, reserve=reserve, zone=terms.zone, now=at.now))
     return tightest(rooms) if rooms else (None, None)

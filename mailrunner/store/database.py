@@ -18,13 +18,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, event, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailrunner.clock import Clock, SystemClock
+from mailrunner.clock import Clock, LedgerClock, SystemClock
 from mailrunner.errors import LedgerError
 from mailrunner.store.driver_errors import ledger_error
+from mailrunner.store.postgresql import READ
 from mailrunner.store.schema import accounts
 
 try:
@@ -46,10 +48,13 @@ class Database:
     def __init__(self, engine: Engine, *, clock: Clock, path: Path | None) -> None:
         self.engine, self.path = engine, path
         self.url, self.is_sqlite = engine.url, path is not None
-        self._clock = clock
+        # The server's where several machines share a ledger; tests hand in one that they turn for both.
+        shared = path is None and isinstance(clock, SystemClock)
+        self.clock = LedgerClock(clock) if shared else clock
         self._thread = threading.RLock()
         self._queue = WriteQueue(path)
         self._file = _inode(path)
+        self._waiting: Any = None  # the driver's connection that waits for an account
         if self.is_sqlite:
             event.listen(engine, "begin", _begin)
 
@@ -75,22 +80,34 @@ class Database:
             with self.engine.connect().execution_options(read_only=True) as connection:
                 connection.begin()  # `raw_sql` would not
                 if not self.is_sqlite:
-                    connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+                    connection.exec_driver_sql(READ)
                 yield connection
         except SQLAlchemyError as error:
             raise ledger_error(error, self.path) from error
 
     def now(self, connection: Connection) -> datetime:
-        """The ledger's clock: the server's where several machines share one, else this machine's."""
-        if self.is_sqlite or not isinstance(self._clock, SystemClock):
-            return self._clock.now()
-        moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-        return moment.astimezone(UTC)
+        """What the ledger's clock shows; on another machine it is read, and `clock` set by it."""
+        if isinstance(self.clock, LedgerClock):
+            moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            self.clock.set(moment.astimezone(UTC))
+        return self.clock.now()
 
     def lock_account(self, connection: Connection, account_no: int) -> None:
         """Let no other transaction reserve or use this account's slots until this one ends."""
-        if not self.is_sqlite:
+        if self.is_sqlite:
+            return
+        self._waiting = connection.connection.driver_connection
+        try:
             connection.execute(select(accounts.c.no).where(accounts.c.no == account_no).with_for_update())
+        finally:
+            self._waiting = None
+
+    def interrupt(self) -> None:
+        """End another thread's wait for an account: its transaction fails with a passing LedgerError."""
+        waiting = self._waiting
+        if waiting is not None:
+            with suppress(Exception):  # the server is away, and the wait ends by itself
+                waiting.cancel()
 
     def lock_ledger(self, connection: Connection) -> None:
         """Let no other transaction begin a campaign, migrate or import until this one ends."""

@@ -14,7 +14,19 @@ def ledger_error(error: SQLAlchemyError, path: Path | None) -> LedgerError:
     if not isinstance(error, DBAPIError):
         return LedgerError(f"the ledger does not answer: {error}", "run the command again")
     sentence, hint = _sentence(error, path)
-    return LedgerError(sentence, hint, passing=isinstance(error, OperationalError))
+    return LedgerError(sentence, hint, passing=_is_passing(error))
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    """True if the same may succeed a moment later: locked, full, restarting, a connection that was lost."""
+    if any(sign in str(error.orig) for sign in _LASTING):
+        return False
+    ended = getattr(error.orig, "sqlstate", None) == _IDLE_TOO_LONG
+    return ended or error.connection_invalidated or isinstance(error, OperationalError)
+
+
+_IDLE_TOO_LONG = "25P03"  # PostgreSQL: idle_in_transaction_session_timeout; the session is over
+_LASTING = ("authentication failed", "pg_hba.conf", "does not exist")  # the server, but not for us
 
 
 def _sentence(error: DBAPIError, path: Path | None) -> tuple[str, str]:

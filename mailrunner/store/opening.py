@@ -12,6 +12,7 @@ from sqlalchemy.pool import QueuePool
 
 from mailrunner.clock import Clock
 from mailrunner.errors import LedgerError, MailrunnerError, Problem, UserError
+from mailrunner.store import postgresql
 from mailrunner.store.database import Database
 from mailrunner.store.schema import REVISION
 
@@ -110,7 +111,16 @@ def _prepare_file(path: Path) -> None:
 
 def _engine(url: URL, path: Path | None) -> Engine:
     if path is None:
-        return create_engine(url, poolclass=QueuePool, pool_size=4, max_overflow=28, pool_pre_ping=True)
+        shared = create_engine(
+            url,
+            poolclass=QueuePool,
+            pool_size=4,
+            max_overflow=28,
+            pool_pre_ping=True,
+            connect_args=postgresql.connect_arguments(url),
+        )
+        event.listen(shared, "connect", postgresql.set_up)
+        return shared
     # mode=rw: a ledger that was moved away must be an error, not a new and empty one.
     engine = create_engine(
         URL.create("sqlite", database=f"file:{path}", query={"mode": "rw", "uri": "true"}),

@@ -3,15 +3,20 @@
 `model.quota` has the rules; this file counts.  A row is (scope, series, total, stamp): after
 it, `total` slots were ever used, the last of them at `stamp`.  What a window used is the newest
 total less the total at the window's horizon: two index look-ups, whatever the window and however
-much was sent.  Stamps never decrease: a clock that was set back opens nothing, and stamps that lie
-in the future are brought back to now.
+much was sent.
+
+A clock may be set back, and right again a moment later.  A stamp is never changed: while it lies in the
+future its slots count as used now.  Slots that are used while the clock shows less than the newest stamp
+have no time that could be trusted: their row, the last one, is *undated* and counts as used now, until a
+clock shows at least the newest stamp again and gives it its own time, which is later than the true one.
 
 The caller holds the account (`Database.lock_account`) in a writing transaction.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -22,13 +27,15 @@ _KEEP = {Series.STARTS: timedelta(hours=2), Series.ANSWERS: timedelta(days=70)}
 
 _LAST = "SELECT total, stamp FROM usage WHERE scope = ? AND series = ? ORDER BY total DESC LIMIT 1"
 _AT = "SELECT total FROM usage WHERE scope = ? AND series = ? AND stamp <= ? ORDER BY stamp DESC LIMIT 1"
+_DATED = "SELECT stamp FROM usage WHERE scope = ? AND series = ? AND stamp < ? ORDER BY stamp DESC LIMIT 1"
 _REACHING = "SELECT stamp FROM usage WHERE scope = ? AND series = ? AND total >= ? ORDER BY total LIMIT 1"
 _SINCE = "SELECT total, stamp FROM usage WHERE scope = ? AND series = ? AND stamp > ? ORDER BY total"
 _ADD = "INSERT INTO usage (total, stamp, scope, series) VALUES (?, ?, ?, ?)"
 _GROW = "UPDATE usage SET total = ? WHERE scope = ? AND series = ? AND total = ?"
-_RESTAMP = "UPDATE usage SET stamp = ? WHERE scope = ? AND series = ? AND total = ?"
-_DROP_FUTURE = "DELETE FROM usage WHERE scope = ? AND series = ? AND stamp >= ? AND total < ?"
+_DATE = "UPDATE usage SET stamp = ? WHERE scope = ? AND series = ? AND stamp = ?"
+_MERGE = "DELETE FROM usage WHERE scope = ? AND series = ? AND stamp = ?"
 _DROP_OLD = "DELETE FROM usage WHERE scope = ? AND series = ? AND total < ?"
+_UNDATED = to_micros(datetime.max.replace(tzinfo=UTC))  # later than any clock, so that it is in every window
 # The words of the small index of what is in flight: SQLite uses it only where a statement repeats them.
 _HELD = {
     "account": "SELECT count(*), sum(CASE state WHEN 'claimed' THEN 1 ELSE 0 END) FROM deliveries "
@@ -58,9 +65,10 @@ class UsageLog:
         return self._last(series)[0] - self._total_at(series, horizon)
 
     def stamp(self, series: Series, horizon: datetime, nth: int) -> datetime | None:
+        """As `quota.Usage.stamp`; None also for a slot that is undated, which counts as used now."""
         reaching = self._total_at(series, horizon) + nth
         found = run(self._connection, _REACHING, (self._scope, series.value, reaching)).fetchone()
-        return from_micros(found[0]) if found else None
+        return from_micros(found[0]) if found and found[0] != _UNDATED else None
 
     def held(self, series: Series) -> int:
         """Claimed and not yet started; for answers also what is being sent."""
@@ -70,14 +78,16 @@ class UsageLog:
             self._held = {Series.STARTS: claimed or 0, Series.ANSWERS: number}
         return self._held[series]
 
-    def history(self, series: Series, horizon: datetime) -> list[tuple[datetime, int]]:
-        """Stamps after `horizon` with the number of slots used at each, for the forecast."""
+    def history(self, series: Series, horizon: datetime, now: datetime) -> list[tuple[datetime, int]]:
+        """Stamps after `horizon` with the number of slots used at each, oldest first, for the forecast."""
         before = self._total_at(series, horizon)
-        found = []
+        found: list[tuple[datetime, int]] = []
         values = (self._scope, series.value, to_micros(horizon))
-        for total, stamp in run(self._connection, _SINCE, values):
-            found.append((from_micros(stamp), total - before))
-            before = total
+        latest = now
+        for total, micros in run(self._connection, _SINCE, values):
+            stamp = from_micros(micros) if micros != _UNDATED else latest
+            found.append((stamp, total - before))
+            before, latest = total, max(latest, stamp)
         return found
 
     def add(self, series: Series, now: datetime, slots: int = 1) -> None:
@@ -86,30 +96,62 @@ class UsageLog:
             return
         mine, moment = (self._scope, series.value), to_micros(now)
         last, stamp = self._last(series)
+        if stamp == _UNDATED:
+            self._date(series, now)
+            stamp = self._last(series)[1]
+        if moment < stamp < _UNDATED:
+            moment = _UNDATED
         if last and stamp >= moment:
             run(self._connection, _GROW, (last + slots, *mine, last))
         else:
             run(self._connection, _ADD, (last + slots, moment, *mine))
 
-    def pull_back_future(self, now: datetime) -> None:
-        """Bring stamps that lie in the future back to `now`, the latest of them in one row."""
-        moment = to_micros(now)
+    def date(self, now: datetime) -> None:
+        """Date the slots that are undated, if `now` can be trusted: no stamp is later."""
         for series in Series:
-            mine, (last, stamp) = (self._scope, series.value), self._last(series)
-            if stamp > moment:
-                run(self._connection, _DROP_FUTURE, (*mine, moment, last))
-                run(self._connection, _RESTAMP, (moment, *mine, last))
+            self._date(series, now)
+
+    def _date(self, series: Series, now: datetime) -> None:
+        mine, moment = (self._scope, series.value), to_micros(now)
+        if self._last(series)[1] != _UNDATED or (newest := self._newest_date(series)) > moment:
+            return
+        if newest == moment:  # two rows cannot have one stamp
+            run(self._connection, _MERGE, (*mine, newest))
+        run(self._connection, _DATE, (moment, *mine, _UNDATED))
 
     def delete_old(self, now: datetime) -> None:
         """Delete what no window can reach, keeping the newest of it as the base of the totals."""
         for series, age in _KEEP.items():
-            base = self._total_at(series, now - age)
+            # A clock that is wrong for once must not make everything old.
+            newest = from_micros(self._newest_date(series))
+            base = self._total_at(series, min(now, newest) - age)
             run(self._connection, _DROP_OLD, (self._scope, series.value, base))
+
+    def later_than(self, now: datetime) -> datetime | None:
+        """The newest stamp, if a clock at `now` has not come to it; else None."""
+        newest = from_micros(max(map(self._newest_date, Series)))
+        return newest if newest > now else None
 
     def _last(self, series: Series) -> tuple[int, int]:
         """The newest total with its stamp in microseconds; zeros before the first."""
         return run(self._connection, _LAST, (self._scope, series.value)).fetchone() or (0, 0)
 
+    def _newest_date(self, series: Series) -> int:
+        """The newest stamp of slots that are dated; zero before the first."""
+        found = run(self._connection, _DATED, (self._scope, series.value, _UNDATED)).fetchone()
+        return found[0] if found else 0
+
     def _total_at(self, series: Series, horizon: datetime) -> int:
         found = run(self._connection, _AT, (self._scope, series.value, to_micros(horizon))).fetchone()
         return found[0] if found else 0
+
+
+def about_the_clock(logs: Iterable[UsageLog], now: datetime) -> str:
+    """What to say of a wait for slots that were used, as it seems, in the future; "" where none were."""
+    later = max((stamp for log in logs if (stamp := log.later_than(now))), default=None)
+    if later is None:
+        return ""
+    return (
+        f"some of it was used at {later:%Y-%m-%d %H:%M:%S} UTC, which the clock has not reached; "
+        "look whether the clock is right"
+    )

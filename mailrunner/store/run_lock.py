@@ -8,6 +8,7 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from mailrunner.store.database import Database
 
@@ -19,7 +20,7 @@ class RunLock(Protocol):
 
     def acquire(self) -> bool: ...
 
-    def check(self) -> None: ...
+    def keep(self) -> None: ...
 
     def release(self) -> None: ...
 
@@ -43,7 +44,7 @@ class _FileRunLock:
         with suppress(OSError):  # on Windows another process may just be trying it
             self._file.unlink(missing_ok=True)
 
-    def check(self) -> None:
+    def keep(self) -> None:
         """A file's lock is held until it is released."""
 
 
@@ -56,25 +57,39 @@ class _AdvisoryRunLock:
 
     def acquire(self) -> bool:
         connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        taken = connection.execute(
-            text("SELECT pg_try_advisory_lock(:c, :n)"), {"c": _LOCK_CLASS, "n": self._run_no % 2**31}
-        ).scalar_one()
+        taken = False
+        try:
+            taken = connection.execute(
+                text("SELECT pg_try_advisory_lock(:c, :n)"), {"c": _LOCK_CLASS, "n": self._run_no % 2**31}
+            ).scalar_one()
+        finally:
+            if not taken:
+                connection.close()
         if taken:
             self._connection = connection
-        else:
-            connection.close()
         return bool(taken)
 
-    def check(self) -> None:
-        """Raise the driver's error if the connection that holds the lock was lost."""
+    def keep(self) -> None:
+        """Take the lock again if the connection that held it was lost.
+
+        Where it cannot be had now, its ghost at the server holds it, or a process that takes this run for
+        dead: then the row of the run says so (`Run.renew`).
+        """
         if self._connection is not None:
-            self._connection.execute(text("SELECT 1"))
+            try:
+                self._connection.execute(text("SELECT 1"))
+            except DBAPIError:
+                self.release()  # at once, as SQLAlchemy would connect again without a word and the lock
+            else:
+                return
+        self.acquire()
 
     def release(self) -> None:
-        if self._connection is not None:
-            self._connection.detach()  # only closing it for real releases the lock
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(InvalidRequestError):  # it is lost already
+                connection.detach()  # only closing it for real releases the lock
+            connection.close()
 
 
 def run_lock(database: Database, run_no: int) -> RunLock:

@@ -66,10 +66,14 @@ class Run:
         self._next_heartbeat = now + _HEARTBEAT
         return True
 
+    def renew_soon(self) -> None:
+        """The ledger was away: look at once whether it still knows this run, and take its lock again."""
+        self._next_heartbeat = None
+
     def renew(self) -> None:
         """Renew the lease; raises LedgerError if another process has taken this run for dead."""
         with self._database.write() as connection:
-            self._lock.check()
+            self._lock.keep()
             until = self._database.now(connection) + LEASE
             mine = (runs.c.no == self.no, runs.c.ended_at.is_(None))
             if not connection.execute(update(runs).where(*mine).values(leased_until=until)).rowcount:

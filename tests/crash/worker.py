@@ -51,7 +51,6 @@ def live(life: Life) -> None:
         CampaignRun(
             job,
             ledger=ledger,
-            clock=clock,
             random=Random(life.number),
             log=log,
             options=RunOptions(),

@@ -65,7 +65,9 @@ def test_a_clock_set_back_a_day_opens_no_slot_and_loses_nobody(tmp_path: Path) -
         mailing.clock.turn(-timedelta(days=1))
         early = mailing.run()
         assert (early.sent_now, early.wait.reason) == (0, WaitReason.QUOTA)
-        assert early.wait.until == mailing.clock.now() + timedelta(days=1)
+        assert early.wait.until == mailing.clock.now() + timedelta(days=2)
+        mailing.clock.turn(timedelta(days=1))
+        assert mailing.run().sent_now == 0  # right again, and a moment has passed
         mailing.clock.turn(timedelta(days=1))
         assert mailing.run().sent_now == 2
         mailing.clock.turn(timedelta(days=1))

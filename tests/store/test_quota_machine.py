@@ -51,7 +51,6 @@ from tests.support.quota_model import (
     HeldClaim,
     Model,
     ProcessModel,
-    add_slot,
     caps_of_an_account,
     decision_of,
     opened,
@@ -187,11 +186,11 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         if account.paused_until is not None and account.paused_until > self.now:
             assert hold == Wait(WaitReason.ACCOUNT_PAUSED, account.paused_until, "limit exceeded")
             return
-        account.usage.bring_back(self.now)
+        account.usage.date(self.now)
         room = self.room(account)
         assert (hold is None) == (room > 0) or (hold is not None and account.usage_deleted)
         if hold is None:
-            add_slot(account.usage.starts, self.now)
+            account.usage.start(self.now)
             process.test, process.test_lost = (index, token), False
 
     @precondition(lambda self: any(p.test and not p.dead for p in self.processes))
@@ -202,7 +201,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         index, token = process.test
         self.ledger.accounts.end_test(self.accounts[index].no, token=token, answered=answered)
         if answered and not process.test_lost:
-            add_slot(self.accounts[index].usage.answers, self.now)
+            self.accounts[index].usage.answer(self.now)
         process.test = None
 
     # Failures
@@ -383,7 +382,8 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         """Just before `until` there is no slot; at `until` there is one, unless slots are held."""
         assert hold.until is not None and hold.until > self.now
         nothing_held = not any(self.held(account, cap) for cap in (*account.caps, Cap(1, "1h")))
-        if nothing_held and not account.usage_deleted:
+        undated = any(usage.has_undated for usage in (account.usage, mailing.usage))
+        if nothing_held and not undated and not account.usage_deleted:
             assert self.room(account, mailing, hold.until - TICK) <= 0
             assert self.room(account, mailing, hold.until) > 0
 
@@ -403,9 +403,9 @@ class QuotaMachine(Model, RuleBasedStateMachine):
             return False
         model.state, claim.started = State.SENDING, True
         model.perhaps_accepted += 1
-        add_slot(account.usage.starts, self.now)
+        account.usage.start(self.now)
         if mailing.pace:
-            add_slot(mailing.usage.starts, self.now)
+            mailing.usage.start(self.now)
         return True
 
     def _record(self, claim: HeldClaim, kind: str) -> None:
@@ -424,7 +424,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
             model.token = None
         model.not_before = decision.not_before or model.not_before
         if was is State.SENDING and decision.answered:
-            add_slot(account.usage.answers, self.now)
+            account.usage.answer(self.now)
         until = decision.pause_account_until
         if until is not None:
             account.paused_until = max(until, account.paused_until or until)

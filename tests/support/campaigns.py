@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.event_log import EventLog
@@ -33,10 +33,11 @@ class CampaignInProcess:
     folder: Path
     server: SmtpServer
     clock: ManualClock = field(default_factory=ManualClock)
+    log_json: Path | None = None
 
     def write(
         self, *, csv: str, limits: str = "", connections: int = 1, name: str = "spring", **parts: str
-    ) -> CampaignInProcess:
+    ) -> Self:
         """Write all files; `parts` go to the tables of their names."""
         project = Project(self.folder)
         project.write_account(port=self.server.port, limits=limits, connections=connections, **parts)
@@ -57,11 +58,10 @@ class CampaignInProcess:
             **{key: options.pop(key) for key in ("refresh", "accept_changes", "again") if key in options}
         )
         job = PreparedCampaign.prepare(*load_campaign(self.folder, name, {}))
-        with self.ledger() as ledger, EventLog(None, clock=self.clock) as log:
+        with self.ledger() as ledger, EventLog(self.log_json, clock=self.clock) as log:
             return CampaignRun(
                 job,
                 ledger=ledger,
-                clock=self.clock,
                 random=Random(1),
                 log=log,
                 options=RunOptions(confirmations=confirmations, **options),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 
+from mailrunner.clock import SystemClock
+
 START = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
 
@@ -32,3 +34,13 @@ class ManualClock:
                 self.waits.append(until - self._now)
                 self._now = until
         return False
+
+
+class WrongClock(SystemClock):
+    """A machine's own clock, so much ahead (negative: behind)."""
+
+    def __init__(self, ahead: timedelta) -> None:
+        self.ahead = ahead
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead

@@ -57,29 +57,52 @@ class Cap:
         return f"{self.number}/{self.window}"
 
 
+Stamps = list[datetime | None]  # None: not dated
+
+
 @dataclass(slots=True)
 class UsageModel:
     """The instants of one account's or campaign's starts and answers, on the ledger's clock."""
 
-    starts: list[datetime] = field(default_factory=list)
-    answers: list[datetime] = field(default_factory=list)
+    starts: Stamps = field(default_factory=list)
+    answers: Stamps = field(default_factory=list)
     ceilings: dict[str, int] = field(default_factory=dict)  # what a window may hold now, by window
 
-    def of(self, cap: Cap) -> list[datetime]:
+    def of(self, cap: Cap) -> Stamps:
         return self.starts if cap.counts_starts else self.answers
 
     def count(self, cap: Cap, now: datetime) -> int:
-        return sum(cap.holds(stamp, now) for stamp in self.of(cap))
+        return sum(stamp is None or cap.holds(stamp, now) for stamp in self.of(cap))
 
-    def bring_back(self, now: datetime) -> None:
-        """What seems to lie in the future, because the clock was set back, is now."""
-        self.starts = [min(stamp, now) for stamp in self.starts]
-        self.answers = [min(stamp, now) for stamp in self.answers]
+    def date(self, now: datetime) -> None:
+        """Slots without a date get one as soon as the clock shows no less than any date."""
+        for stamps in (self.starts, self.answers):
+            _date(stamps, now)
+
+    @property
+    def has_undated(self) -> bool:
+        return None in self.starts or None in self.answers
+
+    def start(self, now: datetime) -> None:
+        _use(self.starts, now)
+
+    def answer(self, now: datetime) -> None:
+        _use(self.answers, now)
 
 
-def add_slot(stamps: list[datetime], now: datetime) -> None:
-    """Slots are in the order in which they were used, whatever the clock says."""
-    stamps.append(max([now, *stamps[-1:]]))
+def _is_behind(stamps: Stamps, now: datetime) -> bool:
+    return any(stamp is not None and stamp > now for stamp in stamps)
+
+
+def _date(stamps: Stamps, now: datetime) -> None:
+    if not _is_behind(stamps, now):
+        stamps[:] = [now if stamp is None else stamp for stamp in stamps]
+
+
+def _use(stamps: Stamps, now: datetime) -> None:
+    """Use a slot; while the clock shows less than some stamp, nobody knows when that is."""
+    _date(stamps, now)
+    stamps.append(None if _is_behind(stamps, now) else now)
 
 
 @dataclass(slots=True)
@@ -245,9 +268,9 @@ class Model:
             return WaitReason.PAUSED
         if account.paused_until is not None and account.paused_until > self.now:
             return WaitReason.ACCOUNT_PAUSED
-        account.usage.bring_back(self.now)
+        account.usage.date(self.now)
         if mailing.pace:
-            mailing.usage.bring_back(self.now)
+            mailing.usage.date(self.now)
         mine = [model for model in self.models.values() if model.campaign == campaign]
         queued = [model for model in mine if model.state is State.QUEUED]
         due = sum(map(self.is_due, queued))
@@ -280,10 +303,10 @@ class Model:
                 self.requeue(model)
             elif model.state is State.SENDING:
                 model.state = State.IN_DOUBT
-                add_slot(self.accounts[self.campaigns[model.campaign].account].usage.answers, self.now)
+                self.accounts[self.campaigns[model.campaign].account].usage.answer(self.now)
                 in_doubt += 1
         if process.test is not None and not process.test_lost:
-            add_slot(self.accounts[process.test[0]].usage.answers, self.now)
+            self.accounts[process.test[0]].usage.answer(self.now)
             process.test_lost = True
         return in_doubt
 

@@ -184,7 +184,7 @@ def test_the_link_of_a_test_message_says_so_and_takes_nobody_off(tmp_path: Path)
         job = PreparedCampaign.prepare(*load_campaign(tmp_path, "spring", {}))
         with mailing.ledger() as ledger, Served(ledger) as site:
             for _ in range(2):
-                trial = SendTest(job, ledger, clock=mailing.clock, row=None)
+                trial = SendTest(job, ledger, row=None)
                 assert trial.send("ana@example.net").kind is Outcome.SENT
             first, second = (message_from_bytes(message.data, policy=SMTP) for message in smtp.accepted)
             assert first["Message-ID"] != second["Message-ID"]

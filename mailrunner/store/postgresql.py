@@ -1,0 +1,62 @@
+"""What a connection to PostgreSQL is asked for, unless the URL, the role or the database says otherwise.
+
+A process that is suspended, or whose machine was cut off, may hold an account's row.  Without bounds the
+others wait for hours, until TCP gives up.  With these the server ends its transaction after ten seconds,
+nobody waits longer than twelve for a lock, and a connection whose other end is gone is noticed at both.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.engine import URL
+
+# Parameters of libpq (PostgreSQL's manual, "Parameter Key Words"), which `postgresql+psycopg` and
+# `psycopg2` hand on; seconds, but for the last, which is in milliseconds.
+_CLIENT: dict[str, int] = {
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+_SERVER = {
+    "idle_in_transaction_session_timeout": "10s",
+    "lock_timeout": "12s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10s",
+}
+_LIBPQ_DRIVERS = ("psycopg", "psycopg2")
+
+# One round trip.  A setting that the user made, in the URL (client) or for the role or database, stays;
+# one that an old server does not know is left out.
+_APPLY = (
+    "SELECT set_config(s.name, d.value, false) FROM (VALUES "  # noqa: S608 - constants of this file
+    + ", ".join(f"('{name}', '{value}')" for name, value in _SERVER.items())
+    + ") AS d(name, value) JOIN pg_settings s ON s.name = d.name"
+    " WHERE s.source NOT IN ('client', 'user', 'database', 'database user')"
+)
+
+READ = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; "
+    "SET LOCAL idle_in_transaction_session_timeout = 0"
+)
+"""The beginning of a transaction that only reads.  It keeps nobody waiting, so it may take its time."""
+
+
+def connect_arguments(url: URL) -> dict[str, int]:
+    """The parameters that a new connection is opened with beside those of `url`, which stay as they are."""
+    if url.get_driver_name() not in _LIBPQ_DRIVERS:
+        return {}
+    return {name: value for name, value in _CLIENT.items() if name not in url.query}
+
+
+def set_up(connection: Any, _record: Any) -> None:
+    """Bound what a new connection (the driver's) may hold and wait for; SQLAlchemy calls it."""
+    cursor = connection.cursor()
+    cursor.execute(_APPLY)
+    cursor.close()
+    connection.commit()

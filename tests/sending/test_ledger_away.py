@@ -1,0 +1,221 @@
+"""A ledger that is locked, restarts or cannot be reached for a while: no end, and no doubt."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.engine import make_url
+
+from mailrunner.errors import LedgerError
+from mailrunner.model.delivery import Counts
+from mailrunner.model.wait_reason import WaitReason
+from mailrunner.sending.loop import SendLoop
+from mailrunner.sending.run import Callbacks, RunResult
+from mailrunner.store import Ledger, Run, opening
+from mailrunner.store.schema import runs
+from tests.support.campaigns import CampaignInProcess, people
+from tests.support.clocks import ManualClock
+from tests.support.smtp_server import Rule, SmtpServer, cut, reply
+
+STEPS = ["claimed", "rendered", "sending", "answered", "recorded"]
+
+
+class RepairClock(ManualClock):
+    """Calls `repair` in the nth wait after `broken` was called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = 0
+        self._repair: Callable[[], None] | None = None
+
+    def broken(self, repair: Callable[[], None], *, waits: int) -> None:
+        self._repair, self._left = repair, waits
+
+    def wait(self, wake: Event, until: datetime) -> bool:
+        repair = self._repair
+        if repair is not None:
+            self._left -= 1
+            if self._left == 0:
+                self._repair = None
+                repair()
+        return super().wait(wake, until)
+
+
+@dataclass
+class Mailing(CampaignInProcess):
+    """A campaign whose ledger is taken away at a step, and is back after so many waits."""
+
+    url: str = ""
+    clock: RepairClock = field(default_factory=RepairClock)
+
+    def ledger(self) -> Ledger:
+        url = self.url or f"sqlite:///{self.folder}/data/mailrunner.db"
+        return Ledger.open(folder=self.folder, url=url, clock=self.clock)
+
+    def taken_away(self, step: str, nth: int, *, waits: int = 3, **options: Any) -> RunResult:
+        seen: list[str] = []
+
+        def on_step(name: str) -> None:
+            seen.append(name)
+            if name == step and seen.count(step) == nth:
+                self.clock.broken(self.take_away(), waits=waits)
+
+        return self.run(callbacks=Callbacks(on_step=on_step), **options)
+
+    def take_away(self) -> Callable[[], None]:
+        """Take the ledger away; return what brings it back."""
+        if self.url:
+            return refuse_connections(self.url)
+        holder = sqlite3.connect(
+            self.folder / "data/mailrunner.db", isolation_level=None, check_same_thread=False
+        )
+        holder.execute("BEGIN IMMEDIATE")
+        return holder.close
+
+
+def refuse_connections(url: str) -> Callable[[], None]:
+    """What a restart does to its clients: all connections end, and new ones are refused for a while."""
+    name = make_url(url).database
+    admin = create_engine(make_url(url).set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
+        connection.execute(
+            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :n"), {"n": name}
+        )
+
+    def allow() -> None:
+        with admin.connect() as connection:
+            connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
+        admin.dispose()
+
+    return allow
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def mailing(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Mailing]:
+    monkeypatch.setattr(opening, "_BUSY_SECONDS", 0.05)
+    url = request.getfixturevalue("postgresql_ledger") if request.param == "postgresql" else ""
+    with SmtpServer() as server:
+        yield Mailing(tmp_path, server, url=url)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("nth", [1, 4])
+def test_a_ledger_that_is_away_for_a_moment_is_no_end_and_no_doubt(
+    mailing: Mailing, step: str, nth: int
+) -> None:
+    if step == "claimed":
+        nth = 1  # one claim is enough for all
+    mailing.log_json = mailing.folder / "log.jsonl"
+    result = mailing.write(csv=people(12), connections=2).taken_away(step, nth)
+    assert (result.wait.reason, result.counts) == (WaitReason.DONE, Counts(sent=12))
+    assert set(mailing.copies().values()) == {1}
+    events = [json.loads(line)["event"] for line in mailing.log_json.read_text().splitlines()]
+    assert "ledger_away" in events
+
+
+def test_answers_on_their_way_are_recorded_though_a_connection_fails_while_the_ledger_is_away(
+    mailing: Mailing,
+) -> None:
+    mailing.server.rules = (Rule("connect", reply(421, "4.3.2 later"), nth=2), Rule("rset", cut()))
+    result = mailing.write(csv=people(8), connections=2).taken_away("sending", 1)
+    assert (result.wait.reason, result.counts) == (WaitReason.DONE, Counts(sent=8))
+    assert set(mailing.copies().values()) == {1}
+
+
+def test_a_ledger_that_is_away_for_more_than_a_minute_ends_the_run(mailing: Mailing) -> None:
+    with pytest.raises(LedgerError) as found:
+        mailing.write(csv=people(4)).taken_away("answered", 1, waits=1_000)
+    assert found.value.passing
+    assert sum(mailing.clock.waits, timedelta(0)) >= timedelta(minutes=1)
+
+
+def test_a_patient_run_waits_for_the_ledger_as_long_as_it_takes(mailing: Mailing) -> None:
+    result = mailing.write(csv=people(4)).taken_away("answered", 1, waits=200, wait=True)
+    assert sum(mailing.clock.waits, timedelta(0)) > timedelta(minutes=15)
+    assert (result.wait.reason, result.counts) == (WaitReason.DONE, Counts(sent=4))
+
+
+def test_a_run_that_is_asked_to_end_does_not_wait_for_the_ledger_without_answers(mailing: Mailing) -> None:
+    loops: list[SendLoop] = []
+    clock = mailing.clock
+
+    def on_step(step: str) -> None:
+        if step == "claimed":  # nothing is on the wire
+            clock.broken(lambda: None, waits=1_000)
+            brought_back.append(mailing.take_away())
+            loops[0].stop()
+
+    brought_back: list[Callable[[], None]] = []
+    callbacks = Callbacks(on_step=on_step, started=lambda loop, *_: loops.append(loop))
+    with pytest.raises(LedgerError):
+        mailing.write(csv=people(4)).run(callbacks=callbacks)
+    assert not clock.waits and not mailing.server.accepted
+    brought_back[0]()
+    assert mailing.run().counts == Counts(sent=4)
+
+
+@contextmanager
+def open_run(url: str, folder: Path, clock: ManualClock) -> Iterator[tuple[Ledger, Run]]:
+    with Ledger.open(folder=folder, url=url, clock=clock) as ledger:
+        run = Run.begin(ledger.database)
+        ledger.heartbeat(run)
+        yield ledger, run
+        run.end()
+
+
+def test_the_lock_of_a_run_is_taken_again_after_a_restart(
+    postgresql_ledger: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    with open_run(postgresql_ledger, tmp_path, clock) as (ledger, run):
+        refuse_connections(postgresql_ledger)()
+        clock.turn(timedelta(minutes=1))
+        ledger.heartbeat(run)
+        with Ledger.open(folder=tmp_path, url=postgresql_ledger, clock=clock) as other:
+            other.deliveries.recover()
+            with other.database.read() as connection:
+                assert connection.execute(select(runs.c.ended_at)).scalar_one() is None
+
+
+def test_a_run_that_another_took_for_dead_after_a_restart_ends_in_order(
+    postgresql_ledger: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    with open_run(postgresql_ledger, tmp_path, clock) as (ledger, run):
+        refuse_connections(postgresql_ledger)()
+        with Ledger.open(folder=tmp_path, url=postgresql_ledger, clock=clock) as other:
+            other.deliveries.recover()
+        clock.turn(timedelta(minutes=1))
+        with pytest.raises(LedgerError, match="taken for dead"):
+            ledger.heartbeat(run)
+
+
+@pytest.mark.parametrize("nth", [1, 2, 4])
+def test_a_run_that_is_asked_to_end_while_the_ledger_is_away_leaves_nothing_in_doubt(
+    mailing: Mailing, nth: int
+) -> None:
+    loops: list[SendLoop] = []
+    seen: list[str] = []
+
+    def on_step(step: str) -> None:
+        seen.append(step)
+        if step == "sending" and seen.count(step) == nth:
+            mailing.clock.broken(mailing.take_away(), waits=3)
+            loops[0].stop()
+
+    callbacks = Callbacks(on_step=on_step, started=lambda loop, *_: loops.append(loop))
+    result = mailing.write(csv=people(8), connections=2).run(callbacks=callbacks)
+    sent = len(mailing.server.accepted)
+    assert result.counts == Counts(sent=sent, queued=8 - sent)
+    assert result.wait.reason is WaitReason.INTERRUPTED
