@@ -80,7 +80,7 @@ def serve(
         application = _site(context, ledger, log).application(access_log, prefix=prefix)
         _say_where(context, server.address_of(listener), is_open=is_open)
         log.serving(server.address_of(listener))
-        server.run(application, listener, trusted=forwarded_allow)
+        server.run(application, listener, tell=complain, trusted=forwarded_allow)
         access_log.close()
         log.serving_ended()
     if unix:

@@ -74,7 +74,7 @@ class Posting:
 def serving(site: Site, log: EventLog) -> Iterator[int]:
     """The port on which `site` answers."""
     listener = server.listen("127.0.0.1", 0)
-    running = server.uvicorn_server(site.application(AccessLog(log)))
+    running = server.uvicorn_server(site.application(AccessLog(log)), tell=print)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
