@@ -12,7 +12,6 @@ own page that asks for something else: no mail program's idea of the body can ma
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,10 +20,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -37,6 +36,8 @@ from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
 from mailrunner.store.inbound_events import is_test
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.batch_writer import BatchWriter
+from mailrunner.web.body import BodyBudget, read_body
+from mailrunner.web.health import Health
 from mailrunner.web.middleware import SecurityMiddleware
 from mailrunner.web.one_click import MARK, OneClick
 from mailrunner.web.pages import BACK, LEAVE, Pages
@@ -50,8 +51,7 @@ if TYPE_CHECKING:
     from mailrunner.store import Ledger
 
 FORM_BYTES = 8_192
-EVENT_BYTES = 4_194_304
-BODY_SECONDS = 20
+_PARSERS = 4  # threads in which bodies of webhooks are parsed; what they make of one is ten times its size
 Show = Callable[[Preferences, str, str, EventKind | None], str]
 
 
@@ -82,11 +82,14 @@ class Site:
         self._ledger, self._signer, self._webhooks = ledger, signer, webhooks
         self._tell, self._log = tell, log
         self._writer = BatchWriter(self._ingest)
+        self._health = Health(self._read_nothing, self._writer.trouble)
+        self._budget, self._parsers = BodyBudget(), CapacityLimiter(_PARSERS)
         self._pages = Pages()
         self._unsubscribed = PlainTextResponse("You are unsubscribed.\n")
         # Generous: the proxies of large mail providers open links for very many subscribers.
         self._visits = RateLimit(rate=100, burst=1_000)
         self._misses = RateLimit(rate=1, burst=30)
+        self._sentences = RateLimit(rate=1 / 60, burst=1, clients=100)
 
     def application(self, access_log: AccessLog, *, prefix: str = "") -> ASGIApp:
         """The ASGI application; `prefix` is the URL path under which it is published."""
@@ -122,8 +125,10 @@ class Site:
         """Events of a provider, durable before the answer of 200; after any other it tries again."""
         if self._webhooks is None:
             return await self._not_found(request)
-        body = await read_body(request, EVENT_BYTES)
-        events = await run_in_threadpool(self._parse, request, body)
+        most = self._webhooks.most_octets(request.path_params["provider"], dict(request.headers))
+        with self._budget.account(_client(request)) as account:
+            body = await read_body(request, most, account)
+            events = await to_thread.run_sync(self._parse, request, body, limiter=self._parsers)
         if events:
             await self._writer.record(events)
         return Response()
@@ -135,16 +140,14 @@ class Site:
 
     async def health(self, request: Request) -> Response:
         """200 if a click could be recorded now, else 503."""
-        try:
-            await run_in_threadpool(self._write_nothing)
-        except LedgerError as error:
-            self._tell(str(error))
+        if problem := await self._health.problem():
+            self._tell_seldom(problem)
             return JSONResponse({"status": "the ledger does not answer"}, 503)
         return JSONResponse({"status": "ok"})
 
-    def _write_nothing(self) -> None:
-        with self._ledger.database.write():
-            pass  # fails where the ledger is locked, read-only, unreachable, or was replaced
+    def _read_nothing(self) -> None:
+        with self._ledger.database.read():
+            pass  # fails where the ledger is unreachable, or was replaced
 
     def _ingest(self, events: Sequence[InboundEvent]) -> list[IngestResult]:
         """Make a batch durable and log it; a log that cannot be written does not undo what is recorded."""
@@ -166,7 +169,8 @@ class Site:
             return await self._not_found(request)
         form = None
         if request.method == "POST":
-            body = await read_body(request, FORM_BYTES)
+            with self._budget.account(_client(request)) as account:
+                body = await read_body(request, FORM_BYTES, account)
             if MARK in body:
                 return await self._one_click(request, delivery)
             form = form_request(body)
@@ -215,8 +219,13 @@ class Site:
         return HTMLResponse(self._pages.not_found(_language(request)), 404)
 
     async def _not_recorded(self, request: Request, error: Exception) -> Response:
-        self._tell(str(error))
+        self._tell_seldom(str(error))
         return self._try_later(request, 503)
+
+    def _tell_seldom(self, sentence: str) -> None:
+        """Tell the operator, once a minute however many requests meet the same."""
+        if self._sentences.admits(sentence, time.monotonic()):
+            self._tell(sentence)
 
     async def _refused(self, request: Request, error: Exception) -> Response:
         """A webhook that is not authenticated or cannot be parsed; rate-limited like a forged link."""
@@ -242,28 +251,6 @@ def form_request(body: bytes) -> FormRequest:
     if BACK in form:
         return FormRequest(EventKind.RESUBSCRIBED, form[BACK][0])
     return FormRequest(EventKind.UNSUBSCRIBED, form.get(LEAVE, [""])[0])
-
-
-async def read_body(request: Request, most: int) -> bytes:
-    """The body, at most `most` bytes.
-
-    Raises HTTPException 413 for a larger one, 408 after BODY_SECONDS, 400 where the client disconnects.
-    """
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > most:
-        raise HTTPException(413)
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most:
-                    raise HTTPException(413)
-    except TimeoutError:
-        raise HTTPException(408) from None
-    except ClientDisconnect:
-        raise HTTPException(400) from None
-    return bytes(body)
 
 
 def _client(request: Request) -> str:
