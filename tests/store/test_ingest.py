@@ -81,6 +81,36 @@ def test_a_recipient_can_unsubscribe_and_resubscribe_again_and_again(ledger: Led
     assert history[-1].why == f"inbox: resubscribed 2026-11-20 08:00 UTC, delivery {ana}"
 
 
+def test_whoever_has_a_link_cannot_fill_the_ledger(ledger: Ledger, clock: ManualClock) -> None:
+    campaign, (ana,) = sent_campaign(ledger, [ANA])
+    no, yes = event_of(EventKind.UNSUBSCRIBED, ana), event_of(EventKind.RESUBSCRIBED, ana)
+    for _ in range(60):
+        ingest(ledger, no)
+        ingest(ledger, yes)
+        ingest(ledger, event_of(EventKind.AUTO_REPLIED, ana, fingerprint=str(len(recorded_events(ledger)))))
+
+    assert entries(ledger) == {("club news", SuppressionReason.UNSUBSCRIBE)}
+    assert ledger.inbound_events.counts(campaign.no)[EventKind.UNSUBSCRIBED] == 1
+    assert len(ledger.suppressions.history(ANA)) == 41
+    events = recorded_events(ledger)
+    ingest(ledger, *(event_of(EventKind.AUTO_REPLIED, ana, fingerprint=f"more {n}") for n in range(60)))
+    assert len(recorded_events(ledger)) <= 20 + 21 + 50 and len(events) <= 20 + 21 + 50
+
+    clock.turn(timedelta(days=31))
+    assert ingest(ledger, yes) == [IngestResult.RECORDED]
+    assert entries(ledger) == set()
+
+
+def test_too_many_mails_that_unsubscribe_still_unsubscribe(ledger: Ledger) -> None:
+    _, (ana,) = sent_campaign(ledger, [ANA])
+    for number in range(60):
+        ingest(ledger, event_of(EventKind.UNSUBSCRIBED, ana, fingerprint=f"mail {number}"))
+    ledger.suppressions.remove([ANA], list_key="club news", why="she phoned")
+    ingest(ledger, event_of(EventKind.UNSUBSCRIBED, ana, fingerprint="one more"))
+    assert entries(ledger) == {("club news", SuppressionReason.UNSUBSCRIBE)}
+    assert len(recorded_events(ledger)) == 50
+
+
 def test_within_one_group_the_last_event_of_a_recipient_holds(ledger: Ledger) -> None:
     _, (ana, bo) = sent_campaign(ledger, [ANA, BO])
     no, yes = event_of(EventKind.UNSUBSCRIBED, ana), event_of(EventKind.RESUBSCRIBED, ana)
@@ -426,7 +456,8 @@ def test_an_ingest_that_cannot_be_made_durable_changes_nothing(tmp_path: Path, c
 
 def test_however_events_are_grouped_the_last_of_each_recipient_holds(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/mailrunner.db"
-    with Ledger.open(folder=tmp_path, url=url, clock=ManualClock()) as ledger:
+    clock = ManualClock()
+    with Ledger.open(folder=tmp_path, url=url, clock=clock) as ledger:
         keys = [f"{n}@example.org" for n in range(3)]
         _, numbers = sent_campaign(ledger, keys)
 
@@ -439,6 +470,7 @@ def test_however_events_are_grouped_the_last_of_each_recipient_holds(tmp_path: P
                 event_of(EventKind.UNSUBSCRIBED if no else EventKind.RESUBSCRIBED, numbers[n])
                 for n, no in choices
             ]
+            clock.turn(timedelta(days=31))  # each example within the events that one recipient may add
             ingest(ledger, *events[:cut])
             ingest(ledger, *events[cut:])
             for place, no in dict(choices).items():
