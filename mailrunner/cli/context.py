@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from mailrunner.cli.output import printable
 from mailrunner.clock import Clock, SystemClock
+from mailrunner.terminal_text import printable, printable_json
 
 if TYPE_CHECKING:
     from mailrunner.config.project import Project
@@ -88,7 +88,7 @@ class CommandContext:
         """Print the one JSON object of a command."""
         import json
 
-        self.result(json.dumps(value, ensure_ascii=False, indent=2))
+        self.result(printable_json(json.dumps(value, ensure_ascii=False, indent=2)))
 
     def open_ledger(self, *, new: bool = False) -> Ledger:
         """The project's ledger for reading and writing; made if the project never had one."""

@@ -12,6 +12,7 @@ from sqlalchemy.pool import QueuePool
 
 from mailrunner.clock import Clock
 from mailrunner.errors import LedgerError, Problem, UserError
+from mailrunner.private_file import MODE
 from mailrunner.store.database import Database
 from mailrunner.store.schema import REVISION
 
@@ -66,7 +67,7 @@ def _prepare_file(path: Path, create: bool) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
+        path.touch(mode=MODE)
     except OSError as error:
         raise LedgerError(
             f"the ledger {path} cannot be made: {error.strerror}", "check the folder's rights and free space"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailrunner.errors import LedgerError
+from mailrunner.private_file import make_folder, write
 
 _HINT = (
     "put the right ledger back; if it is lost, `--new-ledger` begins an empty one, "
@@ -53,9 +54,9 @@ class RollbackGuard:
         if seen is not None and seen.ledger_id == mark.ledger_id and seen.run_counter >= mark.run_counter:
             return
         try:
-            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.file.parent)
             fresh = self.file.with_name(f"ledger.{os.getpid()}.new")
-            fresh.write_text(json.dumps({"ledger": mark.ledger_id, "runs": mark.run_counter}), "utf-8")
+            write(fresh, json.dumps({"ledger": mark.ledger_id, "runs": mark.run_counter}).encode())
             fresh.replace(self.file)
         except PermissionError:  # on Windows, while another process reads it: the next count will do
             fresh.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from typing import Any
 from mailrunner.cli.suppress.targets import shown_scope
 from mailrunner.event_log import rfc3339
 from mailrunner.model.suppression import ALL_LISTS, SuppressionEntry
+from mailrunner.terminal_text import printable, printable_json
 
 
 def print_rows(
@@ -31,14 +32,15 @@ def _one_object(name: str, objects: Iterable[dict[str, Any]]) -> Iterator[str]:
 
     yield f'{{"{name}": ['
     for number, cells in enumerate(objects):
-        yield (",\n" if number else "\n") + json.dumps(cells, ensure_ascii=False)
+        yield (",\n" if number else "\n") + printable_json(json.dumps(cells, ensure_ascii=False))
     yield "\n]}\n"
 
 
 def _one_line(cells: dict[str, Any]) -> str:
     shown = {**cells, "list": shown_scope(cells["list"] or ALL_LISTS)}
     # No cell may end the line or begin another.
-    return "\t".join(" ".join(str(cell).split()) for cell in shown.values() if cell is not None) + "\n"
+    line = "\t".join(" ".join(str(cell).split()) for cell in shown.values() if cell is not None)
+    return printable(line) + "\n"
 
 
 def entry_cells(entry: SuppressionEntry) -> dict[str, Any]:
