@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 from mailrunner import replies
 from mailrunner.clock import Clock
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
+from mailrunner.transports.redaction import without_password
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ReplyJudge:
-    """`provider` is the preset's name; `secrets` are the forms of the password that no outcome may hold."""
+    """`provider` is the preset's name; `user` and `password` log in, and no outcome may hold the latter."""
 
     host: str
     provider: str
     clock: Clock
-    secrets: tuple[str, ...] = ()
+    user: str = ""
+    password: str = ""
 
     def answered(self, stage: Stage, code: int, text: bytes | str) -> Outcome:
         """Judge a reply."""
@@ -51,10 +53,11 @@ class ReplyJudge:
 
     def redacted(self, outcome: Outcome) -> Outcome:
         """The outcome without a password that the server repeats, as some do with an unknown command."""
-        reason, text = outcome.reason, outcome.reply.text if outcome.reply else ""
-        for secret in self.secrets:
-            reason, text = reason.replace(secret, "***"), text.replace(secret, "***")
+        reason, text = self._hidden(outcome.reason), self._hidden(outcome.reply.text if outcome.reply else "")
         if reason == outcome.reason:  # it holds the whole reply
             return outcome
         reply = replace(outcome.reply, text=text) if outcome.reply else None
         return replace(outcome, reason=reason, reply=reply)
+
+    def _hidden(self, text: str) -> str:
+        return without_password(text, user=self.user, password=self.password, mark="***")
