@@ -90,9 +90,19 @@ def serve(
 
 def _site(context: CommandContext, ledger: Ledger, log: EventLog) -> Site:
     from mailrunner.web.app import Site
+    from mailrunner.web.logo import load_logo
+    from mailrunner.web.sender import Senders
 
-    signer = context.signer(ledger)
-    return Site(ledger, signer, tell=complain, log=log, webhooks=_webhooks(context, signer))
+    signer, logo = context.signer(ledger), context.project.unsubscribe.logo
+    return Site(
+        ledger,
+        signer,
+        tell=complain,
+        log=log,
+        webhooks=_webhooks(context, signer),
+        sender=Senders(context.folder).name,
+        logo=load_logo(context.folder, logo) if logo else None,
+    )
 
 
 def _webhooks(context: CommandContext, signer: TokenSigner) -> WebhookParser | None:

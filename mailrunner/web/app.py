@@ -4,6 +4,7 @@
     GET  /u/TOKEN    a page with one button; changes nothing, because mail scanners open every link
     /p/TOKEN         the same for all lists of the project
     POST /events/X   webhook of provider X
+    GET  /logo       the sender's logo, if there is one
     GET  /health     200 if clicks can be recorded, else 503
 
 A POST to a genuine link unsubscribes its recipient whatever its body is, unless it is the form of our
@@ -41,7 +42,7 @@ from mailrunner.web.health import Health
 from mailrunner.web.middleware import SecurityMiddleware
 from mailrunner.web.one_click import MARK, OneClick
 from mailrunner.web.pages import BACK, LEAVE, Pages
-from mailrunner.web.preferences import Preferences, preferences_of, preferences_of_test
+from mailrunner.web.preferences import Preferences, SenderName, preferences_of, preferences_of_test
 from mailrunner.web.rate_limit import RateLimit, client_key
 from mailrunner.web.translations import preferred
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from mailrunner.event_log import EventLog
     from mailrunner.inbound.webhooks import WebhookParser
     from mailrunner.store import Ledger
+    from mailrunner.web.logo import Logo
 
 FORM_BYTES = 8_192
 _PARSERS = 4  # threads in which bodies of webhooks are parsed; what they make of one is ten times its size
@@ -67,7 +69,7 @@ class Site:
     """The public pages of one ledger.
 
     `tell` prints what went wrong for the operator, `log` records it; `webhooks` parses what providers
-    post, None refuses it.
+    post, None refuses it.  `sender` names who sent a campaign, `logo` is shown beside that.
     """
 
     def __init__(
@@ -78,13 +80,16 @@ class Site:
         tell: Callable[[str], None],
         log: EventLog,
         webhooks: WebhookParser | None = None,
+        sender: SenderName = lambda _file, domain: domain,
+        logo: Logo | None = None,
     ) -> None:
         self._ledger, self._signer, self._webhooks = ledger, signer, webhooks
         self._tell, self._log = tell, log
         self._writer = BatchWriter(self._ingest)
         self._health = Health(self._read_nothing, self._writer.trouble)
         self._budget, self._parsers = BodyBudget(), CapacityLimiter(_PARSERS)
-        self._pages = Pages()
+        self._sender, self._logo = sender, logo
+        self._pages = Pages(has_logo=logo is not None)
         self._unsubscribed = PlainTextResponse("You are unsubscribed.\n")
         # Generous: the proxies of large mail providers open links for very many subscribers.
         self._visits = RateLimit(rate=100, burst=1_000)
@@ -99,6 +104,7 @@ class Site:
                 Route("/p/{token}", self.preferences, methods=["GET", "POST"]),
                 Route("/events/{provider}", self.webhook, methods=["POST"]),
                 Route("/health", self.health),
+                Route("/logo", self.logo),
             ],
             exception_handlers={
                 404: self._not_found,
@@ -110,7 +116,7 @@ class Site:
         app.router.redirect_slashes = False
         one_click = OneClick(app, signer=self._signer, answer=self._one_click)
         return SecurityMiddleware(
-            one_click, access_log=access_log, style_hash=self._pages.style_hash, prefix=prefix
+            one_click, access_log=access_log, policy=self._pages.content_policy, prefix=prefix
         )
 
     async def unsubscribe(self, request: Request) -> Response:
@@ -120,6 +126,13 @@ class Site:
     async def preferences(self, request: Request) -> Response:
         """The page of all lists."""
         return await self._answer(request, self._pages.preferences)
+
+    async def logo(self, request: Request) -> Response:
+        """The sender's logo."""
+        if self._logo is None:
+            return await self._not_found(request)
+        kept = {"cache-control": "public, max-age=3600"}
+        return Response(self._logo.octets, headers=kept, media_type=self._logo.media_type)
 
     async def webhook(self, request: Request) -> Response:
         """Events of a provider, durable before the answer of 200; after any other it tries again."""
@@ -197,12 +210,12 @@ class Site:
             return preferences_of_test(form.kind if form else None, form.list_key if form else "")
         if form is not None:
             if form.list_key not in ("", ALL):  # only a list that stands on the page
-                known = await run_in_threadpool(preferences_of, self._ledger, delivery)
+                known = await run_in_threadpool(preferences_of, self._ledger, delivery, self._sender)
                 if known is None or not known.has(form.list_key):
                     return None
             if not await self._record(delivery, form):
                 return None
-        return await run_in_threadpool(preferences_of, self._ledger, delivery)
+        return await run_in_threadpool(preferences_of, self._ledger, delivery, self._sender)
 
     async def _record(self, delivery: int, request: FormRequest) -> bool:
         """Make a request durable; False for an unknown delivery."""

@@ -118,10 +118,15 @@ class Served:
 
 
 def mailed(
-    ledger: Ledger, keys: list[str], *, name: str = "Club news", campaign: str = "spring"
+    ledger: Ledger,
+    keys: list[str],
+    *,
+    name: str = "Club news",
+    campaign: str = "spring",
+    kind: str = "bulk",
 ) -> CampaignRecord:
     """A begun campaign to these recipients on the list of that name."""
-    return begin_campaign(ledger, campaign, keys, list_key=name.casefold(), list_name=name)
+    return begin_campaign(ledger, campaign, keys, list_key=name.casefold(), list_name=name, kind=kind)
 
 
 def deliveries(ledger: Ledger, record: CampaignRecord) -> list[int]:

@@ -359,7 +359,7 @@ def test_what_many_requests_meet_is_told_once(site: Served, token: str, ledger: 
     ledger.inbound_events = Broken()  # type: ignore[assignment]
     assert [site.click(token).status for _ in range(5)] == [503] * 5
     assert site.get("/health").status == 503
-    assert site.said == ["the ledger is locked"]
+    assert site.said == ["the ledger is locked (wait)"]
 
 
 def test_a_stop_answers_the_clicks_that_were_begun(site: Served, token: str, ledger: Ledger) -> None:
