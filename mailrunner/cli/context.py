@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from mailrunner.clock import Clock, SystemClock
-from mailrunner.terminal_text import printable, printable_json
+from mailrunner.model.terminal_text import printable, printable_json
 
 if TYPE_CHECKING:
     from mailrunner.config.project import Project

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from mailrunner.private_file import make_folder, write
+from mailrunner.model.private_file import make_folder, write
 
 
 class CapturingServer:

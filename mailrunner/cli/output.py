@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mailrunner.terminal_text import printable
+from mailrunner.model.terminal_text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

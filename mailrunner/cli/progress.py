@@ -16,7 +16,7 @@ from mailrunner.model.delivery import Counts
 from mailrunner.model.forecast import Forecast
 from mailrunner.model.wait_reason import Wait, sentence_of
 from mailrunner.sending.recorder import RunTally
-from mailrunner.terminal_text import printable
+from mailrunner.model.terminal_text import printable
 
 _EVERY = timedelta(seconds=10)
 

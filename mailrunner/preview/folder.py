@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mailrunner.errors import Problem, UserError
-from mailrunner.private_file import make_folder, write
+from mailrunner.model.private_file import make_folder, write
 
 _RECORD = ".mailrunner-preview"
 

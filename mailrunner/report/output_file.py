@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from mailrunner.errors import Problem, UserError
-from mailrunner.terminal_text import shown_on
+from mailrunner.model.terminal_text import shown_on
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from sqlalchemy.pool import QueuePool
 
 from mailrunner.clock import Clock
 from mailrunner.errors import LedgerError, Problem, UserError
-from mailrunner.private_file import MODE
+from mailrunner.model.private_file import MODE
 from mailrunner.store.database import Database
 from mailrunner.store.schema import REVISION
 

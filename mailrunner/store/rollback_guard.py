@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailrunner.errors import LedgerError
-from mailrunner.private_file import make_folder, write
+from mailrunner.model.private_file import make_folder, write
 
 _HINT = (
     "put the right ledger back; if it is lost, `--new-ledger` begins an empty one, "

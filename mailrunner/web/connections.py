@@ -23,7 +23,7 @@ class Limits:
     body_seconds: float = 30
 
 
-class Connection(Protocol):
+class Droppable(Protocol):
     """What can be closed at once."""
 
     def drop(self) -> None: ...
@@ -34,12 +34,12 @@ class Connections:
 
     def __init__(self, limits: Limits, *, tell: Callable[[str], None]) -> None:
         self.limits, self._tell = limits, tell
-        self._clients: dict[Connection, str] = {}
+        self._clients: dict[Droppable, str] = {}
         self._numbers: Counter[str] = Counter()
-        self._waiting: OrderedDict[Connection, None] = OrderedDict()  # the longest first
+        self._waiting: OrderedDict[Droppable, None] = OrderedDict()  # the longest first
         self._told: set[str] = set()
 
-    def admit(self, connection: Connection, client: str, *, trusted: bool = False) -> bool:
+    def admit(self, connection: Droppable, client: str, *, trusted: bool = False) -> bool:
         """Count a new connection, which waits for its request; False if there is no place for it.
 
         A `trusted` one is a proxy's: it may have as many as there are.
@@ -54,7 +54,7 @@ class Connections:
         self._waiting[connection] = None
         return True
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: Droppable) -> None:
         """Forget a connection that is closed; one that is not known is no mistake."""
         client = self._clients.pop(connection, None)
         self._waiting.pop(connection, None)
@@ -63,11 +63,11 @@ class Connections:
             if not self._numbers[client]:
                 del self._numbers[client]
 
-    def is_busy(self, connection: Connection) -> None:
+    def is_busy(self, connection: Droppable) -> None:
         """Its request has come as a whole and is being answered."""
         self._waiting.pop(connection, None)
 
-    def is_waiting(self, connection: Connection) -> None:
+    def is_waiting(self, connection: Droppable) -> None:
         """It was answered, and may send another request."""
         if connection in self._clients:
             self._waiting.setdefault(connection)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mailrunner import private_file
+from mailrunner.model import private_file
 from mailrunner.cli import commands
 from mailrunner.cli.demo_server import CapturingServer
 from mailrunner.clock import SystemClock

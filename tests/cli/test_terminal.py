@@ -14,7 +14,7 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.cli.output import complain, show_problems
 from mailrunner.cli.suppress.rows import print_rows
 from mailrunner.errors import Problem
-from mailrunner.terminal_text import printable, shown_on
+from mailrunner.model.terminal_text import printable, shown_on
 
 HOSTILE = "a\x1b[2J\x9b31m\x7f\u202eb\u2066c\u061cd\u2028e\rf\ud800"
 

@@ -14,6 +14,7 @@ from mailrunner.store import Ledger
 from mailrunner.web.logo import MOST_OCTETS, Logo, load_logo
 from mailrunner.web.sender import Senders
 from mailrunner.web.translations import phrases
+from tests.support.projects import Project
 from tests.support.web_clicks import Served, deliveries, mailed
 
 ANA = "ana@example.org"
@@ -70,6 +71,18 @@ def test_a_list_of_personal_messages_is_left_as_recorded(ledger: Ledger) -> None
         page = site.get(f"/u/{token}").text
         assert heading(page) == "You are unsubscribed from “Tickets”" and WORDS["personal_note"] in page
         assert WORDS["off"] in site.get(f"/p/{token}").text
+
+
+def test_check_names_a_link_that_leaves_all_lists(tmp_path: Path) -> None:
+    project = Project(tmp_path).write(rows=["ana@example.org,Ana"])
+    file = tmp_path / "campaigns" / "spring.toml"
+    named = file.read_text().replace('list = "Club news"', 'list = "Club news"\nkind = "transactional"')
+    file.write_text(named)
+    remark = "whoever follows the link leaves all lists"
+    assert remark not in " ".join(project.mailrunner("check", "spring").stdout.split())
+    file.write_text(named.replace('list = "Club news"\n', ""))
+    answer = project.mailrunner("check", "spring")
+    assert answer.code == 0 and remark in " ".join(answer.stdout.split())
 
 
 def put(folder: Path, sender: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from mailrunner.cli.suppress.targets import shown_scope
 from mailrunner.event_log import rfc3339
 from mailrunner.model.suppression import ALL_LISTS, SuppressionEntry
-from mailrunner.terminal_text import printable, printable_json
+from mailrunner.model.terminal_text import printable, printable_json
 
 
 def print_rows(
