@@ -57,7 +57,7 @@ class Spec:
     vars: dict[str, object] = None  # type: ignore[assignment]
 
 
-def letters(names: Sequence[str], many: int) -> list[MessageFields]:
+def message_fields(names: Sequence[str], many: int) -> list[MessageFields]:
     """Made before the clock starts: the row and the tokens are measured elsewhere."""
     signer = TokenSigner((b"secret",))
     first, last, city, street = names
@@ -130,15 +130,17 @@ def main() -> None:
         (folder / "news.txt").write_text(TEXT, encoding="utf-8")
         nothing = {"headers": {}, "vars": {}}
         if arguments.profile:
-            made, people = renderer(folder, Spec(**nothing)), letters(PLAIN, 5000)
+            made, people = renderer(folder, Spec(**nothing)), message_fields(PLAIN, 5000)
             profile = cProfile.Profile()
             profile.runcall(lambda: exhaust(made.render(person, NOW) for person in people))
             pstats.Stats(profile).sort_stats("tottime").print_stats(30)
             return
         print(f"{'µs a message':28} {'KB':>7} {'inlining':>9} {'whole':>7} {'beyond':>7}")
-        measure("text from the HTML", renderer(folder, Spec(**nothing)), letters(PLAIN, 300))
-        measure("text template", renderer(folder, Spec(text="news.txt", **nothing)), letters(PLAIN, 300))
-        measure("hard values", renderer(folder, Spec(**nothing)), letters(HARD, 300))
+        measure("text from the HTML", renderer(folder, Spec(**nothing)), message_fields(PLAIN, 300))
+        measure(
+            "text template", renderer(folder, Spec(text="news.txt", **nothing)), message_fields(PLAIN, 300)
+        )
+        measure("hard values", renderer(folder, Spec(**nothing)), message_fields(HARD, 300))
 
 
 if __name__ == "__main__":

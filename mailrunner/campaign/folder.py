@@ -1,4 +1,4 @@
-"""What the campaign files of a project say, taken together, without asking whether each is sound."""
+"""The campaign files of a project, taken together: their ids, lists and files, sound or not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def tables(project: Project) -> Iterator[tuple[Path, dict[str, Any]]]:
     for path in sorted(project.campaigns_dir.glob("*.toml")):
         try:
             yield path, read(path, path.name)
-        except UserError:  # whoever uses the file is told
+        except UserError:  # the command that uses the file tells
             continue
 
 
@@ -40,7 +40,7 @@ def list_names(project: Project) -> dict[str, str]:
 
 
 def recipient_files(project: Project) -> dict[Path, str]:
-    """The files with people to be mailed, and the id of a campaign that mails them."""
+    """The recipient files that campaigns name, each with the id of the first campaign that names it."""
     found: dict[Path, str] = {}
     for path, table in tables(project):
         recipients = table.get("recipients")
@@ -52,7 +52,7 @@ def recipient_files(project: Project) -> dict[Path, str]:
 
 
 def private_files(project: Project) -> dict[Path, str]:
-    """The files with people or secrets in them that the settings and the campaigns name, and what each is."""
+    """The files with recipients or secrets that the settings and the campaigns name, and what each is."""
     found = dict.fromkeys(_unread_lists(project), "a list of recipients")
     found |= dict.fromkeys(recipient_files(project), "a list of recipients")
     for _, table in tables(project):

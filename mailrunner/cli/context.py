@@ -61,7 +61,7 @@ class CommandContext:
 
     def signer(self, ledger: Ledger) -> TokenSigner:
         """Makes and reads tokens with the ledger's secrets and the one of mailrunner.toml."""
-        from mailrunner.sending.token_signer import token_signer
+        from mailrunner.sending.signing_keys import token_signer
 
         return token_signer(self.project, ledger)
 

@@ -14,9 +14,9 @@ from mailrunner.cli.output import local
 from mailrunner.clock import Clock
 from mailrunner.model.delivery import Counts
 from mailrunner.model.forecast import Forecast
+from mailrunner.model.terminal_text import printable
 from mailrunner.model.wait_reason import Wait, sentence_of
 from mailrunner.sending.recorder import RunTally
-from mailrunner.model.terminal_text import printable
 
 _EVERY = timedelta(seconds=10)
 

@@ -14,7 +14,7 @@ from mailrunner.inbound.transcript import answered
 from mailrunner.model.inbound_event import EventKind
 from mailrunner.model.outcome import Action, Scope, Stage
 from mailrunner.replies import ReplyVerdict, classify, is_about_us, parse
-from mailrunner.replies.rule import NOT_THE_MAILBOX
+from mailrunner.replies.text_rule import NOT_THE_MAILBOX
 
 _CODE = re.compile(r"(?<![\d.])([45]\d\d)(?=[ \-#](?:[^\d]|[45]\.\d))")
 _ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![.\d])")

@@ -79,10 +79,11 @@ class TokenSigner:
     def _token(self, secret: bytes, purpose: str, number: int) -> str:
         if not 0 <= number <= _LARGEST:
             raise ValueError(f"{number} does not fit into a token")
-        tag_of, mask_of = self._tag_and_mask(secret, purpose)
+        tag_of, mask_of = self._known.get((secret, purpose)) or self._tag_and_mask(secret, purpose)
         tag = tag_of(number.to_bytes(_NUMBER, "big"))[:_TAG]
         masked = number ^ int.from_bytes(mask_of(tag)[:_NUMBER], "big")
-        return _spelled(int.from_bytes(tag, "big") << _NUMBER * 8 | masked)
+        sealed = int.from_bytes(tag, "big") << _NUMBER * 8 | masked
+        return "".join([_PAIRS[sealed >> shift & 1023] for shift in _SHIFTS])  # base32, two letters at a time
 
     def _tag_and_mask(self, secret: bytes, purpose: str) -> tuple[Keyed, Keyed]:
         known = self._known.get((secret, purpose))
@@ -106,11 +107,6 @@ def _sealed(token: str) -> bytes | None:
         return base64.b32decode(token.upper())
     except ValueError:
         return None
-
-
-def _spelled(sealed: int) -> str:
-    """Base32 in lower case, two letters at a time."""
-    return "".join([_PAIRS[sealed >> shift & 1023] for shift in _SHIFTS])
 
 
 def _keyed(secret: bytes, use: bytes, purpose: str) -> Keyed:

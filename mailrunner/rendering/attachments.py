@@ -1,152 +1,109 @@
-"""Files as MIME parts: attachments, and images that stand inside the HTML.
+"""The entries of `attachments`: one file for all recipients, or a path that each row completes.
 
-Only files of the project go out: symlinks are resolved first, hidden files (`.env`) never qualify, nor
-do the ledger, the lists and their like (`private_files`).  Where a path is made from a row's cells it cannot
-leave the folder that its fixed beginning names.  An inline image is an image by its content.
-The contents are base64 and byte-exact, text files too.
+A row's value may complete the path after a folder that the entry itself names, by a single part: it is
+a name and no path.  An entry without such a folder would let a row choose among all files.
 """
 
 from __future__ import annotations
 
-import hashlib
-import mimetypes
-import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import quote
 
-from mailrunner.config.paths import is_file
-from mailrunner.errors import RowError
-from mailrunner.rendering.image_type import image_type
-from mailrunner.rendering.mime import Part, base64_lines
-from mailrunner.rendering.private_files import PrivateFiles
-from mailrunner.rendering.references import Image, require_name
+from jinja2 import nodes
 
-# A file's type must not depend on the machine's own tables; these are missing from Python's for 3.11.
-_TYPES = {
-    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ".odt": "application/vnd.oasis.opendocument.text",
-    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
-    ".epub": "application/epub+zip",
-    ".pkpass": "application/vnd.apple.pkpass",
-    ".ics": "text/calendar",
-    ".md": "text/markdown",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-    ".heic": "image/heic",
-}
+from mailrunner.errors import Problem, RowError
+from mailrunner.rendering.compiled_template import CompiledTemplate
+from mailrunner.rendering.inline_images import VALUE
+from mailrunner.rendering.project_files import ProjectFile, ProjectFiles
+from mailrunner.rendering.segments import unsegmented
+from mailrunner.rendering.template_names import outlined
+
+_HINT = 'name a folder of the files that may be chosen, as in "data/tickets/{{ member_no }}.pdf"'
+_PLAIN = "write a path with {{ … }} and, at most, {% if … %} around it"
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """A file that was read: its part, and the digest of its contents."""
+class AttachmentEntry:
+    """An entry of `attachments`; `file` is the one for all recipients, else `path` gives each row's."""
 
-    part: Part
-    digest: str
+    entry: str
+    file: ProjectFile | None
+    path: CompiledTemplate
 
+    def read(self, files: ProjectFiles, context: Mapping[str, object]) -> ProjectFile | None:
+        """Return the row's file; None where an entry with `{% if … %}` gives nothing for this row.
 
-class ProjectFiles:
-    """The files of one project that its messages may carry."""
-
-    def __init__(self, *, folder: Path, templates_dir: Path, private: PrivateFiles) -> None:
-        self._folder, self._templates_dir, self._private = folder, templates_dir, private
-
-    def attachment(self, name: str, *, within: str = "") -> File:
-        """Read `name`, relative to the project; raise RowError if it is not sent, or outside of `within`."""
-        what = f"the attachment {name}"
-        path = self._contained(name, self._folder / within, what)
-        octets = self._octets(path, what)
-        disposition = f"Content-Disposition: attachment; {_filename(path.name)}"
-        return _file(octets, _media_type(path.name), disposition)
-
-    def image(self, image: Image) -> File:
-        """Read an inline image, in the templates' folder, else in the project's.
-
-        Raises RowError if it is not there, outside of its folder, or no image.
+        Raises RowError where the row has no such file, or one that is not sent.
         """
-        name = image.name
-        what = f"the inline image {name}"
-        require_name(name, what)
-        home = self._home(name)
-        path = self._contained(str(home / name), home / image.folder if image.folder else self._folder, what)
-        octets = self._octets(path, what)
-        media_type = image_type(octets)
-        if media_type is None:
-            raise RowError(f"{what} is not sent: its content is no image that mail programs show")
-        fields = f"Content-ID: <{name}>\r\nContent-Disposition: inline; {_filename(path.name)}"
-        return _file(octets, media_type, fields)
-
-    def image_path(self, name: str) -> str:
-        """The path of an image relative to the project, for people to read."""
-        return (self._home(name) / name).relative_to(self._folder).as_posix()
-
-    def require_folder(self, folder: str, what: str) -> None:
-        """Raise RowError unless a row may choose a file in this folder: a visible one below the project."""
-        path = self._contained(folder, self._folder, what)
-        if path == self._folder.resolve():
-            raise RowError(f"{what} gives the whole project to choose from")
-        if reason := self._private.reason(path / "_", b""):
-            raise RowError(f"{what} is not sent: what lies there {reason}")
-
-    def _home(self, name: str) -> Path:
-        return self._templates_dir if is_file(self._templates_dir / name) else self._folder
-
-    def _contained(self, name: str, within: Path, what: str) -> Path:
-        if "\0" in name:
-            raise RowError(f"{what!r} contains a NUL character")
-        project, path = self._folder.resolve(), (self._folder / name).resolve()
-        if not path.is_relative_to(project):
-            raise RowError(f"{what} is outside the project")
-        if not path.is_relative_to(within.resolve()):
-            raise RowError(f"{what} is outside the folder that its campaign file or template names")
-        if any(part.startswith(".") for part in path.relative_to(project).parts):
-            raise RowError(f"{what} is hidden (its path has a name that begins with a dot) and is not sent")
-        return path
-
-    def _octets(self, path: Path, what: str) -> bytes:
-        octets = _read(path, what)
-        if reason := self._private.reason(path, octets):
-            raise RowError(f"{what} is not sent: it {reason}")
-        return octets
+        if self.file is not None:
+            return self.file
+        segments = self.path.segments(context)
+        if segments is None:
+            self.path.render(context)  # says what is wrong with the row
+            raise RowError(f'the attachment "{self.entry}" cannot be named for this row')
+        if name := segments.text.strip():
+            return files.attachment(name, within=_folder(segments.statics, segments.values, name))
+        if "{%" in self.entry:
+            return None
+        raise RowError(f'the attachment "{self.entry}" has no name for this row')
 
 
-def _read(path: Path, what: str) -> bytes:
+def entry_problems(entry: str, path: CompiledTemplate, files: ProjectFiles, key: str) -> Iterator[Problem]:
+    """The faults of an entry that rows complete, whatever they hold."""
+    if path.segments is unsegmented:
+        yield Problem(f'the attachment "{entry}" hides where its values stand', key=key, hint=_PLAIN)
+        return
+    for text in _ways(path.trees[0].root.body, {""}):
+        if VALUE in text:
+            yield from _folder_problems(entry, text.partition(VALUE)[0].strip(), files, key)
+
+
+def _folder_problems(entry: str, before: str, files: ProjectFiles, key: str) -> Iterator[Problem]:
+    folder = before.rpartition("/")[0]
+    if not folder:
+        message = f'the attachment "{entry}" has no folder before its value, so a row could name any file'
+        yield Problem(message, key=key, hint=_HINT)
+        return
     try:
-        if path.exists() and not path.is_file():
-            raise RowError(f"{what} cannot be read: it is no file")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise RowError(f"{what} does not exist") from None
-    except OSError as error:
-        raise RowError(f"{what} cannot be read: {error.strerror}") from None
+        files.require_folder(folder, f"the attachment {entry}")
+    except RowError as error:
+        yield Problem(str(error), key=key, hint=_HINT)
 
 
-def _file(octets: bytes, media_type: str, fields: str) -> File:
-    head = f"Content-Type: {media_type}\r\nContent-Transfer-Encoding: base64\r\n{fields}"
-    part = Part(head.encode("ascii"), [base64_lines(octets)])
-    return File(part, hashlib.sha256(octets).hexdigest())
+def _folder(statics: Sequence[str], values: Sequence[str], name: str) -> str:
+    """The folder before the first value; raise RowError where a value is more than a part of a name."""
+    if not values:
+        return ""
+    folder = statics[0].strip().rpartition("/")[0]
+    if not folder:
+        raise RowError(f"the attachment {name} has no folder before its value")
+    for value in values:
+        _require_name(value, f"the attachment {name}")
+    return folder
 
 
-def _media_type(name: str) -> str:
-    table = mimetypes.MimeTypes()
-    for suffix, media_type in _TYPES.items():
-        table.add_type(media_type, suffix)
-    kind, compression = table.guess_type(name)
-    if compression:
-        return {"gzip": "application/gzip", "bzip2": "application/x-bzip2"}.get(
-            compression, "application/octet-stream"
-        )
-    # RFC 2046 §5.2.1: message/* may not be base64, and neither may multipart/*.
-    if kind is None or kind.startswith(("message/", "multipart/")):
-        return "application/octet-stream"
-    return kind
+def _require_name(value: str, what: str) -> None:
+    parts = value.replace("\\", "/").split("/")
+    if ".." in parts:
+        raise RowError(f"{what} is outside the folder that its campaign file names")
+    if len(parts) > 1:
+        raise RowError(f"{what} is not sent: a value names a file of one folder, without slashes")
 
 
-def _filename(name: str) -> str:
-    """RFC 2183, in RFC 2231's form where the name is not plain ASCII."""
-    if name.isascii() and name.isprintable():
-        escaped = re.sub(r'(["\\])', r"\\\1", name)
-        return f'filename="{escaped}"'
-    return "filename*=utf-8''" + quote(name, safe="", errors="surrogateescape")
+def _ways(body: Sequence[nodes.Node], begun: set[str]) -> set[str]:
+    """The beginnings of a path, up to its first value, on each way through its conditions."""
+    for node in body:
+        done = {text for text in begun if VALUE in text}
+        begun = done | _further(node, begun - done)
+    return begun
+
+
+def _further(node: nodes.Node, begun: set[str]) -> set[str]:
+    if isinstance(node, nodes.Output):
+        return {text + outlined(node) for text in begun}
+    if isinstance(node, nodes.If):
+        bodies = [node.body, *(other.body for other in node.elif_), node.else_]
+        return set[str]().union(*(_ways(body, begun) for body in bodies))
+    if isinstance(node, nodes.Assign | nodes.Macro):
+        return begun
+    return {text + VALUE for text in begun}

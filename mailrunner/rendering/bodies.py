@@ -16,14 +16,14 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from mailrunner.errors import RowError
-from mailrunner.rendering import quoted_printable
+from mailrunner.rendering.compiled_template import CompiledTemplate, RenderedPage
 from mailrunner.rendering.html_to_text import text_from_html
-from mailrunner.rendering.inlining.segments import SegmentedText
-from mailrunner.rendering.inlining.shape_cache import Inlined, Rendered, Shape, ShapeInliner
-from mailrunner.rendering.inlining.text_plans import TextPlans, Values
-from mailrunner.rendering.mime import Part, half_a_character, quoted_part, text_part
-from mailrunner.rendering.references import Image, ImageNames
-from mailrunner.rendering.templates import Rendering, Template
+from mailrunner.rendering.inline_images import ImageFinder, InlineImage
+from mailrunner.rendering.inlining import Inlined, Rendered, Shape, ShapeInliner
+from mailrunner.rendering.mime import QUOTED_FIELDS, Part, half_a_character, text_part
+from mailrunner.rendering.quoted_printable import Composition, encoded
+from mailrunner.rendering.segments import SegmentedText
+from mailrunner.rendering.text_plans import TextPlans, TextValues
 
 _TEXT_SHAPES = 64  # of a template, what is kept of each
 _SAMPLE = 5000  # one in so many planned texts is compared with its document
@@ -36,21 +36,22 @@ _WRONG = "text: a plan was wrong"
 
 
 class Body(NamedTuple):
-    """The body of one message: as people see it, encoded, and the images that go with it."""
+    """The body of one message: as readers see it, encoded, and the images that go with it."""
 
     html: SegmentedText | None
     text: SegmentedText
     html_part: Part | None
     text_part: Part
-    images: Sequence[Image]
+    images: Sequence[InlineImage]
 
 
-class _Known:
-    """What of a shape was made once."""
+class _KnownShape:
+    """What is made once for a shape; `images` are those of all its documents, None where values choose."""
 
-    def __init__(self, shape: Shape, names: ImageNames | None) -> None:
-        self.html = quoted_printable.Composition(shape.pieces)
-        self.names = names
+    def __init__(self, shape: Shape, finder: ImageFinder | None) -> None:
+        self.html = Composition(shape.pieces)
+        self.finder = finder
+        self.images = finder.fixed if finder else None
         self.texts = TextPlans(shape.pieces)
 
 
@@ -60,20 +61,20 @@ class Bodies:
     def __init__(
         self,
         *,
-        html: Template | None,
-        text: Template | None,
+        html: CompiledTemplate | None,
+        text: CompiledTemplate | None,
         inliner: ShapeInliner,
         constants: Set[str] = frozenset(),
         check_every: int = _SAMPLE,
     ) -> None:
         """One planned text in `check_every` is compared with its document.
 
-        `constants` are the images that a value may name as a whole, since a person wrote these names.
+        `constants` are the images that a value may name as a whole, since the template or vars name them.
         """
         self._html, self._text, self._inliner = html, text, inliner
-        self._shapes: WeakKeyDictionary[Shape, _Known] = WeakKeyDictionary()
+        self._shapes: WeakKeyDictionary[Shape, _KnownShape] = WeakKeyDictionary()
         self._constants = constants
-        self._names = lru_cache(maxsize=_TEXT_SHAPES)(ImageNames)
+        self._finder = lru_cache(maxsize=_TEXT_SHAPES)(ImageFinder)
         self._composition = lru_cache(maxsize=_TEXT_SHAPES)(_fixed_text)
         self._check_every, self._planned = check_every, count(1)
         self._counting = threading.Lock()
@@ -92,62 +93,67 @@ class Bodies:
             return Body(None, text, None, part, ())
         inlined = self._inliner.inline(self._html, context)
         if inlined.shape is None:
-            text, part = self._from_template(context) if self._text else self._from_html(inlined.html, _NEW)
-            html_part = text_part(inlined.html, "html")
-            return Body(inlined.page, text, html_part, part, self._images(inlined.source))
-        return self._of_shape(inlined, self._known(inlined.shape, inlined.source), context)
+            return self._of_document(inlined, context)
+        known = self._shapes.get(inlined.shape) or self._known(inlined.shape, inlined.source)
+        return self._of_shape(inlined, known, context)
 
-    def _known(self, shape: Shape, source: Rendered) -> _Known:
-        known = self._shapes.get(shape)
-        if known is None:  # all documents of a shape have the same fixed texts, so the same names
-            names = ImageNames(source.statics) if isinstance(source, SegmentedText) else None
-            known = self._shapes[shape] = _Known(shape, names)
+    def _known(self, shape: Shape, source: Rendered) -> _KnownShape:
+        # All documents of a shape have the same fixed texts, so the same names of images.
+        finder = ImageFinder(source.statics) if isinstance(source, SegmentedText) else None
+        known = self._shapes[shape] = _KnownShape(shape, finder)
         return known
 
-    def _images(self, source: Rendered, names: ImageNames | None = None) -> Sequence[Image]:
-        """The images that the template's own text names in this message."""
-        if isinstance(source, Rendering):
-            return source.images
-        return (names or self._names(source.statics)).images(source.values, self._constants)
+    def _of_document(self, inlined: Inlined, context: Mapping[str, object]) -> Body:
+        text, part = self._from_template(context) if self._text else self._from_html(inlined.html, _NEW)
+        return Body(inlined.page, text, text_part(inlined.html, "html"), part, self._images(inlined.source))
 
-    def _of_shape(self, inlined: Inlined, known: _Known, context: Mapping[str, object]) -> Body:
+    def _of_shape(self, inlined: Inlined, known: _KnownShape, context: Mapping[str, object]) -> Body:
         page = inlined.page
-        encoded = _encoded(page.values, "html")
-        html_part = _composed(known.html, encoded, page, "html")
+        values = _encoded(page.values, "html")
+        chunks = known.html.body(values)
+        html_part = text_part(page.text, "html") if chunks is None else Part(QUOTED_FIELDS["html"], chunks)
         if self._text:
             text, part = self._from_template(context)
         else:
-            text, part = self._from_plan(inlined, known.texts, encoded)
-        images = self._images(inlined.source, known.names)
+            text, part = self._from_plan(inlined, known.texts, values)
+        images = known.images
+        if images is None:
+            images = self._images(inlined.source, known.finder)
         return Body(page, text, html_part, part, images)
+
+    def _images(self, source: Rendered, finder: ImageFinder | None = None) -> tuple[InlineImage, ...]:
+        """The images that the template's own text names in this message."""
+        if isinstance(source, RenderedPage):
+            return source.images
+        return (finder or self._finder(source.statics)).images(source.values, self._constants)
 
     def _from_template(self, context: Mapping[str, object]) -> tuple[SegmentedText, Part]:
         assert self._text is not None  # noqa: S101 - a campaign without HTML has a text template
-        marked = self._text.marked(context)
-        if marked is None:
+        segments = self._text.segments(context)
+        if segments is None:
             text = _without_nul(self._text.render(context))
             return SegmentedText((text,)), text_part(text, "plain")
-        composition = self._composition(marked.statics)
-        encoded = _encoded(marked.values, "plain")
-        _without_nul("".join(marked.values))
-        return marked, _composed(composition, encoded, marked, "plain")
+        chunks = self._composition(segments.statics).body(_encoded(segments.values, "plain"))
+        _without_nul("".join(segments.values))
+        return segments, _text_part(chunks, segments)
 
     def _from_plan(
-        self, inlined: Inlined, plans: TextPlans, encoded: list[bytes] | None
+        self, inlined: Inlined, plans: TextPlans, html_values: list[bytes] | None
     ) -> tuple[SegmentedText, Part]:
-        values = Values.of(inlined.page.values)
+        """The text part by the shape's plan; `html_values` are the page's values, encoded for the HTML."""
+        values = TextValues.of(inlined.page.values)
         plan = None if values is None else plans.plan(values, inlined.page)
         if values is None or plan is None:
             return self._from_html(inlined.html, _ODD if values is None else _UNPLANNED)
-        text, order = plan.filling.filled(values.texts), plan.filling.order
+        text = plan.filling.filled(values.texts)
         if next(self._planned) % self._check_every == 0 and text.text != text_from_html(inlined.html):
             plans.give_up()
             return self._from_html(inlined.html, _WRONG)
-        if encoded is None or values.texts is not inlined.page.values:
-            encoded = _encoded(text.values, "plain")
+        if html_values is None or values.texts is not inlined.page.values:
+            own = _encoded(text.values, "plain")
         else:
-            encoded = [encoded[n] for n in order]
-        return text, _composed(plan.composition, encoded, text, "plain")
+            own = list(map(html_values.__getitem__, plan.filling.order))
+        return text, _text_part(plan.composition.body(own), text)
 
     def _from_html(self, html: str, reason: str) -> tuple[SegmentedText, Part]:
         with self._counting:
@@ -156,10 +162,10 @@ class Bodies:
         return SegmentedText((text,)), text_part(text, "plain")
 
 
-def _fixed_text(statics: tuple[str, ...]) -> quoted_printable.Composition:
+def _fixed_text(statics: tuple[str, ...]) -> Composition:
     for static in statics:
         _without_nul(static)
-    return quoted_printable.Composition(statics)
+    return Composition(statics)
 
 
 def _without_nul(text: str) -> str:
@@ -170,13 +176,10 @@ def _without_nul(text: str) -> str:
 
 def _encoded(values: Sequence[str], subtype: str) -> list[bytes] | None:
     try:
-        return quoted_printable.encoded(values)
+        return encoded(values)
     except UnicodeEncodeError:
         raise half_a_character(subtype) from None
 
 
-def _composed(
-    composition: quoted_printable.Composition, encoded: list[bytes] | None, text: SegmentedText, subtype: str
-) -> Part:
-    body = composition.body(encoded)
-    return text_part(text.text, subtype) if body is None else quoted_part(body, subtype)
+def _text_part(chunks: list[bytes] | None, text: SegmentedText) -> Part:
+    return text_part(text.text, "plain") if chunks is None else Part(QUOTED_FIELDS["plain"], chunks)

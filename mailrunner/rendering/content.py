@@ -1,4 +1,4 @@
-"""What a campaign's messages are made of: templates and files, read, compiled and checked once.
+"""The content of a campaign's messages: templates and files, read, compiled and checked once.
 
 A name in a template means, in this order: what the program provides (`RESERVED`), a column of the
 row, a key of `vars`.  Every column is there as `row["…"]` too.
@@ -14,19 +14,25 @@ from typing import Any, Protocol
 
 from mailrunner.config.toml_file import dotted
 from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.rendering.attached import Attachment, entry_problems
-from mailrunner.rendering.attachments import File, ProjectFiles
+from mailrunner.rendering.attachments import AttachmentEntry, entry_problems
+from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.headers import single_line
+from mailrunner.rendering.inline_images import ImageReference, InlineImage, constant_name, references
+from mailrunner.rendering.mime import Part
 from mailrunner.rendering.private_files import PrivateFiles
-from mailrunner.rendering.references import Image, Reference, constant_name, references
+from mailrunner.rendering.project_files import ProjectFile, ProjectFiles
 from mailrunner.rendering.template_names import RESERVED, unknown
-from mailrunner.rendering.templates import Template, Templates
+from mailrunner.rendering.templates import Templates
 
 _HINT = 'name the folder of the images that may be chosen, as in "cid:badges/{{ badge }}.png"'
 
 
 class MessageSource(Protocol):
-    """The [message] table of a campaign file; `html` and `text` name files in the templates' folder."""
+    """The [message] table of a campaign file; `html` and `text` name files in the templates' folder.
+
+    A protocol, as `rendering` and `campaign`, which reads the table, know nothing of each other: `sending`
+    hands it over.
+    """
 
     @property
     def from_(self) -> str: ...
@@ -74,7 +80,7 @@ class Content:
             for name in sorted(RESERVED & set(spec.vars))
         ]
         self._templates = templates = Templates(
-            folder=folder, templates_dir=templates_dir, private=never_sent
+            folder=folder, templates_dir=templates_dir, private=never_sent, given=spec.vars.keys()
         )
         self.html = self._compiled(templates.html, spec.html) if spec.html else None
         self.text = self._compiled(templates.text, spec.text) if spec.text else None
@@ -83,23 +89,23 @@ class Content:
         self.attachments = tuple(self._attachment(*entry) for entry in enumerate(spec.attachments))
         self._images = dict(self._fixed_images())
 
-    def image(self, image: Image) -> File:
+    def image(self, image: InlineImage) -> ProjectFile:
         """An inline image; raise RowError if there is none, or none that is sent."""
         known = None if image.folder else self._images.get(image.name)
         return known or self._files.image(image)
 
-    def attached(self, context: Mapping[str, object]) -> list[File]:
+    def attached(self, context: Mapping[str, object]) -> list[Part]:
         """The attachments of one row; raise RowError where one is missing, or not sent."""
         read = (attachment.read(self._files, context) for attachment in self.attachments)
-        return [file for file in read if file]
+        return [file.part for file in read if file]
 
     def constants(self) -> frozenset[str]:
-        """The images that people wrote into expressions or vars, whole: "cid:logo.png"."""
+        """The images that expressions of the template or vars name as a whole: "cid:logo.png"."""
         trees = self.html.trees if self.html else ()
         written = [*(value for tree in trees for value in tree.constants()), *self._spec.vars.values()]
         return frozenset(map(constant_name, written)) - {""}
 
-    def bodies(self) -> dict[str, Template]:
+    def bodies(self) -> dict[str, CompiledTemplate]:
         """The body templates that the campaign has, by "html" and "text"."""
         named = {"html": self.html, "text": self.text}
         return {part: template for part, template in named.items() if template is not None}
@@ -116,7 +122,7 @@ class Content:
         return [clash for column in columns for clash in self._clash(column)]
 
     def digest(self) -> dict[str, str]:
-        """A sha256 for each thing the messages are made of, by a name for people."""
+        """A sha256 for each thing the messages are made of, by a name for the user."""
         spec = self._spec
         values = {
             "from": spec.from_,
@@ -136,7 +142,7 @@ class Content:
             **self._templates.sources(),
         }
 
-    def _all(self) -> list[Template]:
+    def _all(self) -> list[CompiledTemplate]:
         paths = [a.path for a in self.attachments]
         return [*self.bodies().values(), self.subject, *self.headers.values(), *paths]
 
@@ -146,16 +152,20 @@ class Content:
         if column in RESERVED and any(t.mentions(column) for t in self._all()):
             what = f'the templates say "{column}", which is a column and what mailrunner provides'
             yield Problem(what, key="recipients", hint="rename the column")
+        trees = [tree for template in self._all() for tree in template.trees]
+        if column not in self._spec.vars and column in self._templates.choosing(trees):
+            what = f'the templates name a template by "{column}", which is a column'
+            yield Problem(what, key="recipients", hint="rename the column")
 
-    def _compiled(self, compile_: Callable[[str], Template], name: str) -> Template:
+    def _compiled(self, compile_: Callable[[str], CompiledTemplate], name: str) -> CompiledTemplate:
         try:
             return compile_(name)
         except UserError as error:
             self.problems += [p for p in error.problems if p not in self.problems]
             return self._templates.line(name, "")  # stands in until the problems are raised
 
-    def _line(self, key: str, source: str) -> Template:
-        """A one-line template; what a person wrote into it is checked here, what a row adds later."""
+    def _line(self, key: str, source: str) -> CompiledTemplate:
+        """A one-line template; its own text is checked here, what a row adds later."""
         template = self._compiled(lambda text: self._templates.line(f"[message] {key}", text), source)
         try:
             single_line(template.trees[0].written(), f"[message] {key}")
@@ -163,25 +173,25 @@ class Content:
             self.problems.append(Problem(str(error), key=f"message.{key}"))
         return template
 
-    def _attachment(self, number: int, entry: str) -> Attachment:
+    def _attachment(self, number: int, entry: str) -> AttachmentEntry:
         key = dotted(("message", "attachments", number))
         self._line("attachments", entry)
         path = self._compiled(lambda text: self._templates.path("[message] attachments", text), entry)
         if "{{" in entry or "{%" in entry:
             self.problems += entry_problems(entry, path, self._files, key)
-            return Attachment(entry, None, path)
+            return AttachmentEntry(entry, None, path)
         try:
-            return Attachment(entry, self._files.attachment(entry), path)
+            return AttachmentEntry(entry, self._files.attachment(entry), path)
         except RowError as error:
             self.problems.append(Problem(str(error), key=key))
-            return Attachment(entry, None, path)
+            return AttachmentEntry(entry, None, path)
 
-    def _fixed_images(self) -> Iterator[tuple[str, File]]:
+    def _fixed_images(self) -> Iterator[tuple[str, ProjectFile]]:
         """The images that the templates themselves name; one that a row completes is read for that row."""
         trees = self.html.trees if self.html else ()
         for tree in trees:
             for found in references(tree.outline()):
-                if not isinstance(found, Reference) or "{" in found.texts[0]:
+                if not isinstance(found, ImageReference) or "{" in found.texts[0]:
                     continue
                 try:
                     if (file := self._fixed_image(found)) is not None:
@@ -190,9 +200,9 @@ class Content:
                     hint = _HINT if len(found.texts) > 1 else ""
                     self.problems.append(Problem(str(error), file=tree.label, hint=hint))
 
-    def _fixed_image(self, found: Reference) -> File | None:
+    def _fixed_image(self, found: ImageReference) -> ProjectFile | None:
         if len(found.texts) == 1:
-            return self._files.image(Image(found.texts[0]))
+            return self._files.image(InlineImage(found.texts[0]))
         if not found.folder:
             raise RowError(f"the inline image {found.shown} has no folder before its value")
         return None

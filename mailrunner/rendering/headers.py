@@ -1,37 +1,133 @@
-"""Header fields as bytes, such that no value can become another field.
+"""The header fields of a message, List-Unsubscribe among them, such that no value becomes another field.
 
 Every field is built from a value that was checked first (`single_line`): CR, LF and NUL are refused,
-never removed.  What is not plain ASCII becomes encoded-words (RFC 2047) of at most 75 columns on
-lines of at most 76; a structured field such as List-Unsubscribe stays on one physical line, as mail
-clients cannot use a URI that was broken or encoded.
+never removed.  What is not plain ASCII becomes encoded-words; a structured field such as
+List-Unsubscribe stays on one physical line, as mail clients cannot use a URI that was broken or encoded.
 
-Nearly every value is short and plain, and such a one takes a short cut; it is the same field that the
-long way gives (a property test holds the two together).  `str.isprintable` is false for every control
-character, for line breaks of any kind and for lone surrogates, so where it is true nothing can be smuggled.
+Nearly every value is short and plain and takes a short cut, which gives the same field as the long way (a
+property test holds the two together).  `str.isprintable` is false for every control character, for line
+breaks of any kind and for lone surrogates, so where it is true nothing can be smuggled.
 """
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from functools import lru_cache
 
-from mailrunner.errors import RowError
+from mailrunner.errors import Problem, RowError
 from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.model.tokens import a_label
+from mailrunner.rendering.encoded_words import (
+    ATOMS,
+    LINE,
+    LONGEST_WORD,
+    encoded_words,
+    folded,
+    is_plain,
+    phrase,
+)
+from mailrunner.rendering.mime import MessageFields
+from mailrunner.rendering.segments import LineTemplate
 
-_LINE = 76
 _LONGEST = 998  # RFC 5322 §2.1.1
-_WORD = 75 - len("=?utf-8?q??=")
-_LONGEST_WORD = _LINE - 20  # a longer one would not fit beside the name of a field
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
-_PLAIN_WORDS = re.compile(r"[!-~]+(?: [!-~]+)*")
-_ATOMS = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?: [\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 _DOT_ATOM = re.compile(r"[^\s\x00-\x20\x7f()<>\[\]:;@\\,.\"]+(?:\.[^\s\x00-\x20\x7f()<>\[\]:;@\\,.\"]+)*")
 _DOMAIN = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Za-z:.]+\]")
 _NAMED = re.compile(r"(?P<name>.*?)\s*<(?P<address>[^<>]*)>", re.DOTALL)
-_Q_SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!*+-/")  # RFC 2047 §5(3)
+_ONE_CLICK = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click"  # RFC 8058 §3.1
+_SECOND = timedelta(seconds=1)
+
+
+class MessageHeaders:
+    """The header fields of one campaign's messages, but those of the MIME structure."""
+
+    def __init__(
+        self,
+        *,
+        sender: str,
+        reply_to: str | None,
+        list_id: str,
+        is_bulk: bool,
+        extra: Mapping[str, LineTemplate],
+    ) -> None:
+        """`extra` are the campaign's own fields, `list_id` is for bulk messages alone.
+
+        Afterwards `problems` lists what is wrong with the fields that all messages share.
+        """
+        self._extra, self._is_bulk = extra, is_bulk
+        self._date = (datetime.fromtimestamp(0, UTC), b"")
+        fixed, self.problems = _fixed_fields(sender, reply_to, list_id if is_bulk else "", extra)
+        self._fixed = b"\r\n".join(fixed)
+
+    def lines(
+        self,
+        fields: MessageFields,
+        to: MailboxAddress,
+        subject: str,
+        context: Mapping[str, object],
+        now: datetime,
+    ) -> list[bytes]:
+        """The fields of one message; raises RowError for a value that cannot stand in one."""
+        lines = [
+            self._date_field(now),
+            self._fixed,
+            mailbox_field("To", to),
+            text_field("Subject", subject),
+            token_field("Message-ID", fields.message_id),
+            token_field("X-Mailrunner-Delivery", fields.delivery_token),
+        ]
+        if self._is_bulk and fields.list_unsubscribe:
+            unsubscribe = uri_field("List-Unsubscribe", fields.list_unsubscribe)
+            lines.append(unsubscribe)
+            # RFC 8058 §3.1: List-Unsubscribe-Post needs an https URI beside it; no URI holds a "<".
+            if fields.one_click and b"<https://" in unsubscribe.lower():
+                lines.append(_ONE_CLICK)
+        if self._extra:
+            lines += self._extra_fields(context)
+        return lines
+
+    def _date_field(self, now: datetime) -> bytes:
+        """The field changes once a second, which is many messages."""
+        second, field = self._date
+        # Equal times may be of different zones, or an hour apart when the clocks go back.
+        if not (second <= now < second + _SECOND and now.tzinfo is second.tzinfo and now.fold == second.fold):
+            second = now.replace(microsecond=0)
+            field = token_field("Date", format_datetime(second))
+            self._date = (second, field)
+        return field
+
+    def _extra_fields(self, context: Mapping[str, object]) -> Iterator[bytes]:
+        """The campaign's own header fields; one that is empty for this row is left out."""
+        for name, line in self._extra.items():
+            value = single_line(line.render(context), f"the header {name}").strip()
+            if value:
+                yield text_field(name, value)
+
+
+def _fixed_fields(
+    sender: str, reply_to: str | None, list_id: str, extra: Iterable[str]
+) -> tuple[tuple[bytes, ...], list[Problem]]:
+    """The fields that are the same for all recipients, and what is wrong with them."""
+    makers: dict[str, Callable[[], bytes]] = {
+        "message.from": lambda: mailbox_field("From", parsed_mailbox(sender))
+    }
+    if reply_to:
+        makers["message.reply_to"] = lambda: mailbox_field("Reply-To", parsed_mailbox(reply_to))
+    if list_id:
+        makers["list"] = lambda: list_id_field(list_id)
+        if not any(name.lower() == "precedence" for name in extra):
+            makers["message.headers"] = lambda: token_field("Precedence", "bulk")
+    fields: list[bytes] = []
+    problems: list[Problem] = []
+    for key, make in makers.items():
+        try:
+            fields.append(make())
+        except RowError as error:
+            problems.append(Problem(str(error), key=key))
+    return tuple(fields), problems
 
 
 def single_line(value: str, what: str) -> str:
@@ -46,7 +142,7 @@ def single_line(value: str, what: str) -> str:
     return value
 
 
-def mailbox(text: str) -> MailboxAddress:
+def parsed_mailbox(text: str) -> MailboxAddress:
     """Read what a file gives as From or Reply-To, its address ready for the wire; RowError if it is none."""
     try:
         written = MailboxAddress.parse(single_line(text, "it"))
@@ -71,7 +167,7 @@ def wire_address(address: str, what: str) -> str:
 
 def text_field(name: str, value: str) -> bytes:
     """An unstructured field, such as Subject; the value comes back exactly, less outer blanks."""
-    if _fits(value, _LINE - len(name) - 2):
+    if _fits(value, LINE - len(name) - 2):
         return f"{name}: {value}".encode("ascii")
     return long_text_field(name, value)
 
@@ -80,27 +176,27 @@ def text_field(name: str, value: str) -> bytes:
 def long_text_field(name: str, value: str) -> bytes:
     """As `text_field`, without the short cut."""
     value = single_line(value, name).strip()
-    if _is_plain(value):
-        return _folded(name, value.split(" "))
-    return _folded(name, encoded_words(value, len(name) + 2))
+    if is_plain(value):
+        return folded(name, value.split(" "))
+    return folded(name, encoded_words(value, len(name) + 2))
 
 
-def mailbox_field(name: str, who: MailboxAddress) -> bytes:
+def mailbox_field(name: str, mailbox: MailboxAddress) -> bytes:
     """An address field; with an SMTPUTF8 address the field is raw UTF-8 (RFC 6532), else ASCII.
 
     Blanks around a display name are no part of it.
     """
-    if _fits(who.name, _LINE - len(name) - len(who.address) - 5) and _ATOMS.fullmatch(who.name):
-        return f"{name}: {who.name} <{who.address}>".encode()
-    return long_mailbox_field(name, who)
+    if _fits(mailbox.name, LINE - len(name) - len(mailbox.address) - 5) and ATOMS.fullmatch(mailbox.name):
+        return f"{name}: {mailbox.name} <{mailbox.address}>".encode()
+    return long_mailbox_field(name, mailbox)
 
 
-def long_mailbox_field(name: str, who: MailboxAddress) -> bytes:
+def long_mailbox_field(name: str, mailbox: MailboxAddress) -> bytes:
     """As `mailbox_field`, without the short cut."""
-    shown = single_line(who.name, f"the name in {name}").strip()
+    shown = single_line(mailbox.name, f"the name in {name}").strip()
     if not shown:
-        return f"{name}: {who.address}".encode()
-    return _folded(name, [*_phrase(shown, len(name) + 2), f"<{who.address}>"])
+        return f"{name}: {mailbox.address}".encode()
+    return folded(name, [*phrase(shown, len(name) + 2), f"<{mailbox.address}>"])
 
 
 def list_id_field(value: str) -> bytes:
@@ -109,7 +205,7 @@ def list_id_field(value: str) -> bytes:
     name, identifier = (match["name"], match["address"]) if match else ("", value.strip())
     if not _is_uri(identifier):
         raise RowError(f'List-Id: "{identifier}" is not a list identifier')
-    return _folded("List-Id", [*_phrase(name.strip('" '), len("List-Id: ")), f"<{identifier}>"])
+    return folded("List-Id", [*phrase(name.strip('" '), len("List-Id: ")), f"<{identifier}>"])
 
 
 def token_field(name: str, value: str) -> bytes:
@@ -125,53 +221,12 @@ def uri_field(name: str, uris: Iterable[str]) -> bytes:
     listed = tuple(uris)
     if not (all(listed) and _is_uri("".join(listed))):
         uri = next(uri for uri in listed if not _is_uri(uri))
-        raise RowError(f"{name}: {uri!r} is not a URI; blanks and other letters must be percent-encoded")
+        raise RowError(f"{name}: {uri!r} is not a URI; blanks and other characters must be percent-encoded")
     return token_field(name, f"<{'>, <'.join(listed)}>")
 
 
-def encoded_words(value: str, used: int) -> list[str]:
-    """Spell `value` in encoded-words, in whichever of Q and B is shorter; `used` columns are taken."""
-    q_units = [_q(character) for character in value]
-    b_units = [character.encode("utf-8") for character in value]
-    if sum(map(len, q_units)) <= sum(map(len, b_units)) * 4 // 3:
-        return [f"=?utf-8?q?{unit.decode('ascii')}?=" for unit in _packed(q_units, _WORD - used, _WORD)]
-    first, later = ((_WORD - used) // 4 * 3, _WORD // 4 * 3)
-    packed = _packed(b_units, first, later)
-    return [f"=?utf-8?b?{base64.b64encode(unit).decode('ascii')}?=" for unit in packed]
-
-
-@lru_cache(maxsize=4096)
-def _q(character: str) -> bytes:
-    if character == " ":
-        return b"_"
-    octets = character.encode("utf-8")
-    return octets if octets[0] in _Q_SAFE else b"".join(b"=%02X" % octet for octet in octets)
-
-
-def _packed(units: Iterable[bytes], first: int, later: int) -> Iterator[bytes]:
-    """Join units up to a length; a character is never torn apart (RFC 2047 §5)."""
-    packed, room = b"", first
-    for unit in units:
-        if packed and len(packed) + len(unit) > room:
-            yield packed
-            packed, room = b"", later
-        packed += unit
-    yield packed
-
-
-def _phrase(name: str, used: int) -> list[str]:
-    """A display name as RFC 5322 §3.2.5 wants it: atoms, one quoted string, or encoded-words."""
-    if not name:
-        return []
-    if _ATOMS.fullmatch(name) and _is_plain(name):
-        return name.split(" ")
-    if _is_plain(name) and len(name) < _LINE - used - 2:
-        return ['"' + re.sub(r'(["\\])', r"\\\1", name) + '"']
-    return encoded_words(name, used)
-
-
 def _fits(value: str, room: int) -> bool:
-    """Whether `value` is plain and short enough to stand on its field's line as it is."""
+    """True if `value` is plain and short enough to stand on its field's line as it is."""
     return (
         0 < len(value) <= room
         and value.isascii()
@@ -179,34 +234,15 @@ def _fits(value: str, room: int) -> bool:
         and value[0] != " " != value[-1]
         and "  " not in value
         and "=?" not in value
-        and (len(value) < _LONGEST_WORD or max(map(len, value.split(" "))) < _LONGEST_WORD)
+        and (len(value) < LONGEST_WORD or max(map(len, value.split(" "))) < LONGEST_WORD)
     )
 
 
 def _is_uri(text: str) -> bool:
-    """Whether it is all visible ASCII, without what would end a URI in angle brackets."""
+    """True if it is all visible ASCII, without what would end a URI in angle brackets."""
     return (
         bool(text)
         and text.isascii()
         and text.isprintable()
         and not (" " in text or "<" in text or ">" in text)
     )
-
-
-def _is_plain(value: str) -> bool:
-    """ASCII that no reader takes for something else and that can be folded at single blanks."""
-    return bool(
-        _PLAIN_WORDS.fullmatch(value)
-        and "=?" not in value
-        and max(map(len, value.split(" "))) < _LONGEST_WORD
-    )
-
-
-def _folded(name: str, words: Iterable[str]) -> bytes:
-    lines, current = [], f"{name}:"
-    for word in words:
-        if len(current) + 1 + len(word) > _LINE and not current.endswith(":"):
-            lines.append(current)
-            current = ""
-        current += f" {word}"
-    return "\r\n".join([*lines, current]).encode("utf-8")

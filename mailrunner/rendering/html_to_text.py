@@ -1,11 +1,11 @@
 """The text part, made from the HTML where the campaign names no text template.
 
-What a person would read: hidden parts are left out, a link is "text (address)", nothing is wrapped.
+It has what a reader would see: hidden parts are left out, a link is "text (address)", nothing is wrapped.
 A row of a table is a line, its cells two blanks apart; where a cell has several lines, the cells of
 the row stand below each other.
 
 The layout depends on which texts there are and never on how long they are, so that what was laid out
-once can be filled with other values (`text_plan`).  Each question about the wording itself, which
+once can be filled with other values (`text_plans`).  Each question about the wording itself, which
 only links give rise to, is asked of a `Judge`.
 """
 
@@ -36,7 +36,7 @@ _BLOCKS = frozenset(
 
 
 class Shown(Enum):
-    """What of a link's address stands behind its text."""
+    """The part of a link's address that stands behind its text."""
 
     NOTHING = 1
     ADDRESS = 2
@@ -60,7 +60,7 @@ def judge(href: str, label: str) -> Shown:
 
 
 def text_from_html(html: str) -> str:
-    """Return what a person would read of a document, or "" if that is nothing; lines end with LF."""
+    """Return what a reader would see of a document, or "" if that is nothing; lines end with LF."""
     return lay_out(html, judge).text
 
 
@@ -298,7 +298,7 @@ def _rules(style: str) -> Iterator[tuple[str, str]]:
 
 
 def _is_space(length: str | None, default: bool) -> bool:
-    """Whether a margin is worth a blank line: half a letter's height, at 8 pixels to the letter."""
+    """True if a margin is worth a blank line: half a line of 16 pixels."""
     found = _LENGTH.match(length or "")
     if not found:
         return default

@@ -1,4 +1,4 @@
-"""What is doubtful in a message that can be sent: remarks, never refusals.
+"""Lint of a message that can be sent: remarks on what is doubtful, never refusals.
 
 Pure: looks at one rendered message.  Sources of the figures: Gmail clips HTML above about 102 KB and
 hides the unsubscribe link in what is cut off; most receivers refuse more than 25 MB.

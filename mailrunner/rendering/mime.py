@@ -3,9 +3,9 @@
     mixed( alternative( text, related( html, images ) ), attachments )
 
 Levels with a single child are left out.  Everything is 7-bit and bytes from the start, so that what is
-the same for everyone (an image, an attachment, the fixed text of a newsletter) is encoded once; a body is
-a list of such chunks, which are joined a single time, when the message is complete.  No line of a body
-begins with a dot.
+the same for all recipients (an image, an attachment, the fixed text of a newsletter) is encoded once; a
+body is a list of such chunks, which are joined a single time, when the message is complete.  No line of a
+body begins with a dot.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from mailrunner.errors import RowError
 from mailrunner.rendering import quoted_printable
-from mailrunner.rendering.inlining.segments import SegmentedText
+from mailrunner.rendering.segments import SegmentedText
 
 _CRLF = b"\r\n"
 _BLANK_LINE = b"\r\n\r\n"  # ends the line of the last field too
@@ -27,7 +27,7 @@ _COLUMNS = 76
 
 @dataclass(frozen=True, slots=True)
 class MessageFields:
-    """What is particular to one delivery.
+    """The values that are particular to one delivery.
 
     `address` is the address as it is mailed to, `name` the display name in To or "".  `context` is
     what the templates see of the row: its columns, and `row` and `recipient`.  `unsubscribe_url` is
@@ -64,19 +64,19 @@ class Message:
     smtputf8: bool
     has_leading_dots: bool
     subject: str
-    marked_html: SegmentedText | None
-    marked_text: SegmentedText
+    html_segments: SegmentedText | None
+    text_segments: SegmentedText
     images: tuple[str, ...] = ()
 
     @property
     def html(self) -> str | None:
         """The HTML as it was encoded, None where there is only text; joined at every call."""
-        return self.marked_html and self.marked_html.text
+        return self.html_segments and self.html_segments.text
 
     @property
     def text(self) -> str:
         """The text part as it was encoded; joined at every call."""
-        return self.marked_text.text
+        return self.text_segments.text
 
     @property
     def size(self) -> int:
@@ -101,17 +101,12 @@ def text_part(text: str, subtype: str) -> Part:
     except UnicodeEncodeError:
         raise half_a_character(subtype) from None
     if quoted_printable.is_foreign(octets):
-        return Part(_text_fields(subtype, b"base64"), [base64_lines(octets)])
-    return quoted_part([quoted_printable.whole(octets)], subtype)
-
-
-def quoted_part(body: Sequence[bytes], subtype: str) -> Part:
-    """A part whose body is quoted-printable already."""
-    return Part(_text_fields(subtype, b"quoted-printable"), body)
+        return Part(_text_fields(subtype, "base64"), [base64_lines(octets)])
+    return Part(QUOTED_FIELDS[subtype], [quoted_printable.whole(octets)])
 
 
 def half_a_character(subtype: str) -> RowError:
-    """What is said of a text that has no encoding."""
+    """The error for a text that has no encoding."""
     return RowError(f"the {subtype} contains half a character (a lone surrogate)")
 
 
@@ -122,13 +117,11 @@ def base64_lines(octets: bytes) -> bytes:
 
 
 def multipart(kind: str, parts: Sequence[Part], *, parameters: str = "") -> Part:
-    """Join parts; one part alone needs no level around it.
+    """Join parts.
 
     The boundary may be the same in every message: "=_" occurs neither in quoted-printable nor in
     base64, so no body can hold it, and no level's boundary begins with another's.
     """
-    if len(parts) == 1:
-        return parts[0]
     frame = _frame(kind, parameters)
     body: list[bytes] = []
     delimiter = frame.first
@@ -140,24 +133,44 @@ def multipart(kind: str, parts: Sequence[Part], *, parameters: str = "") -> Part
     return Part(frame.fields, body)
 
 
-def body_tree(text: Part, html: Part | None, images: Sequence[Part], attachments: Sequence[Part]) -> Part:
-    """The tree of the module's docstring: least rich first (RFC 2046 §5.1.4)."""
-    versions = [text]
+def compose(
+    head: bytes,
+    text: Part,
+    html: Part | None,
+    images: Sequence[Part] = (),
+    attachments: Sequence[Part] = (),
+) -> bytes:
+    """Put header fields (no last CRLF) before the tree of the module's docstring; the message ends with CRLF.
+
+    The least rich version stands first (RFC 2046 §5.1.4).
+    """
+    body = text
     if html is not None:
-        versions.append(multipart("related", [html, *images], parameters='; type="text/html"'))
-    return multipart("mixed", [multipart("alternative", versions), *attachments])
-
-
-def compose(head: bytes, body: Part) -> bytes:
-    """Put header fields (no last CRLF) before a body; the message ends with CRLF."""
+        if images:
+            html = multipart("related", [html, *images], parameters='; type="text/html"')
+        body = multipart("alternative", [text, html])
+    if attachments:
+        body = multipart("mixed", [body, *attachments])
     chunks = [head, b"\r\nMIME-Version: 1.0\r\n", body.fields, _BLANK_LINE, *body.body]
     if not chunks[-1].endswith(_CRLF):
         chunks.append(_CRLF)
     return b"".join(chunks)
 
 
+@lru_cache
+def around_versions(text_fields: bytes, html_fields: bytes) -> tuple[bytes, bytes, bytes]:
+    """The bytes before, between and behind the bodies of text and HTML, where these are the whole message.
+
+    What `compose` gives, for all messages whose two parts have these header fields.
+    """
+    hole = b"\0"  # stands in no header field
+    whole = compose(b"", Part(text_fields, [hole]), Part(html_fields, [hole]))
+    before, between, behind = whole.split(hole)
+    return before, between, behind
+
+
 class _Frame(NamedTuple):
-    """What a multipart level puts around its parts (RFC 2046 §5.1.1)."""
+    """The lines that a multipart level puts around its parts (RFC 2046 §5.1.1)."""
 
     fields: bytes
     first: bytes
@@ -173,7 +186,10 @@ def _frame(kind: str, parameters: str) -> _Frame:
     return _Frame(*(line.encode("ascii") for line in lines))
 
 
-@lru_cache
-def _text_fields(subtype: str, encoding: bytes) -> bytes:
-    kind = b"Content-Type: text/" + subtype.encode("ascii") + b"; charset=utf-8"
-    return kind + b"\r\nContent-Transfer-Encoding: " + encoding
+def _text_fields(subtype: str, encoding: str) -> bytes:
+    fields = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}"
+    return fields.encode("ascii")
+
+
+QUOTED_FIELDS = {subtype: _text_fields(subtype, "quoted-printable") for subtype in ("plain", "html")}
+"""The header fields of a text part whose body is quoted-printable already."""

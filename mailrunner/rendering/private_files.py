@@ -1,7 +1,7 @@
-"""Files of a project that are never sent: not as an attachment, not as an inline image, to nobody.
+"""Files of a project that are never sent: not as an attachment, not as an inline image, to no recipient.
 
 They are told by what they are and not by how they are spelled: a symlink, a hard link and another case
-of the letters lead to the same file.  What cannot be known by its path, a copy of a ledger or a
+of its name lead to the same file.  What cannot be known by its path, a copy of a ledger or a
 private key, is known by its content.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mailrunner.rendering.image_type import image_type
+from mailrunner.rendering.media_types import image_type
 
 _SETTINGS = "mailrunner.toml"
-_FOLDERS = {"campaigns": "a campaign file", "previews": "a preview of other people's messages"}
+_FOLDERS = {"campaigns": "a campaign file", "previews": "a preview of other recipients' messages"}
 # SQLite's file, its write-ahead log and its rollback journal (sqlite.org, "Database File Format").
 _DATABASES = (
     b"SQLite format 3\0",
@@ -71,7 +71,7 @@ def _inside(path: Path, folder: Path) -> tuple[str, ...]:
 
 
 def _is_same(path: Path, other: Path) -> bool:
-    """Whether both are one file, be it by a link."""
+    """True if both are one file, be it by a link."""
     if str(path).casefold() == str(other).casefold():
         return True
     try:
@@ -81,7 +81,7 @@ def _is_same(path: Path, other: Path) -> bool:
 
 
 def _is_beside(path: Path, known: Path) -> bool:
-    """Whether a file is called like a known one in its folder and then some: `-wal`, `.run-7.lock`, `~`."""
+    """True if a file is called like a known one in its folder and then some: `-wal`, `.run-7.lock`, `~`."""
     name, stem = path.name.casefold(), known.name.casefold()
     longer = name.startswith(stem) and not name[len(stem) : len(stem) + 1].isalnum()
     return longer and _is_same(path.parent, known.parent)

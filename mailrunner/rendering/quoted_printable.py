@@ -1,6 +1,6 @@
 """Quoted-printable (RFC 2045 §6.7) that is put together from pieces encoded beforehand.
 
-Most of a message is the same for everyone.  A `Composition` encodes that once; for each message only
+Most of a message is the same for all recipients.  A `Composition` encodes that once; for each message only
 the values are encoded and set between the pieces.  It promises what encoding the whole text would
 give a reader: any decoder finds the UTF-8 of the text, its line breaks as CRLF and its last line ended.
 
@@ -23,6 +23,7 @@ from functools import lru_cache
 
 _CRLF = b"\r\n"
 _SOFT = b"=\r\n"
+_SOFT_LF, _STAND_IN = b"=\n", b"=\r"  # a soft break within a long line, while lines are told apart
 _COLUMNS = 76
 _SHORT = 200  # characters; what is longer hardly comes again
 _ASCII = bytes(range(128))
@@ -36,7 +37,7 @@ def octets_of(text: str) -> bytes:
 
 
 def is_foreign(octets: bytes) -> bool:
-    """Whether base64 is shorter: more than a sixth is not ASCII."""
+    """True if base64 is shorter: more than a sixth is not ASCII."""
     return len(octets.translate(None, _ASCII)) * 6 > len(octets)
 
 
@@ -53,12 +54,17 @@ def encoded(values: Sequence[str]) -> list[bytes] | None:
     joined = "\n".join((*values, ""))
     if "\r" in joined:
         return None
-    # All at once where each is one line, and a "=" still fits on it; by far most are.
-    quoted = whole(joined.encode()).split(b"\n")
-    if len(quoted) == len(values) + 1 and max(map(len, quoted)) < _COLUMNS:
-        quoted.pop()
+    # All at once: by far most are one line, and a "=" still fits on it.
+    quoted = whole(joined.encode()).replace(_SOFT_LF, _STAND_IN).split(b"\n")
+    if len(quoted) != len(values) + 1:  # a line break in a value, or a line that begins with a dot
+        return [_known_lines(value) if len(value) < _SHORT else lines(value) for value in values]
+    quoted.pop()
+    if max(map(len, quoted), default=0) < _COLUMNS:
         return [line + _SOFT if line else b"" for line in quoted]
-    return [_known_lines(value) if len(value) < _SHORT else lines(value) for value in values]
+    return [
+        (line + _SOFT if line else b"") if len(line) < _COLUMNS else lines(value)
+        for line, value in zip(quoted, values, strict=True)
+    ]
 
 
 def lines(text: str) -> bytes:

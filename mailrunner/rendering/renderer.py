@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -13,23 +12,13 @@ from typing import Literal
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.rendering.bodies import Bodies, Body
+from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.content import Content, MessageSource, digest_of
-from mailrunner.rendering.headers import (
-    list_id_field,
-    mailbox,
-    mailbox_field,
-    single_line,
-    text_field,
-    token_field,
-    uri_field,
-    wire_address,
-)
-from mailrunner.rendering.inlining.shape_cache import InliningTally, ShapeInliner
-from mailrunner.rendering.mime import Message, MessageFields, Part, body_tree, compose
-from mailrunner.rendering.single_line import SingleLine
+from mailrunner.rendering.headers import MessageHeaders, single_line, wire_address
+from mailrunner.rendering.inlining import InliningTally, ShapeInliner
+from mailrunner.rendering.mime import Message, MessageFields, around_versions, compose
+from mailrunner.rendering.segments import LineTemplate
 
-_ONE_CLICK = token_field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
-_SECOND = timedelta(seconds=1)
 _SENDERS = 16  # return paths that are kept: one, unless each message has its own
 
 
@@ -64,45 +53,53 @@ class Renderer:
             inliner=self._inliner,
             constants=self._content.constants(),
         )
-        self._subject_line = SingleLine(self._content.subject)
-        self._extra_lines = {name: SingleLine(template) for name, template in self._content.headers.items()}
+        self._subject_line = _line(self._content.subject)
+        self._headers = MessageHeaders(
+            sender=spec.from_,
+            reply_to=spec.reply_to,
+            list_id=list_id,
+            is_bulk=kind == "bulk",
+            extra={name: _line(template) for name, template in self._content.headers.items()},
+        )
         self._provided = {
             "vars": spec.vars,
             "campaign": {"id": campaign_id, "list": list_name},
             "postal_address": spec.postal_address or "",
         }
         self._vars = dict(spec.vars)
-        self._kind = kind
         self._identity = {"kind": digest_of(kind), "list": digest_of([list_name, list_id, campaign_id])}
         self._sender = lru_cache(maxsize=_SENDERS)(_sender)
-        self._date = (datetime.fromtimestamp(0, UTC), b"")
-        fields, problems = _fixed_fields(spec, list_id if kind == "bulk" else "")
-        UserError.collect([*self._content.problems, *problems])
-        self._fixed_fields = b"\r\n".join(fields)
+        UserError.collect([*self._content.problems, *self._headers.problems])
 
-    def render(self, letter: MessageFields, now: datetime) -> Message:
+    def render(self, fields: MessageFields, now: datetime) -> Message:
         """Return the message of one row, dated `now`; raise RowError, with a sentence, if it has none."""
-        recipient = MailboxAddress(letter.name, wire_address(letter.address, "the recipient"))
-        sender = self._sender(letter.return_path)
+        recipient = MailboxAddress(fields.name, wire_address(fields.address, "the recipient"))
+        sender = self._sender(fields.return_path)
         context = {
             **self._vars,
-            **letter.context,
+            **fields.context,
             **self._provided,
-            "unsubscribe_url": letter.unsubscribe_url,
+            "unsubscribe_url": fields.unsubscribe_url,
         }
-        subject = self._subject(letter, context)
+        subject = self._subject(fields, context)
         body = self._bodies.body(context)
-        head = b"\r\n".join([*self._fields(letter, recipient, subject, now), *self._extra_fields(context)])
+        head = b"\r\n".join(self._headers.lines(fields, recipient, subject, context, now))
+        text, html = body.text_part, body.html_part
+        if html is None or body.images or self._content.attachments:
+            data = self._composed(head, body, context)
+        else:
+            before, between, behind = around_versions(text.fields, html.fields)
+            data = b"".join([head, before, *text.body, between, *html.body, behind])
         return Message(
             sender=sender,
             recipient=recipient.address,
-            data=compose(head, self._tree(body, context)),
+            data=data,
             smtputf8=not (sender.isascii() and head.isascii()),
             has_leading_dots=False,  # all of it is encoded here, and headers, quoted and base64 have none
             subject=subject,
-            marked_html=body.html,
-            marked_text=body.text,
-            images=tuple(image.name for image in body.images),
+            html_segments=body.html,
+            text_segments=body.text,
+            images=tuple([image.name for image in body.images]) if body.images else (),
         )
 
     @property
@@ -129,81 +126,28 @@ class Renderer:
         return self._content.clashes(columns)
 
     def digest(self) -> dict[str, str]:
-        """A sha256 for each thing that the messages are made of, by a name for people.
+        """A sha256 for each thing that the messages are made of, by a name for the user.
 
         Renderers whose digests are equal make the same messages of the same rows; the keys that
         differ say what was changed ("templates/spring.html", "[message] subject").
         """
         return {**self._identity, **self._content.digest()}
 
-    def _tree(self, body: Body, context: Mapping[str, object]) -> Part:
+    def _composed(self, head: bytes, body: Body, context: Mapping[str, object]) -> bytes:
         images = [self._content.image(image).part for image in body.images]
-        attached = [file.part for file in self._content.attached(context)]
-        return body_tree(body.text_part, body.html_part, images, attached)
+        return compose(head, body.text_part, body.html_part, images, self._content.attached(context))
 
-    def _subject(self, letter: MessageFields, context: Mapping[str, object]) -> str:
+    def _subject(self, fields: MessageFields, context: Mapping[str, object]) -> str:
         subject = single_line(self._subject_line.render(context), "the subject").strip()
         if not subject:
             raise RowError("the subject is empty for this row")
-        return single_line(letter.subject_prefix, "the subject's prefix") + subject
-
-    def _fields(
-        self, letter: MessageFields, to: MailboxAddress, subject: str, now: datetime
-    ) -> Iterator[bytes]:
-        yield self._date_field(now)
-        yield self._fixed_fields
-        yield mailbox_field("To", to)
-        yield text_field("Subject", subject)
-        yield token_field("Message-ID", letter.message_id)
-        yield token_field("X-Mailrunner-Delivery", letter.delivery_token)
-        if self._kind == "bulk" and letter.list_unsubscribe:
-            yield uri_field("List-Unsubscribe", letter.list_unsubscribe)
-            if letter.one_click and _has_https(letter.list_unsubscribe):
-                yield _ONE_CLICK
-
-    def _date_field(self, now: datetime) -> bytes:
-        """The field changes once a second, which is many messages."""
-        second, field = self._date
-        # Equal times may be of different zones, or an hour apart when the clocks go back.
-        if not (second <= now < second + _SECOND and now.tzinfo is second.tzinfo and now.fold == second.fold):
-            second = now.replace(microsecond=0)
-            field = token_field("Date", format_datetime(second))
-            self._date = (second, field)
-        return field
-
-    def _extra_fields(self, context: Mapping[str, object]) -> Iterator[bytes]:
-        """The campaign's own header fields; one that is empty for this row is left out."""
-        for name, line in self._extra_lines.items():
-            value = single_line(line.render(context), f"the header {name}").strip()
-            if value:
-                yield text_field(name, value)
-
-
-def _fixed_fields(spec: MessageSource, list_id: str) -> tuple[tuple[bytes, ...], list[Problem]]:
-    """The fields that are the same for everyone, and what is wrong with them."""
-    makers: dict[str, Callable[[], bytes]] = {
-        "message.from": lambda: mailbox_field("From", mailbox(spec.from_))
-    }
-    if reply_to := spec.reply_to:
-        makers["message.reply_to"] = lambda: mailbox_field("Reply-To", mailbox(reply_to))
-    if list_id:
-        makers["list"] = lambda: list_id_field(list_id)
-        if not any(name.lower() == "precedence" for name in spec.headers):
-            makers["message.headers"] = lambda: token_field("Precedence", "bulk")
-    fields: list[bytes] = []
-    problems: list[Problem] = []
-    for key, make in makers.items():
-        try:
-            fields.append(make())
-        except RowError as error:
-            problems.append(Problem(str(error), key=key))
-    return tuple(fields), problems
+        prefix = fields.subject_prefix
+        return single_line(prefix, "the subject's prefix") + subject if prefix else subject
 
 
 def _sender(address: str) -> str:
     return wire_address(address, "the return path")
 
 
-def _has_https(uris: Iterable[str]) -> bool:
-    """RFC 8058 §3.1: List-Unsubscribe-Post needs an https URI beside it."""
-    return "https://" in [uri[:8].lower() for uri in uris]
+def _line(template: CompiledTemplate) -> LineTemplate:
+    return LineTemplate(template.trees[0].root, template.render)

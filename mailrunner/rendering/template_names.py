@@ -1,4 +1,4 @@
-"""Which names templates need, found by reading them and without rendering anything.
+"""Names that templates need, found by reading them and without rendering anything.
 
 *Certain* names are those that every row's message looks up: not in a branch, a loop or a macro, not
 behind `is defined` or `|default`, and set nowhere.  One that does not exist is the file's fault.  All
@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from jinja2 import nodes
 
-from mailrunner.errors import Problem
-from mailrunner.rendering.references import VALUE
+from mailrunner.errors import Problem, nearest
+from mailrunner.rendering.inline_images import VALUE
 
 # What the program itself puts before the templates.  These win over columns and vars of the same
 # name, which is why such a column, if the templates use its name, is a problem and not a guess.
@@ -49,12 +48,12 @@ class NameUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class TemplateTree:
     """One parsed template; `loaded` are the trees it may refer to, by the name it uses for them."""
 
     label: str
     root: nodes.Template
-    loaded: Mapping[str, Tree]
+    loaded: Mapping[str, TemplateTree]
 
     def mentioned(self) -> frozenset[str]:
         """Every name that this tree looks up anywhere."""
@@ -74,7 +73,7 @@ class Tree:
         yield from _certain(self, {})
 
     def written(self) -> str:
-        """What stands outside of Jinja's braces, with one brace in place of each expression."""
+        """The text outside of Jinja's braces, with one brace in place of each expression."""
         return "{".join(n.data for n in self.root.find_all(nodes.TemplateData))
 
     def outline(self) -> str:
@@ -82,12 +81,12 @@ class Tree:
         return "{".join(outlined(output) for output in self.root.find_all(nodes.Output))
 
     def constants(self) -> Iterator[object]:
-        """What stands in expressions as it is."""
+        """The constants of all expressions."""
         yield from (constant.value for constant in self.root.find_all(nodes.Const))
 
 
 def outlined(output: nodes.Output) -> str:
-    """What a part of a template writes, with `VALUE` for each expression."""
+    """The text that a part of a template writes, with `VALUE` for each expression."""
     return "".join(_written(node) for node in output.nodes)
 
 
@@ -97,7 +96,7 @@ def _written(node: nodes.Expr) -> str:
     return _constant(node) or VALUE
 
 
-def _certain(tree: Tree, blocks: dict[str, tuple[Tree, nodes.Block]]) -> Iterator[NameUse]:
+def _certain(tree: TemplateTree, blocks: dict[str, tuple[TemplateTree, nodes.Block]]) -> Iterator[NameUse]:
     """`blocks` are those of the children: a child's block stands in place of its parent's."""
     own = {block.name: (tree, block) for block in tree.root.find_all(nodes.Block)}
     blocks = {**own, **blocks}
@@ -109,7 +108,7 @@ def _certain(tree: Tree, blocks: dict[str, tuple[Tree, nodes.Block]]) -> Iterato
 
 
 def _bound(
-    inside: Iterable[nodes.Node], tree: Tree, blocks: dict[str, tuple[Tree, nodes.Block]]
+    inside: Iterable[nodes.Node], tree: TemplateTree, blocks: dict[str, tuple[TemplateTree, nodes.Block]]
 ) -> Iterator[NameUse]:
     for node in inside:
         if isinstance(node, nodes.Block):
@@ -125,7 +124,7 @@ def _bound(
             yield from _bound(_always(node), tree, blocks)
 
 
-def _use(node: nodes.Node, tree: Tree) -> NameUse | None:
+def _use(node: nodes.Node, tree: TemplateTree) -> NameUse | None:
     if isinstance(node, nodes.Name) and node.ctx == "load":
         return NameUse(node.name, tree.label, node.lineno)
     if isinstance(node, nodes.Getitem | nodes.Getattr) and _is_row(node.node):
@@ -156,12 +155,12 @@ def _always(node: nodes.Node) -> Iterable[nodes.Node]:
     return node.iter_child_nodes()
 
 
-def _referenced(name: nodes.Expr, tree: Tree) -> Tree | None:
+def _referenced(name: nodes.Expr, tree: TemplateTree) -> TemplateTree | None:
     return tree.loaded.get(_constant(name))
 
 
 def unknown(
-    trees: Iterable[Tree], uses: Iterable[NameUse], known: set[str], columns: set[str]
+    trees: Iterable[TemplateTree], uses: Iterable[NameUse], known: set[str], columns: set[str]
 ) -> list[Problem]:
     """Tell which certain names do not exist; `known` are all names, `columns` those of the row alone."""
     assigned = frozenset[str]().union(*(tree.assigned() for tree in trees)) | _OWN
@@ -174,7 +173,6 @@ def unknown(
 
 
 def _problem(use: NameUse, there: set[str] | frozenset[str]) -> Problem:
-    close = get_close_matches(use.name, sorted(there), n=1)
     what = f'there is no column "{use.name}"' if use.column else f'nothing is called "{use.name}"'
-    hint = f'did you mean "{close[0]}"?' if close else "name a column, or set it in [message] vars"
+    hint = nearest(use.name, sorted(there)) or "name a column, or set it in [message] vars"
     return Problem(f"line {use.line}: {what}", file=use.label, hint=hint)

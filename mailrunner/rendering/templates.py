@@ -8,31 +8,28 @@ error, an empty cell is nothing, and values cannot be changed by a template, as 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mailrunner.config.paths import is_file
-from mailrunner.errors import Problem, UserError
-from mailrunner.rendering.inlining.segments import SegmentingEnvironment, keeps_marks
+from mailrunner.errors import Problem, UserError, nearest
+from mailrunner.rendering.compiled_template import CompiledTemplate
+from mailrunner.rendering.inline_images import NameTags
 from mailrunner.rendering.private_files import PrivateFiles
-from mailrunner.rendering.tags import TaggingEnvironment, Tags
-from mailrunner.rendering.template import LARGEST, Rendering, Template
-from mailrunner.rendering.template_names import Tree
-
-__all__ = ["LARGEST", "Rendering", "Template", "Templates"]
+from mailrunner.rendering.segments import SegmentingEnvironment, keeps_segments
+from mailrunner.rendering.template_choice import ChoiceEnvironment, ChoiceRules, folders
+from mailrunner.rendering.template_names import TemplateTree
 
 
 class _Absent(jinja2.StrictUndefined):
-    """A name that does not exist, with a message for the person who wrote the template."""
+    """A name that does not exist, with a message for the author of the template."""
 
     @property
     def _undefined_message(self) -> str:
@@ -80,8 +77,18 @@ class _Loader(jinja2.FileSystemLoader):
 class Templates:
     """The templates of one campaign, and a memory of every file that they are made of."""
 
-    def __init__(self, *, folder: Path, templates_dir: Path, private: PrivateFiles | None = None) -> None:
-        """`private` are files that are never sent, also not as a template."""
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        templates_dir: Path,
+        private: PrivateFiles | None = None,
+        given: Collection[str] = (),
+    ) -> None:
+        """`private` are files that are never sent, also not as a template.
+
+        `given` are the names whose values the campaign file gives: by these a template may name others.
+        """
         private = private or PrivateFiles(folder=folder, templates_dir=templates_dir, named={})
         self._folder = templates_dir
         self._label = _labels(folder, templates_dir)
@@ -93,49 +100,56 @@ class Templates:
             "auto_reload": False,
             "cache_size": -1,
         }
-        self._environments: dict[bool, ImmutableSandboxedEnvironment] = {
-            escaped: ImmutableSandboxedEnvironment(autoescape=escaped, **options) for escaped in (True, False)
+        self._choice = ChoiceRules(given)
+        self._tags = NameTags()
+        self._environments = {
+            escaped: ChoiceEnvironment(parsed=[self._choice.guard], autoescape=escaped, **options)
+            for escaped in (True, False)
         }
-        self._marking = {
+        changes = [self._choice.guard, self._tags.tag]
+        self._tagging = ChoiceEnvironment(parsed=changes, autoescape=True, **options)
+        # These parse without a change, too: a name that must be guarded is none of theirs.
+        self._segmenting = {
             escaped: SegmentingEnvironment(autoescape=escaped, **options) for escaped in (True, False)
         }
-        self._tags = Tags()
-        self._tagging = TaggingEnvironment(tags=self._tags, autoescape=True, **options)
-        self._parsed: dict[str, Tree] = {}
-        self._dynamic = False
+        self._parsed: dict[str, TemplateTree] = {}
+        self._choices: set[str] = set()  # folders
 
-    def html(self, name: str) -> Template:
+    def html(self, name: str) -> CompiledTemplate:
         """Compile a file whose values are escaped; raise UserError with all that is wrong with it."""
         return self._file(name, escaped=True)
 
-    def text(self, name: str) -> Template:
+    def text(self, name: str) -> CompiledTemplate:
         """Compile a file whose values stand as they are; raise UserError with all that is wrong with it."""
         return self._file(name, escaped=False)
 
-    def line(self, label: str, source: str) -> Template:
+    def line(self, label: str, source: str) -> CompiledTemplate:
         """Compile a template that stands in a campaign file, under a name that errors give."""
-        environment = self._environments[False]
         with _explained(label):
-            root = environment.parse(source, label, label)
-            compiled = _from_text(environment, label, source)
-        tree = Tree(label, root, self._load_all(root))
-        return Template(label, compiled, tuple(_reachable(tree)))
+            root = self._segmenting[False].parse(source, label, label)
+            compiled = _from_text(self._environments[False], label, source)
+        trees = self._whole(TemplateTree(label, root, self._load_all(root)))
+        return CompiledTemplate(label, compiled, trees)
 
-    def path(self, label: str, source: str) -> Template:
+    def path(self, label: str, source: str) -> CompiledTemplate:
         """As `line`, with its values told apart, if that can be done."""
         line = self.line(label, source)
-        if not keeps_marks((tree.root for tree in line.trees), escaped=False):
+        if not keeps_segments((tree.root for tree in line.trees), escaped=False):
             return line
-        environment = self._marking[False]
-        return replace(line, marking=environment.marking_of(_from_text(environment, label, source)))
+        environment = self._segmenting[False]
+        return replace(line, segments=environment.segmenting(_from_text(environment, label, source)))
 
     def sources(self) -> dict[str, str]:
         """The sha256 of every template file used, by its path in the project.
 
         Included files count; where a template chooses by name what to include, the whole folder does.
         """
-        names = set(self._loader.list_templates()) if self._dynamic else set(self._parsed)
+        names = {*self._parsed, *self._in_folders(self._choices)}
         return {self._label(name): self._sha256(name) for name in sorted(names)}
+
+    def choosing(self, trees: Sequence[TemplateTree]) -> frozenset[str]:
+        """The names on which it depends what templates are included; none of them may be a column."""
+        return self._choice.involved(trees)
 
     @property
     def globals(self) -> frozenset[str]:
@@ -148,18 +162,29 @@ class Templates:
         octets = (self._folder / name).read_bytes() if text is None else text.encode("utf-8")
         return hashlib.sha256(octets).hexdigest()
 
-    def _file(self, name: str, *, escaped: bool) -> Template:
-        tree = self._tree(name)
-        trees = tuple(_reachable(tree))
-        marks = keeps_marks((tree.root for tree in trees), escaped=escaped)
+    def _file(self, name: str, *, escaped: bool) -> CompiledTemplate:
+        trees = self._whole(self._tree(name))
+        segmented = keeps_segments((tree.root for tree in trees), escaped=escaped)
         with _explained(self._label(name)):
-            if escaped and not marks:
-                return Template(self._label(name), self._tagging.get_template(name), trees, tags=self._tags)
-            compiled = self._environments[escaped].get_template(name)
-            marking = self._marking[escaped].marking(name) if marks else None
-        return Template(self._label(name), compiled, trees, marking)
+            if escaped and not segmented:
+                return CompiledTemplate(
+                    self._label(name), self._tagging.get_template(name), trees, tags=self._tags
+                )
+            template = CompiledTemplate(
+                self._label(name), self._environments[escaped].get_template(name), trees
+            )
+            if not segmented:
+                return template
+            environment = self._segmenting[escaped]
+            return replace(template, segments=environment.segmenting(environment.get_template(name)))
 
-    def _tree(self, name: str) -> Tree:
+    def _whole(self, tree: TemplateTree) -> tuple[TemplateTree, ...]:
+        """The tree and all that it refers to; raise UserError where a value would name one of them."""
+        trees = tuple(_reachable(tree))
+        UserError.collect(self._choice.problems(trees))
+        return trees
+
+    def _tree(self, name: str) -> TemplateTree:
         """Parse a file and, before it is handed out, all that it names."""
         if name in self._parsed:
             return self._parsed[name]
@@ -167,21 +192,22 @@ class Templates:
         environment = self._environments[False]
         with _explained(label, missing=self._missing(name)):
             source, _, _ = self._loader.get_source(environment, name)
-            root = environment.parse(source, name, label)
+            root = self._segmenting[False].parse(source, name, label)
             environment.compile(source, name, label)  # unknown filters and tests show only here
-        loaded: dict[str, Tree] = {}
-        tree = self._parsed[name] = Tree(label, root, loaded)
+        loaded: dict[str, TemplateTree] = {}
+        tree = self._parsed[name] = TemplateTree(label, root, loaded)
         loaded.update(self._load_all(root))
         return tree
 
-    def _load_all(self, root: nodes.Template) -> dict[str, Tree]:
+    def _load_all(self, root: nodes.Template) -> dict[str, TemplateTree]:
         optional = _optional(root)
-        loaded: dict[str, Tree] = {}
+        loaded: dict[str, TemplateTree] = {}
         problems: list[Problem] = []
         for name in meta.find_referenced_templates(root):
             if name is None:
-                self._dynamic = True
-                loaded.update(self._whole_folder())
+                chosen = folders(root)
+                self._choices |= chosen
+                loaded.update(self._all_in(chosen))
             elif name not in optional or is_file(self._folder / name):
                 try:
                     loaded[name] = self._tree(name)
@@ -190,15 +216,18 @@ class Templates:
         UserError.collect(problems)
         return loaded
 
-    def _whole_folder(self) -> Iterator[tuple[str, Tree]]:
-        """What a name made at run time may mean: every file here that is a template."""
-        for name in self._loader.list_templates():
+    def _in_folders(self, chosen: Set[str]) -> Iterator[str]:
+        if chosen:
+            yield from (name for name in self._loader.list_templates() if name.startswith(tuple(chosen)))
+
+    def _all_in(self, chosen: Set[str]) -> Iterator[tuple[str, TemplateTree]]:
+        """Every template that a name made at run time may mean."""
+        for name in self._in_folders(chosen):
             with suppress(UserError):
                 yield name, self._tree(name)
 
     def _missing(self, name: str) -> Problem:
-        close = get_close_matches(name, self._loader.list_templates(), n=1)
-        hint = f'did you mean "{close[0]}"?' if close else "templates are looked for in this folder"
+        hint = nearest(name, self._loader.list_templates()) or "templates are looked for in this folder"
         return Problem("does not exist", file=self._label(name), hint=hint)
 
 
@@ -237,7 +266,7 @@ def _optional(root: nodes.Template) -> set[str]:
     return names
 
 
-def _reachable(tree: Tree) -> list[Tree]:
+def _reachable(tree: TemplateTree) -> list[TemplateTree]:
     """The tree and all that it refers to, each once; templates may refer to each other in a circle."""
     found = [tree]
     for one in found:
@@ -252,5 +281,5 @@ def _labels(folder: Path, templates_dir: Path) -> Callable[[str], str]:
 
 
 def _nothing_for_none(value: Any) -> Any:
-    """An empty cell of a typed column must not greet anyone as "None"."""
+    """An empty cell of a typed column is nothing: no recipient is greeted as "None"."""
     return "" if value is None else value

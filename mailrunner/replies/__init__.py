@@ -1,6 +1,6 @@
 """Replies of mail servers: which of seven actions is right, and what it concerns.
 
-`parse` tidies an answer, `classify` judges it by the tables of `mailrunner.replies.rules`, `outcome`
+`parse` tidies an answer, `classify` judges it by the tables of `mailrunner.replies.judging`, `outcome`
 says what it means for a delivery.  Texts are judged before codes because servers borrow codes:
 Gmail's daily limit is `550 5.4.5`, by its number a routing failure, and Mailgun's "not allowed to
 send" is a `421`.
@@ -15,8 +15,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mailrunner.model.outcome import Action, Outcome, OutcomeKind, Reply, Scope, Stage
-from mailrunner.replies.doubt import is_about_us
-from mailrunner.replies.rules import ReplyVerdict, judge
+from mailrunner.replies.judging import ReplyVerdict, judge
+from mailrunner.replies.suppression_guard import is_about_us
 from mailrunner.replies.waits import LONGEST_NAMED, named_time, named_wait
 
 __all__ = ["ReplyVerdict", "classify", "is_about_us", "outcome", "parse", "provider_id"]

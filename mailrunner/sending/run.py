@@ -30,7 +30,7 @@ from mailrunner.sending.loop import LoopOptions, SendLoop, Step
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign, content_digest
 from mailrunner.sending.recorder import Recorder, RunTally
-from mailrunner.sending.token_signer import token_signer
+from mailrunner.sending.signing_keys import token_signer
 from mailrunner.store import CampaignRecord, ClaimTerms, Ledger, Phase, Run, Twin
 from mailrunner.transports import Transport
 from mailrunner.transports.smtp.client import SmtpTransport

@@ -16,7 +16,7 @@ from mailrunner.rendering import Message
 from mailrunner.sending.message_factory import TEST_PREFIX, MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign
 from mailrunner.sending.run import transport_of
-from mailrunner.sending.token_signer import token_signer
+from mailrunner.sending.signing_keys import token_signer
 from mailrunner.store import Ledger, Run
 from mailrunner.store.schema import CAMPAIGN_SHIFT
 

@@ -41,7 +41,7 @@ from mailrunner.store.claims import (
 from mailrunner.store.database import Database
 from mailrunner.store.quota_usage import UsageLog, account_scope, campaign_scope
 from mailrunner.store.raw_sql import run, run_many, run_with_list, to_micros
-from mailrunner.store.requeue import after_requeue
+from mailrunner.store.reopening import reopen_after_requeue
 from mailrunner.store.run_transaction import (
     QUEUE_START,
     ClaimTerms,
@@ -245,7 +245,7 @@ def _apply_side_effects(at: RunTransaction, answers: Sequence[Answer]) -> None:
         if decision.stop_credentials:
             stop_account(connection, terms.account_no, reason=reason, digest=terms.setup_digest)
     if any(answer.decision.state is State.QUEUED for answer in answers):
-        after_requeue(connection, terms.campaign_no, at.now)
+        reopen_after_requeue(connection, terms.campaign_no, at.now)
 
 
 def _add_marks(at: RunTransaction, marks: Sequence[tuple[str, AnswerMark | None]]) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, delete, exists, func, select, update
 
 from mailrunner.model.delivery import OPEN, Counts, State
 from mailrunner.store.database import Database
-from mailrunner.store.requeue import locked_phase, skip_queued
+from mailrunner.store.reopening import locked_phase, skip_queued
 from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, recipients
 
 

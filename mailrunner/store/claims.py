@@ -21,7 +21,7 @@ from mailrunner.model.suppression import governing
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store.raw_sql import from_micros, run, run_with_list, to_micros
 from mailrunner.store.recovery import RUN_WAS_RECOVERED, TOKEN_SHIFT
-from mailrunner.store.requeue import after_requeue
+from mailrunner.store.reopening import reopen_after_requeue
 from mailrunner.store.run_transaction import (
     QUEUE_START,
     ClaimTerms,
@@ -115,7 +115,7 @@ def put_back(connection: Connection, claimed: Sequence[Delivery], now: datetime)
     """Queue claimed deliveries again; their slots were never used.  Returns the ids that were still ours."""
     queued = _change(connection, _PUT_BACK, claimed)
     for campaign_no in {delivery.campaign_no for delivery in claimed}:
-        after_requeue(connection, campaign_no, now)
+        reopen_after_requeue(connection, campaign_no, now)
     return queued
 
 
@@ -177,7 +177,7 @@ def _room(at: RunTransaction) -> tuple[int | None, datetime | None]:
             log.pull_back_future(at.now)
         for limit in limits:
             rooms.append(room(limit, log, reserve=reserve, zone=terms.zone, now=at.now))
-    return tightest(rooms)
+    return tightest(rooms) if rooms else (None, None)
 
 
 def _take(

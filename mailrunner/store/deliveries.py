@@ -14,7 +14,7 @@ from mailrunner.store.campaigns import counts
 from mailrunner.store.claims import put_back
 from mailrunner.store.database import Database
 from mailrunner.store.recovery import open_runs, recover_run
-from mailrunner.store.requeue import after_requeue
+from mailrunner.store.reopening import reopen_after_requeue
 from mailrunner.store.run_lock import is_alive
 from mailrunner.store.run_transaction import Delivery
 from mailrunner.store.schema import deliveries, recipients
@@ -55,7 +55,7 @@ class Deliveries:
                 )
                 .values(state=State.QUEUED, token=None, reason="")
             ).rowcount
-            after_requeue(connection, campaign_no, self._database.now(connection))
+            reopen_after_requeue(connection, campaign_no, self._database.now(connection))
             return queued
 
     def counts(self, campaign_no: int) -> Counts:

@@ -13,7 +13,7 @@ from mailrunner.model.suppression import governing
 from mailrunner.store.database import Database
 from mailrunner.store.raw_sql import to_micros
 from mailrunner.store.recovery import TOKEN_SHIFT
-from mailrunner.store.requeue import locked_phase
+from mailrunner.store.reopening import locked_phase
 from mailrunner.store.run_lock import is_alive
 from mailrunner.store.schema import campaigns, deliveries, recipients, runs
 from mailrunner.store.suppression_entries import entries_of

@@ -19,7 +19,7 @@ from mailrunner.model.delivery import State
 from mailrunner.model.quota import Series
 from mailrunner.store.database import Database
 from mailrunner.store.quota_usage import UsageLog, account_scope, campaign_scope
-from mailrunner.store.requeue import after_requeue
+from mailrunner.store.reopening import reopen_after_requeue
 from mailrunner.store.run_lock import run_lock
 from mailrunner.store.schema import TESTS, deliveries, runs
 
@@ -93,7 +93,7 @@ def free_deliveries(database: Database, connection: Connection, run_no: int) -> 
         update(deliveries).where(*mine).values(state=State.QUEUED, token=None, account_no=None)
     )
     for campaign_no in {row.campaign_no for row in held}:
-        after_requeue(connection, campaign_no, now)
+        reopen_after_requeue(connection, campaign_no, now)
     slots: dict[str, int] = defaultdict(int)
     for row in held:
         if row.state == State.SENDING:

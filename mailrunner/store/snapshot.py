@@ -21,16 +21,8 @@ from mailrunner.model.delivery import State
 from mailrunner.store.campaigns import CampaignRecord, Phase, record
 from mailrunner.store.database import Database
 from mailrunner.store.raw_sql import insert_many, to_micros
-from mailrunner.store.requeue import after_requeue
-from mailrunner.store.schema import (
-    CAMPAIGN_SHIFT,
-    campaigns,
-    deliveries,
-    incoming,
-    lists,
-    recipients,
-    runs,
-)
+from mailrunner.store.reopening import reopen_after_requeue
+from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, incoming, lists, recipients, runs
 
 LEFT_LIST = "left_list"
 _CHUNK = 20_000
@@ -217,7 +209,7 @@ class Snapshots:
                 .where(_left(mine), here)
                 .values(state=State.QUEUED, reason="", finished_at=None)
             )
-            after_requeue(connection, campaign_no, now)
+            reopen_after_requeue(connection, campaign_no, now)
 
     def refresh(self, campaign_no: int, *, run_no: int) -> None:
         """Accept edited and new rows from the list that was read in, in short transactions.
@@ -255,7 +247,7 @@ class Snapshots:
             last = connection.execute(highest).scalar() or (campaign_no << CAMPAIGN_SHIFT)
             _write_rows(self._database, connection, rows, campaign_no=campaign_no, base=last + 1)
             if rows:
-                after_requeue(connection, campaign_no, self._database.now(connection))
+                reopen_after_requeue(connection, campaign_no, self._database.now(connection))
             return len(rows)
 
     def _know_list(self, connection: Connection, campaign: Any, now: datetime) -> None:

@@ -38,14 +38,7 @@ from mailrunner.model.suppression import (
 )
 from mailrunner.store.database import Database
 from mailrunner.store.erasure import Erased, empty_log, erase, overwrite_deleted, pseudonyms_of
-from mailrunner.store.schema import (
-    campaigns,
-    consents,
-    deliveries,
-    imports,
-    lists,
-    suppressions,
-)
+from mailrunner.store.schema import campaigns, consents, deliveries, imports, lists, suppressions
 from mailrunner.store.suppression_entries import (
     entries_of,
     reaches_beyond_keys,

@@ -6,8 +6,10 @@ Used for SMTP and for IMAP: all addresses of a host are tried in turn, certifica
 from __future__ import annotations
 
 import errno
+import math
 import socket
 import ssl
+import time
 from pathlib import Path
 
 from mailrunner.errors import Problem, UserError
@@ -16,7 +18,7 @@ Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int
 
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 # OpenSSL's names for "the other end does not speak TLS at all" and "none that is new enough".
-_PLAINTEXT = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}
+PLAINTEXT = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}
 _OUTDATED = {
     "UNSUPPORTED_PROTOCOL",
     "TLSV1_ALERT_PROTOCOL_VERSION",
@@ -35,13 +37,16 @@ def resolve(host: str, port: int) -> list[Address]:
     return [(family, sockaddr) for family, _, _, _, sockaddr in found]
 
 
-def connect(addresses: list[Address], timeout: float) -> socket.socket:
+def connect(addresses: list[Address], timeout: float, *, until: float = math.inf) -> socket.socket:
     """Return a connection to the first address that answers within `timeout` seconds each.
 
-    Raises the last address's OSError.
+    No further address is tried after `until`, an instant of `time.monotonic`.  Raises the OSError of the
+    last one that was.
     """
-    failure = OSError("the name has no address")
+    failure: OSError | None = None
     for family, sockaddr in addresses:
+        if failure and time.monotonic() >= until:
+            break
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.settimeout(timeout)
         try:
@@ -53,7 +58,7 @@ def connect(addresses: list[Address], timeout: float) -> socket.socket:
             # A command or the final dot must not wait for the acknowledgement of what went before.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
-    raise failure
+    raise failure or OSError("the name has no address")
 
 
 def literal(sock: socket.socket) -> str:
@@ -109,7 +114,7 @@ def tls_refusal(error: ssl.SSLError, host: str, port: int) -> str | None:
             f"the certificate of {where} is not to be trusted: {error.verify_message}; nothing was sent: "
             "check `host`, this machine's clock, and `ca_file` if the server has an authority of its own"
         )
-    if error.reason in _PLAINTEXT:
+    if error.reason in PLAINTEXT:
         return f'{where} does not speak TLS from the start: check `port`, or set tls = "starttls"'
     if error.reason in _OUTDATED:
         return f"{where} offers no TLS that is safe (1.2 or later): ask whoever runs it"

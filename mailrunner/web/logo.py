@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailrunner.errors import Problem, UserError
-from mailrunner.rendering.image_type import image_type
+from mailrunner.rendering.media_types import image_type
 
 MOST_OCTETS = 262_144
 # What every browser shows.  An SVG is left out: it is a document, and may hold scripts and links.

@@ -6,14 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.campaign_toml import (
-    HEAD,
-    MESSAGE,
-    RECIPIENTS,
-    SPRING,
-    campaign_of,
-    campaign_problems,
-)
+from tests.support.campaign_toml import HEAD, MESSAGE, RECIPIENTS, SPRING, campaign_of, campaign_problems
 
 
 def test_missing_tables_and_keys_are_all_named(folder: Path) -> None:

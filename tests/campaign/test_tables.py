@@ -11,14 +11,7 @@ from hypothesis import strategies as st
 
 from mailrunner.campaign.tables import SendSpec
 from mailrunner.config.toml_table import validate
-from tests.support.campaign_toml import (
-    HEAD,
-    MESSAGE,
-    RECIPIENTS,
-    SPRING,
-    campaign_of,
-    campaign_problems,
-)
+from tests.support.campaign_toml import HEAD, MESSAGE, RECIPIENTS, SPRING, campaign_of, campaign_problems
 
 
 @pytest.mark.parametrize(

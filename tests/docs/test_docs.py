@@ -81,7 +81,7 @@ def test_the_lines_of_the_pages_end_before_column_100() -> None:
     long = []
     for page in PAGES:
         text = re.sub(
-            r"^```.*?^```",
+            r"^ *```.*?^ *```",
             lambda block: "\n" * block[0].count("\n"),
             page.read_text("utf-8"),
             flags=re.M | re.S,

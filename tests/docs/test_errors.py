@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import mailrunner
+
 ROOT = Path(__file__).parents[2]
+PACKAGE = Path(mailrunner.__file__).parent
 PAGE = ROOT / "docs/errors.md"
 
 # Put together from parts, or the text of a library or server.
@@ -42,7 +45,7 @@ def indexed_messages() -> list[str]:
 def texts_of_the_code() -> str:
     """Every string of the code, one a line, with … for what is put into it."""
     found = []
-    for file in (ROOT / "mailrunner").rglob("*.py"):
+    for file in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.JoinedStr):
                 parts = [str(p.value) if isinstance(p, ast.Constant) else "…" for p in node.values]

@@ -20,7 +20,7 @@ from mailrunner.preview.sample import Sample, choose
 from mailrunner.recipients.formats import open_source
 from mailrunner.recipients.reader import RecipientList
 from mailrunner.rendering import Message
-from mailrunner.rendering.inlining.segments import SegmentedText
+from mailrunner.rendering.segments import SegmentedText
 from tests.support.projects import Project
 from tests.support.recipient_tables import Spec
 
@@ -297,8 +297,8 @@ def proof(*, html: str | None = None, subject: str = "Spring", text: str = "Hell
             smtputf8=False,
             has_leading_dots=False,
             subject=subject,
-            marked_html=None if html is None else SegmentedText((html,)),
-            marked_text=SegmentedText((text,)),
+            html_segments=None if html is None else SegmentedText((html,)),
+            text_segments=SegmentedText((text,)),
         )
     )
 

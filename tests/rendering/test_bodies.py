@@ -14,16 +14,16 @@ from mailrunner.errors import RowError
 from mailrunner.rendering import Message, Renderer
 from mailrunner.rendering.bodies import Bodies
 from mailrunner.rendering.html_to_text import text_from_html
-from mailrunner.rendering.inlining.segments import SegmentedText
-from mailrunner.rendering.inlining.shape_cache import Inlined, Shape, ShapeInliner
+from mailrunner.rendering.inlining import Inlined, Shape, ShapeInliner
 from mailrunner.rendering.inlining.slots import SlotKind
+from mailrunner.rendering.segments import SegmentedText
 from mailrunner.rendering.templates import Templates
 from tests.support.rendering import (
     NOW,
     Spec,
     as_read,
     assert_clean_on_the_wire,
-    letter,
+    fields_for,
     modern,
     project_in,
     renderer,
@@ -98,13 +98,13 @@ def quick(folder: Path) -> Renderer:
 
 def rendered(made: Renderer, row: Mapping[str, object]) -> Message | str:
     try:
-        return made.render(letter(**row), NOW)
+        return made.render(fields_for(**row), NOW)
     except RowError as error:
         return str(error)
 
 
 @seldom
-@given(row=rows)
+@given(row=rows | rows.map(lambda row: {**row, "city": "a\0b"}))
 def test_a_message_of_a_known_shape_is_read_as_one_that_was_encoded_whole(
     quick: Renderer, slow: Renderer, row: dict[str, str]
 ) -> None:
@@ -122,7 +122,9 @@ def test_a_message_of_a_known_shape_is_read_as_one_that_was_encoded_whole(
 def test_ordinary_rows_are_filled_into_plans(folder: Path) -> None:
     made = renderer(folder, Spec(html="news.html", subject="Spring"))
     for n in range(60):
-        made.render(letter(name=f"Ana {n}", city="Cluj", points=str(n + 100), url=f"https://x.org/{n}"), NOW)
+        made.render(
+            fields_for(name=f"Ana {n}", city="Cluj", points=str(n + 100), url=f"https://x.org/{n}"), NOW
+        )
     assert made.inlining.hits >= 55
     reasons = {reason: many for reason, many in made.inlining.reasons.items() if reason.startswith("text")}
     assert 1 <= sum(reasons.values()) <= 5
@@ -132,7 +134,7 @@ def test_ordinary_rows_are_filled_into_plans(folder: Path) -> None:
 @given(row=rows)
 def test_a_text_template_is_composed_too(folder: Path, row: dict[str, str]) -> None:
     made = renderer(folder, Spec(html=None, text="news.txt", subject="Spring"))
-    message = made.render(letter(**row), NOW)
+    message = made.render(fields_for(**row), NOW)
     assert_clean_on_the_wire(message.data)
     text = f"Dear {row['name']},\n.{row['city']}\nFrom {row['points']} points\n{row['url']}"
     assert message.text == text

@@ -18,14 +18,14 @@ from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.rendering import Message, Renderer
 from mailrunner.rendering.headers import long_mailbox_field, long_text_field, mailbox_field, text_field
 from tests.support.rendering import (
-    LETTER,
+    FIELDS,
     MAILTO,
     NOW,
     URL,
     Spec,
     assert_clean_on_the_wire,
     fields,
-    letter,
+    fields_for,
     modern,
     old,
     project_in,
@@ -46,7 +46,7 @@ def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_bulk_message_has_exactly_these_fields(project: Path) -> None:
     spec = Spec(reply_to="office@example.org", headers={"X-Campaign": "spring {{ first_name }}"})
-    message = renderer(project, spec).render(LETTER, NOW)
+    message = renderer(project, spec).render(FIELDS, NOW)
     parsed = modern(message)
     assert {name: parsed[name] for name in parsed if not name.startswith("Content-")} == {
         "Date": "Tue, 01 Dec 2026 08:00:00 +0000",
@@ -73,42 +73,42 @@ def test_a_bulk_message_has_exactly_these_fields(project: Path) -> None:
 
 
 def test_the_unsubscribe_uris_are_unbroken_on_one_line(project: Path) -> None:
-    data = renderer(project, Spec()).render(LETTER, NOW).data
+    data = renderer(project, Spec()).render(FIELDS, NOW).data
     assert f"\r\nList-Unsubscribe: <{URL}>, <{MAILTO}>\r\n".encode() in data
     assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in data
 
 
 def test_without_an_https_uri_nothing_promises_one_click(project: Path) -> None:
-    mailto_only = replace(LETTER, list_unsubscribe=(MAILTO,))
+    mailto_only = replace(FIELDS, list_unsubscribe=(MAILTO,))
     assert "List-Unsubscribe-Post" not in fields(renderer(project, Spec()).render(mailto_only, NOW))
 
 
 def test_transactional_mail_has_no_list_fields(project: Path) -> None:
-    names = fields(renderer(project, Spec(), kind="transactional").render(LETTER, NOW))
+    names = fields(renderer(project, Spec(), kind="transactional").render(FIELDS, NOW))
     assert not [name for name in names if name.startswith(("List-", "Precedence"))]
 
 
 def test_the_campaigns_own_precedence_stands_alone(project: Path) -> None:
-    parsed = old(renderer(project, Spec(headers={"precedence": "list"})).render(LETTER, NOW))
+    parsed = old(renderer(project, Spec(headers={"precedence": "list"})).render(FIELDS, NOW))
     assert parsed.get_all("Precedence") == ["list"]
 
 
 def test_an_extra_field_that_is_empty_for_a_row_is_left_out(project: Path) -> None:
     spec = Spec(headers={"X-Note": "{% if vip %}vip{% endif %}"})
     made = renderer(project, spec)
-    assert "X-Note" not in fields(made.render(letter(vip=False), NOW))
-    assert "X-Note" in fields(made.render(letter(vip=True), NOW))
+    assert "X-Note" not in fields(made.render(fields_for(vip=False), NOW))
+    assert "X-Note" in fields(made.render(fields_for(vip=True), NOW))
 
 
 def test_a_test_message_is_marked_in_its_subject(project: Path) -> None:
-    message = renderer(project, Spec()).render(replace(LETTER, subject_prefix="[TEST] "), NOW)
+    message = renderer(project, Spec()).render(replace(FIELDS, subject_prefix="[TEST] "), NOW)
     assert modern(message)["Subject"] == message.subject == "[TEST] Bob, spring is here"
 
 
 def test_international_domains_go_as_ascii_and_need_no_extension(project: Path) -> None:
     spec = Spec(from_="Ana <ana@exämple.org>", reply_to="büro <b@büro.example>")
     message = renderer(project, spec).render(
-        replace(LETTER, address="bob@bücher.example", return_path="v@exämple.org"), NOW
+        replace(FIELDS, address="bob@bücher.example", return_path="v@exämple.org"), NOW
     )
     assert_clean_on_the_wire(message.data)
     assert (message.sender, message.recipient) == ("v@xn--exmple-cua.org", "bob@xn--bcher-kva.example")
@@ -119,7 +119,7 @@ def test_international_domains_go_as_ascii_and_need_no_extension(project: Path) 
 
 
 def test_an_international_local_part_needs_smtputf8_and_stands_raw(project: Path) -> None:
-    message = renderer(project, Spec()).render(replace(LETTER, address="bäb@example.net", name=""), NOW)
+    message = renderer(project, Spec()).render(replace(FIELDS, address="bäb@example.net", name=""), NOW)
     assert message.smtputf8
     assert message.recipient == "bäb@example.net"
     assert "\r\nTo: bäb@example.net\r\n".encode() in message.data
@@ -145,7 +145,7 @@ def test_an_international_local_part_needs_smtputf8_and_stands_raw(project: Path
     ],
 )
 def test_a_display_name_is_only_ever_a_name(project: Path, name: str) -> None:
-    message = renderer(project, Spec()).render(replace(LETTER, name=name), NOW)
+    message = renderer(project, Spec()).render(replace(FIELDS, name=name), NOW)
     assert_clean_on_the_wire(message.data)
     (to,) = modern(message)["To"].addresses
     assert to.addr_spec == "bob@example.net"
@@ -159,10 +159,10 @@ def test_header_lines_stay_within_76_columns_where_they_may_be_folded(project: P
     spec = Spec(subject="{{ s }}", headers={"X-Long": "{{ s }}"})
     made = renderer(project, spec)
     for subject in ("word " * 100, "ă" * 200, "新聞" * 100, "x" * 200):
-        data = made.render(letter(s=subject), NOW).data
+        data = made.render(fields_for(s=subject), NOW).data
         head = data.partition(b"\r\nMessage-ID")[0].split(b"\r\n")
         assert max(len(line) for line in head) <= 76
-        assert modern(made.render(letter(s=subject), NOW))["Subject"] == subject.strip()
+        assert modern(made.render(fields_for(s=subject), NOW))["Subject"] == subject.strip()
 
 
 FORBIDDEN = "\r\n\0"
@@ -195,7 +195,7 @@ def raw_field(message: Message, name: str) -> str:
 @often
 @given(subject=fair_cells, note=fair_cells, name=fair_cells)
 def test_what_was_put_in_comes_out(plain: Renderer, subject: str, note: str, name: str) -> None:
-    asked = replace(letter(subject=f"x{subject}", note=note, body="b"), name=name)
+    asked = replace(fields_for(subject=f"x{subject}", note=note, body="b"), name=name)
     message = plain.render(asked, NOW)
     assert_clean_on_the_wire(message.data)
     assert message.subject == f"x{subject}".strip()
@@ -211,13 +211,13 @@ def test_what_was_put_in_comes_out(plain: Renderer, subject: str, note: str, nam
 @often
 @given(subject=cells, note=cells, name=cells)
 def test_no_cell_makes_a_field_of_its_own(plain: Renderer, subject: str, note: str, name: str) -> None:
-    asked = replace(letter(subject=f"x{subject}", note=note, body="b"), name=name)
+    asked = replace(fields_for(subject=f"x{subject}", note=note, body="b"), name=name)
     if any(c in cell for cell in (subject, note, name) for c in FORBIDDEN):
         with pytest.raises(RowError, match=r"contains a (line break|NUL character)"):
             plain.render(asked, NOW)
         return
     message = plain.render(asked, NOW)
-    usual = fields(plain.render(letter(subject="s", note="n", body="b"), NOW))
+    usual = fields(plain.render(fields_for(subject="s", note="n", body="b"), NOW))
     assert fields(message) == usual
     assert [name for name, _ in modern(message).raw_items()] == usual
 
@@ -259,4 +259,4 @@ def test_the_date_is_that_of_its_second_and_zone(project: Path) -> None:
         (late, "Sun, 25 Oct 2026 03:30:59 +0300"),
         (late.replace(fold=1), "Sun, 25 Oct 2026 03:30:59 +0200"),
     ):
-        assert old(made.render(LETTER, now))["Date"] == shown
+        assert old(made.render(FIELDS, now))["Date"] == shown

@@ -21,7 +21,7 @@ from mailrunner.model.wait_reason import WaitReason
 from tests.recipients.test_hostile_lists import as_csv
 from tests.support import rendering
 from tests.support.campaigns import CampaignInProcess
-from tests.support.rendering import Spec, letter, project_in, renderer
+from tests.support.rendering import Spec, fields_for, project_in, renderer
 from tests.support.smtp_client import Clients
 from tests.support.smtp_client import Letter as Envelope
 from tests.support.smtp_script import Answer, Do
@@ -59,12 +59,12 @@ def test_no_cell_makes_a_header_for_either_of_two_parsers(subject: str, note: st
     with scratch() as folder:
         spec = Spec(subject="a {{ s }}", headers={"X-Note": "b {{ n }}"})
         plain = renderer(project_in(folder / "p"), spec)
-        hostile = replace(letter(s=subject, n=f"{note}\r\nBcc: c@example.org", first_name="x"), name=name)
+        hostile = replace(fields_for(s=subject, n=f"{note}\r\nBcc: c@example.org", first_name="x"), name=name)
         with pytest.raises(RowError):
             plain.render(hostile, rendering.NOW)
         try:
             message = plain.render(
-                replace(letter(s=subject, n=note, first_name="x"), name=name), rendering.NOW
+                replace(fields_for(s=subject, n=note, first_name="x"), name=name), rendering.NOW
             )
         except RowError:
             return

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mailrunner.errors import RowError, UserError
 from tests.support import rendering
-from tests.support.rendering import Spec, letter, project_in, renderer
+from tests.support.rendering import Spec, fields_for, project_in, renderer
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def test_a_template_that_cannot_be_compiled_or_ended_is_a_sentence(tmp_path: Pat
     folder = project_in(tmp_path / "p")
     rendering.write(folder, "templates/spring.html", source)
     with pytest.raises((UserError, RowError)):
-        renderer(folder, Spec()).render(letter(), rendering.NOW)
+        renderer(folder, Spec()).render(fields_for(), rendering.NOW)
 
 
 def test_a_name_that_may_be_missing_may_also_be_too_long(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_name_that_may_be_missing_may_also_be_too_long(tmp_path: Path) -> None
     rendering.write(
         folder, "templates/spring.html", '<p>x</p>{% include "' + "a" * 5000 + '" ignore missing %}'
     )
-    assert b"x" in renderer(folder, Spec()).render(letter(), rendering.NOW).data
+    assert b"x" in renderer(folder, Spec()).render(fields_for(), rendering.NOW).data
 
 
 ESCAPES = (Path(__file__).parents[1] / "data" / "hostile_corpus" / "sandbox.txt").read_text().splitlines()
@@ -62,7 +62,7 @@ def test_no_template_leaves_the_sandbox(tmp_path: Path, source: str) -> None:
     rendering.write(folder, "templates/spring.html", f"<p>{source}</p>")
     for spec in (Spec(), Spec(html="spring.html", subject=f"x {source}"), Spec(headers={"X-A": source})):
         try:
-            message = renderer(folder, spec).render(letter(), rendering.NOW)
+            message = renderer(folder, spec).render(fields_for(), rendering.NOW)
         except (UserError, RowError):
             continue
         shown = (message.html or "") + message.text + message.subject
@@ -79,7 +79,7 @@ def test_no_cell_becomes_markup(value: str, place: str) -> None:
         rendering.write(project, "templates/spring.html", f"<div id='d'>{place}</div>")
         hostile = f"</div><script>{value}<img src=x onerror=y>'\" onload=z "
         try:
-            message = renderer(project, Spec()).render(letter(x=hostile), rendering.NOW)
+            message = renderer(project, Spec()).render(fields_for(x=hostile), rendering.NOW)
         except RowError:
             return
         tree = document_fromstring(message.html or "")

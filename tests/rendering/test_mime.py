@@ -10,14 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailrunner.rendering import Renderer
+from mailrunner.rendering.mime import QUOTED_FIELDS, Part, around_versions, compose
 from tests.support.rendering import (
-    LETTER,
+    FIELDS,
     NOW,
     PNG,
     TOP,
     Spec,
     assert_clean_on_the_wire,
-    letter,
+    fields_for,
     modern,
     old,
     project_in,
@@ -48,13 +49,13 @@ def plain(shared_project: Path) -> Renderer:
 
 
 def test_text_alone_has_no_levels(project: Path) -> None:
-    message = renderer(project, Spec(html=None, text="spring.txt")).render(LETTER, NOW)
+    message = renderer(project, Spec(html=None, text="spring.txt")).render(FIELDS, NOW)
     assert tree(modern(message)) == "text/plain"
     assert message.html is None
 
 
 def test_html_and_text_are_alternatives_the_least_rich_first(project: Path) -> None:
-    message = renderer(project, Spec()).render(LETTER, NOW)
+    message = renderer(project, Spec()).render(FIELDS, NOW)
     assert tree(modern(message)) == {"multipart/alternative": ["text/plain", "text/html"]}
 
 
@@ -62,7 +63,7 @@ def test_the_whole_tree_with_images_and_attachments(project: Path) -> None:
     html = '<img src="cid:logo.png"><img src=cid:images/top.png><p background="cid:logo.png">{{ no }}</p>'
     write(project, "templates/spring.html", html)
     spec = Spec(text="spring.txt", attachments=("data/programme.pdf", "data/tickets/{{ no }}.txt"))
-    parsed = modern(renderer(project, spec).render(letter(no=7), NOW))
+    parsed = modern(renderer(project, spec).render(fields_for(no=7), NOW))
     assert tree(parsed) == {
         "multipart/mixed": [
             {
@@ -84,7 +85,7 @@ def test_images_are_attached_once_and_found_by_their_content_id(project: Path) -
         "templates/spring.html",
         '<img src="cid:logo.png"><p style="background:url(cid:images/top.png)">x</p>',
     )
-    images = [p for p in modern(renderer(project, Spec()).render(LETTER, NOW)).walk() if p["Content-ID"]]
+    images = [p for p in modern(renderer(project, Spec()).render(FIELDS, NOW)).walk() if p["Content-ID"]]
     assert [(p["Content-ID"], p.get_content_disposition(), p.get_filename()) for p in images] == [
         ("<logo.png>", "inline", "logo.png"),
         ("<images/top.png>", "inline", "top.png"),
@@ -94,7 +95,7 @@ def test_images_are_attached_once_and_found_by_their_content_id(project: Path) -
 
 def test_attachments_are_byte_exact_text_too(project: Path) -> None:
     spec = Spec(attachments=("data/programme.pdf", "data/tickets/{{ no }}.txt"))
-    files = list(modern(renderer(project, spec).render(letter(no=7), NOW)).iter_attachments())
+    files = list(modern(renderer(project, spec).render(fields_for(no=7), NOW)).iter_attachments())
     assert [(f.get_filename(), f.get_payload(decode=True)) for f in files] == [
         ("programme.pdf", PNG * 9),
         ("7.txt", "One\nTwo\r\n.\nThree é".encode()),
@@ -118,7 +119,7 @@ def test_attachments_are_byte_exact_text_too(project: Path) -> None:
 )
 def test_an_attachment_keeps_its_name_and_has_its_type(project: Path, name: str, media_type: str) -> None:
     (project / "data" / name).write_bytes(b"x")
-    message = renderer(project, Spec(attachments=(f"data/{name}",))).render(LETTER, NOW)
+    message = renderer(project, Spec(attachments=(f"data/{name}",))).render(FIELDS, NOW)
     assert_clean_on_the_wire(message.data)
     (file,) = modern(message).iter_attachments()
     assert (file.get_filename(), file.get_content_type()) == (name, media_type)
@@ -129,7 +130,7 @@ def test_an_attachment_keeps_its_name_and_has_its_type(project: Path, name: str,
     body=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), times=st.integers(1, 300)
 )
 def test_a_body_comes_out_as_it_was_put_in(plain: Renderer, body: str, times: int) -> None:
-    message = plain.render(letter(subject="s", note="n", body=body * times), NOW)
+    message = plain.render(fields_for(subject="s", note="n", body=body * times), NOW)
     assert_clean_on_the_wire(message.data)
     octets = modern(message).get_payload(decode=True)
     assert isinstance(octets, bytes)
@@ -141,7 +142,7 @@ def test_a_body_comes_out_as_it_was_put_in(plain: Renderer, body: str, times: in
     "body", ["x" * 3000, "ă " * 2000, "新聞" * 2000, ".\n.\n..\n", "a \nb\t\n", "From me\n", "line\r\rline"]
 )
 def test_long_lines_dots_and_trailing_blanks_survive(plain: Renderer, body: str) -> None:
-    message = plain.render(letter(subject="s", note="n", body=body), NOW)
+    message = plain.render(fields_for(subject="s", note="n", body=body), NOW)
     assert_clean_on_the_wire(message.data)
     assert message.has_leading_dots is (b"\n." in b"\n" + message.data) is False
     octets = modern(message).get_payload(decode=True)
@@ -151,7 +152,16 @@ def test_long_lines_dots_and_trailing_blanks_survive(plain: Renderer, body: str)
 
 def test_chinese_goes_as_base64_and_english_as_quoted_printable(plain: Renderer) -> None:
     encodings = [
-        old(plain.render(letter(subject="s", note="n", body=body), NOW))["Content-Transfer-Encoding"]
+        old(plain.render(fields_for(subject="s", note="n", body=body), NOW))["Content-Transfer-Encoding"]
         for body in ("新聞" * 10, "Привет, как дела", "news, ș and ț here and there")
     ]
     assert encodings == ["base64", "base64", "quoted-printable"]
+
+
+@given(head=st.binary(max_size=30), first=st.binary(max_size=30), second=st.binary(max_size=30))
+def test_what_is_kept_for_all_messages_of_text_and_html_is_what_compose_gives(
+    head: bytes, first: bytes, second: bytes
+) -> None:
+    text, html = Part(QUOTED_FIELDS["plain"], [first]), Part(QUOTED_FIELDS["html"], [second])
+    before, between, behind = around_versions(text.fields, html.fields)
+    assert b"".join([head, before, first, between, second, behind]) == compose(head, text, html)

@@ -11,11 +11,11 @@ import pytest
 
 from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.errors import RowError, UserError
-from mailrunner.rendering.image_type import image_type
+from mailrunner.rendering.media_types import image_type
 from mailrunner.sending.prepared_campaign import PreparedCampaign
 from tests.support import rendering
 from tests.support.campaigns import CampaignInProcess, people
-from tests.support.rendering import NOW, PNG, Spec, letter, modern, project_in, renderer
+from tests.support.rendering import NOW, PNG, Spec, fields_for, modern, project_in, renderer
 from tests.support.smtp_server import SmtpServer
 
 
@@ -122,11 +122,12 @@ INCLUDED = ["mailrunner.toml", "data/people.csv", ".env", "data/dkim.pem", "data
 def test_a_private_file_is_no_template_either(
     mailing: CampaignInProcess, name: str, linked: Callable[[Path, Path], None]
 ) -> None:
-    linked(mailing.folder / "templates/part.html", mailing.folder / name)
-    for source in ("{% include 'part.html' %}", "{% include name ~ '.html' %}"):
+    (mailing.folder / "templates/parts").mkdir()
+    linked(mailing.folder / "templates/parts/part.html", mailing.folder / name)
+    for source in ("{% include 'parts/part.html' %}", "{% include 'parts/' ~ name ~ '.html' %}"):
         mailing.write(csv=people(2), letter=f'{source}<a href="{{{{ unsubscribe_url }}}}">Leave</a>')
         with pytest.raises((UserError, RowError), match=r"is not sent: it|does not exist"):
-            prepared(mailing).renderer.render(letter(name="part"), NOW)
+            prepared(mailing).renderer.render(fields_for(name="part"), NOW)
 
 
 @pytest.mark.parametrize("name", [n for n in PRIVATE.values() if n.startswith("data/") and n.count("/") == 1])
@@ -135,7 +136,7 @@ def test_a_row_that_chooses_a_private_file_fails(mailing: CampaignInProcess, nam
     mailing.write(csv=csv, message='attachments = ["data/{{ name }}"]')
     job = prepared(mailing)
     with pytest.raises(RowError, match=r"the attachment data/\S+ is not sent: it is "):
-        job.renderer.render(letter(name=name.removeprefix("data/")), NOW)
+        job.renderer.render(fields_for(name=name.removeprefix("data/")), NOW)
 
 
 @pytest.mark.parametrize("name", ["ledger.PDF", "MAILRUNNER.DB", "Mailrunner.db-WAL", "PEOPLE.csv"])
@@ -214,15 +215,15 @@ def test_a_folder_before_the_value_is_enough(project: Path, entry: str) -> None:
 )
 def test_a_value_is_a_name_and_no_path(project: Path, value: str) -> None:
     made = renderer(project, Spec(attachments=["data/tickets/{{ x }}"]))
-    assert list(modern(made.render(letter(x="7.txt"), NOW)).iter_attachments())
+    assert list(modern(made.render(fields_for(x="7.txt"), NOW)).iter_attachments())
     with pytest.raises(RowError, match=r"outside the folder|without slashes"):
-        made.render(letter(x=value), NOW)
+        made.render(fields_for(x=value), NOW)
 
 
 def test_a_symlink_does_not_lead_a_row_out_of_its_folder(project: Path) -> None:
     (project / "data/tickets/link.pdf").symlink_to("../programme.pdf")
     with pytest.raises(RowError, match="outside the folder"):
-        renderer(project, Spec(attachments=["data/tickets/{{ x }}"])).render(letter(x="link.pdf"), NOW)
+        renderer(project, Spec(attachments=["data/tickets/{{ x }}"])).render(fields_for(x="link.pdf"), NOW)
 
 
 IMAGES = {
@@ -241,7 +242,9 @@ IMAGES = {
 def test_an_image_is_told_by_its_content(project: Path, kind: str, octets: bytes) -> None:
     (project / "templates/logo.png").write_bytes(octets)
     rendering.write(project, "templates/spring.html", '<img src="cid:logo.png">')
-    image = next(p for p in modern(renderer(project, Spec()).render(letter(), NOW)).walk() if p["Content-ID"])
+    image = next(
+        p for p in modern(renderer(project, Spec()).render(fields_for(), NOW)).walk() if p["Content-ID"]
+    )
     assert image.get_content_type() == kind
 
 

@@ -120,6 +120,14 @@ def test_a_line_without_room_for_its_soft_break_is_broken_before_its_last_letter
     assert lines("x" * 73 + "=") == b"x" * 73 + b"=\r\n=3D=\r\n"
 
 
+@given(values=st.lists(pieces, max_size=8))
+def test_values_encoded_at_once_are_what_each_is_alone(values: list[str]) -> None:
+    if "\r" in "".join(values):
+        assert encoded(values) is None
+    else:
+        assert encoded(values) == [lines(value) for value in values]
+
+
 @pytest.mark.parametrize("values", [["\ud800"], ["plain", "a\udfffb"]])
 def test_half_a_character_has_no_encoding(values: list[str]) -> None:
     with pytest.raises(UnicodeEncodeError):

@@ -11,12 +11,12 @@ import pytest
 
 from mailrunner.errors import RowError, UserError
 from tests.support.rendering import (
-    LETTER,
+    FIELDS,
     NOW,
     TOP,
     Spec,
     as_read,
-    letter,
+    fields_for,
     modern,
     project_in,
     renderer,
@@ -61,7 +61,7 @@ def test_a_row_that_cannot_be_rendered_fails_with_a_sentence(
     project: Path, spec: Spec, row: dict[str, object], complaint: str
 ) -> None:
     with pytest.raises(RowError, match=complaint):
-        renderer(project, spec).render(letter(**row), NOW)
+        renderer(project, spec).render(fields_for(**row), NOW)
 
 
 @pytest.mark.parametrize(
@@ -82,25 +82,25 @@ def test_a_row_that_cannot_be_rendered_fails_with_a_sentence(
 )
 def test_an_address_that_cannot_go_over_the_wire_fails_the_row(project: Path, address: str) -> None:
     with pytest.raises(RowError, match="the recipient"):
-        renderer(project, Spec()).render(replace(LETTER, address=address), NOW)
+        renderer(project, Spec()).render(replace(FIELDS, address=address), NOW)
 
 
 def test_an_image_that_only_this_row_names_fails_this_row(project: Path) -> None:
     write(project, "templates/spring.html", '<img src="cid:images/{{ image }}.png">')
     made = renderer(project, Spec())
-    assert "image/png" in str(tree(modern(made.render(letter(image="top"), NOW))))
+    assert "image/png" in str(tree(modern(made.render(fields_for(image="top"), NOW))))
     with pytest.raises(RowError, match=r"the inline image images/gone\.png does not exist"):
-        made.render(letter(image="gone"), NOW)
+        made.render(fields_for(image="gone"), NOW)
     with pytest.raises(RowError, match="plainer name"):
-        made.render(letter(image="../../x"), NOW)
+        made.render(fields_for(image="../../x"), NOW)
     with pytest.raises(RowError, match="plainer name"):
-        made.render(letter(image="my logo"), NOW)
+        made.render(fields_for(image="my logo"), NOW)
 
 
 def test_an_attachment_under_a_condition_may_be_absent(project: Path) -> None:
     made = renderer(project, Spec(attachments=("{% if vip %}data/programme.pdf{% endif %}",)))
-    assert not list(modern(made.render(letter(vip=False), NOW)).iter_attachments())
-    assert list(modern(made.render(letter(vip=True), NOW)).iter_attachments())
+    assert not list(modern(made.render(fields_for(vip=False), NOW)).iter_attachments())
+    assert list(modern(made.render(fields_for(vip=True), NOW)).iter_attachments())
 
 
 def test_all_problems_of_the_files_are_told_at_once(project: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_line_break_written_into_the_subject_is_the_files_fault(project: Path)
 
 def test_an_image_in_a_comment_of_the_template_need_not_exist(project: Path) -> None:
     write(project, "templates/spring.html", '<p>x</p>{# <img src="cid:gone.png"> #}')
-    renderer(project, Spec()).render(LETTER, NOW)
+    renderer(project, Spec()).render(FIELDS, NOW)
 
 
 def test_a_symlink_out_of_the_project_is_not_attached(
@@ -171,7 +171,7 @@ def test_templates_see_columns_vars_and_what_the_program_provides(project: Path)
     write(project, "templates/spring.txt", names)
     made = renderer(project, Spec(html=None, text="spring.txt", subject="s", vars={"b": "var", "c": "C"}))
     row = {"a": "A", "b": "column", "campaign": "mine", "row": {"a": "A"}}
-    assert made.render(letter(**row), NOW).text == (
+    assert made.render(fields_for(**row), NOW).text == (
         "A|column|C|C|A|spring|Club news|bob@example.net|Club, 1 Park Street, Cluj"
     )
 
@@ -228,15 +228,15 @@ def test_the_digest_says_what_was_changed(project: Path) -> None:
 def test_what_was_read_once_stays_as_it_was_for_the_whole_run(project: Path) -> None:
     spec = Spec(attachments=("data/programme.pdf",))
     made = renderer(project, spec)
-    before = made.render(LETTER, NOW)
+    before = made.render(FIELDS, NOW)
     write(project, "templates/spring.html", "changed")
     (project / "data/programme.pdf").unlink()
-    assert as_read(made.render(LETTER, NOW)) == as_read(before)
+    assert as_read(made.render(FIELDS, NOW)) == as_read(before)
 
 
 def test_threads_render_the_same_messages_as_one_alone(project: Path) -> None:
     made = renderer(project, Spec(attachments=("data/programme.pdf",)))
-    letters = [replace(letter(first_name=f"N{n}"), address=f"n{n}@example.net") for n in range(40)]
+    letters = [replace(fields_for(first_name=f"N{n}"), address=f"n{n}@example.net") for n in range(40)]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda one: made.render(one, NOW), letters))
     alone = renderer(project, Spec(attachments=("data/programme.pdf",)))

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from mailrunner.errors import RowError, UserError
+from mailrunner.rendering.compiled_template import CompiledTemplate
+from mailrunner.rendering.segments import LARGEST
 from mailrunner.rendering.template_names import unknown
-from mailrunner.rendering.templates import LARGEST, Template, Templates
+from mailrunner.rendering.templates import Templates
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def problems_of(project: Path, name: str, **files: str) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
-def unknown_in(template: Template, *known: str) -> list[str]:
+def unknown_in(template: CompiledTemplate, *known: str) -> list[str]:
     names = set(known) | {"range", "row"}
     return [str(p) for p in unknown(template.trees, template.certain(), names, set(known))]
 
@@ -241,8 +243,11 @@ def test_sources_are_the_files_used_and_no_others(project: Path) -> None:
     }
 
 
+CHOSEN = "{% set lang = 'en' %}{% include lang ~ '.html' %}"
+
+
 def test_a_choice_of_files_at_run_time_makes_the_whole_folder_a_source(project: Path) -> None:
-    templates = templates_of(project, a_html="{% include lang ~ '.html' %}", en_html="", ro_html="")
+    templates = templates_of(project, a_html=CHOSEN, en_html="", ro_html="")
     templates.html("a.html")
     assert set(templates.sources()) == {"templates/a.html", "templates/en.html", "templates/ro.html"}
 
@@ -255,6 +260,6 @@ def test_a_name_is_mentioned_wherever_it_stands(project: Path) -> None:
 
 def test_a_name_is_mentioned_where_a_file_that_may_be_chosen_has_it(project: Path) -> None:
     (project / "templates" / "logo.png").write_bytes(b"\x89PNG")
-    templates = templates_of(project, a_html="{% include lang ~ '.html' %}", en_html="{{ y }}", bad_html="{{")
+    templates = templates_of(project, a_html=CHOSEN, en_html="{{ y }}", bad_html="{{")
     assert templates.html("a.html").mentions("y")
     assert set(templates.sources()) > {"templates/logo.png", "templates/bad.html"}

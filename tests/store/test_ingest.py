@@ -31,13 +31,7 @@ from tests.support.inbound_events import (
     report_row,
     sent_campaign,
 )
-from tests.support.ledger_builder import (
-    begin_sending,
-    campaign_values,
-    claim,
-    claim_terms,
-    load_campaign,
-)
+from tests.support.ledger_builder import begin_sending, campaign_values, claim, claim_terms, load_campaign
 
 # --- clicks ----------------------------------------------------------------------------------------
 

@@ -15,16 +15,7 @@ from mailrunner.model.outcome_policy import Decision
 from mailrunner.model.quota import Limit
 from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 from mailrunner.model.wait_reason import Wait, WaitReason
-from mailrunner.store import (
-    Answer,
-    Batch,
-    Delivery,
-    Ledger,
-    Phase,
-    PlainSnapshotRow,
-    Run,
-    SendPermit,
-)
+from mailrunner.store import Answer, Batch, Delivery, Ledger, Phase, PlainSnapshotRow, Run, SendPermit
 from tests.support.clocks import ManualClock
 from tests.support.ledger_builder import (
     IN_DOUBT,

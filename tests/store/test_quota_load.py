@@ -11,13 +11,7 @@ import pytest
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store import SendPermit
 from tests.support.clocks import ManualClock
-from tests.support.ledger_builder import (
-    begin_sending,
-    claim_or_wait,
-    claim_terms,
-    numbered_campaign,
-    record,
-)
+from tests.support.ledger_builder import begin_sending, claim_or_wait, claim_terms, numbered_campaign, record
 from tests.support.quota_model import opened
 
 

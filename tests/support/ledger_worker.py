@@ -16,13 +16,7 @@ from pathlib import Path
 
 from mailrunner.clock import SystemClock
 from mailrunner.model.wait_reason import Wait
-from mailrunner.store import (
-    ClaimTerms,
-    Delivery,
-    Ledger,
-    Run,
-    SendPermit,
-)
+from mailrunner.store import ClaimTerms, Delivery, Ledger, Run, SendPermit
 from tests.support.ledger_builder import begin_sending, claim_or_wait, claim_terms, record
 
 _PATIENCE = timedelta(seconds=10)

@@ -1,4 +1,4 @@
-"""A project to render, a letter, and parsers that are not ours to read the message back."""
+"""A project to render, the fields of a message, and other parsers than ours to read the message back."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Spec:
     vars: Mapping[str, Any] = field(default_factory=dict)
 
 
-LETTER = MessageFields(
+FIELDS = MessageFields(
     address="bob@example.net",
     name="Bob Stone",
     context={"first_name": "Bob", "row": {"first_name": "Bob"}, "recipient": {"address": "bob@example.net"}},
@@ -88,8 +88,8 @@ def renderer(
     )
 
 
-def letter(**columns: object) -> MessageFields:
-    return replace(LETTER, context={**LETTER.context, **columns})
+def fields_for(**columns: object) -> MessageFields:
+    return replace(FIELDS, context={**FIELDS.context, **columns})
 
 
 def modern(message: Message) -> EmailMessage:
@@ -111,7 +111,7 @@ def assert_well_formed(parsed: OldMessage) -> None:
 
 
 def assert_clean_on_the_wire(data: bytes) -> None:
-    """7 bit, CRLF only, body lines of 76, no NUL, and nothing that dot-stuffing has to mend."""
+    """7 bit, CRLF only, body lines of 76, no NUL, and nothing that needs dot-stuffing."""
     assert data.isascii()
     assert data.endswith(b"\r\n")
     assert b"\0" not in data

@@ -89,7 +89,7 @@ class Clients:
 
     def __enter__(self) -> Clients:
         smtp = "mailrunner.transports.smtp"
-        for module in ("client", "stream", "poller"):
+        for module in ("client", "opening", "session", "stream", "poller"):
             self._patches.enter_context(patch(f"{smtp}.{module}.time", CLOCK))
         self._patches.enter_context(patch(f"{smtp}.client.wait_for", wait_for))
         return self

@@ -315,6 +315,7 @@ class Dialogue:
 
     def _encrypt(self) -> None:
         assert self.server.context
+        self.server.scripted("handshake", self)
         self.sock = self.server.context.wrap_socket(self.sock, server_side=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Container
 from contextlib import suppress
@@ -146,6 +147,48 @@ def drip(octets: bytes, every: float = 0.02) -> Do:
         raise Cut
 
     return do
+
+
+def extended(*extensions: str) -> Do:
+    """At `ehlo`: announce these extensions, whatever the server's own are."""
+    return reply(250, "test.invalid", *extensions)
+
+
+def in_plain_text(octets: bytes) -> Do:
+    """At `handshake`: wait for what the client begins, and answer it in plain text."""
+
+    def do(dialogue: Dialogue) -> Answer | None:
+        dialogue.sock.recv(65536)
+        dialogue.sock.sendall(octets)
+        dialogue.server.stopping.wait()
+        raise Cut
+
+    return do
+
+
+def drip_handshake(every: float = 0.02) -> Do:
+    """At `handshake`: a genuine one, one byte at a time."""
+
+    def do(dialogue: Dialogue) -> Answer | None:
+        for octet in _server_hello(dialogue):
+            if dialogue.server.stopping.wait(every):
+                break
+            dialogue.sock.sendall(bytes([octet]))
+        raise Cut
+
+    return do
+
+
+def _server_hello(dialogue: Dialogue) -> bytes:
+    """What a TLS server answers to the handshake that the client began."""
+    assert dialogue.server.context
+    received, to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = dialogue.server.context.wrap_bio(received, to_send, server_side=True)
+    while not to_send.pending:
+        received.write(dialogue.sock.recv(65536))
+        with suppress(ssl.SSLWantReadError):
+            server.do_handshake()
+    return to_send.read()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@
     assert [m.recipient for m in server.accepted] == [...]
 
 A rule names a stage, when it applies, and what is done in place of the usual answer.  Stages:
-connect, ehlo, starttls, auth, mail, rcpt, data (or BDAT, of which nothing but the command is read),
-body (the first bytes of a message are read), eod (the message is complete, its answer is not out),
-rset, quit.  What was answered before is on its way when a deed is done.
+connect, ehlo, starttls, handshake (of TLS, before connect or after starttls), auth, mail, rcpt, data
+(or BDAT, of which nothing but the command is read), body (the first bytes of a message are read), eod
+(the message is complete, its answer is not out), rset, quit.  What was answered before is on its way
+when a deed is done.
 
 As a process of its own it prints its port and records what it accepts until it is killed:
 
@@ -43,6 +44,7 @@ from tests.support.smtp_script import (
     drip,
     effective,
     endless,
+    extended,
     garbage,
     if_ahead,
     reply,
@@ -65,6 +67,7 @@ __all__ = [
     "drip",
     "effective",
     "endless",
+    "extended",
     "garbage",
     "if_ahead",
     "reply",

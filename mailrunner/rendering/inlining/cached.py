@@ -1,6 +1,6 @@
-"""Documents inlined as premailer inlines them, with a memory for all that does not depend on the text.
+"""premailer's steps, with a cache for all that does not depend on the text.
 
-Promise: `MemoInliner.inline` gives what `PremailerInliner.inline` gives, byte for byte or error for
+Promise: `CachedInliner.inline` gives what `PremailerInliner.inline` gives, byte for byte or error for
 error, about ten times as fast.  It is the same sequence of steps on the same parser and serialiser (lxml);
 the rules are premailer's (see `cascade`).  What these steps do not foresee, and whatever raises, is given
 to premailer itself.  The caller compares samples with premailer all the same.
@@ -35,7 +35,7 @@ class Document:
 
 
 class CachedInliner:
-    """premailer, remembering; `premailer` is asked whenever the memory cannot be sure."""
+    """premailer with a cache; `premailer` itself is asked whenever the cached steps cannot be sure."""
 
     def __init__(self, premailer: PremailerInliner) -> None:
         self._premailer = premailer

@@ -1,11 +1,11 @@
-"""What the style sheets of a document make of each of its elements.
+"""The cascade: which rules of a document's style sheets apply to each element, and what they write.
 
 Promise: the answers are premailer's, found faster.  The sheets are read, their rules weighed, merged and
 turned into attributes by premailer's own functions, each once for the same arguments; they are pure.
 New is only the finding of the elements.  premailer evaluates one XPath a selector over the whole document.
 Here all plain selectors are followed at once on the way down: which of them an element satisfies
 depends on its own tag, class and answers to `Test`s and on how far each selector had come above it, and
-both together are the key of a memo.  Selectors that look sideways go through lxml as premailer's do.
+both together are the key of a cache.  Selectors that look sideways go through lxml as premailer's do.
 
 Not thread-safe, like cssutils: the caller holds the lock.
 """
@@ -23,7 +23,7 @@ Sheets = tuple[str | None, ...]
 Rules = tuple[int, ...]
 Finish = tuple[str, tuple[tuple[str, str], ...]]
 
-_LARGEST = 20_000  # entries of a memo; it starts again when it is full
+_LARGEST = 20_000  # entries of a cache, which starts again when it is full
 
 
 class UnsureError(Exception):

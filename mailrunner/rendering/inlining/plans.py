@@ -1,6 +1,6 @@
-"""One shape of a message: the inlined document with holes for the values, and proof that it may be used.
+"""A compiled message: the inlined document split at its values, verified against premailer before first use.
 
-What premailer makes of a document depends on its tags, attributes, tree and sheets.  A `Form` is made
+What premailer makes of a document depends on its tags, attributes, tree and sheets.  A `DocumentForm` is made
 for the fixed texts of a rendering and knows which slots hold what no sheet looks at (`places`, by kind);
 every other value is literal: its own text is a part of the key.  So is a value that has no spelling in
 its slot, an empty one, and the answers to what selectors ask of an attribute with values in it.  Equal
@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from mailrunner.rendering.inlining.cached import CachedInliner, matches, read, written
 from mailrunner.rendering.inlining.cascade import Cascade, Rules
 from mailrunner.rendering.inlining.premailer import one_at_a_time, prepared
-from mailrunner.rendering.inlining.segments import SegmentedText, interleaved
 from mailrunner.rendering.inlining.selectors import Test
 from mailrunner.rendering.inlining.slots import (
     HOSTILE,
@@ -31,12 +31,15 @@ from mailrunner.rendering.inlining.slots import (
     TOKENS,
     Place,
     SlotKind,
+    all_clean,
     cut,
     places,
     token,
 )
+from mailrunner.rendering.segments import SegmentedText, interleaved
 
 Key = tuple[object, ...]
+CleanTest = tuple[Callable[[str], object], Callable[[Sequence[str]], Sequence[str]]]
 
 _XML = re.compile(r"\A\s*(?:<\?xml[^>]*\?>)?\s*\Z")
 
@@ -71,14 +74,21 @@ class Asked:
 
 
 class DocumentForm:
-    """The slots of one sequence of fixed texts: a kind for each, None where the value is literal."""
+    """The slots of one sequence of fixed texts: a kind for each, None where the value is literal.
+
+    Where no slot is literal and nothing is asked of a value, messages whose values all stay as they are have
+    one key, `clean_key`, and `clean` finds them out: for each kind a test of its values, each with a NUL
+    behind it, and what picks them.  Otherwise `clean` is None.
+    """
 
     def __init__(self, kinds: Sequence[SlotKind | None], asked: Iterable[Asked]) -> None:
         self.kinds, self.asked = tuple(kinds), tuple(asked)
         self._spellings = [SPELLINGS[kind] if kind else LITERAL for kind in self.kinds]
+        self.clean_key: Key = (None,) * len(self.kinds)
+        self.clean = None if self.asked or None in self.kinds else _clean(self.kinds)
 
     def key(self, values: Sequence[str]) -> tuple[Key, list[str]]:
-        """What of the values belongs to the shape, and the others in their output spelling."""
+        """Return what of the values belongs to the shape, and the others in their output spelling."""
         key: list[object] = []
         spelled: list[str] = []
         for spelling, value in zip(self._spellings, values, strict=True):
@@ -95,9 +105,22 @@ class DocumentForm:
         return tuple(key), spelled
 
 
+def _clean(kinds: Sequence[SlotKind | None]) -> list[CleanTest]:
+    slots: dict[SlotKind, list[int]] = {}
+    for slot, kind in enumerate(kinds):
+        if kind:
+            slots.setdefault(kind, []).append(slot)
+    return [(all_clean(kind, len(chosen)), _picking(chosen)) for kind, chosen in slots.items()]
+
+
+def _picking(slots: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:
+    """Return what takes the values of some slots from all; for one index an itemgetter gives no tuple."""
+    return itemgetter(*slots) if len(slots) > 1 else itemgetter(slice(slots[0], slots[0] + 1))
+
+
 @dataclass(frozen=True, slots=True)
 class InliningPlan:
-    """What was made of a message: its form, its key in that, and the shape."""
+    """The plan of a message: its form, its key in that, and the shape."""
 
     form: DocumentForm
     key: Key
@@ -106,50 +129,50 @@ class InliningPlan:
 
 
 class Planner:
-    """Makes forms and plans with the help of the memo; takes the lock for a moment at a time."""
+    """Makes forms and plans with the help of the cached inliner; takes the lock for a moment at a time."""
 
-    def __init__(self, memo: CachedInliner) -> None:
-        self._memo = memo
+    def __init__(self, cached: CachedInliner) -> None:
+        self._cached = cached
 
-    def form(self, marked: SegmentedText, literal: Iterable[int] = ()) -> DocumentForm:
+    def form(self, segments: SegmentedText, literal: Iterable[int] = ()) -> DocumentForm:
         """Find out what holds each slot, some being `literal`; raise what reading the document raises."""
-        fixed = set(literal) | _at_the_edge(marked.statics)
-        fixed |= {slot for slot in range(len(marked.values)) if cut(marked.statics[slot])}
-        shared = self._shared(marked)
+        fixed = set(literal) | _at_the_edge(segments.statics)
+        fixed |= {slot for slot in range(len(segments.values)) if cut(segments.statics[slot])}
+        shared = self._shared(segments)
         while True:
-            found, asked, more = self._survey(marked, fixed, shared)
+            found, asked, more = self._survey(segments, fixed, shared)
             if not more:
                 return DocumentForm(
-                    [found[n].kind if n in found else None for n in range(len(marked.values))], asked
+                    [found[n].kind if n in found else None for n in range(len(segments.values))], asked
                 )
             fixed |= more
 
-    def plan(self, marked: SegmentedText, form: DocumentForm) -> InliningPlan:
+    def plan(self, segments: SegmentedText, form: DocumentForm) -> InliningPlan:
         """Plan a message of a form; raise NoPlanError or what inlining it raises.
 
         The plan has another form if slots of this one turn out to be literal.
         """
         while True:
-            key, values = form.key(marked.values)
-            shape = self._shape(form, key, marked)
-            weak = self._weak(form, key, marked, shape)
+            key, values = form.key(segments.values)
+            shape = self._shape(form, key, segments)
+            weak = self._weak(form, key, segments, shape)
             if not weak:
                 return InliningPlan(form, key, shape, tuple(values))
-            form = self.form(marked, weak | {n for n, kind in enumerate(form.kinds) if kind is None})
+            form = self.form(segments, weak | {n for n, kind in enumerate(form.kinds) if kind is None})
 
-    def _shape(self, form: DocumentForm, key: Key, marked: SegmentedText) -> Shape:
+    def _shape(self, form: DocumentForm, key: Key, segments: SegmentedText) -> Shape:
         """Make the shape of a key, from a message that has it; raise NoPlanError if there is none."""
         slots = [n for n, kind in enumerate(form.kinds) if kind and key[n] is None]
-        tokens = _filled(marked, {slot: token(slot) for slot in slots})
+        tokens = _filled(segments, {slot: token(slot) for slot in slots})
         with one_at_a_time:
-            actual, document = read(prepared(marked.text)), read(prepared(tokens))
+            actual, document = read(prepared(segments.text)), read(prepared(tokens))
             if actual.sheets != document.sheets or actual.tags != document.tags:
                 raise NoPlanError("a value changes what stands around it")
-            cascade = self._memo.cascade(actual.sheets)
+            cascade = self._cached.cascade(actual.sheets)
             found = places(document.page)
             matched = matches(actual, cascade)
             inlined = written(document, cascade, matched)
-        before = _before(marked, set(slots))
+        before = _before(segments, set(slots))
         for slot in slots:
             if slot not in found or found[slot].kind is not form.kinds[slot]:
                 raise NoPlanError("a value stands in another kind of place than before")
@@ -162,38 +185,38 @@ class Planner:
             raise NoPlanError("a value moves, or stands in two places")
         return Shape(texts[::2], [kind for n in slots if (kind := form.kinds[n])])
 
-    def _weak(self, form: DocumentForm, key: Key, marked: SegmentedText, shape: Shape) -> set[int]:
+    def _weak(self, form: DocumentForm, key: Key, segments: SegmentedText, shape: Shape) -> set[int]:
         """The slots that cannot hold every value after all; raise NoPlanError if it is none by itself."""
         slots = {n: HOSTILE[kind] for n, kind in enumerate(form.kinds) if kind and key[n] is None}
-        hostile = {n: self._bearable(form, key, marked, n, text) for n, text in slots.items()}
-        if self._holds(form, key, shape, marked) and self._holds(form, key, shape, _with(marked, hostile)):
+        hostile = {n: self._with_same_key(form, key, segments, n, text) for n, text in slots.items()}
+        if all(self._holds(form, key, shape, text) for text in (segments, _with(segments, hostile))):
             return set()
-        weak = {n for n in hostile if not self._holds(form, key, shape, _with(marked, {n: hostile[n]}))}
+        weak = {n for n in hostile if not self._holds(form, key, shape, _with(segments, {n: hostile[n]}))}
         if not weak:
             raise NoPlanError("its values cannot be told apart in the inlined document")
         return weak
 
-    def _shared(self, marked: SegmentedText) -> list[tuple[str, frozenset[int]]]:
+    def _shared(self, segments: SegmentedText) -> list[tuple[str, frozenset[int]]]:
         """The attributes with values in them, by name, and the slots of each."""
         with one_at_a_time:
-            tokens = {slot: token(slot) for slot in range(len(marked.values))}
-            found = places(read(prepared(_filled(marked, tokens))).page)
+            tokens = {slot: token(slot) for slot in range(len(segments.values))}
+            found = places(read(prepared(_filled(segments, tokens))).page)
         return [
             (place.attribute, frozenset(map(int, TOKENS.findall(place.value)))) for place in found.values()
         ]
 
     def _survey(
-        self, marked: SegmentedText, fixed: set[int], shared: Iterable[tuple[str, frozenset[int]]]
+        self, segments: SegmentedText, fixed: set[int], shared: Iterable[tuple[str, frozenset[int]]]
     ) -> tuple[dict[int, Place], list[Asked], set[int]]:
         """The places of all slots that are not fixed, and which more have to be."""
-        slots = set(range(len(marked.values))) - fixed
+        slots = set(range(len(segments.values))) - fixed
         with one_at_a_time:
-            document = read(prepared(_filled(marked, {slot: token(slot) for slot in slots})))
+            document = read(prepared(_filled(segments, {slot: token(slot) for slot in slots})))
             found = places(document.page)
-            joined = {n for n, p in found.items() if p.attribute and cut(marked.statics[n], attribute=True)}
+            joined = {n for n, p in found.items() if p.attribute and cut(segments.statics[n], attribute=True)}
             if more := (slots - found.keys()) | joined:
                 return found, [], more
-            cascade = self._memo.cascade(document.sheets)
+            cascade = self._cached.cascade(document.sheets)
             matched = matches(document, cascade)
             tested: dict[str, list[Test]] = {}
             for test in cascade.tests:
@@ -208,21 +231,23 @@ class Planner:
         kept = [int(slot) for slot in TOKENS.findall(inlined)]
         return found, _asked(found.values(), tested), {slot for slot in slots if kept.count(slot) != 1}
 
-    def _bearable(self, form: DocumentForm, key: Key, marked: SegmentedText, slot: int, text: str) -> str:
+    def _with_same_key(
+        self, form: DocumentForm, key: Key, segments: SegmentedText, slot: int, text: str
+    ) -> str:
         """A hostile value for a slot, such that the answers to what selectors ask stay the same."""
-        actual = marked.values[slot]
+        actual = segments.values[slot]
         for value in (text, f"{actual}{text}", f"{text}{actual}"):
-            if form.key(_with(marked, {slot: value}).values)[0] == key:
+            if form.key(_with(segments, {slot: value}).values)[0] == key:
                 return value
         return actual
 
-    def _holds(self, form: DocumentForm, key: Key, shape: Shape, marked: SegmentedText) -> bool:
-        own, values = form.key(marked.values)
-        return own == key and shape.fill(values) == self._memo.inline(marked.text)
+    def _holds(self, form: DocumentForm, key: Key, shape: Shape, segments: SegmentedText) -> bool:
+        own, values = form.key(segments.values)
+        return own == key and shape.fill(values) == self._cached.inline(segments.text)
 
 
 def _looked_at(place: Place, cascade: Cascade, matched: Sequence[Rules]) -> bool:
-    """Whether the value itself, not only an answer about it, says what becomes of the document."""
+    """True if the value itself, not only an answer about it, says what becomes of the document."""
     if place.attribute == "style":
         asked = any(test.name == "style" for test in cascade.tests)
         return asked or place.tag == "img" or bool(matched[place.element])
@@ -248,18 +273,19 @@ def _at_the_edge(statics: Sequence[str]) -> set[int]:
     return {*range(first), *range(last, count)}
 
 
-def _before(marked: SegmentedText, free: set[int]) -> list[str]:
-    """What stands before each slot, back to the last value that is free."""
+def _before(segments: SegmentedText, free: set[int]) -> list[str]:
+    """The text before each slot, back to the last value that is free."""
     before, tail = [], ""
-    for slot, (static, value) in enumerate(zip(marked.statics, marked.values, strict=False)):
+    for slot, (static, value) in enumerate(zip(segments.statics, segments.values, strict=False)):
         before.append(f"{tail}{static}")
         tail = "" if slot in free else f"{before[-1]}{value}"[-100:]
     return before
 
 
-def _filled(marked: SegmentedText, words: Mapping[int, str]) -> str:
-    return _with(marked, words).text
+def _filled(segments: SegmentedText, words: Mapping[int, str]) -> str:
+    return _with(segments, words).text
 
 
-def _with(marked: SegmentedText, values: Mapping[int, str]) -> SegmentedText:
-    return SegmentedText(marked.statics, tuple(values.get(n, value) for n, value in enumerate(marked.values)))
+def _with(segments: SegmentedText, values: Mapping[int, str]) -> SegmentedText:
+    statics, actual = segments
+    return SegmentedText(statics, tuple(values.get(n, value) for n, value in enumerate(actual)))

@@ -22,7 +22,7 @@ import re
 import threading
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, Protocol
+from typing import Any
 
 from mailrunner.errors import RowError
 
@@ -34,14 +34,6 @@ _SHEETS = 64
 
 # cssutils keeps the state of its parser and its log per process, so one message at a time.
 one_at_a_time = threading.Lock()
-
-
-class Inliner(Protocol):
-    """Makes one HTML document into another in which the CSS stands in the elements."""
-
-    def inline(self, html: str) -> str:
-        """Return the whole document; raise RowError if it cannot be made."""
-        ...
 
 
 class PremailerInliner:

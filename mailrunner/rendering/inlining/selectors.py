@@ -2,8 +2,8 @@
 
 `path_of` reads a selector of tags, classes, ids and attributes, joined as descendants or children.
 Its meaning is that of cssselect's XPath, which premailer uses: names are compared as they are spelled,
-blanks are those of XML.  Every other selector (siblings, `:first-child`, namespaces, …) is None, and
-somebody else has to find its elements.
+blanks are those of XML.  For any other selector (siblings, `:first-child`, namespaces, …) it gives None,
+and `cascade` has lxml find the elements.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Test:
         return given is not None and _OPERATORS[self.operator](given, self.value)
 
     def settled(self, beginning: str, end: str) -> bool:
-        """Whether the answer is the same for all values that begin and end in this way."""
+        """True if the answer is the same for all values that begin and end in this way."""
         if self.operator in ("^=", "="):
             begins = beginning.startswith(self.value) and self.operator == "^="
             return begins or not self.value.startswith(beginning)

@@ -1,12 +1,12 @@
-"""Where the values of a rendering stand in the document, and how they are spelled there in the end.
+"""Slots: the places of values in a document, and how a value is spelled there once it is inlined.
 
-A *slot* is a place of one value.  Its `Kind` says what becomes of the value between the rendered and the
+A *slot* is a place of one value.  Its `SlotKind` says what becomes of the value between the rendered and the
 inlined document: the parser takes character references away and the serialiser puts its own.  A
 spelling is exact for the values that it accepts and None for all others (control characters, markup
 that the row brings along, what only means something together with its neighbours): those are part of
 the shape and not of the slot, and so are empty and blank values, which leave no text node behind.
 
-The spellings are those of libxml2's HTML parser and serialiser.  Nobody has to believe them: every plan is
+The spellings are those of libxml2's HTML parser and serialiser.  They need not be trusted: every plan is
 tried with `HOSTILE` values before it is used, see `plans`.
 """
 
@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 _Known = Callable[[str], str | None]
@@ -44,8 +45,9 @@ _JOINED = re.compile(r"(?:&|&#?\w+;|<)!?-?\Z")
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """`is_clean` is true of values that stay as they are; `known` spells each atom of the others."""
+    """`is_clean` is true of values that stay as they are, `clean` its pattern; `known` spells other atoms."""
 
+    clean: str
     is_clean: Callable[[str], object]
     is_risky: Callable[[str], object]
     known: _Known
@@ -61,7 +63,7 @@ class Spelling:
 
 
 class SlotKind(Enum):
-    """What holds the value in the inlined document."""
+    """The part of the inlined document that holds the value."""
 
     TEXT = "text"
     ATTRIBUTE = "attribute"
@@ -80,13 +82,20 @@ class Place:
     value: str = ""
 
 
+@lru_cache(maxsize=1024)
+def all_clean(kind: SlotKind, many: int) -> Callable[[str], object]:
+    """Return a test of so many values at once, each with a NUL behind it: true if all stay as they are."""
+    # Counted, as a value may hold a NUL itself and look like two.
+    return re.compile(f"(?:{SPELLINGS[kind].clean}\0){{{many}}}").fullmatch
+
+
 def token(slot: int) -> str:
     """A word that stands for the value of a slot."""
     return f"{_TOKEN}z{slot}{_TOKEN}z"
 
 
 def cut(static: str, *, attribute: bool = False) -> bool:
-    """Whether the text before a slot ends in what a value might complete."""
+    """True if the text before a slot ends in what a value might complete."""
     return bool(_CUT.search(static) or (attribute and _JOINED.search(static)))
 
 
@@ -127,7 +136,7 @@ def _is_url(tag: str, attribute: str) -> bool:
 
 
 def _spelling(clean: str, known: _Known, risky: str) -> Spelling:
-    return Spelling(re.compile(clean).fullmatch, re.compile(risky).search, known)
+    return Spelling(clean, re.compile(clean).fullmatch, re.compile(risky).search, known)
 
 
 def _known(ordinary: str, references: Mapping[str, str]) -> _Known:
@@ -175,7 +184,7 @@ SPELLINGS: Mapping[SlotKind, Spelling] = {
 # Of a value that is a part of the shape.
 LITERAL = _spelling(r"(?!)", lambda atom: None, "")
 
-# What a slot must be able to hold: every reference, blanks, quotes, letters of all sizes.
+# What a slot must be able to hold: every reference, blanks, quotes, characters of all sizes.
 HOSTILE: Mapping[SlotKind, str] = {
     SlotKind.TEXT: " q &amp;&lt;b&gt; &#34;&#39; é\xa0中😀\n= / - x ",
     SlotKind.ATTRIBUTE: " q &amp;&lt;b&gt; &#39; é\xa0中😀\n= / - x ",

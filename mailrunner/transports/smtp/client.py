@@ -18,9 +18,9 @@ from mailrunner.transports import Envelope, network
 from mailrunner.transports.smtp.opening import SmtpOpening
 from mailrunner.transports.smtp.pipeline import Pipeline, PipelineLimits
 from mailrunner.transports.smtp.poller import wait_for
-from mailrunner.transports.smtp.reply_outcome import ReplyJudge
 from mailrunner.transports.smtp.server_capabilities import Capabilities, ObservedCapabilities
 from mailrunner.transports.smtp.session import SmtpSession
+from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 from mailrunner.transports.smtp.stream import SmtpStream
 from mailrunner.transports.smtp.transaction import unsafe_address
 
@@ -57,14 +57,14 @@ class SmtpTransport:
     observed: ObservedCapabilities = field(default_factory=ObservedCapabilities)
     clock: Clock = field(default_factory=SystemClock)
     stream: SmtpStream | None = field(init=False, default=None)
-    _judge: ReplyJudge = field(init=False)
+    _judge: SessionOutcomes = field(init=False)
     _session: SmtpSession | None = field(init=False, default=None)
     _pipeline: Pipeline = field(init=False)
 
     def __post_init__(self) -> None:
         if self.tls != "none":
             self.observed.tls_context = self.observed.tls_context or network.tls_context(self.ca_file)
-        self._judge = ReplyJudge(
+        self._judge = SessionOutcomes(
             host=self.host,
             provider=self.provider,
             clock=self.clock,

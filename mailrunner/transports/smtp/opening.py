@@ -6,18 +6,25 @@ One mechanism, one try a connection, as every wrong login counts towards a lock-
 from __future__ import annotations
 
 import base64
+import re
 import smtplib
 import ssl
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 from mailrunner.transports import network
-from mailrunner.transports.smtp.reply_outcome import ReplyJudge
 from mailrunner.transports.smtp.server_capabilities import Capabilities
 from mailrunner.transports.smtp.session import SmtpSession
+from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 
 _CONNECT_TIMEOUT = 30.0
+# An opening as a whole has so many times the seconds of one reply: there are a dozen in it.
+_OPENING = 2
+_LONGEST_SIZE = 20  # digits (RFC 1870 §4)
+_MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}")  # RFC 4422 §3.1
+_MOST_NAMED = 8  # mechanisms, in a sentence
 _OAUTH = {"XOAUTH2", "OAUTHBEARER"}
 
 
@@ -33,7 +40,7 @@ class SmtpOpening:
     password: str | None
     timeout: float
     local_hostname: str | None
-    judge: ReplyJudge
+    judge: SessionOutcomes
 
     def open(self) -> tuple[SmtpSession, Capabilities] | Outcome:
         """Return a session that is logged in and what its server announced, or why there is none.
@@ -54,16 +61,17 @@ class SmtpOpening:
         return session, ready
 
     def _connect(self) -> SmtpSession:
+        total = _OPENING * self.timeout
+        until = time.monotonic() + total
         addresses = network.resolve(self.host, self.port)
-        sock = network.connect(addresses, min(self.timeout, _CONNECT_TIMEOUT))
-        sock.settimeout(self.timeout)
+        sock = network.connect(addresses, min(self.timeout, _CONNECT_TIMEOUT), until=until)
         name = self.local_hostname or network.literal(sock)
-        if self.tls == "implicit" and self.context:
-            sock = self.context.wrap_socket(sock, server_hostname=self.host)
-        return SmtpSession(sock, name=name, timeout=self.timeout)
+        return SmtpSession(sock, name=name, timeout=self.timeout, total=total, until=until)
 
     def _prepare(self, session: SmtpSession) -> Capabilities | Outcome:
-        """Go from the greeting to the login; return what stands in the way, or raise OSError."""
+        """Go from the connection to the login; return what stands in the way, or raise OSError."""
+        if self.tls == "implicit" and self.context:
+            session.encrypt(self.context, self.host)
         code, text = session.getreply()
         if code != 220:
             return self.judge.answered(Stage.CONNECT, code, text)
@@ -105,15 +113,26 @@ class SmtpOpening:
 
 def announced(session: smtplib.SMTP) -> Capabilities:
     """What the server announced in its last reply to EHLO."""
-    size = session.esmtp_features.get("size", "")
     return Capabilities(
-        size=int(size) if size.isascii() and size.isdigit() and int(size) else None,  # 0: no limit (RFC 1870)
+        size=_size(session.esmtp_features.get("size", "")),
         smtputf8=session.has_extn("smtputf8"),
         eightbitmime=session.has_extn("8bitmime"),
         pipelining=session.has_extn("pipelining"),
         chunking=session.has_extn("chunking"),
-        auth=tuple(dict.fromkeys(session.esmtp_features.get("auth", "").upper().split())),
+        auth=_mechanisms(session.esmtp_features.get("auth", "")),
     )
+
+
+def _size(announced: str) -> int | None:
+    """The limit in bytes; None for 0, which is none (RFC 1870 §4), and for what is no number of that kind."""
+    digits = announced.lstrip("0")
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST_SIZE
+    return int(digits) if is_number else None
+
+
+def _mechanisms(announced: str) -> tuple[str, ...]:
+    """Each once; what cannot be the name of one is none."""
+    return tuple(dict.fromkeys(filter(_MECHANISM.fullmatch, announced.upper().split())))
 
 
 def _authenticate(session: smtplib.SMTP, mechanism: str, user: str, password: str) -> tuple[int, bytes]:
@@ -131,7 +150,8 @@ def _authenticate(session: smtplib.SMTP, mechanism: str, user: str, password: st
 def _no_mechanism(offered: Sequence[str], host: str) -> str:
     if _OAUTH & set(offered):
         return f"{host} needs OAuth to log in, which mailrunner cannot do yet: use an account with a password"
-    return f"{host} offers only {', '.join(offered)} to log in; mailrunner knows PLAIN and LOGIN"
+    named = ", ".join([*offered[:_MOST_NAMED], *("…" for _ in offered[_MOST_NAMED : _MOST_NAMED + 1])])
+    return f"{host} offers only {named} to log in; mailrunner knows PLAIN and LOGIN"
 
 
 def _base64(text: str) -> str:

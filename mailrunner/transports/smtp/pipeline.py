@@ -23,8 +23,8 @@ from dataclasses import dataclass
 
 from mailrunner.model.outcome import Outcome
 from mailrunner.transports import Envelope
-from mailrunner.transports.smtp.reply_outcome import ReplyJudge
 from mailrunner.transports.smtp.server_capabilities import Capabilities, ObservedCapabilities, is_out_of_step
+from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 from mailrunner.transports.smtp.transaction import (
     END_OF_DATA,
     STAGES,
@@ -77,7 +77,7 @@ class Pipeline:
         self,
         *,
         capabilities: Capabilities,
-        judge: ReplyJudge,
+        judge: SessionOutcomes,
         observed: ObservedCapabilities,
         limits: PipelineLimits,
     ) -> None:

@@ -10,15 +10,17 @@ is of no use any more, and `SMTPResponseException` when the server itself ended 
 
 from __future__ import annotations
 
+import math
 import smtplib
 import socket
 import ssl
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from mailrunner.transports import network
 from mailrunner.transports.smtp.pipeline import Pipeline
-from mailrunner.transports.smtp.stream import CHUNK, ReplyBuffer, SmtpStream
+from mailrunner.transports.smtp.stream import CHUNK, ReplyBuffer, SmtpStream, quoted
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -47,14 +49,15 @@ class ReplyReader:
         return False
 
     def read(self, timeout: float) -> tuple[int, bytes]:
-        """Return the code and the text lines, joined by newlines, of a reply that is whole in `timeout` s."""
+        """Return the code and the text lines, joined by newlines, of a reply that is whole in `timeout` s.
+
+        Raises TimeoutError if none is.
+        """
         deadline = time.monotonic() + timeout
         try:
             while (reply := self.buffer.next()) is None:
                 self._receive(deadline)
-        except TimeoutError as error:
-            raise smtplib.SMTPServerDisconnected(f"there was no answer within {timeout:g} s") from error
-        except smtplib.SMTPException:
+        except (TimeoutError, smtplib.SMTPException):
             raise
         except OSError as error:
             raise smtplib.SMTPServerDisconnected(f"the connection broke: {error.strerror}") from error
@@ -72,10 +75,15 @@ class ReplyReader:
 
 
 class SmtpSession(smtplib.SMTP):
-    """Speaks SMTP over the connected `sock`; `name` is for EHLO, `timeout` the seconds for a reply."""
+    """Speaks SMTP over the connected `sock`; `name` is for EHLO, `timeout` the seconds for a reply.
 
-    def __init__(self, sock: socket.socket, *, name: str, timeout: float) -> None:
+    All before `stream` has until `until`, an instant of `time.monotonic`, `total` seconds in all: a
+    server could stay within each single timeout and never be ready.
+    """
+
+    def __init__(self, sock: socket.socket, *, name: str, timeout: float, total: float, until: float) -> None:
         super().__init__(local_hostname=name, timeout=timeout)
+        self._total, self._until = total, until
         self._adopt(sock)
 
     def _adopt(self, sock: socket.socket) -> None:
@@ -84,6 +92,17 @@ class SmtpSession(smtplib.SMTP):
         self._replies = ReplyReader(sock)
         self.ehlo_resp = self.helo_resp = None
         self.esmtp_features = {}
+
+    def encrypt(self, context: ssl.SSLContext, host: str) -> None:
+        """Begin TLS with `host`; raises ssl.SSLError as well."""
+        sock, seconds = self._connected(), self._seconds()
+        sock.settimeout(seconds)
+        try:
+            self._adopt(context.wrap_socket(sock, server_hostname=host))
+        except TimeoutError as error:  # of the handshake as a whole, however its bytes arrive
+            self.close()
+            reason = self._overdue("the TLS handshake did not end", seconds)
+            raise smtplib.SMTPServerDisconnected(reason) from error
 
     def hello(self) -> None:
         """Say EHLO, or HELO to a server that is too old for it (RFC 5321 §3.2)."""
@@ -94,24 +113,39 @@ class SmtpSession(smtplib.SMTP):
             raise smtplib.SMTPHeloError(code, text)
 
     def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """Turn to TLS and greet again; raises ssl.SSLError as well."""
+        """Turn to TLS and greet again; raises ssl.SSLError as well.
+
+        What stands in the clear behind the server's yes was put there to be taken for its words over
+        TLS (CVE-2021-38371): that is the end of the connection.
+        """
         code, text = self.docmd("STARTTLS")
         if code != 220:
             raise smtplib.SMTPResponseException(code, text)
-        sock = self._connected()
-        sock.settimeout(self.timeout)
-        self._adopt(context.wrap_socket(sock, server_hostname=host))
+        if not self._replies.is_silent() and not self._replies.buffer.is_empty:
+            self._refuse_plain_text()
+        try:
+            self.encrypt(context, host)
+        except ssl.SSLError as error:
+            if error.reason in network.PLAINTEXT:
+                self._refuse_plain_text()
+            raise
         self.hello()
 
-    def docmd(self, cmd: str, args: str = "") -> tuple[int, bytes]:
-        """Send a command and return its reply, sure that it is the reply to this command."""
+    def _refuse_plain_text(self) -> NoReturn:
+        self.close()
+        raise smtplib.SMTPServerDisconnected(
+            "the server agreed to TLS and went on in plain text: something on the way may have changed it"
+        )
+
+    def putcmd(self, cmd: str, args: str = "") -> None:
+        """Send a command, sure that the reply that comes next is the reply to it."""
         self.listen()
-        return super().docmd(cmd, args)
+        super().putcmd(cmd, args)
 
     def send(self, s: ReadableBuffer | str) -> None:
         """Write everything; text as UTF-8."""
         sock = self._connected()
-        sock.settimeout(self.timeout)
+        sock.settimeout(self._seconds())
         try:
             sock.sendall(s.encode() if isinstance(s, str) else s)
         except OSError as error:
@@ -121,14 +155,32 @@ class SmtpSession(smtplib.SMTP):
             reason = "nothing more could be written" if isinstance(error, TimeoutError) else error.strerror
             raise smtplib.SMTPServerDisconnected(f"the connection broke: {reason}") from error
 
-    def getreply(self, timeout: float | None = None) -> tuple[int, bytes]:
-        """Return the next reply's code and text, in `timeout` seconds (default: the session's)."""
+    def getreply(self) -> tuple[int, bytes]:
+        """Return the next reply's code and text."""
         self._connected()
+        seconds = self._seconds()
         try:
-            return self._replies.read(timeout or self.timeout)
+            return self._replies.read(seconds)
+        except TimeoutError as error:
+            self.close()
+            raise smtplib.SMTPServerDisconnected(self._overdue("there was no answer", seconds)) from error
         except smtplib.SMTPServerDisconnected:
             self.close()
             raise
+
+    def _seconds(self) -> float:
+        """Seconds for what comes next."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            self.close()
+            raise smtplib.SMTPServerDisconnected(self._overdue("", left))
+        return min(self.timeout, left)
+
+    def _overdue(self, what: str, seconds: float) -> str:
+        """Why it is given up after `seconds` seconds: for `what` alone, or for all before it as well."""
+        if seconds < self.timeout:
+            return f"the server was not ready to take mail within {self._total:g} s"
+        return f"{what} within {seconds:g} s"
 
     def listen(self) -> None:
         """Raise if the server has spoken, or hung up, before it was asked."""
@@ -139,10 +191,11 @@ class SmtpSession(smtplib.SMTP):
         self.close()
         if code == _CLOSING:
             raise smtplib.SMTPResponseException(code, text)
-        raise smtplib.SMTPServerDisconnected(f"the server spoke out of turn: {code} {text[:80]!r}")
+        raise smtplib.SMTPServerDisconnected(f"the server spoke out of turn: {code} {quoted(text)}")
 
     def stream(self, pipeline: Pipeline) -> SmtpStream:
         """Return the stream on which `pipeline` is spoken; it has the socket to itself until `docmd`."""
+        self._until = math.inf
         return SmtpStream(self._connected(), replies=self._replies.buffer, pipeline=pipeline)
 
     def _connected(self) -> socket.socket:

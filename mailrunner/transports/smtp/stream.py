@@ -18,6 +18,7 @@ from mailrunner.transports.smtp.pipeline import Pipeline
 # RFC 5321 §4.5.3.1.5 allows 512 bytes a line; servers with long explanations pass it.
 _LONGEST_LINE = 8192
 _MOST_LINES = 100
+_QUOTED = 80  # characters of what is no reply
 _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*?))?\r*", re.DOTALL)
 _TOO_LONG = f"the answer has a line of more than {_LONGEST_LINE} bytes"
 
@@ -25,6 +26,8 @@ CHUNK = 65536  # bytes read at once
 # A record of TLS (RFC 8446 §5.1).  One at a time: until all of it is written the other end can read
 # none of it, so a write that would have to wait has provably said nothing.
 _RECORD = 16384
+# A server that reads a little now and then is given up after so many seconds and one more for so many bytes.
+_SLOW_FOR, _SLOWEST = 600.0, 1000
 _AT_ONCE = 1 << 20  # bytes written before the server is listened to again
 
 
@@ -56,7 +59,7 @@ class ReplyBuffer:
                 raise _not_a_reply(line)
             code, mark, text = match.groups(b"")
             if self._texts and code != self._code:  # RFC 5321 §4.2.1: the same code on every line
-                raise smtplib.SMTPServerDisconnected(f"the answer contradicts itself: {line[:80]!r}")
+                raise smtplib.SMTPServerDisconnected(f"the answer contradicts itself: {quoted(line)}")
             if mark != b"-":
                 texts, self._texts = [*self._texts, text.strip()], []
                 return int(code), b"\n".join(texts)
@@ -69,9 +72,16 @@ class ReplyBuffer:
         return None
 
 
+def quoted(octets: bytes) -> str:
+    """The beginning of what a server said, as it may be shown; "…" where it was cut."""
+    text = octets[: 4 * _QUOTED].decode("utf-8", "replace").rstrip("\r\n")
+    shown = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+    return f'"{shown[:_QUOTED]}…"' if len(shown) > _QUOTED else f'"{shown}"'
+
+
 def _not_a_reply(line: bytes) -> smtplib.SMTPServerDisconnected:
-    too_long = len(line) > _LONGEST_LINE
-    return smtplib.SMTPServerDisconnected(_TOO_LONG if too_long else f"the answer is not SMTP: {line[:80]!r}")
+    reason = _TOO_LONG if len(line) > _LONGEST_LINE else f"the answer is not SMTP: {quoted(line)}"
+    return smtplib.SMTPServerDisconnected(reason)
 
 
 class SmtpStream:
@@ -87,6 +97,7 @@ class SmtpStream:
         self._reading_wants_write = False
         self._writing_wants_read = False
         self._begun = 0  # bytes of a record that are not all written
+        self._backlog: tuple[float, int] | None = None  # since when there is always more, and written since
 
     # -- For waiting
 
@@ -118,7 +129,15 @@ class SmtpStream:
             self._pipeline.lost(str(nonsense))
         except OSError as error:
             self._pipeline.lost(f"the connection broke: {error.strerror}")
+        self._check_pace()
         self._pipeline.check_overdue(time.monotonic())
+
+    def _check_pace(self) -> None:
+        """Lose the connection to a server that reads, and so slowly that it would never have read all."""
+        if not self._pipeline.unsent or self._backlog is None:
+            self._backlog = (time.monotonic(), 0) if self._pipeline.unsent else None
+        elif time.monotonic() > self._backlog[0] + _SLOW_FOR + self._backlog[1] / _SLOWEST:
+            self._pipeline.lost(f"the server reads less than {_SLOWEST:,} bytes a second")
 
     def _read(self) -> bool:
         """Read what the server has sent; return whether that was anything."""
@@ -150,6 +169,8 @@ class SmtpStream:
             self._read()  # the server may have said why before it hung up
             raise
         self._pipeline.wrote(written, time.monotonic())
+        if self._backlog:
+            self._backlog = self._backlog[0], self._backlog[1] + written
 
     def _send(self, octets: bytes | memoryview) -> int:
         """Write as much as goes and return how much that was; OSError when the connection is gone."""

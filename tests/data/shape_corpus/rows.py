@@ -6,7 +6,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from mailrunner.rendering.templates import Template, Templates
+from mailrunner.rendering.compiled_template import CompiledTemplate
+from mailrunner.rendering.templates import Templates
 
 HERE = Path(__file__).parent
 TEMPLATES = (
@@ -43,7 +44,7 @@ HOSTILE = (
 )
 
 
-def template(name: str) -> Template:
+def template(name: str) -> CompiledTemplate:
     """Compile one of the templates."""
     return Templates(folder=HERE.parent, templates_dir=HERE).html(f"{name}.html")
 

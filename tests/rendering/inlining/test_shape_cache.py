@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailrunner.errors import RowError
+from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.inlining.premailer import PremailerInliner
-from mailrunner.rendering.inlining.segments import SegmentedText
 from mailrunner.rendering.inlining.shape_cache import ShapeInliner
-from mailrunner.rendering.templates import Template, Templates
+from mailrunner.rendering.segments import SegmentedText
+from mailrunner.rendering.templates import Templates
 from tests.data.shape_corpus.rows import HOSTILE, PLAIN, TEMPLATES, row, template
 
 PREMAILER = PremailerInliner()
@@ -27,21 +28,21 @@ PRIMED = ["newsletter", "receipt", "invoice", "digest", "awkward", "sideways", "
 
 @pytest.fixture
 def compile_(tmp_path: Path) -> Any:
-    def compiled(source: str) -> Template:
+    def compiled(source: str) -> CompiledTemplate:
         (tmp_path / "t.html").write_text(source, encoding="utf-8")
         return Templates(folder=tmp_path, templates_dir=tmp_path).html("t.html")
 
     return compiled
 
 
-def expected(compiled: Template, context: dict[str, Any]) -> str:
+def expected(compiled: CompiledTemplate, context: dict[str, Any]) -> str:
     try:
         return PREMAILER.inline(compiled.render(context))
     except RowError as error:
         return f"RowError: {error}"
 
 
-def outcome(inliner: ShapeInliner, compiled: Template, context: dict[str, Any]) -> str:
+def outcome(inliner: ShapeInliner, compiled: CompiledTemplate, context: dict[str, Any]) -> str:
     try:
         inlined = inliner.inline(compiled, context)
     except RowError as error:
@@ -52,7 +53,7 @@ def outcome(inliner: ShapeInliner, compiled: Template, context: dict[str, Any]) 
     return inlined.html
 
 
-def primed(compiled: Template, context: dict[str, Any]) -> ShapeInliner:
+def primed(compiled: CompiledTemplate, context: dict[str, Any]) -> ShapeInliner:
     """An inliner that has a plan for the shape of this row, and no eye on what it does."""
     inliner = ShapeInliner(check_every=10**9)
     for _ in range(2):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mailrunner.model.outcome import OutcomeKind, Scope
 from tests.support.smtp_client import CLOCK, PATIENT, Clients, Letter, nothing_charged, wait_for
-from tests.support.smtp_script import Do, then_stall
+from tests.support.smtp_dialogue import Dialogue
+from tests.support.smtp_script import Cut, Do, then_stall
 from tests.support.smtp_server import (
     CHUNKED,
     EXTENSIONS,
@@ -79,6 +80,22 @@ def test_a_connection_lost_in_the_body_costs_nobody(
 def test_a_server_that_stops_reading_costs_nobody(client: Clients, extensions: Sequence[str]) -> None:
     with SmtpServer(extensions=extensions, rules=[Rule("body", stall())]) as server:
         assert nothing_charged(client(server).send(Letter(data=MEGABYTES)))
+
+
+@SPOKEN
+def test_a_server_that_reads_a_little_now_and_then_is_not_waited_for(
+    client: Clients, extensions: Sequence[str]
+) -> None:
+    def trickle(dialogue: Dialogue) -> Answer | None:
+        """A thousand seconds for eight thousand octets."""
+        while dialogue.sock.recv(8192):
+            CLOCK.ahead += 1_000.0
+        raise Cut
+
+    with SmtpServer(extensions=extensions, rules=[Rule("body", trickle)]) as server:
+        outcome = client(server, timeout=1e9).send(Letter(data=MEGABYTES))
+        assert nothing_charged(outcome)
+        assert "reads less than 1,000 bytes a second" in outcome.reason
 
 
 @pytest.mark.parametrize("closes", [False, True])

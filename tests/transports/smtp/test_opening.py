@@ -18,7 +18,7 @@ from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 from tests.support.smtp_client import SOON, Clients, Letter, nothing_charged
 from tests.support.smtp_dialogue import Dialogue
 from tests.support.smtp_script import Answer, Do
-from tests.support.smtp_server import Rule, SmtpServer, cut, effective, garbage, reply, stall
+from tests.support.smtp_server import Rule, SmtpServer, cut, garbage, reply, stall
 
 
 def closed_port() -> int:
@@ -150,16 +150,6 @@ def test_implicit_tls_to_a_server_that_speaks_first_is_a_hard_stop(client: Clien
         assert outcome is not None
         assert (outcome.kind, outcome.scope, outcome.at_once) == (OutcomeKind.REFUSED, Scope.CAMPAIGN, True)
         assert "starttls" in outcome.reason
-
-
-def test_what_was_slipped_in_before_tls_is_forgotten(client: Clients) -> None:
-    slipped = effective(b"220 go ahead\r\n250-test.invalid\r\n250-SIZE 1\r\n250 AUTH XOAUTH2\r\n")
-    rules = [Rule("starttls", slipped)]
-    with SmtpServer(tls="starttls", auth=("ana", "secret"), rules=rules) as server:
-        sender = client(server)
-        assert sender.send(Letter()).kind is OutcomeKind.SENT
-        assert server.logins[0].mechanism == "PLAIN"
-        assert " SIZE=" in server.said("MAIL")[0]
 
 
 def test_nothing_older_than_tls_1_2_is_spoken() -> None:

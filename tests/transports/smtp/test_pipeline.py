@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from mailrunner.model.outcome import Outcome, OutcomeKind
 from mailrunner.transports.smtp.pipeline import Pipeline, PipelineLimits
-from mailrunner.transports.smtp.reply_outcome import ReplyJudge
 from mailrunner.transports.smtp.server_capabilities import Capabilities, ObservedCapabilities
+from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 from mailrunner.transports.smtp.stream import ReplyBuffer
 from mailrunner.transports.smtp.transaction import stuffed
 from tests.support.clocks import ManualClock
@@ -30,7 +30,7 @@ TIMEOUT, FINAL_TIMEOUT = 60.0, 600.0
 
 
 def pipeline(able: Capabilities, *, in_flight: int = 1, proven: bool = True) -> Pipeline:
-    judge = ReplyJudge(host="mail.example.org", provider="smtp", clock=ManualClock())
+    judge = SessionOutcomes(host="mail.example.org", provider="smtp", clock=ManualClock())
     return Pipeline(
         capabilities=able,
         judge=judge,

@@ -22,7 +22,7 @@ def locked_phase(connection: Connection, campaign_no: int) -> str | None:
     return phase
 
 
-def after_requeue(connection: Connection, campaign_no: int, now: datetime) -> None:
+def reopen_after_requeue(connection: Connection, campaign_no: int, now: datetime) -> None:
     """Reopen a finished campaign; in a cancelled one, skip the queued deliveries."""
     phase = locked_phase(connection, campaign_no)
     if phase == "finished":

@@ -1,9 +1,9 @@
-"""The sender and the set-up: the same for everybody on the list, whichever class the code has."""
+"""Texts about the sender and the set-up: the same for all recipients, whichever class the code has."""
 
 from __future__ import annotations
 
 from mailrunner.model.outcome import Action
-from mailrunner.replies.rule import ANY, CHOSEN_SENDERS, LATE, SEVERAL_REASONS, row
+from mailrunner.replies.text_rule import ANY, CHOSEN_SENDERS, LATE, SEVERAL_REASONS, row
 
 FROM = (
     r"(?:sender\b|mail[ -]?from\b|from:|from (?:header|address|domain|field)|envelope|"

@@ -1,11 +1,11 @@
-"""The road: the server is in a hurry, in trouble, or wants less of us."""
+"""Texts about the session and the server: busy, in trouble, or asking for fewer or new connections."""
 
 from __future__ import annotations
 
 from mailrunner.model.outcome import Action
-from mailrunner.replies.rule import LATE, WITH_CONTENT, row
+from mailrunner.replies.text_rule import LATE, WITH_CONTENT, row
 
-ROAD = (
+SESSION_TEXTS = (
     # RFC 5321 §4.2.3: "mailbox unavailable (e.g., mailbox busy or temporarily blocked for policy reasons)".
     row(
         Action.RETRY,
@@ -30,6 +30,7 @@ ROAD = (
         r"connection (?:lost|reset|closed|dropped)",
         r"tls not available|system problem\b.{0,40}\b(?:authenticate|closing)",
         r"service not available\b.{0,10}clos|going down\b|\btoo many errors\b",
+        r"^too many recipients: too many messages sent\W*$",  # OpenSMTPD, of one session (`max-mails`)
         # A bare goodbye (RFC 5321 §3.8): it ends this session and says nothing of the account.
         r"^\W*(?:[\w.-]+ )?(?:service )?clos(?:ing|ed)(?: the| this)?(?: smtp)? "
         r"(?:transmission |transaction )?(?:channel|connection|session)\W*$|^\W*(?:good)?bye\W*$",

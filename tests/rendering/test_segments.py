@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from mailrunner.rendering.inlining.lru import LruCache
-from mailrunner.rendering.inlining.segments import SegmentedText
-from mailrunner.rendering.templates import LARGEST, Template, Templates
+from mailrunner.errors import RowError
+from mailrunner.rendering.compiled_template import CompiledTemplate
+from mailrunner.rendering.segments import LARGEST, LineTemplate, SegmentedText
+from mailrunner.rendering.templates import Templates
 from tests.data.shape_corpus.rows import HOSTILE, PLAIN, TEMPLATES, row, template
 
 ROW: dict[str, Any] = {"x": "a<b", "n": None, "d": date(2026, 12, 1), "m": Markup("<i>"), "l": ["1", "2"]}
@@ -22,7 +23,7 @@ ROW: dict[str, Any] = {"x": "a<b", "n": None, "d": date(2026, 12, 1), "m": Marku
 
 @pytest.fixture
 def compile_(tmp_path: Path) -> Any:
-    def compiled(source: str, *, escaped: bool = True, **files: str) -> Template:
+    def compiled(source: str, *, escaped: bool = True, **files: str) -> CompiledTemplate:
         for name, text in {"t": source, **files}.items():
             (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
         templates = Templates(folder=tmp_path, templates_dir=tmp_path)
@@ -37,9 +38,9 @@ def test_the_text_is_that_of_the_plain_rendering(name: str) -> None:
     for values in (PLAIN, HOSTILE):
         for _ in range(10):
             context = row(random, values)
-            marked = compiled.marked(context)
-            assert marked is None or marked.text == compiled.render(context)
-            assert (marked is None) == (name in ("captured", "compared"))
+            segments = compiled.segments(context)
+            assert segments is None or segments.text == compiled.render(context)
+            assert (segments is None) == (name in ("captured", "compared"))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_values_are_told_from_what_stands_around_them(
         "part": "p{{ x }}q",
     }
     compiled = compile_(source, **files)
-    assert compiled.marked(ROW) == SegmentedText(statics, values)
+    assert compiled.segments(ROW) == SegmentedText(statics, values)
     assert compiled.render(ROW) == SegmentedText(statics, values).text
 
 
@@ -116,61 +117,76 @@ def test_values_are_told_from_what_stands_around_them(
 )
 def test_a_template_that_uses_what_it_rendered_is_left_alone(source: str, compile_: Any) -> None:
     compiled = compile_(source, lib="{% macro f(y) %}f{{ y }}{% endmacro %}")
-    assert compiled.marked(ROW) is None
+    assert compiled.segments(ROW) is None
     assert isinstance(compiled.render(ROW), str)
 
 
 def test_text_is_told_apart_too_and_not_escaped(compile_: Any) -> None:
     source = "{% macro f(y) %}<{{ y }}>{% endmacro %}{{ f(x) }} {{ x }}{{ n }}"
-    assert compile_(source, escaped=False).marked(ROW) == SegmentedText(
+    assert compile_(source, escaped=False).segments(ROW) == SegmentedText(
         ("<", "> ", "", ""), ("a<b", "a<b", "")
     )
     called = "{% macro f() %}{{ caller() }}{% endmacro %}{% call f() %}{{ x }}{% endcall %}"
-    assert compile_(called, escaped=False).marked(ROW) is None
+    assert compile_(called, escaped=False).segments(ROW) is None
 
 
 def test_fixed_texts_are_the_same_objects_for_every_row(compile_: Any) -> None:
     compiled = compile_("a{{ x }}b{% if n %}{% endif %}c{{ x }}d")
-    one, other = compiled.marked(ROW), compiled.marked({**ROW, "x": "other"})
+    one, other = compiled.segments(ROW), compiled.segments({**ROW, "x": "other"})
     assert [a is b for a, b in zip(one.statics, other.statics, strict=True)] == [True] * 3
 
 
 @pytest.mark.parametrize("source", ["{{ gone }}", "{{ 1 / 0 }}", "{{ x.y.z }}", "{{ [].append(1) }}"])
 def test_a_row_that_fails_is_left_to_the_plain_rendering(source: str, compile_: Any) -> None:
-    assert compile_(source).marked(ROW) is None
+    assert compile_(source).segments(ROW) is None
 
 
 def test_output_without_end_is_stopped(compile_: Any) -> None:
     compiled = compile_("{% for i in range(99999) %}{{ x }}{% endfor %}")
-    assert compiled.marked({"x": "x" * (LARGEST // 99_000)}) is None
+    assert compiled.segments({"x": "x" * (LARGEST // 99_000)}) is None
 
 
 @given(value=st.text() | st.none() | st.integers() | st.floats() | st.booleans() | st.dates())
 def test_any_value_is_written_as_in_the_plain_rendering(value: object) -> None:
     context = {**row(Random(1)), "a": value, "b": value}
-    marked = BARE.marked(context)
-    assert marked is not None
-    assert marked.text == BARE.render(context)
-    assert len(marked.values) == 2
+    segments = BARE.segments(context)
+    assert segments is not None
+    assert segments.text == BARE.render(context)
+    assert len(segments.values) == 2
 
 
 BARE = template("bare")
 
 
-def test_what_was_not_used_lately_goes_and_the_size_stays_bounded() -> None:
-    recent: LruCache[int, str] = LruCache(100)
-    recent.put(-1, "kept", 10)
-    for n in range(1000):
-        recent.put(n, str(n), 10)
-        assert recent.get(-1) == "kept"
-        assert recent.get(n) == str(n)
-        assert recent.size <= 100
-    assert recent.get(0) is None
+LINES = (
+    "Spring is here",
+    "{{ name }}, spring is here",
+    "{{ name }}{{ city }} - {{ name }} {#- no -#} !",
+    "{{ name }} {{ self }}",
+    "{{ name|upper }}",
+    "{% if name %}{{ name }}{% endif %}",
+    "{{ range }} {{ 'x' }}",
+    "{{ gone }}",
+    "",
+)
+
+cells = st.text(max_size=20) | st.none() | st.integers() | st.just("x" * 2000) | st.just("{{ name }}")
 
 
-def test_what_is_too_large_is_not_kept() -> None:
-    recent: LruCache[str, str] = LruCache(100)
-    recent.put("a", "small", 10)
-    recent.put("a", "large", 51)
-    assert recent.get("a") is None
-    assert recent.size == 0
+@pytest.mark.parametrize("source", LINES)
+def test_a_line_is_what_the_template_gives(tmp_path: Path, source: str) -> None:
+    template = Templates(folder=tmp_path, templates_dir=tmp_path).line("[message] subject", source)
+    line = LineTemplate(template.trees[0].root, template.render)
+
+    @given(context=st.fixed_dictionaries({"name": cells, "city": cells}, optional={"self": cells}))
+    def holds(context: dict[str, object]) -> None:
+        try:
+            expected = template.render(context)
+        except RowError as error:
+            with pytest.raises(RowError) as caught:
+                line.render(context)
+            assert str(caught.value) == str(error)
+        else:
+            assert line.render(context) == expected
+
+    holds()

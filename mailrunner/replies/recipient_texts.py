@@ -1,9 +1,9 @@
-"""The recipient: an address that is dead, a mailbox that is full or away, a message too big for it."""
+"""Texts about the recipient: a dead address, a mailbox that is full or away, a message too big for it."""
 
 from __future__ import annotations
 
 from mailrunner.model.outcome import Action, Stage
-from mailrunner.replies.rule import LATE, PERSON, TOO_BIG, row
+from mailrunner.replies.text_rule import LATE, PERSON, TOO_BIG, row
 
 RECIPIENT = (
     row(

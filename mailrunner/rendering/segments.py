@@ -1,11 +1,11 @@
-"""A rendering in which the values are told apart from the text of the template.
+"""Renderings as segments: the values, and the static texts of the template around them.
 
-`MarkingEnvironment` compiles templates so that every `{{ … }}` yields its value in a tuple, and what
+`SegmentingEnvironment` compiles templates so that every `{{ … }}` yields its value in a tuple, and what
 stands around it stays the same string object from row to row, whose hash Python remembers.  Where Jinja
 joins a part of the output on its way (macros, `super()`), the values in it are put between two marks made
 of a number that no row can know.
 
-Sound, because such a joined part may only be written out again: `keeps_marks` reads the templates and
+Sound, because such a joined part may only be written out again: `keeps_segments` reads the templates and
 refuses whatever could look at it, measure it or change it.
 """
 
@@ -21,8 +21,13 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import escape
 
+LARGEST = 10_000_000  # characters of one rendered template; far beyond what any mailbox takes
+
 Piece = str | tuple[str]
-Marking = Callable[[Mapping[str, object], int], "SegmentedText | None"]
+Segmenting = Callable[[Mapping[str, object]], "SegmentedText | None"]
+"""Renders a template for one row, whose context is given; None where only Jinja's own rendering will do."""
+
+_LONGEST_LINE = 1000  # characters; whatever is longer is Jinja's, which has a limit of its own
 
 # They join what was rendered and hand it to an expression, or choose the escaping at run time.
 _REFUSED = (nodes.FilterBlock, nodes.AssignBlock, nodes.EvalContextModifier, nodes.ScopedEvalContextModifier)
@@ -43,7 +48,12 @@ class SegmentedText(NamedTuple):
         return interleaved(self.statics, self.values)
 
 
-class _MarkingCode(CodeGenerator):
+def unsegmented(_: Mapping[str, object]) -> SegmentedText | None:
+    """The `Segmenting` of a template whose values cannot be told apart."""
+    return None
+
+
+class _SegmentingCode(CodeGenerator):
     """Writes a call of `environment.value` where Jinja writes one of `escape` or `str`."""
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
@@ -59,7 +69,7 @@ class SegmentingEnvironment(ImmutableSandboxedEnvironment):
     `finalize` is applied to all values but plain strings, which it must leave as they are.
     """
 
-    code_generator_class = _MarkingCode
+    code_generator_class = _SegmentingCode
 
     def __init__(self, *, autoescape: bool, finalize: Callable[[Any], Any], **options: Any) -> None:
         super().__init__(autoescape=autoescape, finalize=finalize, **options)
@@ -67,18 +77,20 @@ class SegmentingEnvironment(ImmutableSandboxedEnvironment):
         self._joined = lru_cache(maxsize=1024)("".join)
         self.value = _escaping(finalize) if autoescape else _plain(finalize)
 
-    def marking(self, name: str) -> Marking:
-        """Compile a template; what is returned renders it for one row, up to so many characters."""
-        return self.marking_of(self.get_template(name))
-
-    def marking_of(self, template: Template) -> Marking:
-        """What `marking` does, for a template that this environment has compiled."""
+    def segmenting(self, template: Template) -> Segmenting:
+        """Return what renders a template that this environment has compiled, up to `LARGEST` characters."""
         # Jinja copies the names that it provides itself for each rendering: from a dictionary, not
         # through the layers by which it would see later additions, it does so in a tenth of the time.
         template.globals = dict(template.globals)
-        return lambda context, largest: self._marked(
-            template.root_render_func(template.new_context(dict(context))), largest
-        )
+        root, new_context = template.root_render_func, template.new_context
+
+        def segments(context: Mapping[str, object]) -> SegmentedText | None:
+            try:
+                return self._segmented(root(new_context(dict(context))))
+            except Exception:  # Jinja's own rendering raises it again, as an error of this row
+                return None
+
+        return segments
 
     def concat(self, pieces: Iterable[Piece]) -> str:
         """Join a part of the output, its values between marks; a fragment has marks of its own."""
@@ -90,8 +102,8 @@ class SegmentingEnvironment(ImmutableSandboxedEnvironment):
             ]
         )
 
-    def _marked(self, pieces: Iterable[Piece], largest: int) -> SegmentedText | None:
-        """Tell the values of a whole output from the texts around them; None beyond `largest` characters."""
+    def _segmented(self, pieces: Iterable[Piece]) -> SegmentedText | None:
+        """Tell the values of a whole output from the texts around them; None beyond `LARGEST` characters."""
         statics: list[str] = []
         values: list[str] = []
         run: list[str] = []  # the texts since the last value
@@ -112,7 +124,7 @@ class SegmentingEnvironment(ImmutableSandboxedEnvironment):
                     run = []
                 else:  # what a call block gives, without a value in it
                     run.append(str.__str__(text))
-            if size > largest:
+            if size > LARGEST:
                 return None
         statics.append(self._joined(tuple(run)))
         return SegmentedText(tuple(statics), tuple(values))
@@ -134,8 +146,8 @@ def interleaved(fixed: Sequence[str], values: Sequence[str]) -> str:
     return "".join(pieces)
 
 
-def keeps_marks(roots: Iterable[nodes.Template], *, escaped: bool) -> bool:
-    """Whether these templates, all that one refers to, write rendered parts out as they are.
+def keeps_segments(roots: Iterable[nodes.Template], *, escaped: bool) -> bool:
+    """True if these templates, all that one refers to, write rendered parts out as they are.
 
     A rendered part is what a macro, `caller`, `super` or `self` gives.  Where values are not escaped,
     what a call block gives cannot be told from the text of the template.
@@ -144,7 +156,34 @@ def keeps_marks(roots: Iterable[nodes.Template], *, escaped: bool) -> bool:
     if not escaped and any(next(root.find_all(nodes.CallBlock), None) for root in trees):
         return False
     macros = _RENDERED.union(*(_macros(root) for root in trees))
-    return all(_keeps_marks(root, macros) for root in trees)
+    return all(_keeps_segments(root, macros) for root in trees)
+
+
+class LineTemplate:
+    """A template of one line, such as the subject; `render` gives what the template gives.
+
+    Most are a few words and a name or two.  Such a line is joined here, for a third of what a call of Jinja
+    costs; and since it is joined only where every name is plain text in the row, the result is the same:
+    Jinja would look the name up in the row first, and write the text as it is.
+    """
+
+    def __init__(self, root: nodes.Template, render: Callable[[Mapping[str, object]], str]) -> None:
+        """`root` is the parsed template, `render` its rendering by Jinja, which may raise RowError."""
+        words = _words(root) or []
+        self._words: list[object] = [word for _, word in words]
+        self._names = [(place, word) for place, (is_name, word) in enumerate(words) if is_name]
+        self._render = render
+
+    def render(self, context: Mapping[str, object]) -> str:
+        """Return the line for one row; raise RowError, with a sentence, if it has none."""
+        words = self._words.copy()
+        for place, name in self._names:
+            words[place] = context.get(name)
+        if set(map(type, words)) == {str}:
+            line = "".join(words)  # type: ignore[arg-type]
+            if len(line) < _LONGEST_LINE:
+                return line
+        return self._render(context)
 
 
 def _escaping(finalize: Callable[[Any], Any]) -> Callable[[Any], tuple[str]]:
@@ -172,7 +211,7 @@ def _macros(root: nodes.Template) -> Iterator[str]:
             yield from (name if isinstance(name, str) else name[1] for name in node.names)
 
 
-def _keeps_marks(root: nodes.Template, macros: frozenset[str]) -> bool:
+def _keeps_segments(root: nodes.Template, macros: frozenset[str]) -> bool:
     if next(root.find_all(_REFUSED), None) is not None:
         return False
     if any(loop.recursive for loop in root.find_all(nodes.For)):
@@ -201,3 +240,19 @@ def _called(node: nodes.Node | None) -> str | None:
         return None
     called = node.node.node if isinstance(node.node, nodes.Getattr) else node.node
     return called.name if isinstance(called, nodes.Name) else None
+
+
+def _words(root: nodes.Template) -> list[tuple[bool, str]] | None:
+    """The texts (False) and names (True) of a template that consists of nothing else."""
+    found: list[tuple[bool, str]] = []
+    for output in root.body:
+        if not isinstance(output, nodes.Output):
+            return None
+        for node in output.nodes:
+            if isinstance(node, nodes.TemplateData):
+                found.append((False, node.data))
+            elif isinstance(node, nodes.Name) and node.name != "self":
+                found.append((True, node.name))
+            else:
+                return None
+    return found

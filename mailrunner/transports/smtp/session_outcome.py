@@ -1,4 +1,4 @@
-"""Judges what happened on a connection: an `Outcome`, in words that name the server."""
+"""From what happened in an SMTP session to an `Outcome` without a password; `replies` judges replies."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from mailrunner.clock import Clock
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 from mailrunner.transports.redaction import without_password
 
+_TELLING = 8  # characters of a password that are not told either
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ReplyJudge:
+class SessionOutcomes:
     """`provider` is the preset's name; `user` and `password` log in, and no outcome may hold the latter."""
 
     host: str
@@ -60,4 +62,13 @@ class ReplyJudge:
         return replace(outcome, reason=reason, reply=reply)
 
     def _hidden(self, text: str) -> str:
-        return without_password(text, user=self.user, password=self.password, mark="***")
+        text = without_password(text, user=self.user, password=self.password, mark="***")
+        return _without_beginning(self.password, text) if self.password else text
+
+
+def _without_beginning(secret: str, text: str) -> str:
+    """`text` without the beginning of the secret where what the server said was cut in it."""
+    if (at := text.rfind(secret[:_TELLING])) < 0:
+        return text
+    beginning = text[at:].rstrip('…"')
+    return f"{text[:at]}***{text[at + len(beginning) :]}" if secret.startswith(beginning) else text

@@ -1,4 +1,4 @@
-"""One compiled template: rendered for a row, with its values told apart where that can be done."""
+"""One compiled template: rendered for a row, as segments where its values can be told apart."""
 
 from __future__ import annotations
 
@@ -9,44 +9,52 @@ from typing import NamedTuple
 import jinja2
 
 from mailrunner.errors import RowError, UserError
-from mailrunner.rendering.inlining.segments import Marking, SegmentedText
-from mailrunner.rendering.references import Image
-from mailrunner.rendering.tags import Tags
-from mailrunner.rendering.template_names import NameUse, Tree
-
-LARGEST = 10_000_000  # characters of one rendered template; far beyond what any mailbox takes
+from mailrunner.rendering.inline_images import InlineImage, NameTags
+from mailrunner.rendering.segments import LARGEST, Segmenting, unsegmented
+from mailrunner.rendering.template_names import NameUse, TemplateTree
 
 
-class Rendering(NamedTuple):
+class RenderedPage(NamedTuple):
     """A page in one piece, and the inline images that the text of its template names."""
 
     text: str
-    images: tuple[Image, ...] = ()
+    images: tuple[InlineImage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class CompiledTemplate:
     """One compiled template and all it refers to (`trees`, itself first).
 
-    `marking` renders it with its values told apart, if that can be done; where it cannot, a page's
-    `compiled` has `tags` in its text.
+    `segments` gives what `render` does, with the values told apart; None for a row where only `render` can
+    say what the text is or what is wrong with it, and for every row where it is `unsegmented`.  A page
+    that is `unsegmented` has `tags` in its text.
     """
 
     label: str
     compiled: jinja2.Template
-    trees: tuple[Tree, ...]
-    marking: Marking | None = None
-    tags: Tags | None = None
+    trees: tuple[TemplateTree, ...]
+    segments: Segmenting = unsegmented
+    tags: NameTags | None = None
 
     def render(self, context: Mapping[str, object]) -> str:
         """Return the text for one row; raise RowError, with template and line, if it has none."""
         text = self._rendered(context)
         return self.tags.removed(text) if self.tags else text
 
-    def rendering(self, context: Mapping[str, object]) -> Rendering:
-        """Return a page that `marked` knows nothing of, with its images; raise RowError if there is none."""
+    def page(self, context: Mapping[str, object]) -> RenderedPage:
+        """Return a page that has no segments, with its images; raise RowError if there is none."""
         text = self._rendered(context)
-        return Rendering(self.tags.removed(text), self.tags.images(text)) if self.tags else Rendering(text)
+        if self.tags is None:
+            return RenderedPage(text)
+        return RenderedPage(self.tags.removed(text), self.tags.images(text))
+
+    def mentions(self, name: str) -> bool:
+        """True if the name stands anywhere in it."""
+        return any(name in tree.mentioned() for tree in self.trees)
+
+    def certain(self) -> Iterator[NameUse]:
+        """The names that every row needs."""
+        return self.trees[0].certain()
 
     def _rendered(self, context: Mapping[str, object]) -> str:
         try:
@@ -55,26 +63,6 @@ class Template:
             raise
         except Exception as error:  # whatever a template's expression may raise, it is this row's
             raise RowError(f"{self._place(error)}: {_sentence(error)}") from error
-
-    def marked(self, context: Mapping[str, object]) -> SegmentedText | None:
-        """Return what `render` does, with the values told apart.
-
-        None where only `render` can say what the text is, or what is wrong with it.
-        """
-        if self.marking is None:
-            return None
-        try:
-            return self.marking(context, LARGEST)
-        except Exception:  # `render` raises it again, as an error of this row
-            return None
-
-    def mentions(self, name: str) -> bool:
-        """Whether the name stands anywhere in it."""
-        return any(name in tree.mentioned() for tree in self.trees)
-
-    def certain(self) -> Iterator[NameUse]:
-        """The names that every row needs."""
-        return self.trees[0].certain()
 
     def _pieces(self, context: Mapping[str, object]) -> Iterator[str]:
         size = 0

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailrunner.rendering.html_to_text import text_from_html
-from mailrunner.rendering.inlining.segments import SegmentedText, interleaved
-from mailrunner.rendering.inlining.text_plans import TextPlans, Values
+from mailrunner.rendering.segments import SegmentedText, interleaved
+from mailrunner.rendering.text_plans import TextPlans, TextValues
 
 NEWSLETTER = """<!DOCTYPE html><html><head><title>{}</title></head><body>
 <div style="display:none">{}</div>
@@ -64,7 +64,7 @@ def document(values: list[str]) -> str:
 
 
 def planned(plans: TextPlans, values: list[str]) -> str | None:
-    known = Values.of(values)
+    known = TextValues.of(values)
     plan = known and plans.plan(known, SegmentedText(PIECES, tuple(values)))
     if not known or not plan:
         return None

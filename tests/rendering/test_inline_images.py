@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from mailrunner.errors import RowError, UserError
 from mailrunner.rendering import Message, Renderer
-from mailrunner.rendering.inlining.segments import interleaved
+from mailrunner.rendering.inline_images import ImageFinder, InlineImage, NameTags
 from mailrunner.rendering.lint import remarks
-from mailrunner.rendering.references import Image, ImageNames
-from mailrunner.rendering.tags import Tags
+from mailrunner.rendering.segments import interleaved, unsegmented
 from mailrunner.rendering.templates import Templates
-from tests.support.rendering import NOW, PNG, TOP, Spec, letter, modern, project_in, renderer, write
+from tests.support.rendering import NOW, PNG, TOP, Spec, fields_for, modern, project_in, renderer, write
 
 # A part that is joined cannot be taken apart: what names an image is then found by tags.
 JOINED = "{% set joined %}{{ first_name }}{% endset %}{{ joined }}"
@@ -50,7 +49,7 @@ def outcomes(
 
 def outcome(made: Renderer, row: Mapping[str, object]) -> list[str] | str:
     try:
-        return images(made.render(letter(**row), NOW))
+        return images(made.render(fields_for(**row), NOW))
     except RowError as error:
         return str(error)
 
@@ -84,7 +83,7 @@ VALUES += [
 VALUES += ["cid:data%2Fphoto.png", "&#99;id:data/photo.png", "src=cid:images/top.png", "cid:../.env"]
 
 
-both = pytest.mark.parametrize("joined", ["", JOINED], ids=["by marks", "by tags"])
+both = pytest.mark.parametrize("joined", ["", JOINED], ids=["by segments", "by tags"])
 
 
 @both
@@ -190,27 +189,26 @@ def test_where_values_cannot_be_told_apart_a_name_stands_in_one_piece(project: P
 def test_vars_may_name_an_image_too(project: Path) -> None:
     write(project, "templates/spring.html", '<img src="{{ hero }}"><p>{{ first_name }}</p>')
     made = renderer(project, Spec(vars={"hero": "cid:logo.png"}))
-    assert images(made.render(letter(), NOW)) == ["<logo.png>"]
-    assert images(made.render(letter(first_name="url(cid:logo.png) cid:logo.png"), NOW)) == ["<logo.png>"]
+    assert images(made.render(fields_for(), NOW)) == ["<logo.png>"]
+    assert images(made.render(fields_for(first_name="url(cid:logo.png) cid:logo.png"), NOW)) == ["<logo.png>"]
 
 
 def test_two_names_of_one_file_are_two_images_and_one_name_is_one(project: Path) -> None:
     write(project, "templates/spring.html", '<img src="cid:images/{{ x }}"><img src="cid:images/top.png">')
-    message = renderer(project, Spec()).render(letter(x="top.png"), NOW)
+    message = renderer(project, Spec()).render(fields_for(x="top.png"), NOW)
     assert set(images(message)) == {"<images/top.png>"}
     octets = {part.get_payload(decode=True) for part in modern(message).walk() if part["Content-ID"]}
     assert octets == {TOP}
 
 
-def test_a_template_that_a_row_names_is_one_of_the_folder(project: Path) -> None:
-    """A value may choose what is included: it is looked for among the templates, and is still no data."""
-    write(project, "templates/part.html", '<img src="cid:images/top.png">')
-    write(project, "templates/spring.html", "{% include x %}<p>{{ first_name }}</p>")
+def test_an_image_of_a_template_that_a_row_chooses_goes_with_its_message(project: Path) -> None:
+    (project / "templates/parts").mkdir()
+    write(project, "templates/parts/part.html", '<img src="cid:images/top.png">')
+    write(project, "templates/spring.html", '{% include "parts/" ~ x %}<p>{{ first_name }}</p>')
     made = renderer(project, Spec())
-    assert images(made.render(letter(x="part.html"), NOW)) == ["<images/top.png>"]
-    for name in ("../data/photo.png", "../mailrunner.toml", "/etc/passwd", "../.env"):
-        with pytest.raises(RowError):
-            made.render(letter(x=name), NOW)
+    assert images(made.render(fields_for(x="part.html"), NOW)) == ["<images/top.png>"]
+    with pytest.raises(RowError):
+        made.render(fields_for(x="../spring.html"), NOW)
 
 
 def test_a_value_is_no_template(project: Path) -> None:
@@ -220,7 +218,9 @@ def test_a_value_is_no_template(project: Path) -> None:
         "<p>{{ first_name }}</p>{% filter trim %} {{ first_name }} {% endfilter %}",
     )
     spec = Spec(headers={"X-A": "{{ first_name }}"}, subject="{{ first_name }}")
-    message = renderer(project, spec).render(letter(first_name="{{ 7 * 7 }}{% include 'logo.png' %}"), NOW)
+    message = renderer(project, spec).render(
+        fields_for(first_name="{{ 7 * 7 }}{% include 'logo.png' %}"), NOW
+    )
     assert "49" not in message.subject and "{{ 7 * 7 }}" in message.text
 
 
@@ -265,21 +265,21 @@ parts = st.sampled_from(
 
 
 @given(st.lists(st.tuples(st.lists(parts, max_size=4).map("".join), nasty), max_size=6), parts)
-def test_all_that_is_found_was_written_by_a_person(pairs: list[tuple[str, str]], last: str) -> None:
+def test_all_that_is_found_was_written_by_the_template(pairs: list[tuple[str, str]], last: str) -> None:
     """Marks and tags agree on that: a name is text of the template, or begins with a folder of it."""
     statics, values = [*(static for static, _ in pairs), last], [value for _, value in pairs]
-    tags = Tags()
+    tags = NameTags()
     tagged = interleaved([tags.put(static) for static in statics], values)
     assert tags.removed(tagged) == interleaved(statics, values)
-    found: list[Image] = []
+    found: list[InlineImage] = []
     with suppress(RowError):
-        found += ImageNames(statics).images(values, frozenset())
+        found += ImageFinder(statics).images(values, frozenset())
     with suppress(RowError):
         found += tags.images(tagged)
     assert all(is_written(image, "\n".join(statics)) for image in found)
 
 
-def is_written(image: Image, text: str) -> bool:
+def is_written(image: InlineImage, text: str) -> bool:
     return f"cid:{image.folder or image.name}".lower() in text.lower()
 
 
@@ -287,10 +287,10 @@ def test_tags_leave_nothing_behind(project: Path) -> None:
     source = f'<p>cid:x and url(cid:y) in words</p><img src="cid:logo.png">{JOINED}'
     write(project, "templates/spring.html", source)
     compiled = Templates(folder=project, templates_dir=project / "templates").html("spring.html")
-    assert compiled.marking is None
+    assert compiled.segments is unsegmented
     expected = source.replace(JOINED, "Bob")
     assert compiled.render({"first_name": "Bob"}) == expected
-    rendering = compiled.rendering({"first_name": "Bob"})
+    rendering = compiled.page({"first_name": "Bob"})
     assert rendering.text == expected
 
 
@@ -307,6 +307,6 @@ def test_a_name_behind_which_there_is_no_image_is_remarked_upon(
     project: Path, source: str, doubted: bool
 ) -> None:
     write(project, "templates/spring.html", source)
-    message = renderer(project, Spec()).render(letter(x="cid:data/photo.png"), NOW)
+    message = renderer(project, Spec()).render(fields_for(x="cid:data/photo.png"), NOW)
     kinds = [r.kind for r in remarks(message.html, message.subject, message.size, message.images)]
     assert ("an image's cid: names no image that goes with the message" in kinds) == doubted

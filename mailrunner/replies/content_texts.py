@@ -1,9 +1,9 @@
-"""The content: counted before the campaign stops, as one filter's mood is not a verdict."""
+"""Texts about the content: counted before the campaign stops, as one filter's mood is not a verdict."""
 
 from __future__ import annotations
 
 from mailrunner.model.outcome import Action
-from mailrunner.replies.rule import LATE, WITH_CONTENT, row
+from mailrunner.replies.text_rule import LATE, WITH_CONTENT, row
 
 CONTENT = (
     row(

@@ -1,4 +1,4 @@
-"""When a reply may strike a recipient off, and when doubt spares them.
+"""When a reply may suppress a recipient, and when doubt spares them.
 
 A reply about access, relaying, credentials, policy or the sender is about us, whatever it calls
 "recipient": Postfix answers `554 5.7.1 <x>: Recipient address rejected: Access denied` to everybody who

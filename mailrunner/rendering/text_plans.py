@@ -1,6 +1,6 @@
 """Text parts that are laid out once and then filled with each message's values.
 
-A plan promises what `text_from_html` gives for the message, letter by letter.
+A plan promises what `text_from_html` gives for the message, character by character.
 
 Why that is sound.  The layout depends on a value in three ways only, and all three choose the plan:
 whether there is a value and whether blanks begin or end it (its *class*), and what is shown of the
@@ -21,13 +21,14 @@ from html import escape
 from typing import NamedTuple
 
 from mailrunner.rendering.html_to_text import Shown, judge, lay_out, text_from_html
-from mailrunner.rendering.inlining.segments import SegmentedText, interleaved
 from mailrunner.rendering.quoted_printable import Composition
+from mailrunner.rendering.segments import SegmentedText, interleaved
 
 _MOST = 32  # plans of one shape
 _EMPTY, _BLANK, _TEXT = "", " ", "x"  # classes; a text that blanks begin or end has them around the x
 
 _WEB = ("http:", "https:")
+_MAILTO = "mailto:"
 _SALTS = ("zq", "qz", "zqz", "qzq", "zzq")
 _READ = r"""\s(?:style|start|value)=(?:"[^"]*|'[^']*)"""  # attributes that lay a text out
 _HOSTILE = " & <b>&lt;</b> \"'> é中 {{ x }} (https://x.example/%20&amp;b) end"
@@ -45,11 +46,11 @@ class Filling:
 
     def filled(self, values: Sequence[str]) -> SegmentedText:
         """The text with these values, in pieces."""
-        return SegmentedText(self.pieces, tuple([values[n] for n in self.order]))
+        return SegmentedText(self.pieces, tuple(map(values.__getitem__, self.order)))
 
     def text(self, values: Sequence[str]) -> str:
         """The text with these values."""
-        return interleaved(self.pieces, [values[n] for n in self.order])
+        return interleaved(self.pieces, list(map(values.__getitem__, self.order)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +61,22 @@ class TextPlan:
     composition: Composition
 
 
-class Values(NamedTuple):
+class TextValues(NamedTuple):
     """The values of one message as its text has them, and their classes; () where all are plain text."""
 
     texts: Sequence[str]
     classes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, values: Sequence[str]) -> Values | None:
+    def of(cls, values: Sequence[str]) -> TextValues | None:
         """Read the values of a document; None where one has what only a parser may read."""
-        texts = _unescaped(values)
-        if texts is None:
-            return None
+        texts = values
         joined = " ".join(("", *texts, ""))
+        if "&" in joined:
+            unescaped = _unescaped(values)
+            if unescaped is None:
+                return None
+            texts, joined = unescaped, " ".join(("", *unescaped, ""))
         if joined.isprintable() and "  " not in joined:
             return cls(texts)
         if _CONTROL.search(joined):
@@ -86,10 +90,10 @@ class Values(NamedTuple):
         kinds = self.classes or (_TEXT,) * len(self.texts)
         return tuple([kind.replace(_TEXT, text) for kind, text in zip(kinds, spellings, strict=True)])
 
-    def hostile(self) -> Values:
+    def hostile(self) -> TextValues:
         """Values of the same classes that look like markup."""
         texts = [text + _HOSTILE if text else "" for text in self.texts]
-        return Values(texts, self.classes)
+        return TextValues(texts, self.classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +104,15 @@ class _Link:
     label: Filling
 
     def shown(self, texts: Sequence[str]) -> Shown:
-        return judge(self.href.text(texts), self.label.text(texts))
+        href = self.href.text(texts)
+        is_whole = href.startswith(_WEB) or (href.startswith(_MAILTO) and "?" in href)
+        if is_whole and not self.label.order and href.strip() != self.label.pieces[0]:
+            return Shown.ADDRESS  # as `judge` says of by far most links
+        return judge(href, self.label.text(texts))
 
     @property
     def is_settled(self) -> bool:
-        """Whether no value changes what is shown of it."""
+        """True if no value changes what is shown of it."""
         head = self.href.pieces[0].strip()
         if self.label.order:
             return not (self.href.order or head)
@@ -119,7 +127,10 @@ class _Group:
     plans: dict[tuple[Shown, ...], TextPlan | None] = field(default_factory=dict)
 
     def shown(self, texts: Sequence[str]) -> tuple[Shown, ...]:
-        return tuple([link.shown(texts) for link in self.links])
+        found = []
+        for link in self.links:  # a comprehension is a call of its own, and this is asked of every message
+            found.append(link.shown(texts))
+        return tuple(found)
 
 
 class TextPlans:
@@ -132,7 +143,7 @@ class TextPlans:
         self._groups: dict[tuple[str, ...], _Group] = {}
         self._seen: set[tuple[str, ...]] = set()
 
-    def plan(self, values: Values, document: SegmentedText) -> TextPlan | None:
+    def plan(self, values: TextValues, document: SegmentedText) -> TextPlan | None:
         """The plan for these values, or None where the text is to be made from this message's `document`.
 
         Plans are built for the second message that could use them.
@@ -161,10 +172,10 @@ class TextPlans:
             self._seen.add(classes)
         return True
 
-    def _draft(self, values: Values) -> _Draft:
+    def _draft(self, values: TextValues) -> _Draft:
         return _Draft(self._pieces, self._salt, values)
 
-    def _checked(self, values: Values, document: str, shown: tuple[Shown, ...]) -> TextPlan | None:
+    def _checked(self, values: TextValues, document: str, shown: tuple[Shown, ...]) -> TextPlan | None:
         """A plan for these values, if it gives the text of their document and of a hostile one."""
         draft, hostile = self._draft(values), values.hostile()
         if draft.is_doubtful or tuple(link.shown(hostile.texts) for link in draft.links) != shown:
@@ -179,7 +190,7 @@ class TextPlans:
 class _Draft:
     """A document with tokens for its values, laid out as if they were the values."""
 
-    def __init__(self, pieces: tuple[str, ...], salt: str, values: Values) -> None:
+    def __init__(self, pieces: tuple[str, ...], salt: str, values: TextValues) -> None:
         self.links: list[_Link] = []
         self._values = values
         self._token = re.compile(f"{salt}([0-9]+){salt[::-1]}")
@@ -196,7 +207,7 @@ class _Draft:
         shown = link.shown(self._values.texts)
         if not link.is_settled:
             self.links.append(link)
-        if shown is Shown.MAILBOX and not href.strip().lower().startswith("mailto:"):
+        if shown is Shown.MAILBOX and not href.strip().lower().startswith(_MAILTO):
             self._doubts = True  # it stands in a value, where it cannot be left out
         classes = self._values.classes
         if classes and any(classes[n] != _TEXT for n in link.href.order):
@@ -216,15 +227,13 @@ def _class(text: str, core: str) -> str:
 
 def _unescaped(values: Sequence[str]) -> Sequence[str] | None:
     """The values as a reader of the document has them; None where one has an entity of a rarer kind."""
-    marks = "".join(values).count("&")
-    if not marks:
-        return values
+    ampersands = "".join(values).count("&")
     texts, read = [], 0
     for value in values:
         text, found = _ENTITY.subn(_character, value) if "&" in value else (value, 0)
         texts.append(text)
         read += found
-    return texts if read == marks else None
+    return texts if read == ampersands else None
 
 
 def _character(entity: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the account may still send, wherever it is said and under whatever code.
+"""Texts about the limits of the account, wherever they are said and under whatever code.
 
 The limits of one mailbox that receives come first: they are about one recipient.
 """
@@ -6,7 +6,7 @@ The limits of one mailbox that receives come first: they are about one recipient
 from __future__ import annotations
 
 from mailrunner.model.outcome import Action
-from mailrunner.replies.rule import ANY, row
+from mailrunner.replies.text_rule import ANY, row
 
 LIMIT = r"(?:limit|quota|allowance|max(?:imum)?\b|credits?|threshold|allowed|cap\b)"
 OVER = r"(?:exceed|reached|hit\b|used up|exhausted|depleted|ran out|over\b|crossed|surpass)"

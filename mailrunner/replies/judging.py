@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mailrunner.model.outcome import Action, Scope, Stage
-from mailrunner.replies.doubt import is_about_us, may_suppress
-from mailrunner.replies.rule import LATE, TOO_BIG, TOO_MANY_RECIPIENTS, UNWRITABLE, Rule
+from mailrunner.replies.suppression_guard import is_about_us, may_suppress
+from mailrunner.replies.text_rule import LATE, TOO_BIG, TOO_MANY_RECIPIENTS, UNWRITABLE, Rule
 from mailrunner.replies.texts import TEXTS
 
 _SCOPES = {
