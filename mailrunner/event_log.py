@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 from mailrunner.clock import Clock, rfc3339
 from mailrunner.errors import LedgerError
 from mailrunner.model.outcome import Outcome
+from mailrunner.model.private_file import opener
 
 if TYPE_CHECKING:
     from mailrunner.rendering import InliningTally
@@ -33,7 +34,7 @@ class EventLog:
         self.is_kept = file is not None  # what costs much to find out need not be, for a log without file
         if file is not None:
             try:
-                self._stream = file.open("a", encoding="utf-8")
+                self._stream = open(file, "a", encoding="utf-8", opener=opener)  # noqa: SIM115
             except OSError as error:
                 raise LedgerError(f"the log {file} cannot be written: {error.strerror}") from error
 

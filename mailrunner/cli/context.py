@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from mailrunner.cli.output import printable
 from mailrunner.cli.signals import SIGNALS
 from mailrunner.clock import Clock, SystemClock
+from mailrunner.model.terminal_text import printable, printable_json
 
 if TYPE_CHECKING:
     from mailrunner.cli.json_objects import RunProgress
@@ -95,7 +95,7 @@ class CommandContext:
 
         SIGNALS.answering()
         if self.claim_answer():
-            self.result(json.dumps(value, ensure_ascii=False, indent=2))
+            self.result(printable_json(json.dumps(value, ensure_ascii=False, indent=2)))
 
     def claim_answer(self) -> bool:
         """True for the first who asks, who then prints the command's one JSON object."""

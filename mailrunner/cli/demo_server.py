@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from mailrunner.model.private_file import make_folder, write
+
 
 class CapturingServer:
     """An SMTP server on a free loopback port from `with` to its end; keeps each message as .eml.
@@ -35,7 +37,7 @@ class CapturingServer:
         def dialogue() -> Any:
             return SMTP(self, hostname="localhost", enable_SMTPUTF8=True, loop=self._loop)
 
-        self.mailbox.mkdir(parents=True, exist_ok=True)
+        make_folder(self.mailbox)
         opening = self._loop.create_server(dialogue, sock=self._listener)
         self._server = self._loop.run_until_complete(opening)
         self._thread.start()
@@ -62,5 +64,5 @@ class CapturingServer:
             self.addresses[address] += 1
             number = self.addresses.total()
             name = re.sub(r"[^\w.@+-]", "_", address)
-            (self.mailbox / f"{number:02}-{name}.eml").write_bytes(envelope.original_content)
+            write(self.mailbox / f"{number:02}-{name}.eml", envelope.original_content)
         return f"250 2.0.0 OK: kept as {self.addresses.total():02}"

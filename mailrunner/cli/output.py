@@ -8,24 +8,19 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from mailrunner.model.terminal_text import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from mailrunner.errors import Problem
 
-# Lists and servers supply text; its control characters must not steer a terminal.
-_CONTROL = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
-
-
-def printable(text: str) -> str:
-    """The text with U+FFFD for every control character but newline and tab."""
-    return text.translate(_CONTROL)
-
 
 def complain(sentence: str, hint: str = "") -> None:
     """Print an error and the next step on stderr, also under --quiet."""
+    said = printable(f"mailrunner: {sentence}\n") + (printable(f"  → {hint}\n") if hint else "")
     with suppress(OSError):  # the terminal is closed: nobody reads it, and that is no reason to end otherwise
-        sys.stderr.write(printable(f"mailrunner: {sentence}\n") + (f"  → {hint}\n" if hint else ""))
+        sys.stderr.write(said)
 
 
 def show_problems(problems: Iterable[Problem]) -> None:

@@ -14,6 +14,7 @@ from mailrunner.cli.output import local
 from mailrunner.clock import Clock
 from mailrunner.model.delivery import Counts
 from mailrunner.model.forecast import Forecast
+from mailrunner.model.terminal_text import printable
 from mailrunner.model.wait_reason import Wait, sentence_of
 from mailrunner.sending.recorder import RunTally
 from mailrunner.store import CampaignRecord
@@ -128,4 +129,4 @@ class ProgressDisplay:
 def _pause(hold: Wait, now: datetime) -> str:
     seconds = (hold.until - now).total_seconds() if hold.until else 0.0
     wait = f"{max(1, round(seconds))} s" if seconds < 100 else f"until {local(hold.until)}"
-    return f"  waiting {wait}: {sentence_of(hold)}"
+    return printable(f"  waiting {wait}: {sentence_of(hold)}")

@@ -82,7 +82,7 @@ def serve(
         application = _site(context, ledger, log).application(access_log, prefix=prefix)
         _say_where(context, server.address_of(listener), is_open=is_open)
         log.serving(server.address_of(listener))
-        server.run(application, listener, trusted=forwarded_allow, ending_by=SIGNALS.ending_by)
+        server.run(application, listener, tell=complain, trusted=forwarded_allow, ending_by=SIGNALS.ending_by)
         access_log.close()
         log.serving_ended()
     if unix:
@@ -92,9 +92,19 @@ def serve(
 
 def _site(context: CommandContext, ledger: Ledger, log: EventLog) -> Site:
     from mailrunner.web.app import Site
+    from mailrunner.web.logo import load_logo
+    from mailrunner.web.sender import Senders
 
-    signer = context.signer(ledger)
-    return Site(ledger, signer, tell=complain, log=log, webhooks=_webhooks(context, signer))
+    signer, logo = context.signer(ledger), context.project.unsubscribe.logo
+    return Site(
+        ledger,
+        signer,
+        tell=complain,
+        log=log,
+        webhooks=_webhooks(context, signer),
+        sender=Senders(context.folder).name,
+        logo=load_logo(context.folder, logo) if logo else None,
+    )
 
 
 def _webhooks(context: CommandContext, signer: TokenSigner) -> WebhookParser | None:

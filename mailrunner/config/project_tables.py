@@ -69,6 +69,12 @@ class UnsubscribeTable(Table):
         None,
         description="Signs unsubscribe links; by default made once, in the ledger. All ever used stay valid.",
     )
+    logo: str | None = Field(
+        None,
+        min_length=1,
+        description="An image in the project's folder (PNG, JPEG, GIF or WebP, at most 256 KB) that "
+        "`mailrunner serve` shows on its pages.",
+    )
 
 
 class ListTable(Table):

@@ -47,6 +47,10 @@ _RECIPIENT_FIELDS = ("To", "Delivered-To", "X-Original-To", "Envelope-To", "X-En
 _EXCERPT = 300  # characters of somebody's own words that are kept
 
 
+class UnprovedNoticeError(UnreadableError):
+    """A notice that would pause the account, without a proof that the provider wrote it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageClassifier:
     """Knows our tokens, and whose mailbox this is.
@@ -117,14 +121,22 @@ class MessageClassifier:
         return None if number is None or dsn.is_delivery_status(mail) else _auto_reply(mail, number)
 
     def _limit(self, mail: InboundMessage, said: BounceReport, number: int | None) -> InboundEvent | None:
-        """A notice stops the account for a day, so a stranger's word is not enough for it.
+        """A notice stops the account for a day, so only the provider's own word is enough for it.
 
-        Whoever got a message of ours has its token, and could write a notice about it: where it is known
-        from where the provider writes, it must come from there.
+        Whoever got a message of ours has its token, and could write a notice about it.  Where it is not
+        known from where the provider writes, nothing proves it: UnprovedNoticeError puts it before the
+        operator.
         """
-        if not self._is_from_provider(mail) and (self.domains or number is None):
-            return None
-        return _fact_of(mail, said, kind=said.kind, delivery=number, identity=self.identity, pause=self.pause)
+        if self._is_from_provider(mail):
+            return _fact_of(
+                mail, said, kind=said.kind, delivery=number, identity=self.identity, pause=self.pause
+            )
+        if number is not None and not self.domains:
+            raise UnprovedNoticeError(
+                "it says that the account's limit is reached, and nothing proves that the provider wrote it; "
+                "if it is true, the server itself will refuse messages, and that pauses the account"
+            )
+        return None
 
     def _asked(self, mail: InboundMessage) -> InboundEvent | None:
         """A person's own words, to leave or to complain: a proposal for a human, never more."""
@@ -182,7 +194,8 @@ class MessageClassifier:
         results = [one.strip() for one in _SAID_BY_SENDER.sub(" ", vouched).split(";")[1:]]
         about = [one for one in results if one.startswith("dmarc")]
         passed = rf"dmarc\s?=\s?pass\s(?:.*\s)?header\.from=@?{re.escape(domain)}(?:\s.*)?"
-        return domain in self.domains and len(about) == 1 and re.fullmatch(passed, about[0]) is not None
+        is_theirs = domain in self.domains and dsn.is_daemon(mail.sender)  # anybody may write from gmail.com
+        return is_theirs and len(about) == 1 and re.fullmatch(passed, about[0]) is not None
 
 
 def _read(raw: bytes) -> InboundMessage:

@@ -71,8 +71,12 @@ class BounceReport:
 def is_from_daemon(mail: InboundMessage) -> bool:
     """Whether a mail server wrote this by itself, to go by its From or by what only servers set."""
     named = mail.field("From").replace("<>", "").strip('" ')  # "MAILER-DAEMON <>": the null sender
-    sender = mail.sender or f"{named}@"
-    return bool(_DAEMON.match(sender) or mail.field("X-Failed-Recipients"))
+    return is_daemon(mail.sender or f"{named}@") or bool(mail.field("X-Failed-Recipients"))
+
+
+def is_daemon(address: str) -> bool:
+    """Whether an address is one from which mail servers write, and which nobody can have."""
+    return _DAEMON.match(address) is not None
 
 
 def feedback(mail: InboundMessage) -> BounceReport | None:

@@ -5,27 +5,24 @@ The one place that decides what a server's failure means, and that keeps the pas
 
 from __future__ import annotations
 
-import base64
-import binascii
 import imaplib
 import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import quote, quote_plus
 
 from mailrunner.config.account import Imap
 from mailrunner.errors import MailrunnerError, Problem, UserError
 from mailrunner.inbound.imap_client import BoundedImap4, BoundedImap4Tls
 from mailrunner.inbound.imap_folder import quoted
 from mailrunner.transports import network
+from mailrunner.transports.redaction import without_password
 
 _LOGOUT_TIMEOUT = 2.0  # seconds
 # Response codes of RFC 5530 and what Gmail says of too many connections: the password may be right.
 _TEMPORARY = re.compile(r"\[(UNAVAILABLE|LIMIT|INUSE|SERVERBUG|OVERQUOTA)\b|too many", re.IGNORECASE)
 _LONGEST_TEXT = 400  # characters of a server's text that are shown
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}")
 
 
 class ImapUnavailableError(MailrunnerError):
@@ -130,37 +127,8 @@ def _shown(error: imaplib.IMAP4.error, imap: Imap) -> str:
     """The server's own text on one line of bounded length, without the password in any form."""
     given = error.args[0] if error.args else ""
     text = given.decode("utf-8", "replace") if isinstance(given, bytes) else str(given)
-    hidden = without_password(text[: _LONGEST_TEXT * 10], imap)
+    hidden = without_password(
+        text[: _LONGEST_TEXT * 10], user=imap.user, password=imap.password.get_secret_value(), mark="…"
+    )
     shown = "".join(character if character.isprintable() else " " for character in hidden)
     return shown if len(shown) <= _LONGEST_TEXT else f"{shown[:_LONGEST_TEXT]}…"
-
-
-def without_password(text: str, imap: Imap) -> str:
-    """Replace the password by "…", as it is and as a server or `imaplib` may repeat it.
-
-    That is quoted (RFC 9051 §4.3), escaped by Python, encoded for a URL, and in base64, alone or in what
-    AUTHENTICATE PLAIN says, of which a part is enough.
-    """
-    password = imap.password.get_secret_value()
-    if not password:
-        return text
-    plain = {password, quoted(password)[1:-1]}
-    escaped = {repr(form.encode())[2:-1] for form in plain} | {ascii(form)[1:-1] for form in plain}
-    misread = {form.encode().decode("latin-1") for form in plain}
-    forms = {*plain, *escaped, *misread, quote(password, safe=""), quote_plus(password)}
-    either = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
-    text = re.sub(either, "…", text, flags=re.IGNORECASE)
-    return _BASE64.sub(lambda run: "…" if _tells(run[0], imap) else run[0], text)
-
-
-def _tells(run: str, imap: Imap) -> bool:
-    """True where a run of base64 holds the password, or is a part of the login."""
-    digits = run.rstrip("=").replace("-", "+").replace("_", "/")
-    login = base64.b64encode(_sasl_plain(imap)).decode()
-    if len(digits) >= 8 and digits in login:
-        return True
-    try:
-        decoded = base64.b64decode(digits[: len(digits) - (len(digits) % 4 == 1)] + "==")
-    except binascii.Error:
-        return False
-    return imap.password.get_secret_value().encode() in decoded

@@ -16,8 +16,11 @@ import base64
 import hashlib
 import hmac
 import http.client
+import json
 import re
 import ssl
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -33,6 +36,11 @@ _STALE = timedelta(days=2)
 _AHEAD = timedelta(minutes=15)  # how far the provider's clock may differ from ours
 _TIMEOUT = 10  # seconds
 _LONGEST = 65_536  # octets of a certificate
+_QUOTED = 120  # characters of what a request says that are shown
+_TOLD = 300  # characters of a whole refusal
+_TOKENS = 200_000  # of Mailgun that are remembered; some 30 MB
+_SENDGRID_STAMP = "x-twilio-email-event-webhook-timestamp"
+_SENDGRID_SIGNATURE = "x-twilio-email-event-webhook-signature"
 _SIGNED = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
     "SubscriptionConfirmation": (
@@ -47,10 +55,23 @@ _CERTIFICATE = re.compile(
 FetchCertificate = Callable[[str], bytes]
 
 
+def cut(value: object, most: int = _QUOTED) -> str:
+    """A value out of a request on one line, at most `most` characters of it."""
+    text = str(value)[: most + 1]
+    shown = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return shown if len(text) <= most else f"{shown[:most]}…"
+
+
 class WebhookError(Exception):
-    """A webhook request is refused; `status` is the answer to the provider (RFC 9110 §15)."""
+    """A webhook request is refused; `status` is the answer to the provider (RFC 9110 §15).
+
+    The sentence goes to the operator and into the answer, so it is cut whatever stands in it.
+    """
 
     status = 400
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(cut(sentence, _TOLD))
 
 
 class MalformedEventError(WebhookError):
@@ -93,15 +114,46 @@ def check_login(settings: EventSettings, headers: Mapping[str, str]) -> None:
         raise NotAuthenticError("its user and password are not those of mailrunner.toml")
 
 
-def check_mailgun(settings: EventSettings, signature: Mapping[str, Any], now: datetime) -> None:
-    """Check Mailgun's signature, which covers its timestamp and token (not the event)."""
-    stamp, token = str(signature["timestamp"]), str(signature["token"])
-    assert settings.signing_key is not None  # noqa: S101 - mailrunner.toml must name it
-    key = settings.signing_key.get_secret_value().encode()
-    wanted = hmac.new(key, f"{stamp}{token}".encode(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(str(signature["signature"]).encode(), wanted.encode()):
-        raise NotAuthenticError("its signature is not Mailgun's, or the signing key has changed")
-    _check_fresh(stamp, now)
+class MailgunVerifier:
+    """Verifies posts of Mailgun, whose signature covers a time and a token but not the event.
+
+    So a token is tied to the first event that came with it: the same post again is Mailgun's own second
+    try, another event under that token is a forgery.  Tokens are remembered in memory for as long as
+    their time is accepted, the newest of them.
+    """
+
+    def __init__(self, tokens: int = _TOKENS) -> None:
+        self._most = tokens
+        self._events: OrderedDict[str, bytes] = OrderedDict()  # digests, by token
+        self._guard = threading.Lock()
+
+    def check(self, settings: EventSettings, posted: Mapping[str, Any], now: datetime) -> None:
+        """Raise WebhookError unless Mailgun has signed it lately, and for this event."""
+        signature = posted["signature"]
+        stamp, token = str(signature["timestamp"]), str(signature["token"])
+        assert settings.signing_key is not None  # noqa: S101 - mailrunner.toml must name it
+        key = settings.signing_key.get_secret_value().encode()
+        wanted = hmac.new(key, f"{stamp}{token}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(str(signature["signature"]).encode("utf-8", "replace"), wanted.encode()):
+            raise NotAuthenticError("its signature is not Mailgun's, or the signing key has changed")
+        _check_fresh(stamp, now)
+        self._check_first(f"{stamp}{token}", posted["event-data"])
+
+    def _check_first(self, signed: str, event: Any) -> None:
+        # Of what is signed: the same text, cut elsewhere, is no other token.
+        digest = hashlib.sha256(json.dumps(event, sort_keys=True).encode()).digest()
+        name = hashlib.sha256(signed.encode("utf-8", "replace")).hexdigest()
+        with self._guard:
+            if self._events.setdefault(name, digest) != digest:
+                raise NotAuthenticError("its signature was used before, for another event")
+            while len(self._events) > self._most:
+                self._events.popitem(last=False)
+
+
+def check_sendgrid_headers(settings: EventSettings, headers: Mapping[str, str]) -> None:
+    """Raise NotAuthenticError where the header lacks the signature that is wanted."""
+    if settings.public_key is not None and not headers.get(_SENDGRID_SIGNATURE):
+        raise NotAuthenticError("it has no signature of SendGrid's")
 
 
 def check_sendgrid(settings: EventSettings, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
@@ -113,8 +165,8 @@ def check_sendgrid(settings: EventSettings, headers: Mapping[str, str], body: by
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = _sendgrid_key(settings.public_key)
-    stamp = headers.get("x-twilio-email-event-webhook-timestamp", "")
-    signature = _decoded(headers.get("x-twilio-email-event-webhook-signature", ""))
+    stamp = headers.get(_SENDGRID_STAMP, "")
+    signature = _decoded(headers.get(_SENDGRID_SIGNATURE, ""))
     try:
         key.verify(signature, stamp.encode() + body, ec.ECDSA(hashes.SHA256()))
     except InvalidSignature:
@@ -150,7 +202,7 @@ class SnsVerifier:
         """Check that Amazon signed it, and that its topic is one of ours: anybody can have a topic."""
         if message["TopicArn"] not in settings.topics:
             raise NotAuthenticError(
-                f"the topic {message['TopicArn']!r} is not among those of mailrunner.toml"
+                f"the topic '{cut(message['TopicArn'])}' is not among those of mailrunner.toml"
             )
         url, region = str(message["SigningCertURL"]), str(message["TopicArn"]).split(":")[3]
         found = _CERTIFICATE.fullmatch(url)
@@ -168,7 +220,7 @@ class SnsVerifier:
                 self._certificates[url] = load_pem_x509_certificate(self._fetch(url))
             except (OSError, ValueError, http.client.HTTPException) as error:
                 raise VerificationUnavailableError(
-                    f"the certificate {url} cannot be fetched: {error}"
+                    f"the certificate {cut(url)} cannot be fetched: {cut(error)}"
                 ) from error
         return self._certificates[url]
 
@@ -193,7 +245,7 @@ def signed_text(message: Mapping[str, Any]) -> bytes:
     """The text that SNS signs: fields by name, each name and value on a line of its own."""
     fields = _SIGNED.get(message["Type"])
     if fields is None:
-        raise MalformedEventError(f"SNS has no messages of the type {message['Type']!r}")
+        raise MalformedEventError(f"SNS has no messages of the type '{cut(message['Type'])}'")
     present = (field for field in fields if message.get(field) is not None)
     return "".join(f"{field}\n{message[field]}\n" for field in present).encode()
 

@@ -24,12 +24,14 @@ from mailrunner.inbound.bounce_reason import reason_of
 from mailrunner.inbound.providers import ProviderEvent, esp, ses
 from mailrunner.inbound.webhook_auth import (
     FetchCertificate,
+    MailgunVerifier,
     MalformedEventError,
     SnsVerifier,
     UnknownProviderError,
     check_login,
-    check_mailgun,
     check_sendgrid,
+    check_sendgrid_headers,
+    cut,
     fetch_certificate,
 )
 from mailrunner.model.inbound_event import EventKind, InboundEvent
@@ -38,6 +40,8 @@ from mailrunner.model.tokens import MESSAGE, TokenSigner
 
 _TOKEN = re.compile(r"(?<![a-z0-9])[a-z2-7]{32}(?![a-z0-9])", re.IGNORECASE)
 _LONGEST = 1_000  # characters of a server's text that are kept
+_PROVED = 4_194_304  # octets of a request whose header has a proof: a batch of SendGrid's
+_UNPROVED = 1_048_576  # octets of any other: SNS posts at most 256 KiB, which JSON may double
 
 
 class WebhookParser:
@@ -55,7 +59,18 @@ class WebhookParser:
         fetch: FetchCertificate = fetch_certificate,
     ) -> None:
         self._settings, self._signer, self._notify = settings, signer, notify
-        self._sns = SnsVerifier(fetch)
+        self._sns, self._mailgun = SnsVerifier(fetch), MailgunVerifier()
+
+    def most_octets(self, provider: str, headers: Mapping[str, str]) -> int:
+        """The octets that a request with this header may have, which is all that has been read of it.
+
+        Raises WebhookError where the header alone shows that the request is not the provider's.
+        """
+        settings, fields = self._known(provider), _folded(headers)
+        check_login(settings, fields)
+        if provider == "sendgrid":
+            check_sendgrid_headers(settings, fields)
+        return _PROVED if settings.login or settings.public_key else _UNPROVED
 
     def parse(
         self, provider: str, headers: Mapping[str, str], body: bytes, *, now: datetime
@@ -65,17 +80,14 @@ class WebhookParser:
         Raises WebhookError where it does not come from that provider, or cannot be read.  It may fetch a
         certificate over the network.
         """
-        settings = self._settings.get(provider)
-        if settings is None:
-            raise UnknownProviderError(f"mailrunner.toml names no [events.{provider}]")
-        fields = {name.casefold(): value for name, value in headers.items()}
+        settings, fields = self._known(provider), _folded(headers)
         check_login(settings, fields)
         if provider == "sendgrid":
             check_sendgrid(settings, fields, body, now)
         try:
             posted = json.loads(body)
             if provider == "mailgun":
-                check_mailgun(settings, posted["signature"], now)
+                self._mailgun.check(settings, posted, now)
             if provider == "ses":
                 reported = self._from_sns(settings, posted, now)
             else:
@@ -84,6 +96,12 @@ class WebhookParser:
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
             problem = f"this is not what {provider} posts ({type(error).__name__})"
             raise MalformedEventError(problem) from error
+
+    def _known(self, provider: str) -> EventSettings:
+        settings = self._settings.get(provider)
+        if settings is None:
+            raise UnknownProviderError(f"mailrunner.toml names no [events.{provider}]")
+        return settings
 
     def _from_sns(
         self, settings: EventSettings, message: Mapping[str, Any], now: datetime
@@ -94,11 +112,11 @@ class WebhookParser:
         if message["Type"] == "SubscriptionConfirmation":
             # Nothing is opened by itself: a URL that came in a request is for the operator to judge.
             self._notify(
-                f"SNS asks to post events of {message['TopicArn']} here; "
-                f"if that is right, open {message['SubscribeURL']}"
+                f"SNS asks to post events of {cut(message['TopicArn'])} here; "
+                f"if that is right, open {cut(message['SubscribeURL'], _LONGEST)}"
             )
         else:
-            self._notify(f"SNS no longer posts events of {message['TopicArn']} here")
+            self._notify(f"SNS no longer posts events of {cut(message['TopicArn'])} here")
         return []
 
     def _event(self, provider: str, reported: ProviderEvent) -> InboundEvent:
@@ -122,6 +140,10 @@ class WebhookParser:
         tokens = (token for text in identifiers for token in _TOKEN.findall(text))
         numbers = (self._signer.number(MESSAGE, token) for token in tokens)
         return next((number for number in numbers if number is not None), None)
+
+
+def _folded(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.casefold(): value for name, value in headers.items()}
 
 
 def _storable(text: str) -> str:

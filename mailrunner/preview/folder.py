@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mailrunner.errors import Problem, UserError
+from mailrunner.model.private_file import make_folder, write
 
 _RECORD = ".mailrunner-preview"
 
@@ -30,15 +31,15 @@ class PreviewFolder:
         self._make_folder()
         for name in own:
             (self._folder / name).unlink(missing_ok=True)
-        self._record.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+        write(self._record, "".join(f"{name}\n" for name in names).encode())
 
     def write(self, name: str, octets: bytes) -> None:
         """Write one of the files that the folder was cleared for."""
-        (self._folder / name).write_bytes(octets)
+        write(self._folder / name, octets)
 
     def _make_folder(self) -> None:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
         except OSError as error:
             raise UserError(
                 Problem(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mailrunner.config.paths import is_file
 from mailrunner.errors import Problem, UserError, nearest
+from mailrunner.recipients.spreadsheet_cell import are_defused, restored
 
 CHUNK = 20_000  # rows; the ledger writes as many in one transaction, which must stay short
 _NAMED = 5  # how many ragged rows an error names
@@ -141,6 +142,12 @@ class HeadedFile(FileSource):
         return self._header[0] + 1
 
     def _rows(self) -> Iterator[Row]:
+        rows = self._whole_rows()
+        if are_defused(self.columns):
+            rows = ((number, tuple(map(restored, cells))) for number, cells in rows)
+        return rows
+
+    def _whole_rows(self) -> Iterator[Row]:
         _, names, widest = self._header
         width, ragged = len(names), []
         for number, cells in islice(self._records(), 1, None):

@@ -1,7 +1,7 @@
 """Reports for programs and spreadsheets: CSV, JSON, Excel.  Each is written row by row.
 
-In CSV a reply or reason that a spreadsheet would run as a formula begins with an apostrophe: both may
-hold text that a foreign server chose.  In Excel every cell is text, so nothing needs it there.
+In CSV a cell that a spreadsheet would run as a formula begins with an apostrophe: lists and servers hold
+what strangers chose.  In Excel every cell is text, so nothing needs it there.
 """
 
 from __future__ import annotations
@@ -16,20 +16,14 @@ from operator import itemgetter
 from typing import Any, BinaryIO, TextIO
 
 from mailrunner.model.delivery import Counts
+from mailrunner.recipients.spreadsheet_cell import defused
 from mailrunner.report.columns import COLUMNS
 
 Values = Mapping[str, Any]
 
-_FOREIGN_TEXT = ("reason", "reply")
 _in_order = itemgetter(*COLUMNS)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV injection"
 _SHEET_ROWS = 1_048_576  # what one Excel sheet holds, the header among them
 _WIDTHS = {"state": 12, "code": 7, "enhanced_code": 14, "attempts": 9, "row": 8, "reason": 44, "reply": 60}
-
-
-def without_formula(text: str) -> str:
-    """The text, so that no spreadsheet runs it as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def write_csv(rows: Iterable[Values], out: TextIO) -> None:
@@ -37,8 +31,7 @@ def write_csv(rows: Iterable[Values], out: TextIO) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     for values in rows:
-        foreign = {name: without_formula(values[name]) for name in _FOREIGN_TEXT}
-        writer.writerow(_in_order({**values, **foreign}))
+        writer.writerow([defused(v) if isinstance(v, str) else v for v in _in_order(values)])
 
 
 def write_json(rows: Iterable[Values], out: TextIO, *, campaign: str, counts: Counts) -> None:

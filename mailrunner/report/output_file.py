@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from mailrunner.errors import Problem, UserError
+from mailrunner.model.terminal_text import shown_on
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def text_to(file: Path | None) -> Iterator[TextIO]:
     if file is None:
         if isinstance(sys.stdout, io.TextIOWrapper):  # a console may have another encoding and line ends
             sys.stdout.reconfigure(encoding="utf-8", newline="")
-        yield sys.stdout
+        yield shown_on(sys.stdout)
         sys.stdout.flush()
         return
     with bytes_to(file) as raw:

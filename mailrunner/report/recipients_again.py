@@ -1,4 +1,7 @@
-"""Rows of a campaign as a list to send to again: its own columns, verbatim, and the reason for each row."""
+"""Rows of a campaign as a list to send to again: its own columns, and the reason for each row.
+
+Cells stand there as they were, but for those that a spreadsheet would run: they are read back exactly.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TextIO
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.delivery import State
-from mailrunner.report.files import without_formula
+from mailrunner.recipients.spreadsheet_cell import defused
 from mailrunner.store.report_rows import Reading, ReportRow
 
 REASON = "mailrunner_reason"
@@ -38,4 +41,4 @@ def write_list(rows: Iterable[ReportRow], out: TextIO, *, columns: Sequence[str]
     for row in rows:
         cells = row.values
         own = (cells[place] if place < len(cells) else "" for place in kept)
-        writer.writerow([*own, without_formula(row.reason)])
+        writer.writerow([defused(cell) for cell in (*own, row.reason)])

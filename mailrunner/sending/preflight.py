@@ -231,6 +231,11 @@ def account_warnings(prepared: PreparedCampaign) -> Iterator[str]:
             yield f"the limit of {limit.window} is lifted: a passed cap can block the account"
     if not prepared.transactional:
         yield from _bulk_warnings(prepared)
+    elif not prepared.campaign.list_key and prepared.renderer.uses("unsubscribe_url"):
+        yield (
+            "the message has {{ unsubscribe_url }} and the campaign names no list: whoever follows the link "
+            "leaves all lists, and still gets messages of this kind; name a list, or take the link out"
+        )
 
 
 def _login_warnings(account: Account) -> Iterator[str]:

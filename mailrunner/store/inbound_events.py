@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from mailrunner.model.inbound_event import EventKind, InboundEvent, IngestResult
-from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
+from mailrunner.model.suppression import SuppressionReason
 from mailrunner.store.database import Database
 from mailrunner.store.event_effects import TAKEN_BACK, apply_waiting_reports
 from mailrunner.store.ingest import ingest, ingest_matched, lock_ingest
@@ -55,22 +55,19 @@ class UnsubscribeRequest:
 
 @dataclass(frozen=True, slots=True)
 class TokenHolder:
-    """The recipient of a delivery's link, and the list it was for."""
+    """The recipient of a delivery's link, and the list it was for, ALL_LISTS where it was for none.
+
+    `campaign_file` and `domain` (of its Message-IDs) tell who sent it; `is_bulk` is False for a message that
+    concerns its recipient alone, which unsubscribing does not stop.
+    """
 
     delivery: int
     key: str
     list_key: str
     list_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListStatus:
-    """Why a recipient gets none of a list's mail: reasons for this list alone, and for all lists."""
-
-    list_key: str
-    name: str
-    here: tuple[SuppressionReason, ...]
-    everywhere: tuple[SuppressionReason, ...]
+    campaign_file: str
+    domain: str
+    is_bulk: bool
 
 
 class InboundEvents:
@@ -139,10 +136,23 @@ class InboundEvents:
         """The recipient of a delivery; None for one that is not of this ledger, and for test sends."""
         with self._database.read() as connection:
             found = by_number(connection, [delivery]).get(delivery)
-            return TokenHolder(delivery, found.key, found.list_key, found.list_name) if found else None
+            if found is None:
+                return None
+            asked = select(campaigns.c.file, campaigns.c.message_domain, campaigns.c.kind)
+            of = connection.execute(asked.where(campaigns.c.no == delivery >> CAMPAIGN_SHIFT)).one()
+            named = (delivery, found.key, found.list_key, found.list_name)
+            return TokenHolder(*named, of.file, of.message_domain, of.kind == "bulk")
 
-    def lists_of(self, key: str) -> list[ListStatus]:
-        """The lists by whose bulk campaigns this recipient was to be mailed, by name, with their statuses.
+    def reasons(self, key: str) -> dict[str, tuple[SuppressionReason, ...]]:
+        """Why a recipient gets no mail, by list; ALL_LISTS for every list."""
+        with self._database.read() as connection:
+            reasons: dict[str, list[SuppressionReason]] = defaultdict(list)
+            for entry in entries_of(connection, [key]).get(key, []):
+                reasons[entry.list_key].append(entry.reason)
+            return {of: tuple(found) for of, found in reasons.items()}
+
+    def lists_of(self, key: str) -> dict[str, str]:
+        """The lists by whose bulk campaigns this recipient was to be mailed: keys and names, by name.
 
         Other lists are left out: their names are not for those who are not on them.
         """
@@ -153,13 +163,7 @@ class InboundEvents:
                 .where(campaigns.c.kind == "bulk")
             )
             named = select(lists.c.key, lists.c.name).where(lists.c.key.in_(mailed)).order_by(lists.c.name)
-            entries = entries_of(connection, [key]).get(key, [])
-            reasons: dict[str, list[SuppressionReason]] = defaultdict(list)
-            for entry in entries:
-                reasons[entry.list_key].append(entry.reason)
-            everywhere = tuple(reasons.pop(ALL_LISTS, ()))
-            rows = connection.execute(named).all()
-            return [ListStatus(row.key, row.name, tuple(reasons[row.key]), everywhere) for row in rows]
+            return {row.key: row.name for row in connection.execute(named)}
 
     def counts(self, campaign_no: int) -> dict[EventKind, int]:
         """The number of a campaign's messages with each kind of event; kinds without any are left out."""

@@ -23,6 +23,7 @@ from mailrunner.store.event_effects import (
     suppress_dead_mailboxes,
     suppress_recipients,
 )
+from mailrunner.store.event_limits import too_many
 from mailrunner.store.matching import MatchedEvent, match_events
 from mailrunner.store.raw_sql import insert_many, to_micros
 from mailrunner.store.schema import consents, ledger, returns
@@ -61,10 +62,19 @@ def ingest_matched(
     fingerprints = _fingerprints(connection, group)
     known = set(connection.execute(_KNOWN, {"fingerprints": fingerprints}).scalars())
     pairs = list(zip(fingerprints, group, strict=True))
-    # A click always unsubscribes, though the same was recorded at an earlier one.
-    again = [one for fingerprint, one in pairs if fingerprint in known and _is_click(one)]
+    beyond = too_many(connection, group, now)
+    # A click always unsubscribes, though the same was recorded at an earlier one, or too many were.
+    again = [
+        one
+        for fingerprint, one in pairs
+        if (fingerprint in known and _is_click(one)) or (_leaves(one) and (one.key, one.event.kind) in beyond)
+    ]
     suppress_recipients(connection, again, SuppressionReason.UNSUBSCRIBE, now)
-    fresh = {fingerprint: one for fingerprint, one in pairs if fingerprint not in known}
+    fresh = {
+        fingerprint: one
+        for fingerprint, one in pairs
+        if fingerprint not in known and (one.key, one.event.kind) not in beyond
+    }
     applied = apply_events(connection, {f: one for f, one in fresh.items() if one.has_effect}, now)
     new = {f: one for f, one in fresh.items() if f not in applied.without_news}
     _record(connection, new, applied.waiting, now)
@@ -102,6 +112,10 @@ _REMOVALS = (
     .where(consents.c.key.in_(bindparam("keys", expanding=True)))
     .group_by(consents.c.key)
 )
+
+
+def _leaves(one: MatchedEvent) -> bool:
+    return one.event.kind is EventKind.UNSUBSCRIBED and one.has_effect
 
 
 def _is_click(one: MatchedEvent) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy.pool import QueuePool
 
 from mailrunner.clock import Clock
 from mailrunner.errors import LedgerError, MailrunnerError, Problem, UserError
+from mailrunner.model.private_file import MODE
 from mailrunner.store import postgresql
 from mailrunner.store.database import Database
 from mailrunner.store.schema import REVISION
@@ -102,7 +103,7 @@ def _prepare_file(path: Path) -> None:
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
+        path.touch(mode=MODE)
     except OSError as error:
         raise LedgerError(
             f"the ledger {path} cannot be made: {error.strerror}", "check the folder's rights and free space"

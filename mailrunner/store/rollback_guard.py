@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from mailrunner.errors import LedgerError
+from mailrunner.model.private_file import make_folder, write
 
 _NEW = "`--new-ledger` begins an empty one, which has no record of messages sent before"
 _HINT = f"put the right ledger back; if it is lost, {_NEW}"
@@ -68,9 +69,9 @@ class RollbackGuard:
         if seen is not None and seen.ledger_id == mark.ledger_id and seen.run_counter >= mark.run_counter:
             return
         try:
-            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.file.parent)
             fresh = self.file.with_name(f"ledger.{os.getpid()}.new")
-            fresh.write_text(json.dumps(self._as_json(mark)), "utf-8")
+            write(fresh, json.dumps(self._as_json(mark)).encode())
             fresh.replace(self.file)
         except PermissionError:  # on Windows, while another process reads it: the next count will do
             fresh.unlink(missing_ok=True)

@@ -4,6 +4,7 @@
     GET  /u/TOKEN    a page with one button; changes nothing, because mail scanners open every link
     /p/TOKEN         the same for all lists of the project
     POST /events/X   webhook of provider X
+    GET  /logo       the sender's logo, if there is one
     GET  /health     200 if clicks can be recorded, else 503
 
 A POST to a genuine link unsubscribes its recipient whatever its body is, unless it is the form of our
@@ -12,7 +13,6 @@ own page that asks for something else: no mail program's idea of the body can ma
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -37,10 +37,12 @@ from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
 from mailrunner.store.inbound_events import is_test
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.batch_writer import BatchWriter
+from mailrunner.web.body import BodyBudget, read_body
+from mailrunner.web.health import Health
 from mailrunner.web.middleware import SecurityMiddleware
 from mailrunner.web.one_click import MARK, OneClick
 from mailrunner.web.pages import BACK, LEAVE, Pages
-from mailrunner.web.preferences import Preferences, preferences_of, preferences_of_test
+from mailrunner.web.preferences import Preferences, SenderName, preferences_of, preferences_of_test
 from mailrunner.web.rate_limit import RateLimit, client_key
 from mailrunner.web.translations import preferred
 
@@ -48,10 +50,10 @@ if TYPE_CHECKING:
     from mailrunner.event_log import EventLog
     from mailrunner.inbound.webhooks import WebhookParser
     from mailrunner.store import Ledger
+    from mailrunner.web.logo import Logo
 
 FORM_BYTES = 8_192
-EVENT_BYTES = 4_194_304
-BODY_SECONDS = 20
+_PARSERS = 4  # threads in which bodies of webhooks are parsed; what they make of one is ten times its size
 Show = Callable[[Preferences, str, str, EventKind | None], str]
 
 
@@ -67,7 +69,7 @@ class Site:
     """The public pages of one ledger.
 
     `tell` prints what went wrong for the operator, `log` records it; `webhooks` parses what providers
-    post, None refuses it.
+    post, None refuses it.  `sender` names who sent a campaign, `logo` is shown beside that.
     """
 
     def __init__(
@@ -78,15 +80,21 @@ class Site:
         tell: Callable[[str], None],
         log: EventLog,
         webhooks: WebhookParser | None = None,
+        sender: SenderName = lambda _file, domain: domain,
+        logo: Logo | None = None,
     ) -> None:
         self._ledger, self._signer, self._webhooks = ledger, signer, webhooks
         self._tell, self._log = tell, log
         self._writer = BatchWriter(self._ingest)
-        self._pages = Pages()
+        self._health = Health(self._read_nothing, self._writer.trouble)
+        self._budget, self._parsers = BodyBudget(), CapacityLimiter(_PARSERS)
+        self._sender, self._logo = sender, logo
+        self._pages = Pages(has_logo=logo is not None)
         self._unsubscribed = PlainTextResponse("You are unsubscribed.\n")
         # Generous: the proxies of large mail providers open links for very many subscribers.
         self._visits = RateLimit(rate=100, burst=1_000)
         self._misses = RateLimit(rate=1, burst=30)
+        self._sentences = RateLimit(rate=1 / 60, burst=1, clients=100)
 
     def application(self, access_log: AccessLog, *, prefix: str = "") -> ASGIApp:
         """The ASGI application; `prefix` is the URL path under which it is published."""
@@ -96,6 +104,7 @@ class Site:
                 Route("/p/{token}", self.preferences, methods=["GET", "POST"]),
                 Route("/events/{provider}", self.webhook, methods=["POST"]),
                 Route("/health", self.health),
+                Route("/logo", self.logo),
             ],
             exception_handlers={
                 404: self._not_found,
@@ -107,7 +116,7 @@ class Site:
         app.router.redirect_slashes = False
         one_click = OneClick(app, signer=self._signer, answer=self._one_click)
         return SecurityMiddleware(
-            one_click, access_log=access_log, style_hash=self._pages.style_hash, prefix=prefix
+            one_click, access_log=access_log, policy=self._pages.content_policy, prefix=prefix
         )
 
     async def unsubscribe(self, request: Request) -> Response:
@@ -118,12 +127,21 @@ class Site:
         """The page of all lists."""
         return await self._answer(request, self._pages.preferences)
 
+    async def logo(self, request: Request) -> Response:
+        """The sender's logo."""
+        if self._logo is None:
+            return await self._not_found(request)
+        kept = {"cache-control": "public, max-age=3600"}
+        return Response(self._logo.octets, headers=kept, media_type=self._logo.media_type)
+
     async def webhook(self, request: Request) -> Response:
         """Events of a provider, durable before the answer of 200; after any other it tries again."""
         if self._webhooks is None:
             return await self._not_found(request)
-        body = await read_body(request, EVENT_BYTES)
-        events = await run_in_threadpool(self._parse, request, body)
+        most = self._webhooks.most_octets(request.path_params["provider"], dict(request.headers))
+        with self._budget.account(_client(request)) as account:
+            body = await read_body(request, most, account)
+            events = await to_thread.run_sync(self._parse, request, body, limiter=self._parsers)
         if events:
             await self._writer.record(events)
         return Response()
@@ -135,16 +153,14 @@ class Site:
 
     async def health(self, request: Request) -> Response:
         """200 if a click could be recorded now, else 503."""
-        try:
-            await run_in_threadpool(self._write_nothing)
-        except LedgerError as error:
-            self._tell(str(error))
+        if problem := await self._health.problem():
+            self._tell_seldom(problem)
             return JSONResponse({"status": "the ledger does not answer"}, 503)
         return JSONResponse({"status": "ok"})
 
-    def _write_nothing(self) -> None:
-        with self._ledger.database.write():
-            pass  # fails where the ledger is locked, read-only, unreachable, or was replaced
+    def _read_nothing(self) -> None:
+        with self._ledger.database.read():
+            pass  # fails where the ledger is unreachable, or was replaced
 
     def _ingest(self, events: Sequence[InboundEvent]) -> list[IngestResult]:
         """Make a batch durable and log it; a log that cannot be written does not undo what is recorded."""
@@ -166,7 +182,8 @@ class Site:
             return await self._not_found(request)
         form = None
         if request.method == "POST":
-            body = await read_body(request, FORM_BYTES)
+            with self._budget.account(_client(request)) as account:
+                body = await read_body(request, FORM_BYTES, account)
             if MARK in body:
                 return await self._one_click(request, delivery)
             form = form_request(body)
@@ -193,12 +210,12 @@ class Site:
             return preferences_of_test(form.kind if form else None, form.list_key if form else "")
         if form is not None:
             if form.list_key not in ("", ALL):  # only a list that stands on the page
-                known = await run_in_threadpool(preferences_of, self._ledger, delivery)
+                known = await run_in_threadpool(preferences_of, self._ledger, delivery, self._sender)
                 if known is None or not known.has(form.list_key):
                     return None
             if not await self._record(delivery, form):
                 return None
-        return await run_in_threadpool(preferences_of, self._ledger, delivery)
+        return await run_in_threadpool(preferences_of, self._ledger, delivery, self._sender)
 
     async def _record(self, delivery: int, request: FormRequest) -> bool:
         """Make a request durable; False for an unknown delivery."""
@@ -215,8 +232,13 @@ class Site:
         return HTMLResponse(self._pages.not_found(_language(request)), 404)
 
     async def _not_recorded(self, request: Request, error: Exception) -> Response:
-        self._tell(str(error))
+        self._tell_seldom(str(error))
         return self._try_later(request, 503)
+
+    def _tell_seldom(self, sentence: str) -> None:
+        """Tell the operator, once a minute however many requests meet the same."""
+        if self._sentences.admits(sentence, time.monotonic()):
+            self._tell(sentence)
 
     async def _refused(self, request: Request, error: Exception) -> Response:
         """A webhook that is not authenticated or cannot be parsed; rate-limited like a forged link."""
@@ -242,28 +264,6 @@ def form_request(body: bytes) -> FormRequest:
     if BACK in form:
         return FormRequest(EventKind.RESUBSCRIBED, form[BACK][0])
     return FormRequest(EventKind.UNSUBSCRIBED, form.get(LEAVE, [""])[0])
-
-
-async def read_body(request: Request, most: int) -> bytes:
-    """The body, at most `most` bytes.
-
-    Raises HTTPException 413 for a larger one, 408 after BODY_SECONDS, 400 where the client disconnects.
-    """
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > most:
-        raise HTTPException(413)
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most:
-                    raise HTTPException(413)
-    except TimeoutError:
-        raise HTTPException(408) from None
-    except ClientDisconnect:
-        raise HTTPException(400) from None
-    return bytes(body)
 
 
 def _client(request: Request) -> str:

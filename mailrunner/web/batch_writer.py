@@ -8,6 +8,7 @@ more writer and not a crowd.  A request waits until its group is durable; it get
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,16 +18,20 @@ from mailrunner.inbound import InboundEvent, IngestResult
 GROUP_WAIT = 0.02  # seconds that a group waits for further requests; it halves the commits
 GROUP_SIZE = 200  # submissions
 MAX_WAITING = 20_000
+STUCK = 10.0  # seconds after which a group that is being written is trouble
+REMEMBERED = 60.0  # seconds for which a failure counts, if no group was recorded since
 
 Write = Callable[[Sequence[InboundEvent]], list[IngestResult]]
 _Submission = tuple[Sequence[InboundEvent], "asyncio.Future[list[IngestResult]]"]
 
 
 class BatchWriter:
-    """Hands inbound events to `write`, in groups; belongs to one event loop."""
+    """Hands inbound events to `write`, in groups; belongs to one event loop.  `now` is in seconds."""
 
-    def __init__(self, write: Write) -> None:
-        self._write = write
+    def __init__(self, write: Write, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._write, self._now = write, now
+        self._begun_at: float | None = None  # of the group that is being written
+        self._failure, self._failed_at = "", float("-inf")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="recorder")
         self._waiting: list[_Submission] = []
         self._full = asyncio.Event()
@@ -44,6 +49,12 @@ class BatchWriter:
         if self._working is None:
             self._working = loop.create_task(self._work())
         return await answer
+
+    def trouble(self) -> str:
+        """Why clicks are not recorded just now, as far as the last groups tell; "" if they are."""
+        if self._begun_at is not None and self._now() - self._begun_at > STUCK:
+            return "the ledger is busy: clicks wait to be recorded"
+        return self._failure if self._now() - self._failed_at < REMEMBERED else ""
 
     async def close(self) -> None:
         """Finish what is being recorded."""
@@ -70,11 +81,16 @@ class BatchWriter:
 
     async def _record(self, group: list[_Submission]) -> None:
         events = [event for submitted, _ in group for event in submitted]
+        self._begun_at = self._now()
         try:
             results = await asyncio.get_running_loop().run_in_executor(self._thread, self._write, events)
         except Exception as error:
+            self._failure, self._failed_at = str(error), self._now()
             await self._failed(group, error)
             return
+        finally:
+            self._begun_at = None
+        self._failed_at = float("-inf")
         left = iter(results)
         for submitted, answer in group:
             own = [next(left) for _ in submitted]

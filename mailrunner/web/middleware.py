@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailrunner.web.access_log import AccessLog
 
-_KINDS = frozenset({"u", "p", "events", "health"})
+_KINDS = frozenset({"u", "p", "events", "health", "logo"})
 _TLS_ALWAYS = (b"strict-transport-security", b"max-age=31536000")  # a year
 
 
@@ -19,9 +19,9 @@ class SecurityMiddleware:
     the same pages.
     """
 
-    def __init__(self, app: ASGIApp, *, access_log: AccessLog, style_hash: str, prefix: str = "") -> None:
+    def __init__(self, app: ASGIApp, *, access_log: AccessLog, policy: str, prefix: str = "") -> None:
         self._app, self._access_log, self._prefix = app, access_log, prefix.rstrip("/")
-        self._headers = _headers(style_hash)
+        self._headers = _headers(policy)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,11 +59,7 @@ class SecurityMiddleware:
         return {**message, "headers": headers}
 
 
-def _headers(style_hash: str) -> tuple[tuple[bytes, bytes], ...]:
-    policy = (
-        f"default-src 'none'; style-src {style_hash}; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    )
+def _headers(policy: str) -> tuple[tuple[bytes, bytes], ...]:
     return (
         (b"content-security-policy", policy.encode()),
         (b"referrer-policy", b"no-referrer"),

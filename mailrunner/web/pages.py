@@ -62,17 +62,23 @@ class WebPage:
 class Pages:
     """Renders the pages, in any of the languages."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_logo: bool = False) -> None:
+        self._has_logo = has_logo
         folder = resources.files(__package__)
         self._style = folder.joinpath("page.css").read_text(encoding="utf-8")
         environment = Environment(autoescape=True, undefined=StrictUndefined)
         self._template = environment.from_string(folder.joinpath("page.html").read_text(encoding="utf-8"))
 
     @property
-    def style_hash(self) -> str:
-        """The style as a Content-Security-Policy names it (CSP level 3, hash-source)."""
+    def content_policy(self) -> str:
+        """The Content-Security-Policy: our style by its hash (CSP level 3, hash-source), and our logo."""
         digest = hashlib.sha256(self._style.encode()).digest()
-        return f"'sha256-{base64.b64encode(digest).decode()}'"
+        style = f"'sha256-{base64.b64encode(digest).decode()}'"
+        images = "img-src 'self'; " if self._has_logo else ""
+        return (
+            f"default-src 'none'; style-src {style}; {images}form-action 'self'; "
+            "base-uri 'none'; frame-ancestors 'none'"
+        )
 
     def unsubscribe(
         self, preferences: Preferences, token: str, language: str, just: EventKind | None = None
@@ -103,28 +109,56 @@ class Pages:
     def _page(self, page: WebPage, language: str, preferences: Preferences | None = None) -> str:
         if preferences is not None and preferences.is_test:
             page = replace(page, warning=phrases()[language]["test"])
-        style = Markup(self._style)  # noqa: S704 - our own file
-        return self._template.render(page=page, language=language, style=style)
+        return self._template.render(
+            page=page,
+            language=language,
+            style=Markup(self._style),  # noqa: S704 - our own file
+            sender=preferences.sender if preferences else "",
+            has_logo=self._has_logo and preferences is not None,
+        )
 
 
 def _unsubscribe(preferences: Preferences, words: Phrases, *, is_back: bool) -> WebPage:
     own, name = preferences.own, preferences.own.name or words["test_list"]
+    if own.key == ALL:
+        return _unsubscribe_all(preferences, words, is_back=is_back)
     if SubscriptionState.STOPPED in (own.state, preferences.everything.state):
         return WebPage(heading=words["held"], note=words["held_note"])
     if preferences.everything.state is SubscriptionState.OFF:
         button = Button(words["all_mistake"], BACK, ALL, quiet=True)
         return WebPage(heading=words["all_left"], note=words["all_left_note"], button=button)
+    personal = f" {words['personal_note']}" if preferences.is_personal else ""
     if own.state is SubscriptionState.OFF:
         button = Button(words["mistake"], BACK, "", quiet=True)
-        return WebPage(heading=words["left"].format(list=name), note=words["left_note"], button=button)
+        note = words["left_note"] + personal
+        return WebPage(heading=words["left"].format(list=name), note=note, button=button)
     heading, note = ("back", "back_note") if is_back else ("ask", "ask_note")
     button = Button(words["leave"], LEAVE, "", quiet=is_back)
-    return WebPage(heading=words[heading].format(list=name), note=words[note], button=button)
+    note = words[note] if is_back else words[note] + personal
+    return WebPage(heading=words[heading].format(list=name), note=note, button=button)
+
+
+def _unsubscribe_all(preferences: Preferences, words: Phrases, *, is_back: bool) -> WebPage:
+    """The page of a message that was for no list: its link is for all of them."""
+    personal = words["personal_note"] if preferences.is_personal else ""
+    state = preferences.everything.state
+    if state is SubscriptionState.STOPPED:
+        return WebPage(heading=words["held"], note=words["held_note"])
+    if state is SubscriptionState.OFF:
+        button = Button(words["all_mistake"], BACK, ALL, quiet=True)
+        note = f"{words['all_left_note']} {personal}".strip()
+        return WebPage(heading=words["all_left"], note=note, button=button)
+    if is_back:
+        button = Button(words["leave_all"], LEAVE, ALL, quiet=True)
+        return WebPage(heading=words["all_back"], note=words["back_note"], button=button)
+    note = f"{words['ask_all_note']} {personal}".strip()
+    return WebPage(heading=words["ask_all"], note=note, button=Button(words["leave_all"], LEAVE, ALL))
 
 
 def _preferences(preferences: Preferences, words: Phrases) -> WebPage:
     together = preferences.everything.state
-    rows = [_row(found, together, words) for found in (preferences.own, *preferences.others)]
+    lists = (preferences.own, *preferences.others) if preferences.own.key != ALL else preferences.others
+    rows = [_row(found, together, words) for found in lists]
     note, button = {
         SubscriptionState.ON: ("", Button(words["leave_all"], LEAVE, ALL, quiet=True)),
         SubscriptionState.OFF: (words["all_left_note"], Button(words["all_mistake"], BACK, ALL)),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from mailrunner.inbound import EventKind
 from mailrunner.model.inbound_event import ALL
-from mailrunner.model.suppression import SuppressionReason
+from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 
 if TYPE_CHECKING:
     from mailrunner.store import Ledger
+
+
+SenderName = Callable[[str, str], str]  # of a campaign file and a domain
 
 
 class SubscriptionState(StrEnum):
@@ -34,30 +37,43 @@ class ListPreference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """The list of the link, the other lists, and all together."""
+    """The list of the link, the other lists, and all together.
+
+    `own` is `everything` where the message was for no list.  `is_personal` is True where it concerned its
+    recipient alone: such messages are sent on.  `sender` is who sent it, "" if that is not known.
+    """
 
     own: ListPreference
     others: tuple[ListPreference, ...] = ()
     everything: ListPreference
     is_test: bool = False
+    is_personal: bool = False
+    sender: str = ""
 
     def has(self, key: str) -> bool:
         """True if `key` may be chosen on this subscriber's page."""
         return key in ("", ALL) or any(row.key == key for row in (self.own, *self.others))
 
 
-def preferences_of(ledger: Ledger, delivery: int) -> Preferences | None:
+def preferences_of(ledger: Ledger, delivery: int, sender: SenderName) -> Preferences | None:
     """The preferences of the recipient of `delivery`; None for an unknown delivery."""
     recipient = ledger.inbound_events.token_holder(delivery)
     if recipient is None:
         return None
-    lists = ledger.inbound_events.lists_of(recipient.key)
-    named = [ListPreference(found.list_key, found.name, state_of(found.here)) for found in lists]
-    own = [row for row in named if row.key == recipient.list_key]
+    names = ledger.inbound_events.lists_of(recipient.key)
+    reasons = ledger.inbound_events.reasons(recipient.key)
+
+    def preference(key: str, name: str) -> ListPreference:
+        return ListPreference(key, name, state_of(reasons.get(key, ())))
+
+    everything = ListPreference(ALL, "", state_of(reasons.get(ALL_LISTS, ())))
+    is_of_list = recipient.list_key != ALL_LISTS
     return Preferences(
-        own=own[0] if own else ListPreference(recipient.list_key, recipient.list_name, SubscriptionState.ON),
-        others=tuple(row for row in named if row.key != recipient.list_key),
-        everything=ListPreference(ALL, "", state_of(lists[0].everywhere if lists else ())),
+        own=preference(recipient.list_key, recipient.list_name) if is_of_list else everything,
+        others=tuple(preference(*named) for named in names.items() if named[0] != recipient.list_key),
+        everything=everything,
+        is_personal=not recipient.is_bulk,
+        sender=sender(recipient.campaign_file, recipient.domain),
     )
 
 

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -20,7 +21,7 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.cli.inbox_mailboxes import WatchedMailbox
 from mailrunner.config.account import Imap
 from mailrunner.config.project import load_project
-from mailrunner.inbound.classify import PROVIDER_DOMAINS, MessageClassifier
+from mailrunner.inbound.classify import PROVIDER_DOMAINS, MessageClassifier, UnprovedNoticeError
 from mailrunner.inbound.imap import INBOX, ImapFolder, ImapMailbox
 from mailrunner.inbound.message import LONGEST, InboundMessage
 from mailrunner.inbound.poll import MailboxPoll
@@ -72,6 +73,22 @@ class TestForgedMail:
         assert sorter.understand(genuine) is not None
 
         assert sorter.understand(genuine.replace(b"googlemail.com", b"evil.example")) is None
+
+    def test_a_notice_of_a_provider_that_is_not_known_is_for_the_operator(
+        self, sorter: MessageClassifier, tokens: Tokens
+    ) -> None:
+        elsewhere = replace(sorter, identity="smtp.example.net/ana", domains=())
+
+        with pytest.raises(UnprovedNoticeError, match="nothing proves that the provider wrote it"):
+            elsewhere.understand(sample("gmail_limit", tokens))
+
+    @pytest.mark.parametrize("local", ["eve", "mailer.daemon.eve", "x+mailer-daemon"])
+    def test_another_user_of_the_same_provider_stops_nothing(
+        self, sorter: MessageClassifier, tokens: Tokens, local: str
+    ) -> None:
+        genuine = sample("gmail_limit", tokens)
+
+        assert sorter.understand(genuine.replace(b"mailer-daemon@", f"{local}@".encode())) is None
 
     @pytest.mark.parametrize(
         "said_of_the_envelope",

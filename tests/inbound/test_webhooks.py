@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from mailrunner.config.events import EventSettings
 from mailrunner.inbound.webhook_auth import (
     LoginRequiredError,
+    MailgunVerifier,
     MalformedEventError,
     NotAuthenticError,
     UnknownProviderError,
@@ -208,6 +209,73 @@ def test_mailguns_signature_is_checked(poster: Poster) -> None:
         forged = json.loads(body)
         forged["signature"][part] = forged["signature"][part][:-1] + "x"
         assert isinstance(refused(poster, "mailgun", ({}, json.dumps(forged).encode())), NotAuthenticError)
+
+
+def test_mailguns_token_counts_for_one_event_however_often_it_is_posted(poster: Poster) -> None:
+    own = parser(poster)
+    opened, bounce = poster.event("mailgun_open"), poster.event("mailgun_bounce")
+
+    assert own.parse("mailgun", *poster.mailgun(opened, token="a"), now=NOW) == []
+    with pytest.raises(NotAuthenticError, match="used before, for another event"):
+        own.parse("mailgun", *poster.mailgun(bounce, token="a"), now=NOW)
+
+    again = [own.parse("mailgun", *poster.mailgun(bounce, token="b"), now=NOW) for _ in range(3)]
+    assert again[0] and again == [again[0]] * 3
+
+
+def test_the_newest_tokens_are_remembered_and_no_more() -> None:
+    tokens = MailgunVerifier(tokens=2)
+    signer = Poster(signer=SIGNER, number=DELIVERY)
+
+    def post(token: str, event: dict[str, int]) -> None:
+        tokens.check(signer.settings["mailgun"], json.loads(signer.mailgun(event, token=token)[1]), NOW)
+
+    for token in "abc":
+        post(token, {"event": 1})
+    post("a", {"event": 2})
+    with pytest.raises(NotAuthenticError):
+        post("c", {"event": 2})
+
+
+@pytest.mark.parametrize(
+    ("provider", "headers", "error"),
+    [
+        ("nobody", {}, UnknownProviderError),
+        ("postmark", {}, LoginRequiredError),
+        ("brevo", {"Authorization": "Basic eDp5"}, NotAuthenticError),
+        ("sendgrid", {"X-Twilio-Email-Event-Webhook-Timestamp": "1"}, NotAuthenticError),
+    ],
+)
+def test_the_header_alone_shows_that_a_request_is_not_the_providers(
+    poster: Poster, provider: str, headers: dict[str, str], error: type[WebhookError]
+) -> None:
+    with pytest.raises(error):
+        parser(poster).most_octets(provider, headers)
+
+
+@pytest.mark.parametrize(
+    ("name", "megabytes"),
+    [
+        ("ses", 1),
+        ("mailgun", 1),
+        ("postmark", 4),
+        ("sendgrid", 4),
+        ("brevo", 4),
+    ],
+)
+def test_a_request_may_be_larger_where_its_header_has_a_proof(
+    poster: Poster, name: str, megabytes: int
+) -> None:
+    assert parser(poster).most_octets(name, poster.request(f"{name}_bounce")[0]) == megabytes << 20
+
+
+@pytest.mark.parametrize("field", ["TopicArn", "Type", "SigningCertURL", "SignatureVersion", "Timestamp"])
+@pytest.mark.parametrize("sign", ["x", "\x1b[2J", "\u202e"])
+def test_what_a_request_says_is_quoted_in_part_and_on_one_line(poster: Poster, field: str, sign: str) -> None:
+    request = changed(poster.request("ses_bounce"), **{field: sign * 500_000})
+    with pytest.raises(WebhookError) as caught:
+        parser(poster).parse("ses", *request, now=NOW)
+    assert len(str(caught.value)) <= 301 and str(caught.value).isprintable()
 
 
 def test_sendgrids_signature_covers_every_byte(poster: Poster) -> None:

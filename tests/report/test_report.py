@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openpyxl import load_workbook
 from typer.testing import CliRunner, Result
 
@@ -28,7 +30,7 @@ from mailrunner.model.outcome_policy import Decision
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.recipients.formats import open_source
 from mailrunner.recipients.reader import RecipientList
-from mailrunner.report.files import without_formula
+from mailrunner.recipients.spreadsheet_cell import defused, restored
 from mailrunner.report.output_file import bytes_to, text_to
 from mailrunner.store import Ledger, Phase, PlainSnapshotRow
 from tests.support.campaigns import CampaignInProcess, people
@@ -132,10 +134,42 @@ def test_formulas_are_defused_in_the_words_of_strangers_alone(tmp_path: Path) ->
     assert (row["address"], row["reply"]) == ("+ana@example.org", f"'{FORMULA}")
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_a_stranger_is_run_by_a_spreadsheet(tmp_path: Path) -> None:
+    attack = "=cmd|'/C_calc'!A0@example.org"  # a valid address
+    listed = f'email,name\n{attack},"=1+1,"\n"@SUM(1)",-2+3\n"'
+    listed += """'=kept@example.org",+49 170 123\n"""
+    rules = [Rule("rcpt", do=reply(550, f"5.1.1 {FORMULA}"))]
+    with SmtpServer(rules=rules) as server:
+        mailing = CampaignInProcess(tmp_path, server).write(csv=listed)
+        mailing.run()
+        table = report(tmp_path, "spring").stdout
+        again = report(tmp_path, "spring", "--failed").stdout
+    for text in (table, again):
+        cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
+        assert [cell for cell in cells if cell[:1] in "=@\t\r" and cell] == []
+    assert [row["address"] for row in rows_of(table)] == [f"'{attack}", "'@SUM(1)", "''=kept@example.org"]
+    (tmp_path / "again.csv").write_text(again, encoding="utf-8")
+    source = open_source(Spec(csv="again.csv"), tmp_path)
+    assert [row[1][:2] for row in source.rows()] == [
+        (attack, "=1+1,"),
+        ("'=kept@example.org", "+49 170 123"),
+    ]
+
+
+@given(st.text(alphabet="'=+-@\t\r\n1a. ＝", max_size=8) | st.text())
+def test_every_cell_is_read_back_as_it_was(text: str) -> None:
+    assert restored(defused(text)) == text
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝", "'="])
 def test_what_a_spreadsheet_would_run_is_defused(start: str) -> None:
-    assert without_formula(f"{start}1+1") == f"'{start}1+1"
-    assert without_formula(f"1{start}1") == f"1{start}1"
+    assert defused(f"{start}A1*2") == f"'{start}A1*2"
+    assert defused(f"1{start}1") == f"1{start}1"
+
+
+@pytest.mark.parametrize("cell", ["-5", "+49 170-45", "-1.5", "+ana@example.org", "@example.org", "-", ""])
+def test_what_it_would_not_run_is_left_as_it_is(cell: str) -> None:
+    assert defused(cell) == cell
 
 
 def test_a_reader_that_has_enough_ends_the_report_quietly(tmp_path: Path) -> None:

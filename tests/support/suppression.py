@@ -25,7 +25,13 @@ def entries(project: Project) -> list[tuple[str, str, str]]:
 
 
 def begin_campaign(
-    ledger: Ledger, campaign: str, keys: list[str], *, list_key: str, list_name: str = ""
+    ledger: Ledger,
+    campaign: str,
+    keys: list[str],
+    *,
+    list_key: str,
+    list_name: str = "",
+    kind: str = "bulk",
 ) -> CampaignRecord:
     """Let the ledger have a begun campaign whose snapshot holds `keys`."""
     values = {
@@ -35,7 +41,7 @@ def begin_campaign(
         "account_name": "relay",
         "list_key": list_key,
         "list_name": list_name or list_key.capitalize(),
-        "kind": "bulk",
+        "kind": kind,
         "content": "{}",
         "content_digest": "",
         "message_digest": campaign,

@@ -20,6 +20,7 @@ from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.web import server
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.app import Site
+from mailrunner.web.connections import Limits
 from tests.support.suppression import begin_campaign
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"
@@ -61,6 +62,7 @@ class Served:
         *,
         prefix: str = "",
         trusted: str = "",
+        limits: Limits | None = None,
         **parts: Any,
     ) -> None:
         self.signer = TokenSigner(ledger.signing_keys(None))
@@ -70,7 +72,10 @@ class Served:
         events = EventLog(None, clock=SystemClock())
         site = Site(ledger, self.signer, tell=self.said.append, log=events, **parts)
         register = AccessLog(events, line=self.log.append)
-        self._server = server.uvicorn_server(site.application(register, prefix=prefix), trusted=trusted)
+        application = site.application(register, prefix=prefix)
+        self._server = server.uvicorn_server(
+            application, tell=self.said.append, trusted=trusted, limits=limits
+        )
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
 
     @property
@@ -113,10 +118,15 @@ class Served:
 
 
 def mailed(
-    ledger: Ledger, keys: list[str], *, name: str = "Club news", campaign: str = "spring"
+    ledger: Ledger,
+    keys: list[str],
+    *,
+    name: str = "Club news",
+    campaign: str = "spring",
+    kind: str = "bulk",
 ) -> CampaignRecord:
     """A begun campaign to these recipients on the list of that name."""
-    return begin_campaign(ledger, campaign, keys, list_key=name.casefold(), list_name=name)
+    return begin_campaign(ledger, campaign, keys, list_key=name.casefold(), list_name=name, kind=kind)
 
 
 def deliveries(ledger: Ledger, record: CampaignRecord) -> list[int]:

@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 
 import pytest
+from sqlalchemy import event
 
+from mailrunner.errors import LedgerError
 from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 from mailrunner.store import Ledger
 from mailrunner.store.schema import CAMPAIGN_SHIFT
@@ -337,6 +339,27 @@ def test_pages_say_which_language_they_are_in(site: Served, token: str, language
 
 def test_health_is_the_ledgers(site: Served) -> None:
     assert (site.get("/health").status, site.get("/health").body) == (200, b'{"status":"ok"}')
+
+
+def test_health_takes_no_write_and_asks_seldom(site: Served, token: str, ledger: Ledger) -> None:
+    looks: list[object] = []
+    event.listen(ledger.database.engine, "begin", looks.append)
+    with ledger.database.write(), ThreadPoolExecutor(60) as monitors:  # nothing can be recorded meanwhile
+        answers = list(monitors.map(lambda _: site.get("/health").status, range(60)))
+        assert site.get(f"/u/{token}").status == 200
+    assert answers == [200] * 60
+    assert len(looks) <= 5
+
+
+def test_what_many_requests_meet_is_told_once(site: Served, token: str, ledger: Ledger) -> None:
+    class Broken:
+        def ingest(self, _events: object) -> None:
+            raise LedgerError("the ledger is locked", "wait", passing=True)
+
+    ledger.inbound_events = Broken()  # type: ignore[assignment]
+    assert [site.click(token).status for _ in range(5)] == [503] * 5
+    assert site.get("/health").status == 503
+    assert site.said == ["the ledger is locked (wait)"]
 
 
 def test_a_stop_answers_the_clicks_that_were_begun(site: Served, token: str, ledger: Ledger) -> None:

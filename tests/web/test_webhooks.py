@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import selectors
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -74,7 +76,7 @@ class Posting:
 def serving(site: Site, log: EventLog) -> Iterator[int]:
     """The port on which `site` answers."""
     listener = server.listen("127.0.0.1", 0)
-    running = server.uvicorn_server(site.application(AccessLog(log)))
+    running = server.uvicorn_server(site.application(AccessLog(log)), tell=print)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
@@ -192,3 +194,37 @@ def test_an_operator_is_told_what_to_confirm(posting: Posting) -> None:
     assert posting.post("/events/ses", headers, body) == 200
 
     assert any("https://sns.example/confirm" in sentence for sentence in posting.told)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/events/nobody", "", b"404"),
+        ("/events/postmark", "", b"401"),
+        ("/events/brevo", "Authorization: Basic eDp5\r\n", b"403"),
+        ("/events/sendgrid", "", b"403"),
+        ("/events/mailgun", "Content-Length: 1048577\r\n", b"413"),
+        ("/events/ses", "Content-Length: 999999999999999999\r\n", b"413"),
+    ],
+)
+def test_what_the_header_shows_is_answered_before_the_body_comes(
+    posting: Posting, path: str, headers: str, status: bytes
+) -> None:
+    length = "" if "Content-Length" in headers else "Content-Length: 4194304\r\n"
+    with socket.create_connection(("127.0.0.1", posting.port), 60) as connection:
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}{length}\r\n".encode())
+        assert connection.recv(12) == b"HTTP/1.1 " + status
+
+
+def test_bodies_that_never_end_do_not_fill_the_memory(posting: Posting) -> None:
+    """Sixteen of 800 KB from one client are more than its share: the later ones are told to come again."""
+    head = b"POST /events/ses HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+    with ExitStack() as open_:
+        answers = selectors.DefaultSelector()
+        for _ in range(16):
+            connection = open_.enter_context(socket.create_connection(("127.0.0.1", posting.port), 60))
+            connection.sendall(head + b"x" * 800_000)
+            answers.register(connection, selectors.EVENT_READ)
+        (first, *_), *_ = answers.select()
+        assert first.fileobj.recv(12) == b"HTTP/1.1 503"  # type: ignore[union-attr]
+    assert posting.event("mailgun_bounce") == 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -26,21 +25,23 @@ def export(
     ] = None,
 ) -> None:
     """Write all entries as CSV, which `suppress import` reads again."""
+    from mailrunner.report.output_file import text_to
+
     with context.existing_ledger() as ledger:
         if out is None:
-            _write_entries(ledger.suppressions, sys.stdout, "\n")
-            sys.stdout.flush()
+            with text_to(None) as stream:
+                _write_entries(ledger.suppressions, stream, "\n")
             return
-        part = out.with_name(f"{out.name}.part")
-        with part.open("w", encoding="utf-8", newline="") as stream:
+        with text_to(out) as stream:
             number = _write_entries(ledger.suppressions, stream, "\r\n")
-        part.replace(out)
     context.say(f"{out}: {number:,} entries")
 
 
 def _write_entries(entries: Iterable[SuppressionEntry], stream: TextIO, line_end: str) -> int:
+    from mailrunner.recipients.spreadsheet_cell import defused
     from mailrunner.suppression.import_file import EXPORT_COLUMNS
 
     writer = csv.writer(stream, lineterminator=line_end)
     writer.writerow(EXPORT_COLUMNS)
-    return sum(1 for entry in entries if writer.writerow(entry_cells(entry).values()))
+    cells = ([defused(cell or "") for cell in entry_cells(entry).values()] for entry in entries)
+    return sum(1 for row in cells if writer.writerow(row))

@@ -10,6 +10,7 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.cli.suppress.targets import shown_scope
 from mailrunner.clock import rfc3339
 from mailrunner.model.suppression import ALL_LISTS, SuppressionEntry
+from mailrunner.model.terminal_text import printable, printable_json
 
 
 def print_rows(
@@ -38,7 +39,8 @@ def _print_object(name: str, objects: Iterable[dict[str, Any]]) -> None:
     sys.stdout.write(f'{{"{name}": [')
     try:
         for number, cells in enumerate(objects):
-            sys.stdout.write((",\n" if number else "\n") + json.dumps(cells, ensure_ascii=False))
+            row = printable_json(json.dumps(cells, ensure_ascii=False))
+            sys.stdout.write((",\n" if number else "\n") + row)
     finally:
         sys.stdout.write("\n]}\n")
 
@@ -46,7 +48,8 @@ def _print_object(name: str, objects: Iterable[dict[str, Any]]) -> None:
 def _one_line(cells: dict[str, Any]) -> str:
     shown = {**cells, "list": shown_scope(cells["list"] or ALL_LISTS)}
     # No cell may end the line or begin another.
-    return "\t".join(" ".join(str(cell).split()) for cell in shown.values() if cell is not None) + "\n"
+    line = "\t".join(" ".join(str(cell).split()) for cell in shown.values() if cell is not None)
+    return printable(line) + "\n"
 
 
 def entry_cells(entry: SuppressionEntry) -> dict[str, Any]:

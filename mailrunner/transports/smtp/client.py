@@ -16,7 +16,7 @@ from pathlib import Path
 from mailrunner.clock import Clock, SystemClock
 from mailrunner.model.outcome import Outcome
 from mailrunner.transports import Envelope, network
-from mailrunner.transports.smtp.opening import SmtpOpening, password_forms
+from mailrunner.transports.smtp.opening import SmtpOpening
 from mailrunner.transports.smtp.pipeline import Pipeline, PipelineLimits
 from mailrunner.transports.smtp.poller import wait_for
 from mailrunner.transports.smtp.server_capabilities import Capabilities, ObservedCapabilities
@@ -65,9 +65,12 @@ class SmtpTransport:
     def __post_init__(self) -> None:
         if self.tls != "none":
             self.observed.tls_context = self.observed.tls_context or network.tls_context(self.ca_file)
-        secrets = password_forms(self.user, self.password) if self.password else ()
         self._judge = SessionOutcomes(
-            host=self.host, provider=self.provider, clock=self.clock, secrets=secrets
+            host=self.host,
+            provider=self.provider,
+            clock=self.clock,
+            user=self.user,
+            password=self.password or "",
         )
         self._pipeline = self._new_pipeline(Capabilities())
         self._pipeline.lost("the connection is not open")

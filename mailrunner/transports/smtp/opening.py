@@ -135,15 +135,10 @@ def _mechanisms(announced: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(_MECHANISM.fullmatch, announced.upper().split())))
 
 
-def password_forms(user: str, password: str) -> tuple[str, ...]:
-    """The password in every form in which it is sent to log in."""
-    return _base64(f"\0{user}\0{password}"), _base64(password), password
-
-
 def _authenticate(session: smtplib.SMTP, mechanism: str, user: str, password: str) -> tuple[int, bytes]:
     """Run AUTH (RFC 4954) and return the last reply's code and text; 235 is success."""
     if mechanism == "PLAIN":
-        return session.docmd("AUTH", "PLAIN " + password_forms(user, password)[0])
+        return session.docmd("AUTH", "PLAIN " + _base64(f"\0{user}\0{password}"))
     code, text = session.docmd("AUTH", "LOGIN")
     for answer in (user, password):
         if code != 334:

@@ -7,18 +7,20 @@ from dataclasses import dataclass, replace
 from mailrunner import replies
 from mailrunner.clock import Clock
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
+from mailrunner.transports.redaction import without_password
 
 _TELLING = 8  # characters of a password that are not told either
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionOutcomes:
-    """`provider` is the preset's name; `secrets` are the forms of the password that no outcome may hold."""
+    """`provider` is the preset's name; `user` and `password` log in, and no outcome may hold the latter."""
 
     host: str
     provider: str
     clock: Clock
-    secrets: tuple[str, ...] = ()
+    user: str = ""
+    password: str = ""
 
     def answered(self, stage: Stage, code: int, text: bytes | str) -> Outcome:
         """Judge a reply."""
@@ -62,18 +64,19 @@ class SessionOutcomes:
 
     def redacted(self, outcome: Outcome) -> Outcome:
         """The outcome without a password that the server repeats, as some do with an unknown command."""
-        reason, text = outcome.reason, outcome.reply.text if outcome.reply else ""
-        for secret in self.secrets:
-            reason, text = _without(secret, reason), _without(secret, text)
+        reason, text = self._hidden(outcome.reason), self._hidden(outcome.reply.text if outcome.reply else "")
         if reason == outcome.reason:  # it holds the whole reply
             return outcome
         reply = replace(outcome.reply, text=text) if outcome.reply else None
         return replace(outcome, reason=reason, reply=reply)
 
+    def _hidden(self, text: str) -> str:
+        text = without_password(text, user=self.user, password=self.password, mark="***")
+        return _without_beginning(self.password, text) if self.password else text
 
-def _without(secret: str, text: str) -> str:
-    """`text` without the secret, and without the beginning of it where what the server said was cut."""
-    text = text.replace(secret, "***")
+
+def _without_beginning(secret: str, text: str) -> str:
+    """`text` without the beginning of the secret where what the server said was cut in it."""
     if (at := text.rfind(secret[:_TELLING])) < 0:
         return text
     beginning = text[at:].rstrip('…"')

@@ -6,6 +6,7 @@ Bounded in octets and in time as a whole; never a traceback.  The same for a con
 
 from __future__ import annotations
 
+import base64
 import math
 import socket
 from collections.abc import Iterator
@@ -16,7 +17,6 @@ from hypothesis import strategies as st
 
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.transports import network
-from mailrunner.transports.smtp import opening
 from tests.support.smtp_client import CLOCK, SOON, Clients, Letter, nothing_charged
 from tests.support.smtp_dialogue import Dialogue
 from tests.support.smtp_script import Answer, Do, drip_handshake, in_plain_text, then_stall
@@ -143,7 +143,7 @@ def test_of_a_long_password_that_is_repeated_no_half_is_told_where_the_words_are
         return Answer(f"{before}{dialogue.server.commands[-1]}\r\n".encode(), effective=False)
 
     password = "canary-0451-" * (length // 12)
-    secret = opening.password_forms("ana", password)[0]
+    secret = base64.b64encode(f"\0ana\0{password}".encode()).decode()
     with SmtpServer(auth=("ana", password), rules=[Rule("auth", repeat)]) as server:
         outcome = client(server).open()
     assert outcome is not None

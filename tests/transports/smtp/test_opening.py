@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import socket
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ import pytest
 from mailrunner.errors import UserError
 from mailrunner.model.outcome import OutcomeKind, Scope, Stage
 from mailrunner.transports import network
-from mailrunner.transports.smtp import opening
 from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 from tests.support.smtp_client import SOON, Clients, Letter, nothing_charged
 from tests.support.smtp_dialogue import Dialogue
@@ -218,16 +218,22 @@ def test_a_wrong_password_is_tried_once_and_is_never_told(client: Clients, mecha
         assert "canary" not in repr(outcome) + repr(sender)
 
 
+@pytest.mark.parametrize("length", [None, 24, 30])
 @pytest.mark.parametrize("before", ["", "250 ", "500 "])
-def test_a_password_that_is_repeated_in_no_answer_at_all_is_never_told(client: Clients, before: str) -> None:
+def test_a_password_that_is_repeated_in_no_answer_at_all_is_never_told(
+    client: Clients, before: str, length: int | None
+) -> None:
+    """Not in part either: some servers quote the first letters of a command that they do not know."""
+
     def repeat(dialogue: Dialogue) -> Answer | None:
-        return Answer(f"{before}{dialogue.server.commands[-1]}\r\n".encode(), effective=False)
+        return Answer(f"{before}{dialogue.server.commands[-1][:length]}\r\n".encode(), effective=False)
 
     with SmtpServer(auth=("ana", "canary-0451"), rules=[Rule("auth", repeat)]) as server:
         outcome = client(server).open()
         assert outcome is not None
         assert "AUTH PLAIN ***" in outcome.reason
-        assert opening.password_forms("ana", "canary-0451")[0] not in repr(outcome)
+        login = base64.b64encode(b"\0ana\0canary-0451").decode()
+        assert login[:8] not in repr(outcome)
 
 
 def test_a_login_that_cannot_be_judged_now_is_no_wrong_password(client: Clients) -> None:
