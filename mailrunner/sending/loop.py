@@ -31,9 +31,8 @@ from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.sending.connection import Connection, Result
 from mailrunner.sending.connection_opener import ConnectionOpener
 from mailrunner.sending.early_end import rest_of
-from mailrunner.sending.ledger_visits import LedgerVisits
 from mailrunner.sending.message_factory import MessageFactory
-from mailrunner.sending.recorder import Recorder, RunTally, Unrenderable
+from mailrunner.sending.recorder import LedgerVisits, Recorder, RunTally, Unrenderable
 from mailrunner.store import Delivery, Ledger, Run, SendPermit
 from mailrunner.transports import Envelope
 from mailrunner.transports.smtp.poller import Poller

@@ -23,12 +23,11 @@ from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 from mailrunner.rendering import InliningTally
 from mailrunner.sending.connection import Connection
 from mailrunner.sending.forecaster import Forecaster, own_limits
-from mailrunner.sending.ledger_visits import LedgerVisits
 from mailrunner.sending.list_import import Confirmations, ListImport, twin_problem
 from mailrunner.sending.loop import LoopOptions, SendLoop, Step
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign, content_digest
-from mailrunner.sending.recorder import Recorder, RunTally
+from mailrunner.sending.recorder import LedgerVisits, Recorder, RunTally
 from mailrunner.sending.signing_keys import token_signer
 from mailrunner.store import CampaignRecord, ClaimTerms, Ledger, Phase, Run, Twin
 from mailrunner.transports import Transport

@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
+from mailrunner.clock import utc_minute
 from mailrunner.model.quota import Series
 from mailrunner.store.raw_sql import from_micros, run, to_micros
 
@@ -152,6 +153,6 @@ def about_the_clock(logs: Iterable[UsageLog], now: datetime) -> str:
     if later is None:
         return ""
     return (
-        f"some of it was used at {later:%Y-%m-%d %H:%M:%S} UTC, which the clock has not reached; "
+        f"some of it was used at {utc_minute(later)}, which the clock has not reached; "
         "look whether the clock is right"
     )

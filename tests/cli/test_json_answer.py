@@ -86,7 +86,7 @@ OWN_FORMS = {
     "clock.py",
     "recipients/cell.py",
     "report/page.py",
-    "store/__init__.py",
+    "store/which_ledger.py",
 }
 
 

@@ -110,7 +110,7 @@ def test_a_clock_that_was_ahead_holds_back_until_its_time_has_come(sender: Sende
     assert sender.send(9, off=48 * HOUR) == 5
     assert sender.send(9) == 0
     said = (
-        "some of it was used at 2026-11-22 08:00:00 UTC, which the clock has not reached; "
+        "some of it was used at 2026-11-22 08:00 UTC, which the clock has not reached; "
         "look whether the clock is right"
     )
     assert sender.wait() == Wait(WaitReason.QUOTA, START + 48 * HOUR + PERIOD, said)

@@ -17,13 +17,13 @@ from mailrunner.clock import Clock, SystemClock
 from mailrunner.model.outcome import Outcome
 from mailrunner.transports import Envelope, network
 from mailrunner.transports.smtp.opening import SmtpOpening
-from mailrunner.transports.smtp.pipeline import Pipeline, PipelineLimits
+from mailrunner.transports.smtp.pipeline import Pipeline
 from mailrunner.transports.smtp.poller import wait_for
 from mailrunner.transports.smtp.server_capabilities import Capabilities, ObservedCapabilities
 from mailrunner.transports.smtp.session import SmtpSession
 from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 from mailrunner.transports.smtp.stream import SmtpStream
-from mailrunner.transports.smtp.transaction import unsafe_address
+from mailrunner.transports.smtp.transaction import PipelineLimits, unsafe_address
 
 _FAREWELL_TIMEOUT = 2.0
 

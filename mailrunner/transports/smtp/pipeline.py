@@ -22,7 +22,6 @@ its content, and nothing behind it, is written until it is `permit`ted anew or `
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from math import inf
 
 from mailrunner.model.outcome import Outcome, Scope
@@ -30,10 +29,14 @@ from mailrunner.transports import Envelope
 from mailrunner.transports.smtp.server_capabilities import Capabilities, ObservedCapabilities, is_out_of_step
 from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 from mailrunner.transports.smtp.transaction import (
+    CONTENT_ALONE,
     END_OF_DATA,
+    POSITIVE,
     STAGES,
+    UNKNOWN_COMMAND,
     CommandGroups,
     Groups,
+    PipelineLimits,
     Question,
     Transaction,
     Verb,
@@ -42,25 +45,6 @@ from mailrunner.transports.smtp.transaction import (
 )
 
 _CLOSING = 421
-# First digits of the replies after which an envelope goes on (RFC 5321 §4.3.2).
-_POSITIVE = {Verb.MAIL: 2, Verb.RCPT: 2, Verb.DATA: 3}
-_UNKNOWN = (500, 502)  # the command is not known, or not implemented
-_CONTENT_ALONE = ((Verb.END,),)  # all that is left of a message whose DATA was accepted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineLimits:
-    """How many messages, and how long a reply is waited for.
-
-    `in_flight` is how many contents may be unanswered, where the server takes chunks; `messages` how
-    many the connection may carry (None: no limit).  `timeout` is the seconds to wait for a reply,
-    `final_timeout` those for the reply that tells whether a message was taken.
-    """
-
-    in_flight: int
-    timeout: float
-    final_timeout: float
-    messages: int | None = None
 
 
 class Pipeline:
@@ -233,8 +217,6 @@ class Pipeline:
             if question.of is one:
                 question.of = None
 
-    # -- Time
-
     @property
     def deadline(self) -> float | None:
         """The instant until which the next reply is waited for; None if none is awaited."""
@@ -271,7 +253,7 @@ class Pipeline:
         elif one is None:
             if verb is Verb.RSET and code != 250:
                 self.lost(f"it answered RSET with {code}")
-        elif code // 100 == _POSITIVE.get(verb) and not one.refusal:
+        elif code // 100 == POSITIVE.get(verb) and not one.refusal:
             one.accepted = True
         else:
             self._answered(verb, one, code, text)
@@ -300,7 +282,7 @@ class Pipeline:
     def _in_envelope(self) -> Transaction | None:
         """The message whose envelope is to be answered next, None if that is something else."""
         first = next((each for each in self._asked if each.verb is not Verb.RSET), None)
-        return first.of if first and first.verb in _POSITIVE else None
+        return first.of if first and first.verb in POSITIVE else None
 
     def _note_silence(self) -> None:
         """No answer to a group of commands: they got lost on the way, whatever was answered before."""
@@ -328,7 +310,7 @@ class Pipeline:
         elif question and question.of and question.verb in (Verb.END, Verb.BDAT) and code >= 400:
             question.of.refuse(question.verb, code, text)
             self.lost("the server read no more of a message")
-        elif code >= 400 and (one := self._current) and one.groups == _CONTENT_ALONE and not one.unanswered:
+        elif code >= 400 and (one := self._current) and one.groups == CONTENT_ALONE and not one.unanswered:
             one.refuse(Verb.END, code, text)
             self.lost("the server took back its go-ahead for a message")
         else:
@@ -355,7 +337,7 @@ class Pipeline:
             self._answered_content(verb, one, code, text)
         elif code >= 400:
             one.refuse(verb, code, text)
-        elif code // 100 != _POSITIVE[verb]:
+        elif code // 100 != POSITIVE[verb]:
             self._out_of_step(f"it answered {verb} with {code}, out of step")
         elif verb is Verb.DATA and one.refusal:
             self._end_for_nobody(refused=one.refusal[0])
@@ -372,7 +354,7 @@ class Pipeline:
             self._settle(one, self._judge.in_doubt(f"answered the whole message with {code}, {said}"))
             self._out_of_step("the server contradicts itself")
             return
-        elif verb is Verb.BDAT and code in _UNKNOWN:
+        elif verb is Verb.BDAT and code in UNKNOWN_COMMAND:
             # It does not know the command, so it reads the message as commands: away from here.
             self._observed.chunking = False
             if not one.refusal:
@@ -423,8 +405,6 @@ class Pipeline:
         offered = one.is_offered(self._written)
         return self._judge.refused(STAGES[verb], code, text, offered=offered, first=self._is_unused)
 
-    # -- Commands
-
     def go_on(self) -> None:
         """Make `unsent` all that may be written now; to be called when every reply there is was `heard`."""
         while not self.is_closed and (one := self._next()):
@@ -452,12 +432,8 @@ class Pipeline:
 
     @property
     def _groups(self) -> Groups:
-        if not self._pipelining:
-            return CommandGroups.PLAIN
-        if not self._chunking:
-            return CommandGroups.PIPELINED
         at_once = self._limits.in_flight > 1 and self._observed.proven
-        return CommandGroups.AT_ONCE if at_once else CommandGroups.CHUNKED
+        return CommandGroups.of(pipelining=self._pipelining, chunking=self._chunking, at_once=at_once)
 
     def _say(self, verb: Verb, one: Transaction | None, *octets: bytes) -> None:
         if one and verb in (Verb.END, Verb.BDAT):

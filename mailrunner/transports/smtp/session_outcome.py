@@ -64,6 +64,8 @@ class SessionOutcomes:
 
     def redacted(self, outcome: Outcome) -> Outcome:
         """The outcome without a password that the server repeats, as some do with an unknown command."""
+        if not self.password:
+            return outcome
         reason, text = self._hidden(outcome.reason), self._hidden(outcome.reply.text if outcome.reply else "")
         if reason == outcome.reason:  # it holds the whole reply
             return outcome
@@ -72,7 +74,7 @@ class SessionOutcomes:
 
     def _hidden(self, text: str) -> str:
         text = without_password(text, user=self.user, password=self.password, mark="***")
-        return _without_beginning(self.password, text) if self.password else text
+        return _without_beginning(self.password, text)
 
 
 def _without_beginning(secret: str, text: str) -> str:

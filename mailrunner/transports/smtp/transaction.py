@@ -37,6 +37,25 @@ STAGES = {
 }
 
 Groups = tuple[tuple[Verb, ...], ...]
+# First digits of the replies after which an envelope goes on (RFC 5321 §4.3.2).
+POSITIVE = {Verb.MAIL: 2, Verb.RCPT: 2, Verb.DATA: 3}
+UNKNOWN_COMMAND = (500, 502)  # the command is not known, or not implemented
+CONTENT_ALONE = ((Verb.END,),)  # all that is left of a message whose DATA was accepted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineLimits:
+    """How many messages, and how long a reply is waited for.
+
+    `in_flight` is how many contents may be unanswered, where the server takes chunks; `messages` how
+    many the connection may carry (None: no limit).  `timeout` is the seconds to wait for a reply,
+    `final_timeout` those for the reply that tells whether a message was taken.
+    """
+
+    in_flight: int
+    timeout: float
+    final_timeout: float
+    messages: int | None = None
 
 
 class CommandGroups:
@@ -46,6 +65,15 @@ class CommandGroups:
     PIPELINED: Groups = ((Verb.MAIL, Verb.RCPT, Verb.DATA), (Verb.END,))  # RFC 2920 §3.1
     CHUNKED: Groups = ((Verb.MAIL, Verb.RCPT), (Verb.BDAT,))  # RFC 3030 §2
     AT_ONCE: Groups = ((Verb.MAIL, Verb.RCPT, Verb.BDAT),)
+
+    @classmethod
+    def of(cls, *, pipelining: bool, chunking: bool, at_once: bool) -> Groups:
+        """The way for a connection that has these extensions; chunks are only sent pipelined."""
+        if not pipelining:
+            return cls.PLAIN
+        if not chunking:
+            return cls.PIPELINED
+        return cls.AT_ONCE if at_once else cls.CHUNKED
 
 
 @dataclass(slots=True, eq=False)

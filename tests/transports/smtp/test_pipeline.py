@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
-from mailrunner.transports.smtp.pipeline import Pipeline, PipelineLimits
+from mailrunner.transports.smtp.pipeline import Pipeline
 from mailrunner.transports.smtp.server_capabilities import Capabilities, ObservedCapabilities
 from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 from mailrunner.transports.smtp.stream import ReplyBuffer
-from mailrunner.transports.smtp.transaction import stuffed
+from mailrunner.transports.smtp.transaction import PipelineLimits, stuffed
 from tests.support.clocks import ManualClock
 from tests.support.smtp_client import Letter, numbered
 
