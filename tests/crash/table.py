@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from tests.crash.books import Tally
 
 _HEAD = (
-    "| killed | campaigns | recipients | kills | accepted | duplicates | lost | in doubt | of these accepted |",
+    "| killed | campaigns | recipients | kills | accepted | duplicates | lost | in doubt "
+    "| of these accepted |",
     "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
 )
 
