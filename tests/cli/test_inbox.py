@@ -22,7 +22,7 @@ from tests.support.club_inbox import PEOPLE, Club, lies
 from tests.support.imap_script import ScriptedImap
 from tests.support.imap_server import PASSWORD, ImapServer, LimitedImapServer, Mailbox
 from tests.support.in_doubt import clear, implicit, scripted
-from tests.support.projects import Answer
+from tests.support.projects import Answer, Project
 from tests.support.smtp_server import SmtpServer
 
 
@@ -428,13 +428,11 @@ def test_a_mailbox_that_two_accounts_share_is_read_once(
 def test_without_a_mailbox_it_is_78_and_says_what_to_write(
     tmp_path: Path, smtp: SmtpServer, provider: str, words: str
 ) -> None:
-    made = CampaignInProcess(tmp_path, smtp).write(csv="email,name\n", account='user = "ana@example.org"')
-    settings = tmp_path / "mailrunner.toml"
-    text = settings.read_text()
+    made = Project(tmp_path)
+    made.write_account(port=smtp.port, account='user = "ana@example.org"')
     if provider == "outlook":
-        text = '[accounts.relay]\nprovider = "outlook"\nuser = "ana@outlook.com"\npassword = "x"\n'
-    settings.write_text(text)
-    result = CliRunner().invoke(commands(), ["inbox", "--project", str(made.folder)])
-    assert result.exit_code == 78
+        made.write_account(server='provider = "outlook"\nuser = "ana@outlook.com"\npassword = "x"')
+    result = made.mailrunner("inbox")
+    assert result.code == 78
     assert "accounts.relay.imap: this account has no IMAP mailbox" in result.stderr
     assert words in result.stderr

@@ -24,21 +24,8 @@ from mailrunner.rendering.segments import SegmentedText
 from tests.support.projects import Project
 from tests.support.recipient_tables import Spec
 
-CAMPAIGN = """
-account = "relay"
-list = "Club news"
-[message]
-from = "Ana Pop <ana@example.org>"
-subject = "{{ name }}, spring is here"
-html = "spring.html"
-postal_address = "Club, 1 Park Street"
-attachments = ["data/programme.txt", "{% if ticket %}data/{{ ticket }}{% endif %}"]
-[recipients]
-csv = "data/people.csv"
-name = "name"
-defaults = { name = "friend" }
-types = { points = "int" }
-"""
+MESSAGE = 'attachments = ["data/programme.txt", "{% if ticket %}data/{{ ticket }}{% endif %}"]'
+RECIPIENTS = 'name = "name"\ndefaults = { name = "friend" }\ntypes = { points = "int" }'
 LETTER = """<html><head><style>p { color: #123456 }</style></head><body>
 <img src="cid:logo.png" alt="Club"><p>Hello {{ name }}</p><p>{{ note }}</p><p>{{ postal_address }}</p>
 <p><a href="https://example.org/programme">The programme</a>
@@ -64,16 +51,10 @@ LOGO = b"\x89PNG\r\n\x1a\n not much of a picture"
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     made = Project(tmp_path)
-    made.write_account(port=2525, limits='"1000/24h"')
-    for name, content in {
-        "campaigns/spring.toml": CAMPAIGN,
-        "templates/spring.html": LETTER,
-        "data/people.csv": PEOPLE,
-        "data/programme.txt": "Saturday",
-    }.items():
-        made.put(name, content)
-    (tmp_path / "templates/logo.png").write_bytes(LOGO)
-    return tmp_path
+    made.write_account()
+    made.write_campaign("spring", csv="people.csv", message=MESSAGE, recipients=RECIPIENTS, letter=LETTER)
+    files = {"data/people.csv": PEOPLE, "data/programme.txt": "Saturday", "templates/logo.png": LOGO}
+    return made.put_all(files).folder
 
 
 def preview(project: Path, *words: str) -> Result:

@@ -127,18 +127,9 @@ def test_a_code_of_policy_never_suppresses_on_vague_words(detail: int, text: str
     assert outcome(Reply(Stage.RCPT, code, f"5.7.{detail}", text)).suppress is False
 
 
-REMOTE = """
-[accounts.relay]
-provider = "smtp"
-host = "{host}"
-port = {port}
-{login}limits = ["10000/24h"]
-"""
-
-
 def checked(folder: Path, *, host: str, port: int, login: str = "") -> str:
     project = Project(folder).write(rows=["ana@example.org,Ana"])
-    project.put("mailrunner.toml", REMOTE.format(host=host, port=port, login=login))
+    project.write_account(server=f'provider = "smtp"\nhost = "{host}"\nport = {port}\n{login}')
     answer = project.mailrunner("check", "spring")
     assert answer.code == 0, answer.stderr
     return answer.stdout
