@@ -95,7 +95,7 @@ def decide(
 
 
 def unless_our_fault(decision: Decision, recent: str, *, attempts: int, now: datetime) -> Decision:
-    """Suppress nobody while `recent`, the campaign's last answers, speaks against us.
+    """Suppress no address while `recent`, the campaign's last answers, speaks against us.
 
     Where the server accepted no other recipient, one that it calls unknown is held: queued again behind
     the others.  Refused once more, still without an acceptance, the delivery fails and the address is
@@ -109,7 +109,7 @@ def unless_our_fault(decision: Decision, recent: str, *, attempts: int, now: dat
     return replace(held, mark=AnswerMark.UNKNOWN)
 
 
-_NOT_SUPPRESSED = " (not suppressed: the server accepted nobody else)"
+_NOT_SUPPRESSED = " (not suppressed: the server accepted no other recipient)"
 
 
 def _may_try_again(outcome: Outcome, policy: RetryPolicy) -> bool:
@@ -186,7 +186,7 @@ _MAY_BE_TAKEN = (OutcomeKind.SENT, OutcomeKind.IN_DOUBT)
 class SendLimit:
     """What `--limit N` still allows a run: N attempts that reach DATA, N more that are answered before.
 
-    Who is greylisted or unknown takes nobody's place; but where everybody is, twice N are tried and not
+    A recipient that is greylisted or unknown takes no place; but where all are, twice N are tried and not
     the whole list.  Claimed deliveries are taken from it first, and given back if they were not begun.
     """
 

@@ -131,7 +131,7 @@ class ListImport:
         self._check_renders(record)
 
     def _check_renders(self, record: CampaignRecord) -> None:
-        """Before anybody had an answer a message that nobody can get is the file's fault."""
+        """Before the first answer, a message that no recipient can get is the file's fault."""
         counts = self._ledger.deliveries.counts(record.no)
         if counts.queued and not (counts.sent or counts.failed or counts.in_doubt or counts.in_flight):
             check_one_renders(self._prepared, self._ledger, record, lambda: self._ledger.heartbeat(self._run))

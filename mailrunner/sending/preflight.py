@@ -243,7 +243,7 @@ def _login_warnings(account: Account) -> Iterator[str]:
     if account.user or account.is_local or account.port not in _SUBMISSION_PORTS:
         return
     yield (
-        f"nobody logs in to {account.host}, but port {account.port} is for those who do: it will answer "
+        f"there is no login for {account.host}, but port {account.port} wants one: it will answer "
         '"Relay access denied" or "Recipient address rejected: Access denied" to every message; set user and '
         f"password in [accounts.{account.name}], unless the server knows this machine by its address"
     )

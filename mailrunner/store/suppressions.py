@@ -195,7 +195,7 @@ class Suppressions:
     def on_current_lists(self, keys: Collection[str]) -> set[str]:
         """Which of `keys` are mailed now: by the newest campaign of each list, or one not finished.
 
-        A domain is if anybody there is.
+        A domain is if any address there is.
         """
         newest = select(func.max(campaigns.c.no)).group_by(campaigns.c.list_key)
         unfinished = campaigns.c.finished_at.is_(None)

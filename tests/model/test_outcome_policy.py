@@ -187,7 +187,7 @@ def test_refused_again_where_nobody_was_accepted_it_fails_and_is_not_suppressed(
     assert unless_our_fault(DEAD, "", attempts=2, now=NOW) == Decision(
         outcome=DEAD.outcome,
         state=State.FAILED,
-        reason="the reason (not suppressed: the server accepted nobody else)",
+        reason="the reason (not suppressed: the server accepted no other recipient)",
         mark=AnswerMark.FAILED,
     )
 

@@ -138,7 +138,7 @@ def checked(folder: Path, *, host: str, port: int, login: str = "") -> str:
 @pytest.mark.parametrize("port", [465, 587])
 def test_check_warns_of_a_submission_server_to_which_nobody_logs_in(tmp_path: Path, port: int) -> None:
     said = checked(tmp_path, host="mail.example.org", port=port)
-    assert f"nobody logs in to mail.example.org, but port {port} is for those who do" in said
+    assert f"there is no login for mail.example.org, but port {port} wants one" in said
     assert "set user and password in [accounts.relay]" in said
 
 
@@ -154,4 +154,4 @@ def test_check_warns_of_a_submission_server_to_which_nobody_logs_in(tmp_path: Pa
 def test_check_says_nothing_where_a_login_is_not_missing(
     tmp_path: Path, host: str, port: int, login: str
 ) -> None:
-    assert "nobody logs in" not in checked(tmp_path, host=host, port=port, login=login)
+    assert "there is no login" not in checked(tmp_path, host=host, port=port, login=login)

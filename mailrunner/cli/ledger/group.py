@@ -7,7 +7,7 @@ import typer
 from mailrunner.cli.app import SERVICES, app
 
 ledger_app = typer.Typer(
-    help="Manage the ledger: the database of what was sent to whom.",
+    help="Manage the ledger: the database of what was sent to each recipient.",
     no_args_is_help=True,
 )
 app.add_typer(ledger_app, name="ledger", rich_help_panel=SERVICES)
