@@ -219,7 +219,7 @@ def test_many_mails_are_read_in_groups(club: Club, box: Mailbox) -> None:
 # -- What is never done
 
 
-def test_what_somebody_marked_as_deleted_is_not_deleted(club: Club, box: Mailbox) -> None:
+def test_mail_marked_as_deleted_by_the_user_is_not_deleted(club: Club, box: Mailbox) -> None:
     box.append("INBOX", letter("precious", subject="Keep me"))
     with box._client() as client:
         client.select("INBOX")
@@ -249,7 +249,7 @@ def test_a_mail_that_cannot_be_read_is_left_alone_and_told_of(club: Club, box: M
     assert "1  bounced" in answer.stdout
 
 
-def test_a_forged_bounce_is_put_before_a_person_and_changes_nothing(club: Club, box: Mailbox) -> None:
+def test_a_forged_bounce_waits_for_a_decision_and_changes_nothing(club: Club, box: Mailbox) -> None:
     box.append("INBOX", sample("gmail_no_such_user", None, "person2@example.org"))
     box.append("INBOX", sample("postfix_no_such_user", None, "stranger@example.org"))
     assert understood(club.inbox("--json")) == {"asked": 1}
@@ -272,7 +272,7 @@ def asks(club: Club, box: Mailbox, place: int, words: str) -> None:
     box.append("INBOX", raw)
 
 
-def test_free_requests_wait_for_a_person_who_decides(club: Club, box: Mailbox) -> None:
+def test_free_requests_wait_for_a_decision(club: Club, box: Mailbox) -> None:
     asks(club, box, 0, "Please remove me")
     asks(club, box, 1, "Bitte abmelden\r\n\r\n> Hello")
     answer = club.inbox()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,20 @@ WORDS = tuple((name, words_of(name, text)) for name, text in TEXTS)
 @pytest.mark.parametrize("word", retired())
 def test_a_retired_word_stands_nowhere(word: str) -> None:
     assert hits(word) == []
+
+
+def test_tests_name_recipients_and_users_as_such() -> None:
+    """Names and docstrings of tests are held to the pronouns alone: the other words have more senses there."""
+    pronouns = {word for word in retired() if word in ("whom", "somebody", "nobody", "everybody", "anybody")}
+    assert len(pronouns) == 5
+    found = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
+                said = f"{getattr(node, 'name', '')} {ast.get_docstring(node)}".lower()
+                if pronouns & set(re.findall("[a-z]+", said)):
+                    found.append(f"{path.relative_to(ROOT)}: {said}")
+    assert found == []
 
 
 def test_the_list_of_retired_words_is_read() -> None:

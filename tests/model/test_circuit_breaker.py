@@ -79,7 +79,7 @@ def test_three_verdicts_in_the_last_twenty_answers_condemn_the_content(recent: s
     ("before", "after"),
     [("", "d"), ("d", "d"), ("s", "s"), ("sf", "sf"), ("fu", "fud"), ("c", "cd")],
 )
-def test_a_deferral_is_remembered_only_while_nobody_was_accepted_or_put_off(before: str, after: str) -> None:
+def test_a_deferral_is_remembered_only_while_none_was_accepted_or_put_off(before: str, after: str) -> None:
     assert remember(before, AnswerMark.DEFERRED) == after
 
 

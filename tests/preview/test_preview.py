@@ -204,7 +204,7 @@ def test_an_address_that_no_row_has_is_named(project: Path) -> None:
     assert not (project / "previews").exists()
 
 
-def test_a_list_from_which_nobody_can_be_mailed_has_no_preview(project: Path) -> None:
+def test_a_list_without_a_usable_address_has_no_preview(project: Path) -> None:
     (project / "data/people.csv").write_text("email,name,note,points,ticket\nnobody,Gus,,,\n")
     result = preview(project)
     assert result.exit_code == 78

@@ -29,7 +29,9 @@ REFUSED_ENTRY = [
 
 
 @pytest.mark.parametrize(("enhanced", "text", "action"), REFUSED_ENTRY)
-def test_whom_the_server_does_not_let_in_stops_the_campaign(enhanced: str, text: str, action: Action) -> None:
+def test_a_client_that_the_server_refuses_stops_the_campaign(
+    enhanced: str, text: str, action: Action
+) -> None:
     result = outcome(Reply(Stage.RCPT, 554, enhanced, text))
     assert classify(Stage.RCPT, 554, enhanced, text).action is action
     assert result.scope is not Scope.RECIPIENT
@@ -136,7 +138,7 @@ def checked(folder: Path, *, host: str, port: int, login: str = "") -> str:
 
 
 @pytest.mark.parametrize("port", [465, 587])
-def test_check_warns_of_a_submission_server_to_which_nobody_logs_in(tmp_path: Path, port: int) -> None:
+def test_check_warns_of_a_submission_server_without_a_login(tmp_path: Path, port: int) -> None:
     said = checked(tmp_path, host="mail.example.org", port=port)
     assert f"there is no login for mail.example.org, but port {port} wants one" in said
     assert "set user and password in [accounts.relay]" in said

@@ -125,7 +125,7 @@ class Project:
         return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in paths}
 
     def mailrunner(self, *words: str) -> Answer:
-        """Run a command on this project in this process, where nobody can answer a question."""
+        """Run a command on this project in this process, where no user can answer a question."""
         from mailrunner.cli import commands
 
         result = CliRunner().invoke(commands(), [*words, "--project", str(self.folder)])
@@ -142,7 +142,7 @@ def process(*words: str, folder: Path) -> Answer:
 
 
 def on_terminal(*words: str, folder: Path, typed: str) -> Answer:
-    """Run a command at a terminal at which somebody types; what it shows there is in `stderr`."""
+    """Run a command at a terminal at which a user types; what it shows there is in `stderr`."""
     import pty
 
     ours, theirs = pty.openpty()
