@@ -80,7 +80,7 @@ def test_a_retired_word_stands_nowhere(word: str) -> None:
 
 
 def test_tests_name_recipients_and_users_as_such() -> None:
-    """Names and docstrings of tests are held to the pronouns alone: the other words have more senses there."""
+    """Names and docstrings of tests are held to the pronouns alone: other words have more senses there."""
     pronouns = {word for word in retired() if word in ("whom", "somebody", "nobody", "everybody", "anybody")}
     assert len(pronouns) == 5
     found = []
