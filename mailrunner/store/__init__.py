@@ -3,6 +3,7 @@
     with Ledger.open(folder=…, url=…, clock=…) as ledger:
         ledger.campaigns · ledger.snapshots · ledger.batches · ledger.deliveries · ledger.accounts
         ledger.suppressions · ledger.inbound_events · ledger.manual_actions · ledger.reports
+        ledger.browsing · ledger.sights
 
 A `Ledger` is safe to use from several threads; several processes may have the same one open.
 """
@@ -22,6 +23,7 @@ from sqlalchemy import Connection, insert, select
 from mailrunner.clock import Clock, LedgerClock
 from mailrunner.store.accounts import AccountRecord, Accounts
 from mailrunner.store.batch import Answer, Batch, Batches, BatchResult
+from mailrunner.store.browsing import Browsing
 from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase, Twin
 from mailrunner.store.deliveries import Deliveries
 from mailrunner.store.inbound_events import InboundEvents
@@ -34,6 +36,7 @@ from mailrunner.store.rollback_guard import RollbackGuard
 from mailrunner.store.run_transaction import ClaimTerms, Delivery, SendPermit
 from mailrunner.store.runs import Run
 from mailrunner.store.schema import secrets
+from mailrunner.store.sights import Sights
 from mailrunner.store.snapshot import ListDrift, PlainSnapshotRow, SnapshotRow, Snapshots
 from mailrunner.store.suppressions import Suppressions
 from mailrunner.store.which_ledger import ChosenLedger, begin_new, choose
@@ -69,11 +72,13 @@ class Ledger:
         self.clock = self.database.clock
         self.accounts = Accounts(self.database)
         self.batches = Batches(self.database)
+        self.browsing = Browsing(self.database)
         self.campaigns = Campaigns(self.database)
         self.deliveries = Deliveries(self.database)
         self.manual_actions = ManualActions(self.database)
         self.reports = ReportRows(self.database)
         self.inbound_events = InboundEvents(self.database)
+        self.sights = Sights(self.database)
         self.snapshots = Snapshots(self.database)
         self.suppressions = Suppressions(self.database)
 
@@ -129,6 +134,11 @@ class Ledger:
     def clock_ahead(self) -> timedelta:
         """How far this machine's clock is ahead of the ledger's, as it was read last; negative: behind."""
         return self.clock.ahead if isinstance(self.clock, LedgerClock) else timedelta(0)
+
+    @property
+    def mark(self) -> str:
+        """Eight hexadecimal digits that tell this ledger from others; its id, which is secret, stays so."""
+        return hmac.digest(self._id.encode(), b"mark", "sha256").hex()[:8]
 
     def count_run(self) -> None:
         """Count up, in the ledger first and then in the rollback guard."""
