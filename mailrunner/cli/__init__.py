@@ -40,6 +40,7 @@ _MODULES = (
     "suppress.forget",
     "suppress.confirm_empty",
     "serve",
+    "dashboard",
     "ledger.copy",
 )
 

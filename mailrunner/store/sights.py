@@ -8,7 +8,6 @@ only what is new.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -22,6 +21,7 @@ from mailrunner.store.schema import CAMPAIGN_SHIFT
 
 QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
+DONE = (State.SENT, State.FAILED, State.SUPPRESSED, State.SKIPPED)  # what is in doubt may still move
 KEYS_AT_ONCE = 100_000
 _MICROSECOND = timedelta(microseconds=1)
 _TALLY = f"""
@@ -54,6 +54,13 @@ class Tally(NamedTuple):
     number: int
 
 
+class WholeTally(NamedTuple):
+    """The number of a campaign's deliveries, and those among them that are done."""
+
+    total: int
+    done: list[Tally]
+
+
 class ReturnsOfDay(NamedTuple):
     """The number of messages with an inbound event of this kind on the day (UTC) that begins at `day`."""
 
@@ -68,16 +75,25 @@ class Sights:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def tally(self, campaign_no: int) -> list[Tally]:
-        """All deliveries of a campaign by state and quarter of an hour, those that are queued included."""
-        with self._database.read() as connection:
-            return [_tallied(*row) for row in run(connection, _TALLY, (campaign_no,))]
+    def tally(self, campaign_no: int, before: datetime) -> WholeTally:
+        """All deliveries of a campaign, and those that were done before a moment by quarter of an hour.
 
-    def tally_since(self, campaign_no: int, since: datetime, states: Iterable[State]) -> list[Tally]:
-        """The same, of the deliveries in `states` whose moment is `since` or later."""
+        With `tally_since` that moment, the numbers of those that are done are whole again.
+        """
+        with self._database.read() as connection:
+            found = Counter({(row[0], row[1]): row[2] for row in run(connection, _TALLY, (campaign_no,))})
+            total = found.total()
+            for state in DONE:
+                values = (campaign_no, state.value, to_micros(before))
+                found -= Counter({(row[0], row[1]): row[2] for row in run(connection, _TALLY_SINCE, values)})
+        done = [_tallied(state, quarter, n) for (state, quarter), n in found.items() if state in DONE]
+        return WholeTally(total, done)
+
+    def tally_since(self, campaign_no: int, since: datetime) -> list[Tally]:
+        """The deliveries that were done at `since` or later, by quarter of an hour."""
         found: list[Tally] = []
         with self._database.read() as connection:
-            for state in states:
+            for state in DONE:
                 values = (campaign_no, state.value, to_micros(since))
                 found += [_tallied(*row) for row in run(connection, _TALLY_SINCE, values)]
         return found

@@ -36,7 +36,7 @@ _DELIVERIES = """
 """
 _RECIPIENTS = (
     "INSERT INTO recipients (id, address, data) "
-    "SELECT {base} + i, {address}, '[\"' || {address} || '\"]' FROM n"
+    "SELECT {base} + i, {address}, '[\"' || {address} || '\", \"Person ' || i || '\"]' FROM n"
 )
 _STEP = 50_000  # microseconds between two messages
 
@@ -49,6 +49,7 @@ def fill(
     start = to_micros(START) - number * _STEP
     values = {"no": campaign.no, "base": campaign.no << CAMPAIGN_SHIFT, "start": start, "step": _STEP}
     with ledger.database.write() as connection:
+        _execute(connection, f'UPDATE campaigns SET columns = \'["email", "name"]\' WHERE no = {campaign.no}')
         numbers = _NUMBERS[connection.dialect.name].format(number=number)
         for statement in (_DELIVERIES, _RECIPIENTS):
             made = statement.format(**values, address=_ADDRESS, state=_STATE)
