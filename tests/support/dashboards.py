@@ -42,6 +42,10 @@ from tests.support.ledger_builder import load_campaign
 from tests.support.projects import Project
 from tests.support.web_clicks import Reply, ask
 
+LETTER = """<html><head><style>h1 { color: #23744a } p { font: 16px/1.6 Georgia, serif }</style></head><body>
+<h1>Spring is here, {{ name }}</h1><p>The beds are dug, the seeds are sown, and the garden is open.</p>
+<p>{{ postal_address }} · <a href="{{ unsubscribe_url }}">Unsubscribe</a></p></body></html>
+"""
 IDENTITY = "127.0.0.1:2525"
 PASSWORD = "correct horse battery staple"
 FORM = "application/x-www-form-urlencoded"
@@ -79,6 +83,8 @@ def small_campaign(board: Board, keys: list[str], campaign: str = "spring") -> C
 def lively(board: Board, *, number: int = 20_000) -> None:
     """Campaigns in several phases, with failures, doubts, bounces, complaints and used slots."""
     ledger = board.ledger
+    for name in ("spring-newsletter", "autumn-appeal", "members-2027"):
+        board.project.write_campaign(name, csv="spring.csv", letter=LETTER)
     spring = fill(ledger, "spring-newsletter", number, identity=IDENTITY)
     autumn = fill(ledger, "autumn-appeal", number // 10, identity=IDENTITY)
     fill(ledger, "members-2027", number // 4, identity=IDENTITY)

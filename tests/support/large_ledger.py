@@ -25,7 +25,8 @@ _DELIVERIES = """
     INSERT INTO deliveries (id, campaign_no, row, key, state, reason, not_before, attempts, code, reply,
         last_attempt_at, finished_at)
     SELECT id, no, i + 1, key, state,
-        CASE WHEN state = 'failed' THEN 'refused: ' || code || ' no such user ' || i ELSE '' END,
+        CASE WHEN state = 'failed' THEN 'refused: ' || code || ' no such user ' || i
+            WHEN state = 'suppressed' THEN 'unsubscribed' ELSE '' END,
         CASE WHEN state = 'queued' THEN 0 ELSE moment END,
         1, CASE WHEN state = 'queued' THEN NULL ELSE code END,
         CASE WHEN state = 'failed' THEN 'no such user ' || i ELSE 'OK' END, moment,

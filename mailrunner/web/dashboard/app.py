@@ -74,7 +74,11 @@ class Dashboard:
         self._streams = Streams(is_ending=lambda: self._ending)
         self._budget = BodyBudget()
         self._templates = Templates(
-            desk.zone, project=desk.project.folder.name, read_only=rules.read_only, done=""
+            desk.zone,
+            now=desk.ledger.clock.now,
+            project=desk.project.folder.name,
+            read_only=rules.read_only,
+            done="",
         )
         folder = resources.files(__package__).joinpath("static")
         self._static = {name: folder.joinpath(name).read_bytes() for name in _STATIC}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mailrunner.clock import utc_day
 
-_MOST_BARS = 100
+_MOST_BARS, _FEWEST_BARS = 100, 16
 _BUCKETS = (
     timedelta(minutes=15),
     timedelta(hours=1),
@@ -70,7 +70,7 @@ class Chart:
     @property
     def bars(self) -> Iterator[Bar]:
         """The rectangles, in a frame of 720 by 120."""
-        step = WIDTH / max(len(self.values), 12)
+        step = WIDTH / len(self.values)
         scale = HEIGHT / (self.highest or 1)
         for place, row in enumerate(self.values):
             top = HEIGHT
@@ -119,7 +119,8 @@ def over_time(
     rows: dict[int, list[int]] = defaultdict(lambda: [0] * len(series))
     for moment, place, number in found:
         rows[(moment - start) // bucket][place] += number
-    shown = range(max(0, max(rows) - _MOST_BARS + 1), max(rows) + 1)
+    newest = max(rows)
+    shown = range(newest - min(max(newest + 1, _FEWEST_BARS), _MOST_BARS) + 1, newest + 1)
     return Chart(
         title=title,
         series=series,

@@ -61,7 +61,7 @@ def overview(desk: Desk) -> dict[str, Any]:
     lines = [campaign_line(desk, record, wait=max(0.0, until - time.monotonic())) for record in shown]
     accounts = desk.accounts()
     return {
-        "needs": [*_needs(desk, lines, accounts)],
+        "needs": sorted(_needs(desk, lines, accounts), key=lambda need: not need.grave),
         "lines": lines,
         "left_out": len(records) - len(shown),
         "loading": [record.id for record in records if record.phase is Phase.LOADING],
@@ -116,7 +116,7 @@ def _of_campaign(desk: Desk, line: CampaignLine) -> Iterator[Need]:
     if line.state == "stopped":
         yield Need(True, f"{record.id} is stopped: {record.reason or 'the account is refused'}", href, "Look")
     elif line.state == "paused":
-        yield Need(False, f"{record.id} is paused: {record.reason}", href, "Look")
+        yield Need(False, f"{record.id} is {record.reason or 'paused'}", href, "Look")
     elif line.state == "waiting" and _is_overdue(desk, record):
         go_on = f"{record.id} is not being sent; to go on: mailrunner run {record.id}"
         yield Need(True, go_on, href, "Look")

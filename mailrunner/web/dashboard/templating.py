@@ -7,7 +7,7 @@ are shown as U+FFFD.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -24,10 +24,10 @@ _LIVE = "live_"  # blocks of this beginning are sections that the stream renews
 
 
 class Templates:
-    """The pages; moments are told in `zone`."""
+    """The pages; moments are told in `zone`, those of today by the clock alone."""
 
-    def __init__(self, zone: tzinfo, **everywhere: Any) -> None:
-        self._zone = zone
+    def __init__(self, zone: tzinfo, *, now: Callable[[], datetime], **everywhere: Any) -> None:
+        self._zone, self._now = zone, now
         self._environment = Environment(
             loader=PackageLoader("mailrunner.web.dashboard"),
             autoescape=True,
@@ -39,6 +39,7 @@ class Templates:
         self._environment.filters |= {
             "n": "{:,}".format,
             "when": self.when,
+            "clock": lambda moment: f"{moment.astimezone(self._zone):%a %d %b, %H:%M:%S}",
             "share": share,
             "short": short,
             "counted": lambda number, one, several="": counted(number, one, several),
@@ -62,11 +63,17 @@ class Templates:
         }
 
     def when(self, moment: datetime | None) -> Markup:
-        """A moment as <time>, in the dashboard's zone; the date in full where it is another year."""
+        """A moment as <time>, in the dashboard's zone, without what it shares with today."""
         if moment is None:
             return Markup("–")
         shown = moment.astimezone(self._zone)
-        return Markup('<time datetime="{}">{}</time>').format(rfc3339(moment), f"{shown:%a %d %b %Y, %H:%M}")
+        full = f"{shown:%a %d %b %Y, %H:%M}"
+        today = self._now().astimezone(self._zone)
+        words = f"{shown:%a %d %b, %H:%M}" if shown.year == today.year else full
+        if shown.date() == today.date():
+            words = f"{shown:%H:%M}"
+        tag = Markup('<time datetime="{}" title="{}">{}</time>')
+        return tag.format(rfc3339(moment), full, words)
 
     def _zone_name(self) -> str:
         return str(getattr(self._zone, "key", "")) or datetime.now(self._zone).tzname() or "UTC"
