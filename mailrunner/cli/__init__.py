@@ -41,6 +41,7 @@ _MODULES = (
     "suppress.confirm_empty",
     "serve",
     "ledger.copy",
+    "ledger.machines",
 )
 
 

@@ -171,7 +171,7 @@ class Preflight:
 
     def _warnings(self) -> Iterator[str]:
         yield from account_warnings(self._prepared)
-        yield from filter(None, (self._ledger.warning, self._ledger.clock_warning))
+        yield from filter(None, (*self._ledger.warnings, self._ledger.clock_warning))
         yield from self._list_warnings()
 
     def _list_warnings(self) -> Iterator[str]:

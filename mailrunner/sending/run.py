@@ -110,13 +110,17 @@ class CampaignRun:
 
     def run(self) -> RunResult:
         """Run it; raises UserError or LedgerError where a user has to act first."""
-        self._ledger.count_run()
+        admission = self._ledger.admit()
+        self._notices = (*self._ledger.notices, *admission.notices)
+        if admission.wait is not None:
+            return RunResult(campaign_id=self._id, wait=admission.wait, notices=self._notices)
         run = self._visits.own_run = Run.begin(self._ledger.database)
         try:
             self._ledger.heartbeat(run)
             self._ledger.deliveries.recover(own_run=run.no)
             self._ledger.inbound_events.apply_waiting()
-            return self._run(run)
+            with self._ledger.journal(run):
+                return self._run(run)
         finally:
             self._visits.repeat(run.end)
             self._visits.repeat(self._ledger.count_run)
@@ -132,7 +136,7 @@ class CampaignRun:
         if isinstance(imported, Wait):
             return RunResult(campaign_id=self._id, wait=imported)
         record = imported.record
-        self._notices = (*self._ledger.notices, *imported.notices, *self._about_the_clock())
+        self._notices = (*self._notices, *imported.notices, *self._about_the_clock())
         if problem := self._ledger.suppressions.check_not_emptied(self._prepared.lists):
             raise UserError(problem)
         signer = token_signer(self._prepared.project, self._ledger)
