@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from mailrunner.model.circuit_breaker import AnswerMark, is_anyone_accepted
+from mailrunner.model.counted import counted
 from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 from mailrunner.model.retry import next_try
@@ -162,7 +163,7 @@ def _given_up(outcome: Outcome, attempts: int) -> str:
     if outcome.kind is not OutcomeKind.DEFERRED:
         return ""
     ended = ", the last of which ended the connection" if outcome.implicated else ""
-    return f"given up after {attempts} tries{ended}: "
+    return f"given up after {counted(attempts, 'try', 'tries')}{ended}: "
 
 
 def _is_verdict_on_content(outcome: Outcome) -> bool:

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from mailrunner.errors import Problem
+from mailrunner.model.counted import counted
 from mailrunner.model.delivery import State
 from mailrunner.model.suppression import (
     ALL_LISTS,
@@ -299,7 +300,8 @@ def _entry(row) -> SuppressionEntry:  # type: ignore[no-untyped-def]
 
 
 def _emptied(name: str, before: int, now: int) -> Problem:
-    left = f"only {now:,} of the {before:,} entries that" if now else f"none of the {before:,} entries that"
+    entries = counted(before, "entry", "entries")
+    left = f"only {now:,} of {entries} that" if now else f"none of {entries} that"
     return Problem(
         f'{left} held for the list "{name}" are on the suppression list: it looks lost',
         hint="bring it back with: mailrunner suppress import FILE; "

@@ -183,7 +183,7 @@ class TestImport:
         assert answer.code == 0, answer.stderr
         assert entries(project) == [("ana@example.org", "", "import"), ("bob@example.org", "", "import")]
         assert "2 addresses" in answer.stderr
-        assert "import 1: 2 added, 0 were there already" in answer.stdout
+        assert "import 1: 2 added, 0 there already" in answer.stdout
 
     def test_reads_plain_lines_without_a_header(self, project: Project) -> None:
         import_text(project, "ana@example.org\n\nbob@example.org\nAna@example.org\n", name="left.txt")
@@ -240,7 +240,7 @@ class TestImport:
 
         assert answer.code == 0
         assert "2 addresses" in answer.stderr
-        assert "2 are not addresses" in answer.stderr
+        assert "2 are no addresses: left out" in answer.stderr
         assert 'line 3, "nobody"' in answer.stderr
         assert len(entries(project)) == 2
 
@@ -256,7 +256,7 @@ class TestImport:
 
         undone = project.mailrunner("suppress", "remove", "--import", "1")
 
-        assert undone.stdout == "import 1 undone: 1 entries removed\n"
+        assert undone.stdout == "import 1 undone: 1 entry removed\n"
         assert entries(project) == [("ana@example.org", "", "import")]
 
     def test_an_unknown_import_is_refused(self, project: Project) -> None:
@@ -313,7 +313,7 @@ class TestImport:
         answer = on_terminal("suppress", "import", "left.csv", folder=project.folder, typed=typed)
 
         assert answer.code == 0, answer.stderr
-        assert "Suppress these 1 addresses?" in answer.stderr
+        assert "Suppress 1 address?" in answer.stderr
         assert len(entries(project)) == number
 
 

@@ -233,7 +233,7 @@ class TestImports:
         said = project.mailrunner("suppress", "import", str(tmp_path / "left.csv"))
 
         assert said.code == 78
-        assert "1 of its addresses are on lists that are mailed now" in said.stderr
+        assert "1 of its addresses is on a list that is mailed now" in said.stderr
 
     def test_a_domain_without_a_mailed_address_does_not(self, ledger: Ledger) -> None:
         begin_campaign(ledger, "spring", ["ana@sub.example.org", "eve@my_example.org"], list_key="club news")

@@ -53,8 +53,8 @@ def project(tmp_path: Path) -> Path:
     made = Project(tmp_path)
     made.write_account()
     made.write_campaign("spring", csv="people.csv", message=MESSAGE, recipients=RECIPIENTS, letter=LETTER)
-    files = {"data/people.csv": PEOPLE, "data/programme.txt": "Saturday", "templates/logo.png": LOGO}
-    return made.put_all(files).folder
+    made.put("templates/logo.png", LOGO)
+    return made.put_all({"data/people.csv": PEOPLE, "data/programme.txt": "Saturday"}).folder
 
 
 def preview(project: Path, *words: str) -> Result:
@@ -89,7 +89,7 @@ def test_the_first_rows_and_the_edge_cases_are_chosen_each_with_its_reason(tmp_p
         ("ana@example.org", ("among the first 3",)),
         ("bo@example.org", ("among the first 3",)),
         ("cy@gmial.com", ("among the first 3",)),
-        ("di@example.org", ("the emptiest row: 4 of 5 cells are empty",)),
+        ("di@example.org", ("the emptiest row: 4 of 5 cells empty",)),
         ("eve@example.org", ("most characters beyond ASCII: name",)),
         ("fay@example.org", ("the longest value: note, 150 characters",)),
     ]
@@ -208,7 +208,7 @@ def test_a_list_without_a_usable_address_has_no_preview(project: Path) -> None:
     (project / "data/people.csv").write_text("email,name,note,points,ticket\nnobody,Gus,,,\n")
     result = preview(project)
     assert result.exit_code == 78
-    assert "none of the 1 rows of data/people.csv has a usable address" in result.stderr
+    assert "none of 1 row of data/people.csv has a usable address" in result.stderr
 
 
 # --- the folder ------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ URL = "https://news.example.org/u/" + "k" * 120
 MAILTO = "mailto:unsubscribe@example.org?subject=unsubscribe%20" + "k" * 32
 
 
-FILES = {
+FILES: dict[str, str | bytes] = {
     "templates/spring.html": '<p>Hi {{ first_name }}</p><a href="{{ unsubscribe_url }}">leave</a>',
     "templates/spring.txt": "Hi {{ first_name }}\n{{ unsubscribe_url }}\n",
     "templates/logo.png": PNG,

@@ -153,8 +153,8 @@ def test_recipients_that_are_mailed_are_left_out_and_counted(project: Project) -
         project, "uuid,email,status\n1,ana@example.org,enabled\n2,bob@example.org,blocklisted\n"
     )
 
-    assert "1 addresses" in answer.stderr
-    assert "1 are subscribed, as the file says, and are left out" in answer.stderr
+    assert "1 address, " in answer.stderr
+    assert "1 is subscribed, as the file says: left out" in answer.stderr
 
 
 def test_an_export_of_subscribers_is_not_taken_for_one_of_unsubscribed_contacts(project: Project) -> None:
