@@ -23,8 +23,8 @@ def machines(
         typer.Option(
             "--gone",
             metavar="HOST",
-            help="Wait no longer for this machine after the ledger was put back or failed over, as it is gone "
-            "for good. Messages that it alone had begun may be sent again.",
+            help="Wait no longer for this machine after the ledger was put back or failed over, as it is "
+            "gone for good. Messages that it alone had begun may be sent again.",
         ),
     ] = None,
     as_json: JsonOption = False,
