@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _MODULES = (
     "init",
     "new",
+    "import_document",
     "demo",
     "check",
     "preview",

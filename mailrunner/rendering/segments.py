@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 
 from jinja2 import Template, nodes
 from jinja2.compiler import CodeGenerator, Frame
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import escape
+
+from mailrunner.rendering.environment import CampaignEnvironment
 
 LARGEST = 10_000_000  # characters of one rendered template; far beyond what any mailbox takes
 
@@ -63,7 +64,7 @@ class _SegmentingCode(CodeGenerator):
         self.write(")")
 
 
-class SegmentingEnvironment(ImmutableSandboxedEnvironment):
+class SegmentingEnvironment(CampaignEnvironment):
     """Jinja's sandbox, whose compiled templates yield each value as a tuple of one string.
 
     `finalize` is applied to all values but plain strings, which it must leave as they are.
