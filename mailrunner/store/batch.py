@@ -165,7 +165,7 @@ _STATES = "SELECT id, token, state FROM deliveries WHERE id IN (*)"
 _SENT = """
     UPDATE deliveries
     SET state = 'sent', reason = ?, code = ?, enhanced_code = ?, reply = ?, provider_id = ?,
-        finished_at = ?, token = NULL, account_no = NULL
+        finished_at = ?, not_before = ?, token = NULL, account_no = NULL
     WHERE id = ? AND token = ?
 """
 _RECENT = "SELECT recent FROM campaigns WHERE no = ?"
@@ -233,7 +233,7 @@ def _write_sent(at: RunTransaction, answers: Sequence[Answer]) -> None:
         delivery, decision = answer.delivery, answer.decision
         if decision.state is State.SENT:
             reply = _reply_columns(decision.outcome).values()
-            rows.append((decision.reason, *reply, moment, delivery.id, delivery.token))
+            rows.append((decision.reason, *reply, moment, moment, delivery.id, delivery.token))
     run_many(at.connection, _SENT, rows)
 
 
@@ -252,9 +252,10 @@ def _columns(decision: Decision, now: datetime) -> dict[str, Any]:
         if not decision.attempted:
             values["attempts"] = deliveries.c.attempts - 1
     elif decision.state is State.IN_DOUBT:
-        values["account_no"] = None  # the token stays: a late answer still belongs to this attempt
+        # The token stays: a late answer still belongs to this attempt.
+        values |= {"account_no": None, "not_before": now}
     else:
-        values |= {"token": None, "account_no": None, "finished_at": now}
+        values |= {"token": None, "account_no": None, "finished_at": now, "not_before": now}
     return values
 
 

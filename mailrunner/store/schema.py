@@ -162,6 +162,8 @@ deliveries = Table(
     Column("key", Text),  # none for invalid and duplicate rows, so that a key stands once a campaign
     Column("state", String(12), nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
+    # Of one that is queued: it is not tried before. Of one that is done: `finished_at`, and in doubt the
+    # moment of the doubt, so that the index of the queue also has every state in the order of time.
     Column("not_before", Instant, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("waited", BigInteger, nullable=False, server_default="0"),  # microseconds
