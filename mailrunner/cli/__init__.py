@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _MODULES = (
     "init",
     "new",
+    "login",
+    "logout",
     "demo",
     "check",
     "preview",
