@@ -17,6 +17,7 @@ _MODULES = (
     "new",
     "login",
     "logout",
+    "providers",
     "demo",
     "check",
     "preview",

@@ -55,7 +55,7 @@ def _by_browser(context: CommandContext, grant: OAuthSettings) -> dict[str, Any]
         _open_browser(begun.url)
         code = listener.code(threading.Event(), _TIMEOUT)
     if code is None:
-        raise TokenUnavailableError("nobody agreed within five minutes")
+        raise TokenUnavailableError("the page was not agreed to within five minutes")
     return grants.exchange_code(grant, begun, code)
 
 

@@ -66,7 +66,7 @@ def _sentence(settings: OAuthSettings, *, revoked: bool, was_there: bool) -> str
     if revoked:
         return "logged out: the login was revoked and forgotten"
     if not was_there:
-        return "nobody was logged in"
+        return "it was not logged in"
     return (
         f"the login was forgotten on this machine; {TITLES[settings.provider]} lets only its user revoke it, "
         f"at {revocation_page(settings)}"

@@ -24,7 +24,7 @@ class OAuthSettings:
     """One grant: for `user`, by the app `client_id`, from `provider`'s authorization server.
 
     `account` is the account's name, for sentences.  `url` replaces scheme and host of the server ("": the
-    provider's own).  `is_personal`: an account of a person at Google, whom no organisation administers.
+    provider's own).  `is_personal`: a personal account at the provider, which no organisation administers.
     """
 
     account: str

@@ -76,8 +76,12 @@ def preset_names() -> tuple[str, ...]:
 
 
 def by_host(host: str) -> Preset | None:
-    """The first preset that has the server `host`, in upper or lower case; None if none has it."""
-    return next((found for found in _presets().values() if found.serves(host)), None)
+    """The first preset that has the server `host`, in upper or lower case; None if none has it.
+
+    An address of this machine tells nothing: a bridge may listen there, or anything else.
+    """
+    remote = (found for found in _presets().values() if not found.host.startswith("127."))
+    return next((found for found in remote if found.serves(host)), None)
 
 
 def tls_of_port(port: int) -> Tls | None:
@@ -104,7 +108,7 @@ def _preset(name: str, table: dict[str, Any]) -> Preset:
     }
     read = {
         "hosts": tuple(table["hosts"]),
-        "tls": tls_of_port(table["port"]) or "none",
+        "tls": table.get("tls") or tls_of_port(table["port"]) or "none",
         "limits": tuple(map(Limit.parse, table["limits"])),
         "quota_pause": duration(table["quota_pause"]),
         "throttle_pause": duration(table["throttle_pause"]),

@@ -45,8 +45,8 @@ def logged_in(imap: Imap, *, ca_file: Path | None, timeout: float) -> Iterator[t
     """Connect and log in; log out at the end.  `timeout` is the seconds for which the server may be silent.
 
     With the connection comes what it was made with: `imap`, with the token where it logs in by one.
-    Raises ImapUnavailableError, ImapLoginRefusedError, and UserError where TLS does not verify or nobody
-    has logged in.
+    Raises ImapUnavailableError, ImapLoginRefusedError, and UserError where TLS does not verify or there
+    is no login by token yet.
     """
     tokens = AccessTokens.of(imap.oauth, SystemClock()) if imap.oauth else None
     if tokens is None:

@@ -26,7 +26,7 @@ def login_warnings(account: Account, now: datetime) -> Iterator[str]:
     # A submission server takes mail from those who log in (RFC 6409 §4.3), or whose address it knows.
     if not (account.user or account.is_local or account.port not in _SUBMISSION_PORTS):
         yield (
-            f"nobody logs in to {account.host}, but port {account.port} is for those who do: it will answer "
+            f"there is no login for {account.host}, but port {account.port} wants one: it will answer "
             '"Relay access denied" or "Recipient address rejected: Access denied" to every message; set user '
             f"and password in [accounts.{account.name}], unless the server knows this machine by its address"
         )
@@ -44,7 +44,7 @@ def _token_warnings(settings: OAuthSettings, now: datetime) -> Iterator[str]:
     name = settings.account
     login = AccessTokens.of(settings, SystemClock()).login()
     if login is None and is_attended(settings) and settings.refresh_token is None:
-        yield f"nobody has logged in to {name} yet: mailrunner login {name}"
+        yield f"{name} is not logged in yet: mailrunner login {name}"
     if login is None or login.ends_at is None:
         return
     tense = "will end" if now < login.ends_at else "has ended"

@@ -15,6 +15,7 @@ from secrets import token_bytes
 
 from mailrunner.errors import RowError, UserError
 from mailrunner.model.address import suggestion
+from mailrunner.model.counted import counted
 from mailrunner.model.suppression import governing
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.recipients.reader import RecipientRow, flag_duplicates
@@ -187,7 +188,8 @@ class Preflight:
                     f'[lists."{name}"]'
                 )
         for other, number in self._elsewhere.most_common():
-            yield f'{number} of these recipients have left another list, "{known.get(other, other)}"'
+            left = counted(number, "of these recipients has", "of these recipients have")
+            yield f'{left} left another list, "{known.get(other, other)}"'
 
 
 def _twin(prepared: PreparedCampaign, ledger: Ledger) -> CampaignRecord | None:

@@ -72,7 +72,7 @@ def test_a_forged_redirect_is_answered_and_not_taken(
     user_at_the_browser(monkeypatch)
     with OAuthServer(consent="forge") as oauth, SmtpServer(bearer=oauth.is_valid) as smtp:
         answer = quiet(token_project(tmp_path, oauth, port=smtp.port).mailrunner("login", "club"))
-        assert (answer.code, "nobody agreed" in answer.stderr) == (75, True)
+        assert (answer.code, "was not agreed to" in answer.stderr) == (75, True)
         assert not [form for path, form in oauth.forms if path.endswith("token")]
     assert not list(token_folder.glob("*.json"))
 
@@ -157,7 +157,7 @@ def test_a_grant_without_a_user_is_tried_at_once(tmp_path: Path, token_folder: P
         assert (answer.code, "campaigns can be sent" in answer.stdout) == (0, True), answer.stderr
 
 
-def test_a_refused_login_stops_the_account_until_somebody_logs_in(
+def test_a_refused_login_stops_the_account_until_the_next_login(
     tmp_path: Path, token_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user_at_the_browser(monkeypatch)
@@ -171,7 +171,7 @@ def test_a_refused_login_stops_the_account_until_somebody_logs_in(
         assert (first.code, "mailrunner login club" in first.stderr + first.stdout) == (77, True)
         asked = len(oauth.forms)
         assert quiet(project.mailrunner("run", "spring", "--yes")).code == 77
-        assert len(oauth.forms) == asked  # sticky: nobody is asked again
+        assert len(oauth.forms) == asked  # sticky: no server is asked again
         assert project.mailrunner("login", "club").code == 0
         last = quiet(project.mailrunner("run", "spring", "--yes"))
         assert (last.code, len(smtp.accepted)) == (0, 2), last.stderr
@@ -190,7 +190,7 @@ def test_logout_revokes_and_forgets_or_says_what_it_could_not(
         done = quiet(project.mailrunner("logout", "club"))
         assert (done.code, "revoked and forgotten" in done.stdout, oauth.refresh) == (0, True, {})
         assert not list(token_folder.glob("*.json"))
-        assert "nobody was logged in" in project.mailrunner("logout", "club").stdout
+        assert "it was not logged in" in project.mailrunner("logout", "club").stdout
         project = token_project(tmp_path, oauth, port=smtp.port, provider="microsoft")
         project.mailrunner("login", "club")
         assert "https://myapps.microsoft.com" in quiet(project.mailrunner("logout", "club")).stdout

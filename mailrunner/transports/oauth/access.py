@@ -36,7 +36,7 @@ class AccessTokens:
         return cls(grant, clock, TokenStore(folder or default_folder(), identity(grant)))
 
     def require_login(self) -> None:
-        """Raise UserError where a token cannot be had before somebody acts: no login, no library."""
+        """Raise UserError where a token cannot be had before a user acts: no login, no library."""
         require_library()
         if is_attended(self.grant) and not self.grant.refresh_token and self.login() is None:
             raise _not_logged_in(self.grant)
@@ -132,7 +132,7 @@ def _new_login(now: datetime) -> Login:
 def _not_logged_in(grant: Grant) -> UserError:
     return UserError(
         Problem(
-            "nobody has logged in to it yet, or it was logged out",
+            "it is not logged in yet, or was logged out",
             file="mailrunner.toml",
             key=f"accounts.{grant.account}",
             hint=f"type: mailrunner login {grant.account}",

@@ -29,7 +29,7 @@ _OF_AADSTS = {
     "50076": "a second factor is asked for: log in again",
     "50078": "the second factor is too long ago: log in again",
     "50079": "the account needs a second factor set up: do so at the provider's web page, then log in again",
-    "50105": "the app is only for users whom the administrator has added to it: ask the administrator",
+    "50105": "the app is only for users that the administrator has added to it: ask the administrator",
     "50128": "this tenant does not exist: correct tenant",
     "50173": "the password was changed since the last login: log in again",
     "50194": "the app is for one organisation only: set tenant to its id",

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailrunner.errors import Problem, UserError
-from mailrunner.model import private_file
 from mailrunner.transports.oauth.errors import TokenUnavailableError
 from mailrunner.transports.oauth.token import Login, as_json, from_json
 
 _LOCK_TIMEOUT = 90.0  # seconds; one refresh takes at most half of it
 _LARGEST = 1 << 20  # octets
+_MODE, _FOLDER_MODE = 0o600, 0o700
 
 
 def default_folder() -> Path:
@@ -81,9 +81,7 @@ class TokenStore:
 
         try:
             self._prepare()
-            lock = FileLock(
-                self.folder / f"{self.identity}.lock", timeout=_LOCK_TIMEOUT, mode=private_file.MODE
-            )
+            lock = FileLock(self.folder / f"{self.identity}.lock", timeout=_LOCK_TIMEOUT, mode=_MODE)
             with lock:
                 yield
         except Timeout:
@@ -93,8 +91,9 @@ class TokenStore:
             raise self._unwritable(error) from error
 
     def _prepare(self) -> None:
-        private_file.make_folder(self.folder)
-        private_file.make_private(self.folder, private_file.FOLDER_MODE)
+        self.folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        with suppress(OSError):  # another user's: what is written there is private all the same
+            self.folder.chmod(_FOLDER_MODE)
 
     def _replace(self, octets: bytes) -> None:
         handle, name = tempfile.mkstemp(dir=self.folder, prefix=f".{self.identity}.")  # 0600 from the start

@@ -39,7 +39,7 @@ def test_a_refusal_ends_the_wait(told: str, words: str, clock: ManualClock) -> N
             wait_for_consent(grant, grants.begin_device(grant), clock=clock, stop=threading.Event())
 
 
-def test_a_code_that_nobody_types_expires(clock: ManualClock) -> None:
+def test_a_code_that_is_never_typed_expires(clock: ManualClock) -> None:
     with OAuthServer(device=["authorization_pending"] * 1000) as server:
         grant = server.settings("microsoft", flow="device")
         with pytest.raises(GrantRefusedError, match="the code has expired"):

@@ -46,7 +46,7 @@ def test_only_the_redirect_of_this_login_is_taken(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_client_that_says_nothing_or_nonsense_keeps_nobody_waiting(server: OAuthServer) -> None:
+def test_a_client_that_says_nothing_or_nonsense_holds_up_no_other(server: OAuthServer) -> None:
     with Listener.open(server.settings("microsoft")) as listener:
         listener.expect(STATE)
         assert listener.redirect_uri.startswith("http://localhost:")

@@ -88,7 +88,7 @@ def test_a_file_that_holds_no_login_is_a_value_error(text: str) -> None:
 @pytest.mark.parametrize(
     "id_token", ["", "a.b", "a.!!.c", "a.bm90IGpzb24.c", "a.W10.c", "a.eyJlbWFpbCI6ICJ4XHUwMDFiQHkifQ.c", 5]
 )
-def test_an_id_token_without_a_usable_address_names_nobody(id_token: Any) -> None:
+def test_an_id_token_without_a_usable_address_names_no_user(id_token: Any) -> None:
     assert signed_in_as({"id_token": id_token}) == ""
 
 
