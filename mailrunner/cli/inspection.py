@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.output import local
-from mailrunner.errors import Problem, UserError
+from mailrunner.errors import Problem
 from mailrunner.model.counted import counted
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_r
 
     `dry_run` changes the first line only.
     """
+    from mailrunner.config.account_checks import refuse_without_login
     from mailrunner.sending.preflight import Preflight
 
     prepared = context.prepare(name)
@@ -36,7 +37,7 @@ def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_r
 
         found = Preflight(prepared, ledger, ledger.clock.now(), progress).inspect()
         plan = _plan(prepared, ledger, found.to_send)
-        _refuse_oauth(prepared)
+        refuse_without_login(prepared.account)
         if as_json:
             context.json(_object(prepared, ledger, found, plan))
         else:
@@ -54,18 +55,6 @@ def _plan(prepared: PreparedCampaign, ledger: Ledger, number: int) -> Forecast:
     if record is None or record.phase is not Phase.BEGUN:
         return forecaster.forecast(number)
     return forecaster.forecast(number, campaign_no=record.no, resume_at=record.resume_at)
-
-
-def _refuse_oauth(prepared: PreparedCampaign) -> None:
-    if prepared.account.preset.login == "oauth":
-        raise UserError(
-            Problem(
-                f"{prepared.account.preset.title} cannot be used yet",
-                file="mailrunner.toml",
-                key=f"accounts.{prepared.account.name}",
-                hint=prepared.account.preset.note,
-            )
-        )
 
 
 def _print(

@@ -226,7 +226,10 @@ def _account(
     if checked is None or any(keys[2] != "password" for keys in unset):
         return None, problems
     account = complete(name, checked, folder)
-    problems += [
-        replace(problem, key=f"{dotted(at)}.{problem.key}") for problem in contradictions(account, checked)
-    ]
+    wrong = {problem.key for problem in problems}  # a value that cannot be read is not missing as well
+    found = (
+        replace(problem, key=f"{dotted(at)}.{problem.key}")
+        for problem in contradictions(account, checked, folder)
+    )
+    problems += [problem for problem in found if problem.key not in wrong]
     return account, problems
