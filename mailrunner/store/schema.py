@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from mailrunner.store.raw_sql import from_micros, to_micros
 
-REVISION = "0004"  # the newest migration; opening an older ledger upgrades it
+REVISION = "0005"  # the newest migration; opening an older ledger upgrades it
 
 CAMPAIGN_SHIFT = 40
 TESTS = 0  # the campaign number of test messages
