@@ -66,7 +66,7 @@ class Fork:
         sys.stderr.write("the fork server is gone; waiting for the life it left behind\n")
         for _ in range(int(within * 20)):
             if not Path(f"/proc/{self.pid}").exists():
-                return 1  # done, with doubts: the books are looked at in any case
+                return 0  # the books are looked at in any case
             time.sleep(0.05)
         return None
 
