@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.address import BLANKS, normalise
+from mailrunner.model.address import BLANKS
+from mailrunner.model.written_address import read_address
 from mailrunner.recipients.reader import RecipientList, RecipientRow, flag_duplicates
 
 FIRST = 3
@@ -130,7 +131,7 @@ def pick(recipients: RecipientList, addresses: Iterable[str]) -> Sample:
 def _key(address: str) -> str:
     """The key of an address; for an invalid one its text, as the list has it."""
     try:
-        return normalise(address).key
+        return read_address(address).address.key
     except ValueError:
         return address.strip(BLANKS)
 

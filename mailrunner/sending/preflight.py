@@ -15,7 +15,7 @@ from secrets import token_bytes
 
 from mailrunner.config.account import Account
 from mailrunner.errors import RowError, UserError
-from mailrunner.model.address import suggestion
+from mailrunner.model.mistyped_domain import suggestion
 from mailrunner.model.suppression import governing
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.recipients.reader import RecipientRow, flag_duplicates
