@@ -137,6 +137,11 @@ class RowReader:
         return values, problems
 
 
+def _some(values: set[str]) -> str:
+    shown = ", ".join(f'"{value[:40]}"' for value in sorted(values)[:5])
+    return f"{shown}, …" if len(values) > 5 else shown
+
+
 def _without_value(row: dict[str, Any]) -> dict[str, Any]:
     """The cells with formula errors as names without a value: a message that needs one cannot be made."""
     return {
@@ -207,6 +212,21 @@ class RecipientList:
             empty = "" if written else self._source.explain_empty(number, self._spec.email)
             return RecipientRow(number, written, "", None, empty or reason(written, error), values, name)
         return RecipientRow(number, written, address.wire, address.key, problem, values, name)
+
+    @property
+    def address_column(self) -> str:
+        return self._spec.email
+
+    @property
+    def own_columns(self) -> tuple[str, ...]:
+        """The columns that stand in the list itself."""
+        return self._source.columns
+
+    def where_values(self) -> str:
+        """What stands in the columns that `where` asks for, in the first rows; "" without `where`."""
+        rows = [values for _, values in self._source.sample()]
+        asked = [(i, name) for i, name in enumerate(self.own_columns) if name in self._names]
+        return "; ".join(f"{name} is {_some({row[i] for row in rows})}" for i, name in asked if rows)
 
     def faulty_column(self, row: RecipientRow) -> str:
         """The column whose cell keeps a row from being sent: the address's, or one that has another type."""
