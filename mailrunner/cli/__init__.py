@@ -21,6 +21,7 @@ _MODULES = (
     "send_test",
     "run",
     "resume",
+    "schedule",
     "status",
     "quota",
     "pause",

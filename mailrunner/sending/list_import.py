@@ -181,7 +181,8 @@ class ListImport:
                 raise UserError(_finished(self._prepared, what))
             self._notices.append(f"changed since it was sent: {what}; nothing of it is left to be sent")
             return record
-        if not self._confirmations.accept_changes:
+        unseen = self._is_unseen(record)
+        if not self._confirmations.accept_changes and not unseen:
             raise UserError(
                 Problem(
                     f"changed since the campaign was begun: {what}",
@@ -198,8 +199,15 @@ class ListImport:
             dict.fromkeys([*digests_of(record), *self._prepared.message_digests()])
         )
         self._ledger.campaigns.accept(record.no, **values, account_no=account.no, recent="")
-        self._notices.append(f"changes accepted: {what}")
+        self._notices.append(
+            f"changed before anybody was sent to: {what}" if unseen else f"changes accepted: {what}"
+        )
         return self._reread(record)
+
+    def _is_unseen(self, record: CampaignRecord) -> bool:
+        """True while no server was offered a message of this campaign: nobody can have the old one."""
+        counts = self._ledger.deliveries.counts(record.no)
+        return not (counts.sent or counts.failed or counts.in_doubt or counts.in_flight)
 
     def _resends(self, record: CampaignRecord) -> bool:
         """True if a finished campaign has deliveries in doubt that its file says to send again."""

@@ -9,6 +9,8 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
+from mailrunner.recipients.cell import to_text
+
 _DAY = timedelta(days=1)
 _EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a sheet has no time zones; day 0 of its calendar
 
@@ -38,7 +40,7 @@ def short_date(moment: date, language: str) -> str:
     English does: 03/04/2026 is a day in March or in April.
     """
     if not language or language.startswith("en"):
-        return moment.isoformat()
+        return to_text(moment)
     pattern = _short_pattern(language)
     return re.sub(r"y+|M+|d+", lambda found: _day_part(moment, found[0]), pattern)
 
