@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from mailrunner.errors import RowError
+from mailrunner.rendering.inlining.limits import require_inlinable
 from mailrunner.rendering.inlining.markup import protected, renamed_back, restored, was_renamed
 from mailrunner.rendering.inlining.styles import Rules, Sheets, Signature, Styles
 
@@ -36,7 +37,8 @@ class Document:
 
 
 def prepared(html: str) -> str:
-    """Return the document as it is parsed; raise RowError if there is nothing in it."""
+    """Return the document as it is parsed; raise RowError if that is nothing, or too much."""
+    require_inlinable(html)
     html = _PROLOGUE.sub(lambda prologue: _doctype(prologue["doctype"]), html, count=1)
     if _NOTHING.fullmatch(html):
         raise RowError("the HTML is empty")
@@ -48,7 +50,7 @@ def read(html: str) -> Document:
     from lxml import etree
 
     html = html.strip()
-    tree = etree.fromstring(html, etree.HTMLParser()).getroottree()
+    tree = _parsed(html)
     page = tree.getroot()
     if was_renamed(html):
         renamed_back(page)
@@ -65,6 +67,20 @@ def read(html: str) -> Document:
     for meta in page.iter("meta"):
         _say_utf8(meta)
     return Document(root, page, sheets, styles, elements, tags)
+
+
+def _parsed(html: str) -> Any:
+    """Parse a document; raise RowError where libxml2 would leave out a part of it.
+
+    It ends in silence at 256 open elements and at texts of 10 MB, and what follows reached no reader.
+    """
+    from lxml import etree
+
+    parser = etree.HTMLParser()
+    tree = etree.fromstring(html, parser).getroottree()
+    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
+        raise RowError("the HTML nests more than 250 elements deep, or is too large; make it simpler")
+    return tree
 
 
 def written(document: Document, styles: Styles, matched: Sequence[Rules]) -> str:

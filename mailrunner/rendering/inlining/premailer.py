@@ -36,6 +36,8 @@ class PremailerInliner:
         with one_at_a_time:
             try:
                 return str(corrected_premailer()(html).transform())
+            except RowError:
+                raise
             except Exception as error:
                 raise RowError(f"the CSS of this message cannot be inlined: {error}") from error
 

@@ -101,6 +101,8 @@ def read_selector(text: str) -> Selector | None:
     """Read a selector; None where only a mail program can say if it is one."""
     try:
         return Selector(text)
+    except RecursionError:
+        raise
     except Exception:  # whatever cssselect or lxml cannot read or find
         without, parts = _ARGUMENTS.subn("", text)
         try:
