@@ -19,7 +19,8 @@ from mailrunner.rendering.linked_sheets import LinkedSheets
 class CampaignEnvironment(BoundedSandbox):
     """Jinja's sandbox.
 
-    `sheets` are those that templates link to; `lines` has, by the name of a template that was made, the source of each line.
+    `sheets` are those that templates link to; `lines` has, by the name of a template
+    that was made, the source of each line.
     """
 
     def __init__(
