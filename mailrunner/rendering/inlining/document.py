@@ -55,17 +55,21 @@ def read(html: str) -> Document:
     if was_renamed(html):
         renamed_back(page)
     root = tree if html.startswith(tree.docinfo.doctype) else page
-    if page.find(".//head") is None:
-        body = next(page.iter("body"))
-        body.getparent().insert(0, etree.Element("head"))
-    styles = [element for element in page.iter("style") if _is_css(element)]
-    sheets = tuple(_sheets(styles))
-    if any(_ROWS.search(css) for css, _ in sheets):
-        _with_table_bodies(page)
     elements = list(page.iter("*"))
     tags = [element.tag for element in elements]
-    for meta in page.iter("meta"):
-        _say_utf8(meta)
+    added = "head" not in tags
+    if added:
+        elements[tags.index("body")].getparent().insert(0, etree.Element("head"))
+    styles = [e for e, tag in zip(elements, tags, strict=True) if tag == "style" and _is_css(e)]
+    sheets = tuple(_sheets(styles))
+    if any(_ROWS.search(css) for css, _ in sheets):
+        added = _with_table_bodies(page) or added
+    if "meta" in tags:
+        for meta in page.iter("meta"):
+            _say_utf8(meta)
+    if added:
+        elements = list(page.iter("*"))
+        tags = [element.tag for element in elements]
     return Document(root, page, sheets, styles, elements, tags)
 
 
@@ -87,8 +91,8 @@ def written(document: Document, styles: Styles, matched: Sequence[Rules]) -> str
     """Write the document with the rules, found for each of its elements, applied."""
     from lxml import etree
 
-    signed = list(_signed(document, matched))
-    decision = styles.decision(signature for _, signature in signed)
+    signed = _signed(document, matched)
+    decision = styles.decision([signature for _, signature in signed])
     for element, signature in signed:
         style, attributes = styles.finish(signature, decision)
         if style is not None:
@@ -103,14 +107,16 @@ def written(document: Document, styles: Styles, matched: Sequence[Rules]) -> str
     return restored(html.decode("utf-8"))
 
 
-def _signed(document: Document, matched: Sequence[Rules]) -> Iterator[tuple[Any, Signature]]:
+def _signed(document: Document, matched: Sequence[Rules]) -> list[tuple[Any, Signature]]:
     """The elements that something may be written into."""
+    signed = []
     for element, tag, rules in zip(document.elements, document.tags, matched, strict=True):
         if rules:
             sized = tag == "img" and (element.get("width") or element.get("height")) is not None
-            yield element, Signature(rules, element.get("style", ""), tag, sized)
+            signed.append((element, Signature(rules, element.get("style", ""), tag, sized)))
         elif tag == "img" and (own := element.get("style")):
-            yield element, Signature((), own, tag, True)
+            signed.append((element, Signature((), own, tag, True)))
+    return signed
 
 
 @lru_cache(maxsize=_DOCTYPES)
@@ -135,18 +141,24 @@ def _sheets(styles: Sequence[Any]) -> Iterator[tuple[str, bool]]:
         yield css, ignored or element.get("media", "").strip().lower() not in _EVERYWHERE
 
 
-def _with_table_bodies(page: Any) -> None:
-    """Put rows that stand in a table itself into a tbody, as browsers do (HTML Standard, 13.2.6.4.9)."""
+def _with_table_bodies(page: Any) -> bool:
+    """Put rows that stand in a table itself into a tbody, as browsers do (HTML Standard, 13.2.6.4.9).
+
+    True if there were any.
+    """
+    found = False
     for table in page.iter("table"):
         body = None
         for child in list(table):
             if child.tag == "tr" and body is None:
                 body = child.makeelement("tbody")
                 child.addprevious(body)
+                found = True
             elif child.tag in ("tbody", "thead", "tfoot", "caption", "colgroup"):
                 body = None
             if body is not None:
                 body.append(child)
+    return found
 
 
 def _say_utf8(meta: Any) -> None:

@@ -37,10 +37,11 @@ _SLASHED = (
     r"a|b|i|u|s|em|strong|font|big|small|tt|strike|center|span|div|h[1-6]|p|ul|ol|li|dl|dt|dd|blockquote|pre|"
     r"address|label|code|sup|sub|table|tbody|thead|tfoot|tr|td|th|form|section|article|header|footer|main|nav"
 )
+_IS_SLASHED = re.compile(_SLASHED, re.IGNORECASE)
 # Whatever has none of these is given to the parser as it is.
-_SUSPECT = re.compile(
-    rf"<!\[|<(?:{_SLASHED})(?:\s[^<>]*)?/>"
-    rf"|<(a|{_PHRASES}|{_HEADINGS})\b[^<]*+(?:<(?!/\1\b|(?:table|fieldset|p|center|li|form)\b)[^<]*+)*+"
+_SUSPECT_SLASH = re.compile(rf"<(?:{_SLASHED})(?:\s[^<>]*)?/>", re.IGNORECASE)
+_SUSPECT_NESTING = re.compile(
+    rf"<(a|{_PHRASES}|{_HEADINGS})\b[^<]*+(?:<(?!/\1\b|(?:table|fieldset|p|center|li|form)\b)[^<]*+)*+"
     r"<(?:table|fieldset|p|center|li|form)\b",
     re.IGNORECASE,
 )
@@ -51,13 +52,12 @@ _TOKEN = re.compile(
     r"|<(?P<end>/?)(?P<name>[a-z][^\s/>]*)(?P<rest>(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>",
     re.IGNORECASE | re.DOTALL,
 )
-_IS_SLASHED = re.compile(_SLASHED, re.IGNORECASE)
 _REVEALED = re.compile(r"<!--kept:(\[[^\]>]*\])-->")
 
 
 def protected(html: str) -> str:
     """Return a document for the parser, with all that it would repair spelled in another way."""
-    if not _SUSPECT.search(html):
+    if not _is_suspect(html):
         return html
     tokens = list(_TOKEN.finditer(html))
     renamed = _closed_too_early(tokens)
@@ -69,6 +69,11 @@ def protected(html: str) -> str:
             pieces += [html[place : token.start()], spelled]
             place = token.end()
     return "".join([*pieces, html[place:]])
+
+
+def _is_suspect(html: str) -> bool:
+    slashed = "/>" in html and _SUSPECT_SLASH.search(html)
+    return "<![" in html or bool(slashed) or bool(_SUSPECT_NESTING.search(html))
 
 
 def renamed_back(page: Any) -> None:

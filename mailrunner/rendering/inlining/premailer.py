@@ -1,4 +1,4 @@
-"""The reference: premailer with its faults corrected, and nothing kept from one message to the next.
+"""The reference: premailer with its faults corrected, step by step for each message.
 
 `CorrectedPremailer` is a premailer whose CSS is read and weighed as browsers do it.  docs/inlining.md
 lists where its result differs from plain premailer's and why; the quick ways give its result byte for byte.

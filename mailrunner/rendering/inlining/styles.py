@@ -6,6 +6,7 @@ Everything here is a pure function of the sheets; `cascade` is the same with a m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ UNSEEN = frozenset({"base", "head", "link", "meta", "noscript", "script", "style
 
 
 _VENDORS = ":-"
+_SHEETS = 64
 # Outlook knows no float, only `align`; that alone would align an image with the top of its line, too.
 _ON_THE_LINE = Entry((-1, 0, (0, 0, 0), 0, 0), Declaration("vertical-align", "baseline", False), -2)
 
@@ -58,10 +60,8 @@ class Styles:
 
     def __init__(self, sheets: Sheets, basic: Basic) -> None:
         self._basic = basic
-        counted = numbers()
-        self._sheets = [Stylesheet(css, counted, conditional=conditional) for css, conditional in sheets]
         self._texts = [css for css, _ in sheets]
-        self.rules = tuple(rule for sheet in self._sheets for raw in sheet.rules for rule in _rules(raw))
+        self._sheets, self.rules = _read(sheets)
         self._conditional = frozenset(n for n, rule in enumerate(self.rules) if rule.conditional)
 
     def matched(self, page: Any, elements: Sequence[Any], tags: Sequence[str]) -> list[Rules]:
@@ -122,6 +122,14 @@ class Styles:
             )
             for place, declaration in enumerate(raw.declarations)
         ]
+
+
+@lru_cache(maxsize=_SHEETS)
+def _read(sheets: Sheets) -> tuple[tuple[Stylesheet, ...], tuple[StyleRule, ...]]:
+    """Read the sheets, once for all that need them."""
+    counted = numbers()
+    read = tuple(Stylesheet(css, counted, conditional=conditional) for css, conditional in sheets)
+    return read, tuple(rule for sheet in read for raw in sheet.rules for rule in _rules(raw))
 
 
 def _rules(raw: RawRule) -> Iterator[StyleRule]:
