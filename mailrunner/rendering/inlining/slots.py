@@ -4,7 +4,8 @@ A *slot* is a place of one value.  Its `SlotKind` says what becomes of the value
 inlined document: the parser takes character references away and the serialiser puts its own.  A
 spelling is exact for the values that it accepts and None for all others (control characters, markup
 that the row brings along, what only means something together with its neighbours): those are part of
-the shape and not of the slot, and so are empty and blank values, which leave no text node behind.
+the shape and not of the slot, and so are blank values and, where nothing else stands beside them, empty
+ones, which leave no text node behind.
 
 The spellings are those of libxml2's HTML parser and serialiser.  They need not be trusted: every plan is
 tried with `HOSTILE` values before it is used, see `plans`.
@@ -73,7 +74,7 @@ class SlotKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A slot of a document: the number of its element, and, in an attribute, the whole of that."""
+    """A slot of a document: the number of its element, its attribute, the whole text that it stands in."""
 
     kind: SlotKind
     element: int = -1
@@ -81,12 +82,18 @@ class Place:
     attribute: str = ""
     value: str = ""
 
+    @property
+    def may_be_empty(self) -> bool:
+        """True if other text stands around it, so that the document is the same where the value is empty."""
+        return self.kind is not SlotKind.COMMENT and bool(TOKENS.sub("", self.value).strip())
+
 
 @lru_cache(maxsize=1024)
-def all_clean(kind: SlotKind, many: int) -> Callable[[str], object]:
+def all_clean(kind: SlotKind, many: int, may_be_empty: bool) -> Callable[[str], object]:
     """Return a test of so many values at once, each with a NUL behind it: true if all stay as they are."""
     # Counted, as a value may hold a NUL itself and look like two.
-    return re.compile(f"(?:{SPELLINGS[kind].clean}\0){{{many}}}").fullmatch
+    one = f"(?:{SPELLINGS[kind].clean})?+" if may_be_empty else SPELLINGS[kind].clean
+    return re.compile(f"(?:{one}\0){{{many}}}").fullmatch
 
 
 def token(slot: int) -> str:
@@ -115,10 +122,10 @@ def _places(page: Any) -> Iterator[tuple[int, Place]]:
         element = isinstance(node.tag, str)
         number += element
         if element and node.tag not in _RAW:
-            yield from _all(node.text, Place(SlotKind.TEXT))
+            yield from _all(node.text, Place(SlotKind.TEXT, value=node.text or ""))
         elif not element and not hasattr(node, "target"):  # a processing instruction has a target
             yield from _all(node.text, Place(SlotKind.COMMENT))
-        yield from _all(node.tail, Place(SlotKind.TEXT))
+        yield from _all(node.tail, Place(SlotKind.TEXT, value=node.tail or ""))
         if element and node.tag not in _READ:
             for name, value in node.attrib.items():
                 kind = SlotKind.URL if _is_url(node.tag, name) else SlotKind.ATTRIBUTE
