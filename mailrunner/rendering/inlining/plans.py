@@ -3,7 +3,7 @@
 What premailer makes of a document depends on its tags, attributes, tree and sheets.  A `DocumentForm` is made
 for the fixed texts of a rendering and knows which slots hold what no sheet looks at (`places`, by kind);
 every other value is literal: its own text is a part of the key.  So is a value that has no spelling in
-its slot, an empty one, and the answers to what selectors ask of an attribute with values in it.  Equal
+its slot, and the answers to what selectors ask of an attribute with values in it.  Equal
 keys therefore mean equal documents but for the contents of text, attributes and comments that nothing
 depends on.  `plan` inlines that document once, with tokens in the slots, and with the rules that the
 actual message's elements have been found to have.
@@ -159,7 +159,7 @@ class Planner:
             found, asked, more = self._survey(segments, fixed, shared)
             if not more:
                 kinds = [found[n].kind if n in found else None for n in range(len(segments.values))]
-                hollow = {n for n, place in found.items() if place.may_be_empty} - set(full)
+                hollow = {n for n, place in found.items() if place.kind is not SlotKind.COMMENT} - set(full)
                 return DocumentForm(kinds, asked, hollow)
             fixed |= more
 
@@ -218,12 +218,14 @@ class Planner:
 
     def _needed(self, form: DocumentForm, key: Key, segments: SegmentedText, shape: Shape) -> set[int]:
         """The slots that cannot be empty after all."""
-        hollow = {n for n in form.hollow if key[n] is None}
-        empty = {n: "" for n in hollow if self._with_same_key(form, key, segments, n, "") == ""}
-        if not empty or self._holds(form, key, shape, _with(segments, empty)):
-            return set()
-        needed = {n for n in empty if not self._holds(form, key, shape, _with(segments, {n: ""}))}
-        return needed or hollow
+        hollow = sorted(n for n in form.hollow if key[n] is None)
+        empty = [n for n in hollow if self._with_same_key(form, key, segments, n, "") == ""]
+        # Every other one too, so that each is also empty beside one that is not.
+        for chosen in (empty, empty[::2], empty[1::2]):
+            if not self._holds(form, key, shape, _with(segments, dict.fromkeys(chosen, ""))):
+                alone = {n for n in empty if not self._holds(form, key, shape, _with(segments, {n: ""}))}
+                return alone or set(empty)
+        return set()
 
     def _shared(self, segments: SegmentedText) -> list[tuple[str, frozenset[int]]]:
         """The attributes with values in them, by name, and the slots of each."""

@@ -4,8 +4,8 @@ A *slot* is a place of one value.  Its `SlotKind` says what becomes of the value
 inlined document: the parser takes character references away and the serialiser puts its own.  A
 spelling is exact for the values that it accepts and None for all others (control characters, markup
 that the row brings along, what only means something together with its neighbours): those are part of
-the shape and not of the slot, and so are blank values and, where nothing else stands beside them, empty
-ones, which leave no text node behind.
+the shape and not of the slot, and so are blank values.  An empty one is spelled as nothing wherever the
+plan of a shape was found to hold with it: a document that is not indented is the same around it.
 
 The spellings are those of libxml2's HTML parser and serialiser.  They need not be trusted: every plan is
 tried with `HOSTILE` values before it is used, see `plans`.
@@ -74,18 +74,13 @@ class SlotKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A slot of a document: the number of its element, its attribute, the whole text that it stands in."""
+    """A slot of a document: the number of its element, and, in an attribute, the whole of that."""
 
     kind: SlotKind
     element: int = -1
     tag: str = ""
     attribute: str = ""
     value: str = ""
-
-    @property
-    def may_be_empty(self) -> bool:
-        """True if other text stands around it, so that the document is the same where the value is empty."""
-        return self.kind is not SlotKind.COMMENT and bool(TOKENS.sub("", self.value).strip())
 
 
 @lru_cache(maxsize=1024)
@@ -122,10 +117,10 @@ def _places(page: Any) -> Iterator[tuple[int, Place]]:
         element = isinstance(node.tag, str)
         number += element
         if element and node.tag not in _RAW:
-            yield from _all(node.text, Place(SlotKind.TEXT, value=node.text or ""))
+            yield from _all(node.text, Place(SlotKind.TEXT))
         elif not element and not hasattr(node, "target"):  # a processing instruction has a target
             yield from _all(node.text, Place(SlotKind.COMMENT))
-        yield from _all(node.tail, Place(SlotKind.TEXT, value=node.tail or ""))
+        yield from _all(node.tail, Place(SlotKind.TEXT))
         if element and node.tag not in _READ:
             for name, value in node.attrib.items():
                 kind = SlotKind.URL if _is_url(node.tag, name) else SlotKind.ATTRIBUTE
@@ -168,7 +163,7 @@ _IN_COMMENT = rf"\t\n -;=?-~{_ORDINARY}"
 # libxml2 keeps "&{…}" and "<!--" in attributes as they are, and drops blanks around a URL.
 _RISKY = r"&amp;(?:\{|\Z)|&lt;(?:!|\Z)"
 
-# A clean value has at least one character that is not blank, or there would be no text node.
+# A clean value has at least one character that is not blank; what parsers do with the others depends on more.
 SPELLINGS: Mapping[SlotKind, Spelling] = {
     SlotKind.TEXT: _spelling(
         rf"[\t\n ]*[!-%'-;=?-~{_ORDINARY}][{_IN_TEXT}]*",
