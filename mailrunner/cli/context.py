@@ -105,7 +105,8 @@ class CommandContext:
         """The project's ledger for reading and writing; made if the project never had one."""
         from mailrunner.store import Ledger
 
-        return Ledger.open(folder=self.folder, url=self.project.database_url, clock=self.clock, new=new)
+        url = self.project.database_url
+        return self._with_accounts(Ledger.open(folder=self.folder, url=url, clock=self.clock, new=new))
 
     def existing_ledger(self) -> Ledger:
         """The project's ledger if there is one, else an empty one: for commands that only look or stop.
@@ -114,7 +115,17 @@ class CommandContext:
         """
         from mailrunner.store import Ledger
 
-        return Ledger.open_existing(folder=self.folder, url=self.project.database_url, clock=self.clock)
+        url = self.project.database_url
+        return self._with_accounts(Ledger.open_existing(folder=self.folder, url=url, clock=self.clock))
+
+    def _with_accounts(self, ledger: Ledger) -> Ledger:
+        """The ledger, in which the project's accounts stand by the identities that they have now."""
+        try:
+            ledger.take_over_accounts(each.former_and_present for each in self.project.accounts.values())
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
 
     def event_log(self) -> EventLog:
         """The log of --log-json; it drops its events where the option is not given."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailrunner.config.account import IMAP_PORTS, Account, is_loopback, is_personal_google
+from mailrunner.config.account import IMAP_PORTS, Account
 from mailrunner.config.account_table import AccountTable
+from mailrunner.config.api_access import api_problems
+from mailrunner.config.api_table import is_loopback
+from mailrunner.config.identity import is_personal_google
 from mailrunner.config.paths import is_file
 from mailrunner.config.providers import by_host, tls_of_port
 from mailrunner.errors import Problem
@@ -13,8 +16,17 @@ from mailrunner.errors import Problem
 
 def contradictions(account: Account, table: AccountTable) -> list[Problem]:
     """All problems of an account completed from `table`, their keys below the account's table."""
-    checks = (_host_problems, _tls_problems, _login_problems, _imap_problems, _other_problems)
-    return [problem for check in checks for problem in check(account, table)]
+    smtp = (_host_problems, _tls_problems, _login_problems)
+    checks = (*(smtp if table.via == "smtp" else (_smtp_problems,)), _imap_problems, _other_problems)
+    found = [problem for check in checks for problem in check(account, table)]
+    return [*api_problems(table, account.preset.name, account.preset.title, account.user), *found]
+
+
+def _smtp_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
+    """Keys that say where an SMTP server is, in an account that uses none."""
+    for key in ("host", "port", "tls"):
+        if getattr(table, key) is not None:
+            yield Problem(f"{key} means nothing to an HTTP API", key=key, hint='remove it, or via = "api"')
 
 
 def _host_problems(account: Account, table: AccountTable) -> Iterator[Problem]:

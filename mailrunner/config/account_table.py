@@ -6,10 +6,11 @@ import re
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, PlainValidator, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
+from mailrunner.config.api_table import ApiKeys
 from mailrunner.config.providers import Tls, preset_names
-from mailrunner.config.toml_table import Table, text_as
+from mailrunner.config.toml_table import Secret, Table, text_as
 from mailrunner.errors import did_you_mean
 from mailrunner.model.mailbox_address import check_address
 from mailrunner.model.quota import Limit
@@ -35,12 +36,6 @@ def _bare_host(text: str) -> str:
     return text
 
 
-def _not_empty(secret: SecretStr) -> SecretStr:
-    if not secret.get_secret_value().strip():
-        raise ValueError("is empty; remove the line or fill it in")
-    return secret
-
-
 def _return_path(text: str) -> str:
     if text.partition("@")[0].count("{token}") != 1:
         raise ValueError("must have {token} once before the @; write e.g. bounce+{token}@example.org")
@@ -54,7 +49,6 @@ def _all_providers(schema: dict[str, Any]) -> None:
 
 Host = Annotated[str, AfterValidator(_bare_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Secret = Annotated[SecretStr, AfterValidator(_not_empty)]
 Zone = Annotated[
     ZoneInfo, PlainValidator(text_as(zone)), WithJsonSchema({"type": "string", "default": "UTC"})
 ]
@@ -77,7 +71,7 @@ class ImapTable(Table):
     password: Secret | None = Field(None, description="The IMAP password; the account's own by default.")
 
 
-class AccountTable(Table):
+class AccountTable(ApiKeys):
     """One sending identity."""
 
     provider: Annotated[str, AfterValidator(_known_provider)] = Field(

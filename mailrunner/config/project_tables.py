@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from mailrunner.config.account_table import AccountTable, Secret
+from mailrunner.config.account_table import AccountTable
 from mailrunner.config.database_url import DEFAULT_DATABASE, ledger_url
 from mailrunner.config.events import EventsTable
-from mailrunner.config.toml_table import Table
+from mailrunner.config.toml_table import Secret, Table
 from mailrunner.model.mailbox_address import check_address
 from mailrunner.model.suppression import list_key
 

@@ -149,7 +149,11 @@ class PreparedCampaign:
         """A keyed digest of the credentials: a wrong password is not tried again until it changed."""
         account = self.account
         password = account.password.get_secret_value() if account.password else ""
-        text = "\0".join((account.host, str(account.port), account.tls, account.user, password))
+        parts = [account.host, str(account.port), account.tls, account.user, password]
+        if account.api:
+            keys = (account.api.key, account.api.secret)
+            parts += [key.get_secret_value() if key else "" for key in keys]
+        text = "\0".join(parts)
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 

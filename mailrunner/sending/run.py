@@ -114,6 +114,7 @@ class CampaignRun:
         run = self._visits.own_run = Run.begin(self._ledger.database)
         try:
             self._ledger.heartbeat(run)
+            self._ledger.take_over_accounts([self._prepared.account.former_and_present])
             self._ledger.deliveries.recover(own_run=run.no)
             self._ledger.inbound_events.apply_waiting()
             return self._run(run)
@@ -140,7 +141,7 @@ class CampaignRun:
         obstacle = self._obstacle(record, setup) or self._unconfirmed(record)
         if obstacle is not None:
             return self._ended(record, obstacle, 0)
-        self._transport().close()  # what cannot even be built is wrong in the file
+        transport_of(self._prepared, self._ledger.clock).close()  # what cannot be built is wrong in the file
         if wait := self._begin(record):
             return self._ended(record, wait, 0)
         return self._send(replace(record, phase=Phase.BEGUN), run, setup, signer)
@@ -254,7 +255,7 @@ class CampaignRun:
         factory = MessageFactory(
             self._prepared, columns=record.columns, signer=signer, domain=record.message_domain
         )
-        observed = ObservedCapabilities()
+        transports = transports_of(self._prepared, self._ledger.clock)
         recorder = Recorder(
             ledger=self._ledger,
             visits=self._visits,
@@ -282,7 +283,7 @@ class CampaignRun:
                 patient=self._options.wait,
             ),
             connections=[
-                Connection(self._transport(observed), random=self._random, patient=self._options.wait)
+                Connection(transports(), random=self._random, patient=self._options.wait)
                 for _ in range(account.connections)
             ],
             recorder=recorder,
@@ -290,9 +291,6 @@ class CampaignRun:
             clock=self._ledger.clock,
             on_step=self._callbacks.on_step,
         )
-
-    def _transport(self, observed: ObservedCapabilities | None = None) -> Transport:
-        return transport_of(self._prepared, self._ledger.clock, observed)
 
     def _terms(self, record: CampaignRecord, setup: str) -> ClaimTerms:
         account = self._prepared.account
@@ -311,15 +309,18 @@ class CampaignRun:
         )
 
 
-def transport_of(
-    prepared: PreparedCampaign, clock: Clock, observed: ObservedCapabilities | None = None
-) -> Transport:
-    """Return a new connection to the account's server; those of one run share what they `observed`.
+def transports_of(prepared: PreparedCampaign, clock: Clock) -> Callable[[], Transport]:
+    """Return what makes the connections of one run to the account's server: they share what they learn.
 
     `clock` is the ledger's, as the instants that replies name become pauses there.
     """
     account = prepared.account
-    return SmtpTransport(
+    if account.api is not None:
+        from mailrunner.sending.api_transport import ApiConnections
+
+        return ApiConnections.of(account, account.api, clock).transport
+    observed = ObservedCapabilities()
+    return lambda: SmtpTransport(
         host=account.host,
         port=account.port,
         tls=account.tls,
@@ -330,7 +331,12 @@ def transport_of(
         timeout=account.timeout,
         messages_per_connection=account.messages_per_connection,
         in_flight=account.in_flight,
-        observed=observed or ObservedCapabilities(),
+        observed=observed,
         ca_file=account.ca_file,
         clock=clock,
     )
+
+
+def transport_of(prepared: PreparedCampaign, clock: Clock) -> Transport:
+    """Return a connection to the account's server that shares nothing with others."""
+    return transports_of(prepared, clock)()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hmac
 import secrets as entropy
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,7 @@ from typing import Self
 from sqlalchemy import Connection, insert, select
 
 from mailrunner.clock import Clock, LedgerClock
+from mailrunner.store.account_takeover import take_over_accounts
 from mailrunner.store.accounts import AccountRecord, Accounts
 from mailrunner.store.batch import Answer, Batch, Batches, BatchResult
 from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase, Twin
@@ -142,6 +144,10 @@ class Ledger:
         if run.is_due(self.clock.now()):
             run.renew()
             self.count_run()
+
+    def take_over_accounts(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Let accounts, by former and present identity, take over what an older version's ledger knows."""
+        take_over_accounts(self.database, pairs)
 
     def signing_keys(self, configured: str | None) -> tuple[bytes, ...]:
         """The keys of the token signer: that of the secret in use first, that of the oldest last.

@@ -180,11 +180,16 @@ def _record(at: RunTransaction, answers: Sequence[Answer]) -> tuple[list[Decisio
         slots += state == State.SENDING and answer.decision.answered
     for log in at.usage:
         log.add(Series.ANSWERS, at.now, slots)
-    if others:
-        _apply_side_effects(at, others)
+    # An acceptance affects no other delivery, unless it was the last that the account's quota allowed.
+    if affecting := [each for each in ours if _affects_others(each.decision)]:
+        _apply_side_effects(at, affecting)
     decisions = {answer.delivery: answer.decision for answer in ours}
     marks = [(d.outcome.reason if d.stop_campaign else "", d.mark) for d in decisions.values()]
     return [decisions.get(answer.delivery) for answer in answers], _add_marks(at, marks)
+
+
+def _affects_others(decision: Decision) -> bool:
+    return decision.state is not State.SENT or decision.pause_account_until is not None
 
 
 def _confirmed(at: RunTransaction, answers: Sequence[Answer]) -> list[Answer]:

@@ -18,7 +18,8 @@ DATA = Path(mailrunner.__file__).parent / "data" / "providers.toml"
 def test_the_names_are_those_of_the_manual() -> None:
     assert preset_names() == (
         *("gmail", "google-workspace", "google-relay", "microsoft365", "outlook", "yahoo", "zoho", "icloud"),
-        *("fastmail", "ses", "sendgrid", "mailgun", "postmark", "mandrill", "brevo", "smtp"),
+        *("fastmail", "ses", "sendgrid", "mailgun", "postmark", "mandrill", "brevo"),
+        *("resend", "mailjet", "mailtrap", "sparkpost", "smtp2go", "smtp"),
     )
 
 
