@@ -26,7 +26,7 @@ def run(
         typer.Option(
             min=1,
             metavar="N",
-            help="Send at most N messages in this run. A recipient whom the server refuses or puts off "
+            help="Send at most N messages in this run. A recipient that the server refuses or puts off "
             "before the message does not count, for up to N of them. Default: as many as quota allows.",
         ),
     ] = None,

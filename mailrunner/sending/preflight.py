@@ -16,6 +16,7 @@ from secrets import token_bytes
 from mailrunner.config.account import Account
 from mailrunner.errors import RowError, UserError
 from mailrunner.model.address import suggestion
+from mailrunner.model.counted import counted
 from mailrunner.model.suppression import governing
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.recipients.reader import RecipientRow, flag_duplicates
@@ -187,7 +188,8 @@ class Preflight:
                     f'[lists."{name}"]'
                 )
         for other, number in self._elsewhere.most_common():
-            yield f'{number} of these recipients have left another list, "{known.get(other, other)}"'
+            left = counted(number, "of these recipients has", "of these recipients have")
+            yield f'{left} left another list, "{known.get(other, other)}"'
 
 
 def _twin(prepared: PreparedCampaign, ledger: Ledger) -> CampaignRecord | None:
@@ -243,7 +245,7 @@ def _login_warnings(account: Account) -> Iterator[str]:
     if account.user or account.is_local or account.port not in _SUBMISSION_PORTS:
         return
     yield (
-        f"nobody logs in to {account.host}, but port {account.port} is for those who do: it will answer "
+        f"there is no login for {account.host}, but port {account.port} wants one: it will answer "
         '"Relay access denied" or "Recipient address rejected: Access denied" to every message; set user and '
         f"password in [accounts.{account.name}], unless the server knows this machine by its address"
     )

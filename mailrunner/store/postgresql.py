@@ -2,7 +2,7 @@
 
 A process that is suspended, or whose machine was cut off, may hold an account's row.  Without bounds the
 others wait for hours, until TCP gives up.  With these the server ends its transaction after ten seconds,
-nobody waits longer than twelve for a lock, and a connection whose other end is gone is noticed at both.
+none waits longer than twelve for a lock, and a connection whose other end is gone is noticed at both.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ READ = (
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; "
     "SET LOCAL idle_in_transaction_session_timeout = 0"
 )
-"""The beginning of a transaction that only reads.  It keeps nobody waiting, so it may take its time."""
+"""The beginning of a transaction that only reads.  It keeps no other waiting, so it may take its time."""
 
 
 def connect_arguments(url: URL) -> dict[str, int]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from mailrunner.errors import LedgerError
-from mailrunner.model.private_file import make_folder, write
+from mailrunner.store.private_file import make_folder, write
 
 _NEW = "`--new-ledger` begins an empty one, which has no record of messages sent before"
 _HINT = f"put the right ledger back; if it is lost, {_NEW}"

@@ -21,7 +21,7 @@ COMPOSED = {
     "the variable … is not set",
     "the row … has N cells instead of M",
     "given up after … tries, the last of which ended the connection",
-    'nobody is suppressed for the list "…" any more',
+    "the list has … new and … edited rows",
     "this is Mailchimp's subscribed contacts",
     "does not appear to be an IPv4 or IPv6 address",
     "no such host",
