@@ -57,7 +57,7 @@ def _plan(prepared: PreparedCampaign, ledger: Ledger, number: int) -> Forecast:
 
 
 def _refuse_oauth(prepared: PreparedCampaign) -> None:
-    if prepared.account.preset.login == "oauth":
+    if prepared.account.preset.login == "oauth" and prepared.account.api is None:
         raise UserError(
             Problem(
                 f"{prepared.account.preset.title} cannot be used yet",

@@ -64,7 +64,7 @@ class MessagePieces:
         return list(map(FilePiece, self._message.files))
 
     def addressed(self) -> bytes:
-        """The bytes of the message, `recipient` and nobody else in its field To."""
+        """The bytes of the message, `recipient` alone in its field To."""
         message = self._message
         if message.mailboxes and message.mailboxes[1].address == message.recipient:
             return message.data

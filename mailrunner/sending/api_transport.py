@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -14,10 +13,11 @@ from mailrunner.config.api_access import ApiAccess
 from mailrunner.errors import Problem, UserError
 from mailrunner.rendering import Message
 from mailrunner.rendering.message_pieces import MessagePieces
+from mailrunner.sending.api_settings import api_of, bearer_of
 from mailrunner.transports import network
-from mailrunner.transports.apis import Api, ApiSettings
-from mailrunner.transports.apis.bearer import Bearer, FixedBearer
-from mailrunner.transports.apis.registry import api
+from mailrunner.transports.apis import Api
+from mailrunner.transports.apis.bearer import Bearer
+from mailrunner.transports.http.call import ApiCaller
 from mailrunner.transports.http.outcomes import ApiHealth
 from mailrunner.transports.http.reach import HttpReach
 from mailrunner.transports.http.transport import HttpTransport
@@ -67,31 +67,9 @@ class ApiConnections:
             clock=self.clock,
         )
 
+    def caller(self, timeout: float) -> ApiCaller:
+        """What asks the API for something and waits, `timeout` seconds for an answer."""
+        return ApiCaller(self.reach, timeout)
+
     def _secrets(self) -> Iterable[str]:
         return (*self.account.secrets(), self.bearer())
-
-
-def bearer_of(account: Account, access: ApiAccess) -> Bearer:
-    """The key of the account."""
-    return FixedBearer(access.key.get_secret_value() if access.key else "")
-
-
-def api_of(access: ApiAccess, bearer: Bearer) -> Api:
-    """The account's API."""
-    return api(
-        access.preset.name,
-        ApiSettings(
-            url=access.url,
-            bearer=bearer,
-            secret=access.secret.get_secret_value() if access.secret else "",
-            session=_session(bearer()) if access.preset.name == "ses" else "",
-            region=access.region,
-            stream=access.stream,
-            domain=access.domain,
-        ),
-    )
-
-
-def _session(key: str) -> str:
-    """The session token of temporary AWS credentials, where the environment has it for this very key."""
-    return os.environ.get("AWS_SESSION_TOKEN", "") if os.environ.get("AWS_ACCESS_KEY_ID") == key else ""

@@ -123,6 +123,7 @@ class CampaignRun:
             self._visits.repeat(self._ledger.count_run)
 
     def _run(self, run: Run) -> RunResult:
+        told = self._lower_limits()
         imported = ListImport(
             self._prepared,
             ledger=self._ledger,
@@ -133,7 +134,7 @@ class CampaignRun:
         if isinstance(imported, Wait):
             return RunResult(campaign_id=self._id, wait=imported)
         record = imported.record
-        self._notices = (*self._ledger.notices, *imported.notices, *self._about_the_clock())
+        self._notices = (*self._ledger.notices, *told, *imported.notices, *self._about_the_clock())
         if problem := self._ledger.suppressions.check_not_emptied(self._prepared.lists):
             raise UserError(problem)
         signer = token_signer(self._prepared.project, self._ledger)
@@ -145,6 +146,17 @@ class CampaignRun:
         if wait := self._begin(record):
             return self._ended(record, wait, 0)
         return self._send(replace(record, phase=Phase.BEGUN), run, setup, signer)
+
+    def _lower_limits(self) -> tuple[str, ...]:
+        """Take note of the limits that the provider itself tells; a notice where it does not."""
+        if self._prepared.account.api is None:
+            return ()
+        from mailrunner.sending.api_limits import with_told_limits
+
+        account, notice = with_told_limits(self._prepared.account, self._ledger)
+        self._prepared = replace(self._prepared, account=account)
+        self._forecaster = Forecaster(self._prepared.campaign, account, self._ledger)
+        return (notice,) if notice else ()
 
     def _about_the_clock(self) -> tuple[str, ...]:
         """A notice where this machine's clock is not the ledger's; it is logged as an event as well."""

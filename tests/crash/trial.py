@@ -10,10 +10,13 @@ from random import Random
 
 from tests.crash.books import Books, Tally, judge
 from tests.crash.faults import Faults
+from tests.crash.http_faults import HttpSnare, http_faults
 from tests.crash.lives import KILLED, Command, Fork, Running, kill
 from tests.crash.moments import Moment, Snare
 from tests.crash.worker import Life
+from tests.support.api_campaigns import ApiCampaign
 from tests.support.campaigns import CampaignInProcess, people
+from tests.support.http_api_server import HttpApiServer
 from tests.support.smtp_server import EXTENSIONS, SmtpServer
 
 _LIVES = 25  # more than any trial needs; one that takes more would never end
@@ -28,7 +31,7 @@ class Plan:
     `database` is a URL, "" for the default; `command` runs in place of a fork; `resend` is
     the campaign's `on_in_doubt`; `longest` is how many
     seconds into a life a kill at any time can come.  `extensions` are what the server announces,
-    `in_flight` the account's.
+    `in_flight` the account's; `preset` is the provider whose HTTP API it goes to, "" for SMTP.
     """
 
     moment: Moment
@@ -44,15 +47,18 @@ class Plan:
     longest: float = 0.4
     extensions: Sequence[str] = EXTENSIONS
     in_flight: int = 1
+    preset: str = ""
 
     @property
     def most_on_the_wire(self) -> int:
         """One a connection, and the one that rides behind it, or as many as the account allows."""
-        return max(2, self.in_flight) * self.connections
+        return self.connections if self.preset else max(2, self.in_flight) * self.connections
 
 
 def attempt(plan: Plan, folder: Path) -> Tally:
     """Carry out the plan in an empty folder and judge what came of it."""
+    if plan.preset:
+        return _attempt_over_http(plan, folder)
     random = Random(plan.seed)
     faults = Faults(plan.fault, messages=plan.messages, random=random)
     snare = Snare(plan.moment)
@@ -68,14 +74,32 @@ def attempt(plan: Plan, folder: Path) -> Tally:
         trial = _Trial(plan=plan, folder=folder, snare=snare, random=random)
         trial.run()
     # Only now is it settled what became of the messages that were on the wire at a kill.
-    return trial.verdict(mailing, faults)
+    return trial.verdict(mailing, faults.doubtful)
+
+
+def _attempt_over_http(plan: Plan, folder: Path) -> Tally:
+    """The same over the HTTP API of a provider."""
+    random = Random(plan.seed)
+    snare = HttpSnare(plan.moment)
+    faults = (*snare.faults(), *http_faults(plan.fault, plan.messages, random))
+    with HttpApiServer(plan.preset, faults=faults) as server:
+        mailing = ApiCampaign(folder, server).write(
+            csv=people(plan.messages),
+            connections=plan.connections,
+            project=f'database = "{plan.database}"\n' if plan.database else "",
+            send='stop_if_failing = "100%"',
+        )
+        trial = _Trial(plan=plan, folder=folder, snare=snare, random=random)
+        trial.run()
+    trial.wrong += server.problems
+    return trial.verdict(mailing, server.doubtful)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Trial:
     plan: Plan
     folder: Path
-    snare: Snare
+    snare: Snare | HttpSnare
     random: Random
     lives: int = 0
     kills: int = 0
@@ -87,12 +111,12 @@ class _Trial:
         while not self.wrong and not self._is_over():
             self._live(dies=self.kills < self.plan.kills)
 
-    def verdict(self, mailing: CampaignInProcess, faults: Faults) -> Tally:
+    def verdict(self, mailing: CampaignInProcess | ApiCampaign, doubtful: Counter[str]) -> Tally:
         tally = judge(
             expected=[f"person{n}@example.org" for n in range(self.plan.messages)],
             states=self._books.states(),
             copies=mailing.copies(),
-            doubtful=self.on_the_wire + faults.doubtful,
+            doubtful=self.on_the_wire + doubtful,
             resend=self.plan.resend,
             kills=self.kills,
         )

@@ -78,7 +78,7 @@ def test_a_redirect_stops_whatever_it_says(provider: str, status: int, name: str
 @pytest.mark.parametrize(
     "text", ["Invalid JSON, unable to parse", "You are not allowed to send: invalid key"]
 )
-def test_to_as_a_plain_word_suppresses_nobody(text: str) -> None:
+def test_to_as_a_plain_word_suppresses_no_address(text: str) -> None:
     for provider in PROVIDERS:
         assert classify(provider, 400, "", text).action is not Action.SUPPRESS
 

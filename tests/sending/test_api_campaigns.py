@@ -1,4 +1,4 @@
-"""Campaigns over a faithful fake of each HTTP API: counts exact, nobody twice, whatever the server does."""
+"""Campaigns over a faithful fake of each HTTP API: counts are exact whatever the server does."""
 
 from __future__ import annotations
 

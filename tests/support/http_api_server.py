@@ -3,9 +3,9 @@
     with HttpApiServer("mailgun", faults=[Fault(nth=3, do=cut_after())]) as server:
         campaign.write(account=server.account_lines())
 
-Requests are held against what the vendor documents (`tests.support.http_apis`); what is wrong with one is in
-`problems`.  `accepted` is the server's own record, `doubtful` whose message it left without an answer; of one of the `cut_early` the
-client may have written all, and knows as little.
+Requests are held against what the vendor documents (`tests.support.http_apis`); what is wrong with one is
+in `problems`.  `accepted` is the server's own record, `doubtful` whose message had no answer; of
+one of the `cut_early` the client may have written all, and knows as little.
 """
 
 from __future__ import annotations
@@ -18,11 +18,22 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import h11
 
-from tests.support.http_apis import KEY, READ, SECRET, YES, Answer, Incoming, Taken, WrongRequestError
+from tests.support.http_apis import (
+    KEY,
+    LOOKUPS,
+    READ,
+    SECRET,
+    YES,
+    Answer,
+    Incoming,
+    Taken,
+    WrongRequestError,
+    ses_account,
+)
 
 KEYS = {
     "gmail": f'user = "ana@gmail.com"\nkey = "{KEY}"',
@@ -51,6 +62,15 @@ class Fault:
         if at != self.at or (self.recipient and self.recipient != recipient):
             return False
         return number == self.nth if self.nth else not self.every or number % self.every == 0
+
+
+class Striking(Protocol):
+    """A fault, or what acts like one."""
+
+    @property
+    def do(self) -> Callable[[Exchange], None]: ...
+
+    def strikes(self, at: str, number: int, recipient: str) -> bool: ...
 
 
 @dataclass
@@ -105,7 +125,7 @@ def said(of: Answer) -> Callable[[Exchange], None]:
 
 
 def fault_after(status: int, *, takes: bool) -> Callable[[Exchange], None]:
-    """Answer a fault of the server's own; nobody can know whether it took the message."""
+    """Answer a fault of the server's own; the client cannot know whether it took the message."""
 
     def do(each: Exchange) -> None:
         assert each.taken
@@ -170,13 +190,15 @@ class HttpApiServer:
     """One provider's API; `context` makes it speak TLS.  `keys` are those of idempotent requests."""
 
     def __init__(
-        self, preset: str, *, faults: Sequence[Fault] = (), context: ssl.SSLContext | None = None
+        self, preset: str, *, faults: Sequence[Striking] = (), context: ssl.SSLContext | None = None
     ) -> None:
-        self.preset, self.faults, self._context = preset, list(faults), context
+        self.preset, self._context = preset, context
+        self.faults: list[Striking] = list(faults)
         self.accepted: list[Taken] = []
         self.problems: list[str] = []
         self.doubtful: Counter[str] = Counter()
         self.cut_early = 0
+        self.account = ses_account()
         self.requests: list[Incoming] = []
         self.others: Callable[[Incoming], Answer | None] = lambda _: None
         self._known: dict[str, tuple[bytes, Answer]] = {}
@@ -249,7 +271,7 @@ class HttpApiServer:
         each = Exchange(self, sock, http, number)
         if is_message and self._strike(each, "head"):
             return False
-        body, length = b"", int(headers["content-length"])
+        body, length = b"", int(headers.get("content-length", "0"))
         while isinstance(event := self._event(sock, http), h11.Data):
             body += event.data
             if is_message and len(body) * 2 >= length and self._strike(each, "body"):
@@ -268,7 +290,8 @@ class HttpApiServer:
             return
         try:
             if not is_message:
-                raise WrongRequestError(f"there is nothing at {incoming.target}")
+                each.answer(self._looked_up(incoming))
+                return
             each.taken = READ[self.preset](incoming)
         except (WrongRequestError, KeyError, ValueError) as error:
             self.problems.append(f"{type(error).__name__}: {error}")
@@ -287,6 +310,15 @@ class HttpApiServer:
         each.yes()
         if key:
             self._known[key] = incoming.body, YES[self.preset](each.number, each.taken)
+
+    def _looked_up(self, incoming: Incoming) -> Answer:
+        """Answer a request that asks for something."""
+        if self.preset == "ses" and incoming.path == "/v2/email/account":
+            return self.account
+        path, answer = LOOKUPS.get(self.preset, ("", None))
+        if answer is None or not incoming.path.startswith(path):
+            raise WrongRequestError(f"there is nothing at {incoming.target}")
+        return answer(incoming, self.accepted)
 
     def _strike(self, each: Exchange, at: str) -> bool:
         recipient = each.taken.recipient if each.taken else ""

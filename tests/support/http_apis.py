@@ -10,7 +10,7 @@ import base64
 import email
 import email.policy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -437,3 +437,80 @@ def _plain_error(preset: str, status: int, name: str, text: str) -> Any:
         "mailjet": {"ErrorIdentifier": "x", "ErrorCode": name, "ErrorMessage": text},
         "mailtrap": {"success": False, "errors": [text]},
     }[preset]
+
+
+# -- Look-ups
+
+
+def _mandrill_search(incoming: Incoming, taken: Sequence[Taken]) -> Answer:
+    value = incoming.json()
+    shape(value, {"key": str, "query": str}, {"limit": int, "date_from": str, "date_to": str, "tags": list})
+    wanted = value["query"].removeprefix("email:")
+    found = [{"_id": "1", "email": each.recipient, "metadata": {"delivery": each.token}} for each in taken]
+    return _json(200, [each for each in found if each["email"] == wanted])
+
+
+def _smtp2go_search(incoming: Incoming, taken: Sequence[Taken]) -> Answer:
+    value = incoming.json()
+    shape(value, {"search_recipient": str}, {"start_date": str, "end_date": str, "custom_headers": list})
+    wanted = [each for each in taken if each.recipient == value["search_recipient"]]
+    events = [{"event": "processed", "X-Mailrunner-Delivery": each.token} for each in wanted]
+    return _json(200, {"request_id": "r", "data": {"events": events, "total_events": len(events)}})
+
+
+def _mailgun_events(incoming: Incoming, taken: Sequence[Taken]) -> Answer:
+    need(basic(incoming) == f"api:{KEY}", "the key is not the account's")
+    wanted = f"<{incoming.query['message-id']}>", incoming.query["recipient"]
+    found = [each for each in taken if (each.headers["Message-ID"], each.recipient) == wanted]
+    return _json(200, {"items": [{"event": "accepted"} for _ in found], "paging": {}})
+
+
+def _gmail_get(incoming: Incoming, taken: Sequence[Taken]) -> Answer:
+    bearer(incoming)
+    if incoming.path.endswith("/messages"):
+        wanted = incoming.query["q"].split("to:")[1].split()[0]
+        numbers = [n for n, each in enumerate(taken) if each.recipient == wanted]
+        return _json(
+            200, {"messages": [{"id": str(n)} for n in numbers]} if numbers else {"resultSizeEstimate": 0}
+        )
+    need(incoming.query["metadataHeaders"] == "X-Mailrunner-Delivery", incoming.target)
+    token = taken[int(incoming.path.rpartition("/")[2])].token
+    return _json(200, {"payload": {"headers": [{"name": "X-Mailrunner-Delivery", "value": token}]}})
+
+
+def _graph_get(incoming: Incoming, taken: Sequence[Taken]) -> Answer:
+    bearer(incoming)
+    wanted = incoming.query["$filter"].partition("'")[2].rstrip("'")
+    found = [each for each in taken if each.headers["Message-ID"] == wanted]
+    return _json(200, {"value": [{"id": "AAMk"} for _ in found]})
+
+
+def _sparkpost_events(incoming: Incoming, taken: Sequence[Taken]) -> Answer:
+    need(incoming.headers.get("authorization") == KEY, "the key is not the account's")
+    wanted = [each for each in taken if each.recipient == incoming.query["recipients"]]
+    return _json(200, {"results": [{"rcpt_meta": {"delivery": each.token}} for each in wanted]})
+
+
+def _postmark_search(incoming: Incoming, taken: Sequence[Taken]) -> Answer:
+    need(incoming.headers.get("x-postmark-server-token") == KEY, "the key is not the account's")
+    wanted = incoming.query["recipient"], incoming.query["metadata_delivery"]
+    found = [each for each in taken if (each.recipient, each.token) == wanted]
+    return _json(200, {"TotalCount": len(found), "Messages": []})
+
+
+LOOKUPS: dict[str, tuple[str, Callable[[Incoming, Sequence[Taken]], Answer]]] = {
+    "gmail": ("/gmail/v1/users/me/messages", _gmail_get),
+    "microsoft365": ("/v1.0/me/mailFolders/sentitems/messages", _graph_get),
+    "mailgun": ("/v3/mg.example.org/events", _mailgun_events),
+    "mandrill": ("/api/1.0/messages/search.json", _mandrill_search),
+    "smtp2go": ("/v3/activity/search", _smtp2go_search),
+    "sparkpost": ("/api/v1/events/message", _sparkpost_events),
+    "postmark": ("/messages/outbound", _postmark_search),
+}
+"""Where each provider is asked whether it took a message, and what it answers."""
+
+
+def ses_account(day: float = 1_000_000.0, rate: float = 10_000.0, sent: float = 0.0) -> Answer:
+    """What GetAccount answers."""
+    quota = {"Max24HourSend": day, "MaxSendRate": rate, "SentLast24Hours": sent}
+    return _json(200, {"SendQuota": quota, "SendingEnabled": True, "ProductionAccessEnabled": True})

@@ -88,7 +88,7 @@ class ApiMessage(Envelope, Protocol):
     @property
     def files(self) -> Sequence[AttachedFile]: ...
     def addressed(self) -> bytes:
-        """`data`, its field To naming `recipient` and nobody else: for APIs without an envelope."""
+        """`data`, its field To naming `recipient` alone: for APIs without an envelope."""
         ...
 
 
@@ -126,10 +126,19 @@ class Api(Protocol):
 
 
 class AskableApi(Api, Protocol):
-    """One that can be asked whether it took a message."""
+    """One that can be asked whether it took a message.
 
-    def ask(self, call: Call, sought: AskedMessage) -> str:
-        """Where the provider has the message, in words; "" where it is not found there."""
+    `place` is where it looks, in words; `is_complete`: every message that it took is found there.
+    """
+
+    place: str
+    is_complete: bool
+
+    def ask(self, call: Call, sought: AskedMessage) -> bool:
+        """True where the provider has the message.
+
+        Raises ApiUnavailableError where it cannot be asked, or does not let this key ask.
+        """
         ...
 
 

@@ -19,6 +19,8 @@ class BaseApi:
     provider = ""
     repeats = False
     max_bytes = 25 * MIB
+    place = ""  # where one that can be asked looks
+    is_complete = True
 
     def __init__(self, settings: ApiSettings) -> None:
         self._settings = settings

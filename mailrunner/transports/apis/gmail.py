@@ -22,6 +22,7 @@ class GmailApi(BaseApi):
 
     provider = "gmail-api"
     max_bytes = 36_700_160  # the discovery document's
+    place = "Gmail"
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         headers = (("Content-Type", "message/rfc822"), self._authorized())
@@ -38,7 +39,7 @@ class GmailApi(BaseApi):
         text = words(dig(error, "message"), dig(error, "errors", 0, "message"), error) or raw_text(answer)
         return ApiAnswer(cut_yes(answer), reason, text)
 
-    def ask(self, call: Call, sought: AskedMessage) -> str:
+    def ask(self, call: Call, sought: AskedMessage) -> bool:
         """Messages to this recipient since the attempt, until one has our delivery's token."""
         since = sought.attempted_at - timedelta(minutes=10) if sought.attempted_at else None
         query = f"in:anywhere to:{sought.recipient}" + (f" after:{int(since.timestamp())}" if since else "")
@@ -49,8 +50,8 @@ class GmailApi(BaseApi):
                 self._get(call, f"{_MESSAGES}/{words(dig(each, 'id'))}?{shown}"), "payload", "headers"
             )
             if any(dig(field, "value") == sought.token for field in fields or ()):
-                return "Gmail"
-        return ""
+                return True
+        return False
 
     def _get(self, call: Call, target: str) -> object:
         answer = call(HttpRequest("GET", target, (self._authorized(),)))

@@ -19,6 +19,8 @@ class GraphApi(BaseApi):
 
     provider = "graph"
     max_bytes = 3 * MIB  # of a request of about four
+    place = "Sent Items"
+    is_complete = False  # what was deleted by hand is elsewhere
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         headers = (("Content-Type", "text/plain"), self._authorized())
@@ -30,7 +32,7 @@ class GraphApi(BaseApi):
         error = dig(answer.json(), "error")
         return ApiAnswer(False, words(dig(error, "code")), words(dig(error, "message")) or raw_text(answer))
 
-    def ask(self, call: Call, sought: AskedMessage) -> str:
+    def ask(self, call: Call, sought: AskedMessage) -> bool:
         """The sent items by Message-ID."""
         wanted = quote(f"internetMessageId eq '{sought.message_id}'")
         target = f"/v1.0/me/mailFolders/sentitems/messages?$select=id&$filter={wanted}"
@@ -38,4 +40,4 @@ class GraphApi(BaseApi):
         found = dig(answer.json(), "value")
         if answer.status != 200 or not isinstance(found, list):
             raise ApiUnavailableError(f"Microsoft answered {answer.status}: the login needs Mail.Read")
-        return "Sent Items" if found else ""
+        return bool(found)

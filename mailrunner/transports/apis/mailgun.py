@@ -19,6 +19,7 @@ class MailgunApi(BaseApi):
 
     provider = "mailgun-api"
     max_bytes = 25 * MIB
+    place = "Mailgun's events"
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         fields = {"to": message.recipient, "o:tracking": "no"}  # tracking would rewrite our links
@@ -44,14 +45,14 @@ class MailgunApi(BaseApi):
         text = words(dig(said, "message"), dig(said, "error")) or raw_text(answer)
         return ApiAnswer(cut_yes(answer), text=text)
 
-    def ask(self, call: Call, sought: AskedMessage) -> str:
+    def ask(self, call: Call, sought: AskedMessage) -> bool:
         """The events of our Message-ID to this recipient; they are kept for days, by plan."""
         query = urlencode({"message-id": sought.message_id.strip("<>"), "recipient": sought.recipient})
         answer = call(HttpRequest("GET", f"{self._domain}/events?{query}", (self._login(),)))
         items = dig(answer.json(), "items")
         if answer.status != 200 or not isinstance(items, list):
             raise ApiUnavailableError(f"Mailgun answered {answer.status}: a sending key may not read events")
-        return "Mailgun's events" if items else ""
+        return bool(items)
 
     @property
     def _domain(self) -> str:

@@ -21,6 +21,7 @@ class MandrillApi(BaseApi):
 
     provider = "mandrill-api"
     max_bytes = 25 * MIB
+    place = "Mandrill's log"
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         head = ["X-MC-Track: none"]  # tracking would rewrite our links
@@ -49,7 +50,7 @@ class MandrillApi(BaseApi):
             return ApiAnswer(None, text=raw_text(answer))
         return ApiAnswer(status in _TAKEN, status, reason, words(dig(one, "_id")))
 
-    def ask(self, call: Call, sought: AskedMessage) -> str:
+    def ask(self, call: Call, sought: AskedMessage) -> bool:
         """The messages of the last seven days to this recipient, by our delivery's token."""
         value = {"key": self._settings.bearer(), "query": f"email:{sought.recipient}", "limit": 100}
         if sought.attempted_at:
@@ -58,4 +59,4 @@ class MandrillApi(BaseApi):
         found = answer.json()
         if answer.status != 200 or not isinstance(found, list):
             raise ApiUnavailableError(f"Mandrill answered {answer.status} to the search")
-        return "Mandrill's log" if any(dig(e, "metadata", "delivery") == sought.token for e in found) else ""
+        return any(dig(e, "metadata", "delivery") == sought.token for e in found)

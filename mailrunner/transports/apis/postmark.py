@@ -28,6 +28,7 @@ class PostmarkApi(BaseApi):
 
     provider = "postmark-api"
     max_bytes = 10 * MIB
+    place = "Postmark's activity"
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         own = [("Message-ID", message.message_id), ("X-PM-KeepID", "true")]
@@ -55,7 +56,7 @@ class PostmarkApi(BaseApi):
             return ApiAnswer(False, str(code), text)
         return ApiAnswer(cut_yes(answer), words(code), text or raw_text(answer))
 
-    def ask(self, call: Call, sought: AskedMessage) -> str:
+    def ask(self, call: Call, sought: AskedMessage) -> bool:
         """Outbound messages to this recipient, by our delivery's token in their metadata."""
         query = {
             "count": "1",
@@ -68,7 +69,7 @@ class PostmarkApi(BaseApi):
         total = dig(answer.json(), "TotalCount")
         if answer.status != 200 or not isinstance(total, int):
             raise ApiUnavailableError(f"Postmark answered {answer.status} to the search")
-        return "Postmark's activity" if total else ""
+        return total > 0
 
     def _key(self) -> tuple[str, str]:
         return "X-Postmark-Server-Token", self._settings.bearer()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from mailrunner.model.quota import Limit
@@ -18,6 +18,13 @@ from mailrunner.transports.apis.common import MIB, BaseApi, cut_yes, dig, words
 from mailrunner.transports.http_request import Base64Of, HttpAnswer, HttpRequest
 
 _SIGNED = "content-type;host;x-amz-date"
+
+
+class ToldQuota(NamedTuple):
+    """An account's limits, and how many recipients it had in the last 24 hours."""
+
+    limits: tuple[Limit, ...]
+    sent: int
 
 
 class SesApi(BaseApi):
@@ -52,8 +59,8 @@ class SesApi(BaseApi):
             HttpRequest("GET", "/v2/email/account", (("Content-Type", "application/json"),)), now
         )
 
-    def read_quota(self, answer: HttpAnswer) -> tuple[Limit, ...]:
-        """The limits that GetAccount tells, none where it does not; -1 means that there is none."""
+    def read_quota(self, answer: HttpAnswer) -> ToldQuota:
+        """What GetAccount tells, no limits where it tells none; -1 means that there is none."""
         said = answer.json() if answer.status == 200 else None
         day, rate = dig(said, "SendQuota", "Max24HourSend"), dig(said, "SendQuota", "MaxSendRate")
         limits = []
@@ -61,7 +68,8 @@ class SesApi(BaseApi):
             limits.append(Limit.parse(f"{max(1, int(day))}/24h"))
         if isinstance(rate, int | float) and rate > 0:
             limits.append(Limit.parse(f"{max(1, int(rate))}/second"))
-        return tuple(limits)
+        sent = dig(said, "SendQuota", "SentLast24Hours")
+        return ToldQuota(tuple(limits), int(sent) if isinstance(sent, int | float) else 0)
 
     def _signed(self, request: HttpRequest, now: datetime) -> HttpRequest:
         """Add the header fields of AWS Signature Version 4, service `ses`."""

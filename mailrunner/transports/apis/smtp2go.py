@@ -18,6 +18,7 @@ class Smtp2goApi(BaseApi):
 
     provider = "smtp2go-api"
     max_bytes = 35 * MIB
+    place = "SMTP2GO's activity"
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         value = {"mime_email": Base64Of(message.addressed()), "fastaccept": False}
@@ -38,7 +39,7 @@ class Smtp2goApi(BaseApi):
             return ApiAnswer(False, f"failed={failed}", told)
         return ApiAnswer(None, words(dig(data, "error_code")), raw_text(answer))
 
-    def ask(self, call: Call, sought: AskedMessage) -> str:
+    def ask(self, call: Call, sought: AskedMessage) -> bool:
         """The activity of this recipient, with the header field that has our delivery's token."""
         value: dict[str, object] = {
             "search_recipient": sought.recipient,
@@ -50,7 +51,7 @@ class Smtp2goApi(BaseApi):
         events = dig(answer.json(), "data", "events")
         if answer.status != 200 or not isinstance(events, list):
             raise ApiUnavailableError(f"SMTP2GO answered {answer.status} to the search")
-        return "SMTP2GO's activity" if any(sought.token in json.dumps(event) for event in events) else ""
+        return any(sought.token in json.dumps(event) for event in events)
 
     def _key(self) -> tuple[str, str]:
         return "X-Smtp2go-Api-Key", self._settings.bearer()

@@ -20,6 +20,7 @@ class SparkpostApi(BaseApi):
 
     provider = "sparkpost-api"
     max_bytes = 20 * MIB
+    place = "SparkPost's events"
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         value = {
@@ -52,7 +53,7 @@ class SparkpostApi(BaseApi):
             return ApiAnswer(False, name or "2000", text)
         return ApiAnswer(None if answer.status < 300 else False, name, text or raw_text(answer))
 
-    def ask(self, call: Call, sought: AskedMessage) -> str:
+    def ask(self, call: Call, sought: AskedMessage) -> bool:
         """The events of this recipient, by our delivery's token in their metadata."""
         query = {"recipients": sought.recipient, "per_page": "1000"}
         if sought.attempted_at:
@@ -61,11 +62,7 @@ class SparkpostApi(BaseApi):
         found = dig(answer.json(), "results")
         if answer.status != 200 or not isinstance(found, list):
             raise ApiUnavailableError(f"SparkPost answered {answer.status}: the key may not read events")
-        return (
-            "SparkPost's events"
-            if any(dig(e, "rcpt_meta", "delivery") == sought.token for e in found)
-            else ""
-        )
+        return any(dig(e, "rcpt_meta", "delivery") == sought.token for e in found)
 
     def _key(self) -> tuple[str, str]:
         return "Authorization", self._settings.bearer()
