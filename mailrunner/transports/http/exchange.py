@@ -226,7 +226,7 @@ class HttpExchange:
         """Go on to the next piece; False, and all is written, where there is none."""
         piece = next(self._pieces, None)
         if piece is None:
-            self.is_written = True
+            self.is_written, self._allowed = True, self._timeout
             self.deadline = time.monotonic() + self._timeout
             return False
         self._unsent = memoryview(piece)
