@@ -1,6 +1,6 @@
 """One account: `[accounts.NAME]` completed from its provider's preset; everything that sending needs.
 
-Passwords are `SecretStr` from the file to the socket.
+Secrets are `SecretStr` from the file to the socket.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from mailrunner.config.account_table import AccountTable, ImapTable
 from mailrunner.config.api_access import ApiAccess, complete_api
 from mailrunner.config.api_table import is_loopback
 from mailrunner.config.identity import IdentityFacts, is_personal_google
-from mailrunner.config.providers import Preset, Tls, by_host, preset, tls_of_port
+from mailrunner.config.oauth import OAuthSettings, complete_oauth
+from mailrunner.config.providers import Login, Preset, Tls, by_host, preset, tls_of_port
 from mailrunner.model.quota import Limit, merge
 
 IMAP_PORTS: dict[int, Tls] = {993: "implicit", 143: "starttls"}  # RFC 8314 §3.2
@@ -24,20 +25,25 @@ _PORTS_OF_TLS: dict[Tls, int] = {"implicit": 465, "starttls": 587}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imap:
-    """An IMAP mailbox and its login; the account's `ca_file` counts for its server too."""
+    """An IMAP mailbox and its login; the account's `ca_file` counts for its server too.
+
+    `oauth`: log in by its token instead of `password`, which is empty.
+    """
 
     host: str
     port: int
     tls: Tls
     user: str
     password: SecretStr
+    oauth: OAuthSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One sending identity, complete.  `api` is set where messages go to the provider's HTTP API.
+    """One sending identity, complete.  `oauth` is set where it logs in by token, and has no `password`.
 
-    `host` and `port` are then those of the API, and `tls` is as its address says.
+    `api` is set where messages go to the provider's HTTP API; `host` and `port` are then those of the
+    API, and `tls` is as its address says.
     `provider` is the name in the file, `preset` the provider recognised by name or host.  `port` 0 and
     `host` "" stand only in an account that has problems.  `timeout` is in seconds.
     """
@@ -50,6 +56,7 @@ class Account:
     tls: Tls
     user: str
     password: SecretStr | None
+    oauth: OAuthSettings | None
     limits: tuple[Limit, ...]
     reserve: int
     timezone: ZoneInfo
@@ -99,10 +106,16 @@ class Account:
         """True where the server is on this machine; such a server seldom asks for a login."""
         return is_loopback(self.host)
 
+    @property
+    def logs_in(self) -> bool:
+        """True where the account has a login; without one the user only tells whose quota it is."""
+        return self.password is not None or self.oauth is not None
+
     def secrets(self) -> tuple[str, ...]:
-        """The passwords, which no output may show."""
+        """The secrets of the file, which no output may show."""
         kept = [self.password, self.imap.password if self.imap else None]
-        kept += self.api.secrets() if self.api else []
+        kept += self.oauth.secrets() if self.oauth else ()
+        kept += self.api.secrets() if self.api else ()
         return tuple(dict.fromkeys(secret.get_secret_value() for secret in kept if secret))
 
 
@@ -117,6 +130,7 @@ def complete(name: str, table: AccountTable, folder: Path) -> Account:
     port = api.port if api else table.port or _usual_port(table, chosen)
     user = (table.user or ("" if api else chosen.user)).strip()
     password = _without_blanks(table.password) if chosen.app_password else table.password
+    oauth = _oauth(name, table, chosen, user, folder)
     known = chosen if api or chosen.serves(host) else preset("smtp")
     return Account(
         name=name,
@@ -126,7 +140,8 @@ def complete(name: str, table: AccountTable, folder: Path) -> Account:
         port=port,
         tls=_api_tls(api) if api else _tls(table, chosen, host, port),
         user=user,
-        password=password,
+        password=None if oauth else password,
+        oauth=oauth,
         limits=merge(merge(chosen.limits, api.preset.limits if api else ()), table.limits),
         reserve=table.reserve,
         timezone=table.timezone,
@@ -136,7 +151,7 @@ def complete(name: str, table: AccountTable, folder: Path) -> Account:
         timeout=table.timeout,
         ca_file=folder / table.ca_file if table.ca_file else None,
         return_path=table.return_path,
-        imap=_imap(table.imap, known, user, password),
+        imap=_imap(table.imap, known, user, oauth or password),
         api=api,
         identity_name=table.identity or "",
     )
@@ -172,11 +187,38 @@ def _without_blanks(secret: SecretStr | None) -> SecretStr | None:
     return SecretStr("".join(secret.get_secret_value().split())) if secret else None
 
 
-def _imap(table: ImapTable | None, known: Preset, user: str, password: SecretStr | None) -> Imap | None:
-    """The mailbox of `table`, else the preset's; None where there is neither, or no password for it."""
+def login_of(table: AccountTable, chosen: Preset) -> Login:
+    """How the account logs in: as the file says, else by what the preset takes."""
+    return table.login or ("oauth" if chosen.login == "oauth" else "password")
+
+
+def _oauth(name: str, table: AccountTable, chosen: Preset, user: str, folder: Path) -> OAuthSettings | None:
+    """The settings for tokens; None without a table for them, or where another login is wanted."""
+    if login_of(table, chosen) != "oauth" or chosen.oauth == "" or table.oauth is None:
+        return None
+    return complete_oauth(
+        table.oauth,
+        account=name,
+        provider=chosen.oauth,
+        user=user,
+        is_personal=chosen.name == "outlook" or (chosen.oauth == "google" and is_personal_google(user)),
+        folder=folder,
+    )
+
+
+def _imap(
+    table: ImapTable | None, known: Preset, user: str, login: SecretStr | OAuthSettings | None
+) -> Imap | None:
+    """The mailbox of `table`, else the preset's; None where there is neither, or no login for it.
+
+    `login` is the account's own; a password in `table` goes before it.
+    """
     own = table or ImapTable()
-    host, secret = own.host or known.imap_host, own.password or password
-    if not host or secret is None:
+    oauth = login if isinstance(login, OAuthSettings) and own.password is None else None
+    takes_it = oauth is not None or known.imap_login == "password"
+    host = own.host or (known.imap_host if takes_it else "")
+    secret = own.password or (login if isinstance(login, SecretStr) else None)
+    if not host or (secret is None and oauth is None):
         return None
     if known.app_password and own.password:
         secret = _without_blanks(own.password) or secret
@@ -186,5 +228,6 @@ def _imap(table: ImapTable | None, known: Preset, user: str, password: SecretStr
         port=port,
         tls=own.tls or IMAP_PORTS.get(port, "none"),
         user=(own.user or user).strip(),
-        password=secret,
+        password=secret or SecretStr(""),
+        oauth=oauth,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from mailrunner.config.api_table import ApiKeys
+from mailrunner.config.oauth_table import OAuthTable
 from mailrunner.config.providers import Tls, preset_names
 from mailrunner.config.toml_table import Secret, Table, text_as
 from mailrunner.errors import did_you_mean
@@ -87,6 +88,11 @@ class AccountTable(ApiKeys):
     password: Secret | None = Field(
         None, description='Its password, best as "${VARIABLE}" from the environment or the .env file.'
     )
+    login: Literal["password", "oauth"] | None = Field(
+        None,
+        description='"oauth": by a token, as `mailrunner login` gets it; "password" unless the preset '
+        "takes no password.",
+    )
     limits: Annotated[tuple[LimitText, ...], Field(strict=False)] = Field(
         (),
         description="Recipients per window; each replaces the preset's of the same window or is added.",
@@ -121,3 +127,4 @@ class AccountTable(ApiKeys):
         None, description="Where bounces go, one address per message: bounce+{token}@example.org."
     )
     imap: ImapTable | None = Field(None, description="Where sent messages and bounces are looked up.")
+    oauth: OAuthTable | None = Field(None, description='How tokens are got, for login = "oauth".')

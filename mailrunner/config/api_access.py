@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from mailrunner.config.api_presets import ApiPreset, api_preset, api_preset_names
 from mailrunner.config.api_table import ApiKeys
+from mailrunner.config.providers import Preset
 from mailrunner.errors import Problem
 
 _OWN_KEYS = ("key", "secret", "region", "stream", "domain", "url", "proxy")
@@ -67,8 +68,8 @@ def complete_api(table: ApiKeys, provider: str) -> ApiAccess | None:
     )
 
 
-def api_problems(table: ApiKeys, provider: str, title: str, user: str) -> Iterator[Problem]:
-    """What is wrong with the keys for an API."""
+def api_problems(table: ApiKeys, preset: Preset, user: str, *, has_token: bool) -> Iterator[Problem]:
+    """What is wrong with the keys for an API; `has_token`: the account logs in by OAuth."""
     if table.via != "api":
         for key in _OWN_KEYS:
             if getattr(table, key) is not None:
@@ -76,23 +77,25 @@ def api_problems(table: ApiKeys, provider: str, title: str, user: str) -> Iterat
                     f"{key} means nothing for SMTP", key=key, hint='write via = "api", or remove it'
                 )
         return
-    known = api_preset(provider)
+    known, title = api_preset(preset.name), preset.title
     if known is None:
         hint = f"remove via, or use one of: {', '.join(api_preset_names())}"
         yield Problem(f"mailrunner knows no HTTP API of {title}", key="via", hint=hint)
         return
-    yield from _missing(table, known, title, user)
+    yield from _missing(table, known, title, {"user": bool(user), "token": has_token})
     yield from _meaningless(table, known, title)
 
 
-def _missing(table: ApiKeys, known: ApiPreset, title: str, user: str) -> Iterator[Problem]:
-    has = {key: getattr(table, key) is not None for key in ("key", "secret", "region", "domain")}
-    has |= {"user": bool(user), "token": has["key"]}
+def _missing(table: ApiKeys, known: ApiPreset, title: str, has: dict[str, bool]) -> Iterator[Problem]:
+    has |= {key: getattr(table, key) is not None for key in ("key", "secret", "region", "domain")}
+    has["token"] = has["token"] or has["key"]
     for need in known.needs:
         if has[need]:
             continue
         key = "key" if need == "token" else need
-        hint = f"{title}'s API needs it" if need != "token" else f"{title}'s API needs an access token"
+        hint = f"{title}'s API needs it"
+        if need == "token":
+            hint = f'{title}\'s API needs a token: write login = "oauth", as docs/login.md says'
         yield Problem("this key is missing", key=key, hint=hint)
 
 

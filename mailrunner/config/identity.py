@@ -49,14 +49,12 @@ class IdentityFacts:
     def former(self) -> str:
         """The identity in ledgers of before 0.2.0: host and port, or family and user."""
         if self.is_api:
-            return (
-                f"{_family(self.preset)}/{_one_spelling(self.preset.user or self.user, self.preset.family)}"
-            )
+            return f"{_family(self.preset)}/{one_spelling(self.preset.user or self.user, self.preset.family)}"
         if not self.user:
             return f"{self._server}:{self.port}"
         known = by_host(self.host)
         family = (known.family if known else "") or self._server
-        return f"{family}/{_one_spelling(self.user, family)}"
+        return f"{family}/{one_spelling(self.user, family)}"
 
     @property
     def _server(self) -> str:
@@ -79,7 +77,7 @@ class IdentityFacts:
         if by == "password" or (by == "digest" and self.is_api and not user):
             return f"{api.name}/{key_digest(key)}" if key else ""
         if self.is_api and user:
-            return f"{_family(self.preset)}/{_one_spelling(self.user, self.preset.family)}"
+            return f"{_family(self.preset)}/{one_spelling(self.user, self.preset.family)}"
         return ""
 
 
@@ -98,7 +96,7 @@ def _family(known: Preset | None) -> str:
     return (known.family or known.name) if known else ""
 
 
-def _one_spelling(user: str, family: str) -> str:
+def one_spelling(user: str, family: str) -> str:
     """The user casefolded; for personal Google accounts, which ignore dots and plus-tags, without them."""
     user = user.strip().casefold()
     local, _, domain = user.rpartition("@") if "@" in user else (user, "", "gmail.com")

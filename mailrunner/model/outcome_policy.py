@@ -78,7 +78,7 @@ def decide(
             outcome=outcome,
             state=State.SENT,
             mark=AnswerMark.SENT,
-            pause_account_until=_pause(outcome, policy, now),
+            pause_account_until=_pause(outcome, policy, now) if outcome.quota else None,
         )
     concerns_delivery = outcome.scope is Scope.RECIPIENT or outcome.implicated
     if not concerns_delivery and outcome.kind is not OutcomeKind.IN_DOUBT:

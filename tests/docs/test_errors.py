@@ -25,6 +25,7 @@ COMPOSED = {
     "this is Mailchimp's subscribed contacts",
     "does not appear to be an IPv4 or IPv6 address",
     "no such host",
+    "… gives account … no token: …",
     "is not sent: it is …",
     "is not sent: it is the ledger, or belongs to it",
     "the attachment … gives the whole project to choose from",
