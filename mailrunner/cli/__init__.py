@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _MODULES = (
     "init",
     "new",
+    "import_document",
+    "login",
+    "logout",
+    "providers",
     "demo",
     "check",
     "preview",
@@ -41,6 +45,7 @@ _MODULES = (
     "suppress.confirm_empty",
     "serve",
     "ledger.copy",
+    "ledger.machines",
 )
 
 

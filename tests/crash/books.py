@@ -85,8 +85,8 @@ def judge(
 ) -> Tally:
     """Count what the server accepted against what the ledger says of each person.
 
-    `doubtful` counts how often whose message was on the wire at a kill, or cut off by the server: nobody
-    else may be in doubt, but for as many as a server's restarts may have `cut_off`.  Where doubts are sent
+    `doubtful` counts how often the message of which was in flight at a kill, or cut off by the server: no
+    other may be in doubt, but for as many as a server's restarts may have `cut_off`.  Where doubts are sent
     again (`resend`), so many further copies are no error.
     """
     people = list(expected)
