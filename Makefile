@@ -71,6 +71,9 @@ crash-peers: $(VENV)/.dev  ## the same kill for other programs, in an environmen
 	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/crash/peers/requirements.txt
 	@$(BIN)/python -m tests.crash.peers --home build/peers --report build/crash-peers.md
 
+looks: $(VENV)/.dev  ## do messages look as their templates do? public templates in Chromium (needs npm; a quarter of an hour)
+	@$(BIN)/python -m tests.looks
+
 bench: $(VENV)/.dev  ## every measurement of docs/performance.md, side by side (about an hour; needs postfix's smtp-sink)
 	@mkdir -p build
 	@$(BIN)/python -m bench | tee build/bench.md
@@ -91,5 +94,9 @@ lock:  ## write the lock files anew, with the hashes of every file (needs uv)
 clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo build/dist build/wheel-test build/coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+<<<<<<< HEAD
+.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release crash crash-peers looks bench guard commands \
+=======
 .PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release crash soak mutants crash-peers bench guard commands \
+>>>>>>> 5106f512ee6cfc81b0170a6066c6b715759c87fc
   lock clean
