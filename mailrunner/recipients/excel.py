@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.cell import to_text
 from mailrunner.recipients.source import HeadedFile
+from mailrunner.recipients.workbook_archive import require_whole
 
 if TYPE_CHECKING:
     import pandas
@@ -34,8 +35,8 @@ class Worksheet(HeadedFile):
     def _frame(self) -> pandas.DataFrame:
         """The sheet as it stands, from its first row; no cell is guessed to be missing or a number."""
         import pandas
-        from python_calamine import CalamineError
 
+        require_whole(self.path, self.label)
         try:
             with pandas.ExcelFile(self.path, engine="calamine") as file:
                 return pandas.read_excel(
@@ -46,8 +47,11 @@ class Worksheet(HeadedFile):
                     keep_default_na=False,
                     na_filter=False,
                 )
-        except (CalamineError, ValueError) as error:
-            raise UserError(Problem(f"it cannot be read as Excel: {error}", self.label)) from None
+        except UserError:
+            raise
+        except Exception as error:  # calamine and pandas raise whatever a damaged file leads them to
+            problem = f"it cannot be read as Excel: {str(error) or type(error).__name__}"
+            raise UserError(Problem(problem, self.label, hint="save it anew, or as CSV")) from None
 
     def _sheet_name(self, book: python_calamine.CalamineWorkbook) -> str:
         from python_calamine import SheetVisibleEnum
@@ -55,6 +59,8 @@ class Worksheet(HeadedFile):
         names = book.sheet_names
         if self._sheet is None:
             visible = [s.name for s in book.sheets_metadata if s.visible == SheetVisibleEnum.Visible]
+            if not names:
+                raise UserError(Problem("it has no sheet", self.label, hint="save it anew, or as CSV"))
             return (visible or names)[0]
         if self._sheet not in names:
             hint = f"its sheets are {', '.join(names)}"
