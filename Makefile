@@ -42,7 +42,7 @@ fast: $(VENV)/.dev  ## the tests without the long ones, no checks
 coverage: $(VENV)/.dev  ## the same with the lines and branches they reach; the table goes to build/coverage.txt too
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@$(BIN)/pytest -n auto -m "not slow" --cov --cov-report= $(TESTS); tests=$$?; \
-	  $(BIN)/coverage combine --quiet --append 2>/dev/null; \
+	  $(BIN)/coverage combine --quiet --append >/dev/null 2>&1; \
 	  $(BIN)/coverage report | tee build/coverage.txt; exit $$tests
 
 wheel-test: $(VENV)/.dev  ## build the wheel and run the fast tests against it, without the tools of development
@@ -65,6 +65,12 @@ fuzz: $(VENV)/.dev  ## what strangers send, changed at random, for ten minutes (
 
 crash: $(VENV)/.dev  ## kill runs 600 times and print what came of it (under twenty minutes)
 	@$(BIN)/python -m tests.crash --kills 600 --seed 1 --report build/crash.md
+
+soak: $(VENV)/.dev  ## random operations on projects for ten minutes, held against the servers' own record
+	@$(BIN)/python -m tests.soak --minutes 10
+
+mutants: $(VENV)/.dev  ## change the modules that promises hang on, and print what the tests do not notice (30 minutes)
+	@$(BIN)/python -m tools.mutants --minutes 30
 
 crash-peers: $(VENV)/.dev  ## the same kill for other programs, in an environment of their own
 	@test -x build/peers/bin/python || $(PYTHON) -m venv build/peers
@@ -91,5 +97,5 @@ lock:  ## write the lock files anew, with the hashes of every file (needs uv)
 clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo build/dist build/wheel-test build/coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release sbom fuzz crash crash-peers bench guard commands \
+.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release sbom fuzz crash soak mutants crash-peers bench guard commands \
   lock clean

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 _MODULES = (
     "init",
     "new",
+    "import_document",
+    "login",
+    "logout",
+    "providers",
     "demo",
     "check",
     "preview",
     "send_test",
     "run",
     "resume",
+    "schedule",
     "status",
     "quota",
     "pause",
@@ -41,6 +46,7 @@ _MODULES = (
     "suppress.confirm_empty",
     "serve",
     "ledger.copy",
+    "ledger.machines",
 )
 
 

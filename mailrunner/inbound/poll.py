@@ -125,10 +125,10 @@ class MailboxPoll:
         """False for requests and reports about addresses that no list of ours has: those are private mail."""
         if event.delivery is not None or event.kind is not EventKind.ASKED:
             return True
-        from mailrunner.model.address import normalise
+        from mailrunner.model.written_address import read_address
 
         try:
-            key = normalise(event.address).key
+            key = read_address(event.address).address.key
         except ValueError:
             return False
         return bool(self.ledger.suppressions.on_current_lists([key]))
@@ -150,6 +150,6 @@ def _described(header: bytes) -> str:
     try:
         message = InboundMessage.read(header)
         subject, written = message.field("Subject")[:60], message.field("Date")[:31]
-        return f'the mail "{subject}" from {message.sender or "nobody"} ({written})'
+        return f'the mail "{subject}" from {message.sender or "no sender"} ({written})'
     except Exception:  # it is reported because it cannot be read
         return "a mail whose header cannot be read"

@@ -45,7 +45,13 @@ class Renderer:
         `private` are files that are never sent, with what each is ("the ledger"), beside those that
         every project has.
         """
-        self._content = Content(folder=folder, templates_dir=templates_dir, spec=spec, private=private or {})
+        self._content = Content(
+            folder=folder,
+            templates_dir=templates_dir,
+            spec=spec,
+            private=private or {},
+            can_unsubscribe=kind == "bulk" or bool(list_name),
+        )
         self._inliner = ShapeInliner(strict=strict_inlining)
         self._bodies = Bodies(
             html=self._content.html,

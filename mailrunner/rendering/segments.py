@@ -20,7 +20,8 @@ from jinja2 import Template, nodes
 from jinja2.compiler import Frame
 from markupsafe import escape
 
-from mailrunner.config.sandbox import METER, WORK, BoundedCode, BoundedSandbox
+from mailrunner.config.sandbox import METER, WORK, BoundedCode
+from mailrunner.rendering.environment import CampaignEnvironment
 
 LARGEST = 10_000_000  # characters of one rendered template; far beyond what any mailbox takes
 
@@ -64,7 +65,7 @@ class _SegmentingCode(BoundedCode):
         self.write(")")
 
 
-class SegmentingEnvironment(BoundedSandbox):
+class SegmentingEnvironment(CampaignEnvironment):
     """The sandbox, with compiled templates that yield each value as a tuple of one string.
 
     `finalize` is applied to all values but plain strings, which it must leave as they are.

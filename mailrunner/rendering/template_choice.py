@@ -17,8 +17,8 @@ from typing import Any
 from jinja2 import nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
 
-from mailrunner.config.sandbox import BoundedSandbox
 from mailrunner.errors import Problem
+from mailrunner.rendering.environment import CampaignEnvironment
 from mailrunner.rendering.inline_images import require_part
 from mailrunner.rendering.template_names import TemplateTree
 
@@ -82,7 +82,7 @@ def folders(root: nodes.Template) -> set[str]:
     return {"/".join([*parts, ""]) if parts else "" for parts in found}
 
 
-class ChoiceEnvironment(BoundedSandbox):
+class ChoiceEnvironment(CampaignEnvironment):
     """The sandbox, whose templates are changed by `parsed` once they are parsed: guarded, for one."""
 
     def __init__(self, *, parsed: Sequence[Callable[[nodes.Template], None]], **options: Any) -> None:

@@ -37,7 +37,7 @@ from tests.support.imap_script import ScriptedImap
 from tests.support.recipient_tables import LIST, Spec
 
 DATA = Path(__file__).parents[1] / "data"
-SIGNER = TokenSigner((b"nobody knows this one",))
+SIGNER = TokenSigner((b"a secret of this ledger",))
 SENT_BY = TokenSigner((b"another ledger",))
 SUPPRESSING = {EventKind.BOUNCED, EventKind.COMPLAINED, EventKind.UNSUBSCRIBED}
 LONGEST_WAIT = timedelta(days=8)
