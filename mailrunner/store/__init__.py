@@ -33,7 +33,7 @@ from mailrunner.store.deliveries import Deliveries
 from mailrunner.store.inbound_events import InboundEvents
 from mailrunner.store.ledger_identity import count_up, ensure_mark
 from mailrunner.store.lineage import refuse_other_databases
-from mailrunner.store.location_check import location_warning
+from mailrunner.store.location_check import location_warning, rights_warning
 from mailrunner.store.machines import (
     Machine,
     all_machines,
@@ -147,7 +147,7 @@ class Ledger:
         """A sentence for each reason why the ledger's place or server may lose what it has recorded."""
         path = self.database.path
         if path is not None:
-            return [sentence] if (sentence := location_warning(path)) else []
+            return [said for said in (location_warning(path), rights_warning(path)) if said]
         with self.database.read() as connection:
             return durability_warnings(connection)
 
