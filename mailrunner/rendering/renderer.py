@@ -16,7 +16,7 @@ from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.content import Content, MessageSource, digest_of
 from mailrunner.rendering.headers import MessageHeaders, single_line, wire_address
 from mailrunner.rendering.inlining import InliningTally, ShapeInliner
-from mailrunner.rendering.mime import Message, MessageFields, around_versions, compose
+from mailrunner.rendering.mime import Message, MessageFields, around_versions, as_invitation, compose
 from mailrunner.rendering.segments import LineTemplate
 
 _SENDERS = 16  # return paths that are kept: one, unless each message has its own
@@ -145,7 +145,9 @@ class Renderer:
 
     def _composed(self, head: bytes, body: Body, context: Mapping[str, object]) -> bytes:
         images = [self._content.image(image).part for image in body.images]
-        return compose(head, body.text_part, body.html_part, images, self._content.attached(context))
+        attached = self._content.attached(context)
+        invitations = [invitation for part in attached if (invitation := as_invitation(part))]
+        return compose(head, body.text_part, body.html_part, images, attached, invitations=invitations)
 
     def _subject(self, fields: MessageFields, context: Mapping[str, object]) -> str:
         subject = single_line(self._subject_line.render(context), "the subject").strip()

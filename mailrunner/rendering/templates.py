@@ -21,6 +21,7 @@ from jinja2 import meta, nodes
 from mailrunner.config.paths import is_file
 from mailrunner.errors import Problem, UserError, nearest
 from mailrunner.rendering.authoring.jinja_marks import TemplateText
+from mailrunner.rendering.calendars import marked_value
 from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.inline_images import NameTags
 from mailrunner.rendering.private_files import PrivateFiles
@@ -113,6 +114,11 @@ class Templates:
             escaped: ChoiceEnvironment(parsed=[self._choice.guard], autoescape=escaped, **options)
             for escaped in (True, False)
         }
+        self._calendars = ChoiceEnvironment(
+            parsed=[self._choice.guard],
+            autoescape=False,
+            **{**options, "finalize": marked_value(_nothing_for_none)},
+        )
         changes = [self._choice.guard, self._tags.tag]
         self._tagging = ChoiceEnvironment(parsed=changes, autoescape=True, **options)
         # These parse without a change, too: a name that must be guarded is none of theirs.
@@ -142,6 +148,17 @@ class Templates:
     def text(self, name: str) -> CompiledTemplate:
         """Compile a file whose values stand as they are; raise UserError with all that is wrong with it."""
         return self._file(name, escaped=False)
+
+    def calendar_name(self, path: str) -> str:
+        """The name of a calendar of templates/, given its path in the project; "" for any other file."""
+        home = self._label("")
+        return path.removeprefix(home) if path.startswith(home) and path.lower().endswith(".ics") else ""
+
+    def calendar(self, name: str) -> CompiledTemplate:
+        """Compile a calendar, whose values stand between marks; raise UserError with all that is wrong."""
+        trees = self._whole(self._tree(name))
+        with _explained(self._label(name)):
+            return CompiledTemplate(self._label(name), self._calendars.get_template(name), trees)
 
     def line(self, label: str, source: str) -> CompiledTemplate:
         """Compile a template that stands in a campaign file, under a name that errors give."""
