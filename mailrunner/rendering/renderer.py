@@ -131,6 +131,12 @@ class Renderer:
         """Columns whose name means something else too, so that a template would be misread."""
         return self._content.clashes(columns)
 
+    @property
+    def outline(self) -> str:
+        """The text of the HTML templates, a NUL in place of each value: what is the same for all rows."""
+        html = self._content.html
+        return "\n".join(tree.outline() for tree in html.trees) if html else ""
+
     def digest(self) -> dict[str, str]:
         """A sha256 for each thing that the messages are made of, by a name for the user.
 

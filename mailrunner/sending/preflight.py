@@ -19,7 +19,8 @@ from mailrunner.model.address import suggestion
 from mailrunner.model.suppression import governing
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.recipients.reader import RecipientRow, flag_duplicates
-from mailrunner.rendering.lint import remarks
+from mailrunner.rendering import Message
+from mailrunner.rendering.lint import Remark, page_remarks, remarks
 from mailrunner.sending.list_import import empty_list, twin_problem
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign, digests_of
@@ -29,6 +30,7 @@ from mailrunner.store.snapshot import known_lists
 
 _EXAMPLES = 20
 _CHUNK = 500
+_SHAPES = 64  # of pages, whose remarks are kept
 
 
 @dataclass(slots=True)
@@ -82,6 +84,7 @@ class Preflight:
         self._twin = None if self._record else _twin(prepared, ledger)
         self._found = PreflightResult()
         self._elsewhere: Counter[str] = Counter()
+        self._pages = _Pages(prepared.renderer.outline)
 
     def inspect(self) -> PreflightResult:
         """Render every row; raises UserError for what is wrong for all of them."""
@@ -134,6 +137,12 @@ class Preflight:
             return
         if typo := suggestion(row.wire.rpartition("@")[2]):
             self._remark(f'an address looks mistyped (did you mean "{typo}"?)', row, row.address)
+        if not row.wire.rpartition("@")[0].isascii():
+            self._remark(
+                "an address has letters beyond ASCII before the @: only a server with SMTPUTF8 takes it",
+                row,
+                row.address,
+            )
         if row.wire.endswith(_RESERVED):
             self._remark(
                 "an address in a domain that is reserved for examples: it has no mailboxes", row, row.address
@@ -155,6 +164,8 @@ class Preflight:
         found.octets += message.size
         found.largest = max(found.largest, message.size)
         for kind, detail in remarks(message.html, message.subject, message.size, message.images):
+            self._remark(kind, row, detail)
+        for kind, detail in self._pages.remarks(message):
             self._remark(kind, row, detail)
 
     def _skip(self, kind: str, row: RecipientRow, why: str) -> None:
@@ -188,6 +199,25 @@ class Preflight:
                 )
         for other, number in self._elsewhere.most_common():
             yield f'{number} of these recipients have left another list, "{known.get(other, other)}"'
+
+
+class _Pages:
+    """Remarks on pages, made once for a shape: messages of one shape share the fixed pieces of their HTML."""
+
+    def __init__(self, outline: str) -> None:
+        self._outline = outline
+        self._known: dict[tuple[str, ...], tuple[Remark, ...]] = {}
+
+    def remarks(self, message: Message) -> tuple[Remark, ...]:
+        """The remarks on a message's page; where every row has a page of its own, on the first of them."""
+        if message.html_segments is None:
+            return ()
+        fixed = message.html_segments.statics
+        if fixed not in self._known:
+            if len(self._known) >= _SHAPES:
+                return ()
+            self._known[fixed] = tuple(page_remarks(message.html or "", message.text, self._outline))
+        return self._known[fixed]
 
 
 def _twin(prepared: PreparedCampaign, ledger: Ledger) -> CampaignRecord | None:
