@@ -16,6 +16,9 @@ _MODULES = (
     "init",
     "new",
     "import_document",
+    "login",
+    "logout",
+    "providers",
     "demo",
     "check",
     "preview",
@@ -42,6 +45,7 @@ _MODULES = (
     "suppress.confirm_empty",
     "serve",
     "ledger.copy",
+    "ledger.machines",
 )
 
 

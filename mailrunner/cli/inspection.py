@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.output import local
-from mailrunner.errors import Problem, UserError
+from mailrunner.errors import Problem
+from mailrunner.model.counted import counted
 
 if TYPE_CHECKING:
     from mailrunner.model.forecast import Forecast
@@ -22,6 +23,7 @@ def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_r
 
     `dry_run` changes the first line only.
     """
+    from mailrunner.config.account_checks import refuse_without_login
     from mailrunner.sending.preflight import Preflight
 
     prepared = context.prepare(name)
@@ -31,11 +33,11 @@ def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_r
         def progress(rows: int) -> None:
             if rows - shown[0] >= 5_000:
                 shown[0] = rows
-                context.say(f"  {rows:,} rows rendered")
+                context.say(f"  {counted(rows, 'row')} rendered")
 
         found = Preflight(prepared, ledger, ledger.clock.now(), progress).inspect()
         plan = _plan(prepared, ledger, found.to_send)
-        _refuse_oauth(prepared)
+        refuse_without_login(prepared.account)
         if as_json:
             context.json(_object(prepared, ledger, found, plan))
         else:
@@ -53,18 +55,6 @@ def _plan(prepared: PreparedCampaign, ledger: Ledger, number: int) -> Forecast:
     if record is None or record.phase is not Phase.BEGUN:
         return forecaster.forecast(number)
     return forecaster.forecast(number, campaign_no=record.no, resume_at=record.resume_at)
-
-
-def _refuse_oauth(prepared: PreparedCampaign) -> None:
-    if prepared.account.preset.login == "oauth":
-        raise UserError(
-            Problem(
-                f"{prepared.account.preset.title} cannot be used yet",
-                file="mailrunner.toml",
-                key=f"accounts.{prepared.account.name}",
-                hint=prepared.account.preset.note,
-            )
-        )
 
 
 def _print(
@@ -103,7 +93,7 @@ def _calendar(found: PreflightResult, plan: Forecast) -> Iterator[str]:
     yield f"  size       {mean:,.0f} KB on average, the largest {found.largest / 1024:,.0f} KB"
     yield from (f"  {day:%a %d %b %Y}  {number:,}" for day, number in plan.days[:14])
     if len(plan.days) > 14:
-        yield f"  … {len(plan.days):,} days in all"
+        yield f"  … {counted(len(plan.days), 'day')} in all"
     yield f"  done about {local(plan.finish_at)}"
 
 
@@ -112,7 +102,7 @@ def _rows(found: PreflightResult) -> Iterator[str]:
     for row, address, reason in found.failures:
         yield f"  ✗ row {row} ({address or 'no address'}): {reason}"
     if found.failing > len(found.failures):
-        yield f"  ✗ … and {found.failing - len(found.failures):,} more rows that would fail"
+        yield f"  ✗ … and {counted(found.failing - len(found.failures), 'more row')} that would fail"
     for row, address, reason in found.examples:
         yield f"  – row {row} ({address or 'no address'}) left out: {reason}"
 
@@ -123,7 +113,7 @@ def _limits(prepared: PreparedCampaign) -> str:
 
 def _remarks(found: PreflightResult) -> list[str]:
     return found.warnings + [
-        f"{f.kind}{': ' + f.detail if f.detail else ''} ({f.number:,} messages, first row {f.row})"
+        f"{f.kind}{': ' + f.detail if f.detail else ''} ({counted(f.number, 'message')}, first row {f.row})"
         for f in found.findings.values()
     ]
 

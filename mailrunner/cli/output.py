@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def complain(sentence: str, hint: str = "") -> None:
     """Print an error and the next step on stderr, also under --quiet."""
     said = printable(f"mailrunner: {sentence}\n") + (printable(f"  → {hint}\n") if hint else "")
-    with suppress(OSError):  # the terminal is closed: nobody reads it, and that is no reason to end otherwise
+    with suppress(OSError):  # the terminal is closed, which is no reason to end otherwise
         sys.stderr.write(said)
 
 

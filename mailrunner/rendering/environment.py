@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jinja2 import nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from mailrunner.config.sandbox import BoundedSandbox
 
 
-class CampaignEnvironment(ImmutableSandboxedEnvironment):
+class CampaignEnvironment(BoundedSandbox):
     """Jinja's sandbox; `lines` has, by the name of a template that was made, the source of each line."""
 
     def __init__(
@@ -23,7 +24,7 @@ class CampaignEnvironment(ImmutableSandboxedEnvironment):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.filters.update(own_filters)
+        self.add_filters(own_filters)
         self._lines = lines
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:

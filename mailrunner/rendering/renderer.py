@@ -88,7 +88,10 @@ class Renderer:
             "unsubscribe_url": fields.unsubscribe_url,
         }
         subject = self._subject(fields, context)
-        body = self._bodies.body(context)
+        try:
+            body = self._bodies.body(context)
+        except (RecursionError, MemoryError) as error:
+            raise RowError("the message is too large, or nests too deeply") from error
         head = b"\r\n".join(self._headers.lines(fields, recipient, subject, context, now))
         text, html = body.text_part, body.html_part
         if html is None or body.images or self._content.attachments:

@@ -83,7 +83,7 @@ def folders(root: nodes.Template) -> set[str]:
 
 
 class ChoiceEnvironment(CampaignEnvironment):
-    """Jinja's sandbox, whose templates are changed by `parsed` once they are parsed: guarded, for one."""
+    """The sandbox, whose templates are changed by `parsed` once they are parsed: guarded, for one."""
 
     def __init__(self, *, parsed: Sequence[Callable[[nodes.Template], None]], **options: Any) -> None:
         super().__init__(**options)

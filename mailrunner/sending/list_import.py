@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mailrunner.errors import Problem, UserError
+from mailrunner.model.counted import counted
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.sending.prepared_campaign import (
     PreparedCampaign,
@@ -27,6 +28,8 @@ from mailrunner.store import CampaignRecord, Ledger, ListDrift, Phase, PlainSnap
 from mailrunner.store.campaigns import as_json
 
 Progress = Callable[[int], None]
+
+_RECIPIENTS = ("recipient is", "recipients are")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ class ListImport:
         self._check_renders(record)
 
     def _check_renders(self, record: CampaignRecord) -> None:
-        """Before anybody had an answer a message that nobody can get is the file's fault."""
+        """Before the first answer, a message that no recipient can get is the file's fault."""
         counts = self._ledger.deliveries.counts(record.no)
         if counts.queued and not (counts.sent or counts.failed or counts.in_doubt or counts.in_flight):
             check_one_renders(self._prepared, self._ledger, record, lambda: self._ledger.heartbeat(self._run))
@@ -218,15 +221,15 @@ class ListImport:
         if drift.left or drift.back:
             self._ledger.snapshots.hold_back(record.no, run_no=self._run.no)
             if drift.left:
-                self._notices.append(f"{_recipients(drift.left)} no longer on the list: held back")
+                self._notices.append(f"{counted(drift.left, *_RECIPIENTS)} no longer on the list: held back")
             if drift.back:
-                self._notices.append(f"{_recipients(drift.back)} back on the list: queued again")
+                self._notices.append(f"{counted(drift.back, *_RECIPIENTS)} back on the list: queued again")
         mark = self._fingerprint()
         if refresh:
             self._ledger.campaigns.accept(record.no, columns=as_json(columns))
             self._ledger.snapshots.refresh(record.no, run_no=self._run.no)
             if drift.new or drift.edited:
-                self._notices.append(f"taken over: {drift.new} new and {drift.edited} edited rows")
+                self._notices.append(f"taken over: {drift.new} new and {counted(drift.edited, 'edited row')}")
         else:
             mark |= {"new": drift.new, "edited": drift.edited}
             self._note_waiting(drift.new, drift.edited)
@@ -283,7 +286,7 @@ class ListImport:
     def _note_waiting(self, new: int, edited: int) -> None:
         if new or edited:
             self._notices.append(
-                f"the list has {new} new and {edited} edited rows since the campaign was begun; "
+                f"the list has {new} new and {counted(edited, 'edited row')} since the campaign was begun; "
                 "use --refresh to take them"
             )
 
@@ -309,7 +312,7 @@ def empty_list(prepared: PreparedCampaign, rows: int) -> Problem:
     if rows == 0:
         message = f"{prepared.source.label} has no rows" + (" that match `where`" if spec.where else "")
     else:
-        message = f"none of the {rows} rows of {prepared.source.label} has a usable address"
+        message = f"none of {counted(rows, 'row')} of {prepared.source.label} has a usable address"
     return Problem(message, file=prepared.file, key="recipients", hint="nothing can be sent")
 
 
@@ -342,7 +345,3 @@ def _shrunk(record: CampaignRecord, drift: ListDrift) -> Problem:
         key="recipients",
         hint="nothing was sent; put the list right, or use --refresh if it is meant",
     )
-
-
-def _recipients(number: int) -> str:
-    return "one recipient is" if number == 1 else f"{number} recipients are"
