@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from mailrunner.store import Ledger
 
 
-def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_run: bool) -> Exit:
+def inspect_campaign(
+    context: CommandContext, name: str, *, as_json: bool, dry_run: bool, links: bool = False
+) -> Exit:
     """Print or return as JSON what a run would send; SOME_FAILED if a row cannot be rendered.
 
-    `dry_run` changes the first line only.
+    `dry_run` changes the first line only.  With `links` the links of the message are asked for.
     """
     from mailrunner.config.account_checks import refuse_without_login
     from mailrunner.sending.preflight import Preflight
@@ -36,6 +38,8 @@ def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_r
                 context.say(f"  {counted(rows, 'row')} rendered")
 
         found = Preflight(prepared, ledger, ledger.clock.now(), progress).inspect()
+        if links:
+            found.warnings += _dead_links(prepared)
         plan = _plan(prepared, ledger, found.to_send)
         refuse_without_login(prepared.account)
         if as_json:
@@ -43,6 +47,15 @@ def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_r
         else:
             _print(context, prepared, found, plan, dry_run=dry_run)
     return Exit.SOME_FAILED if found.failing else Exit.DONE
+
+
+def _dead_links(prepared: PreparedCampaign) -> Iterator[str]:
+    """Sentences on links that lead nowhere; a server on this machine may have its pages there, too."""
+    from mailrunner.sending.link_check import LinkCheck, link_remarks
+
+    base_url = prepared.project.unsubscribe.base_url
+    check = LinkCheck(allow_private=prepared.account.is_local)
+    yield from link_remarks(prepared.renderer.outline, [base_url] if base_url else [], check)
 
 
 def _plan(prepared: PreparedCampaign, ledger: Ledger, number: int) -> Forecast:

@@ -27,6 +27,7 @@ from mailrunner.rendering.inline_images import NameTags
 from mailrunner.rendering.private_files import PrivateFiles
 from mailrunner.rendering.segments import SegmentingEnvironment, keeps_segments
 from mailrunner.rendering.template_choice import ChoiceEnvironment, ChoiceRules, folders
+from mailrunner.rendering.template_hints import not_utf8, syntax_hint
 from mailrunner.rendering.template_names import TemplateTree
 
 
@@ -68,7 +69,8 @@ class _Loader(jinja2.FileSystemLoader):
         try:
             source, filename, _ = super().get_source(environment, template)
         except UnicodeDecodeError:
-            raise UserError(Problem("is not UTF-8; save it in that encoding", file=label)) from None
+            octets = (Path(self.searchpath[0]) / template).read_bytes()
+            raise UserError(not_utf8(octets, label)) from None
         path = Path(filename).resolve()
         if not path.is_relative_to(self._project):
             raise UserError(Problem("is outside the project", file=label))
@@ -285,7 +287,8 @@ def _explained(label: str, missing: Problem | None = None) -> Iterator[None]:
             missing or Problem(f'names "{error.name}", which does not exist', file=label)
         ) from None
     except jinja2.TemplateSyntaxError as error:
-        raise UserError(Problem(f"line {error.lineno}: {error.message}", file=label)) from None
+        hint = syntax_hint(error.message or "", error.source or "", error.lineno)
+        raise UserError(Problem(f"line {error.lineno}: {error.message}", file=label, hint=hint)) from None
     except (RecursionError, SyntaxError):  # Python cannot compile what Jinja made of it
         raise UserError(Problem("nests too deeply", file=label, hint="make it simpler")) from None
     except ValueError as error:  # a number of thousands of digits, a NUL in a name

@@ -1,8 +1,8 @@
 """Links of a message that lead nowhere: asked for by `check --links`, and never while rendering.
 
-Only links that are the same for all recipients are asked, as they stand in the templates: what a row makes is
-somebody's own, and whoever asks for it may unsubscribe or confirm in their name.  HEAD, a few seconds each, no
-address of a private network: a template from outside must not reach what stands behind the firewall.
+Only links that are the same for all recipients are asked for, as they stand in the templates: one that a
+row makes is that recipient's own, and asking for it may unsubscribe or confirm in their name.  HEAD, a few
+seconds each, no address of a private network: a template must not reach what stands behind the firewall.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _MOST_REDIRECTS = 5
 _HREF = re.compile(r"<a\b[^>]*?\bhref\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.IGNORECASE)
 _UNSUBSCRIBING = re.compile(r"unsub|abmeld|desabonn|désinscri|opt-?out|preferenc", re.IGNORECASE)
 _GONE = (404, 410)
+_HEADERS = {"User-Agent": "mailrunner (link check)", "Accept": "*/*"}
 
 
 class DeadLink(NamedTuple):
@@ -47,7 +48,9 @@ def common_links(outline: str, excluded: Collection[str]) -> list[str]:
     `excluded` are beginnings of addresses that are never asked for.
     """
     found = (double or single for double, single in _HREF.findall(outline))
-    links = dict.fromkeys(html.unescape(link).strip() for link in found if VALUE not in link and "{" not in link)
+    links = dict.fromkeys(
+        html.unescape(link).strip() for link in found if VALUE not in link and "{" not in link
+    )
     return [
         link
         for link in links
@@ -88,7 +91,7 @@ class LinkCheck:
         return DeadLink(link, f"is sent on more than {_MOST_REDIRECTS} times")
 
     def _head(self, url: str) -> tuple[int, str | None]:
-        """The status and where it is sent on to; the connection goes to the very address that was looked at."""
+        """The status and where it is sent on to, of the very address that was looked at."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("leads to an address that is none of the web")
@@ -99,9 +102,10 @@ class LinkCheck:
             plain = socket.create_connection((address, port), timeout=_SECONDS)
             connection.sock = plain
             if parts.scheme == "https":
-                connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=parts.hostname)
+                secure = ssl.create_default_context()
+                connection.sock = secure.wrap_socket(plain, server_hostname=parts.hostname)
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request("HEAD", path, headers={"User-Agent": "mailrunner (link check)", "Accept": "*/*"})
+            connection.request("HEAD", path, headers=_HEADERS)
             answer = connection.getresponse()
             return answer.status, answer.getheader("Location")
 

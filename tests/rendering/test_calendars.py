@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mailrunner.errors import RowError
+from tests.support.projects import Project
 from tests.support.rendering import (
     NOW,
     Spec,
@@ -16,7 +17,6 @@ from tests.support.rendering import (
     project_in,
     renderer,
     tree,
-    write,
 )
 
 INVITATION = (
@@ -30,7 +30,7 @@ INVITATION = (
 
 def test_a_calendar_carries_its_method_and_is_a_version_of_the_message(tmp_path: Path) -> None:
     project_in(tmp_path)
-    write(tmp_path, "data/day.ics", INVITATION.replace("{{ member_no }}", "7"))
+    Project(tmp_path).put("data/day.ics", INVITATION.replace("{{ member_no }}", "7"))
     message = renderer(tmp_path, Spec(attachments=["data/day.ics"])).render(fields_for(), NOW)
     assert_clean_on_the_wire(message.data)
     parsed = modern(message)
@@ -44,7 +44,7 @@ def test_a_calendar_carries_its_method_and_is_a_version_of_the_message(tmp_path:
 
 def test_a_calendar_that_asks_for_no_answer_is_an_attachment_alone(tmp_path: Path) -> None:
     project_in(tmp_path)
-    write(tmp_path, "data/day.ics", INVITATION.replace("REQUEST", "PUBLISH"))
+    Project(tmp_path).put("data/day.ics", INVITATION.replace("REQUEST", "PUBLISH"))
     parsed = modern(renderer(tmp_path, Spec(attachments=["data/day.ics"])).render(fields_for(), NOW))
     assert [part.get_content_type() for part in parsed.walk()].count("text/calendar") == 1
 
@@ -52,7 +52,7 @@ def test_a_calendar_that_asks_for_no_answer_is_an_attachment_alone(tmp_path: Pat
 def invitation(folder: Path, **row: object) -> str:
     if not (folder / "templates").exists():
         project_in(folder)
-        write(folder, "templates/day.ics", INVITATION)
+        Project(folder).put("templates/day.ics", INVITATION)
     spec = Spec(subject="Open day", attachments=["templates/day.ics"])
     message = renderer(folder, spec).render(fields_for(**row), NOW)
     part = next(part for part in modern(message).walk() if part.get_filename() == "day.ics")
@@ -71,7 +71,7 @@ def test_a_calendar_of_the_templates_is_made_for_each_recipient(tmp_path: Path) 
 
 def test_what_is_no_calendar_fails_its_row(tmp_path: Path) -> None:
     project_in(tmp_path)
-    write(tmp_path, "templates/day.ics", "{% if first_name %}x{% endif %}")
+    Project(tmp_path).put("templates/day.ics", "{% if first_name %}x{% endif %}")
     made = renderer(tmp_path, Spec(attachments=["templates/day.ics"]))
     with pytest.raises(RowError, match=r"the attachment templates/day\.ics is no calendar"):
         made.render(fields_for(), NOW)
@@ -79,7 +79,7 @@ def test_what_is_no_calendar_fails_its_row(tmp_path: Path) -> None:
 
 def test_a_column_that_a_calendar_needs_and_that_is_missing_is_said(tmp_path: Path) -> None:
     project_in(tmp_path)
-    write(tmp_path, "templates/day.ics", INVITATION)
+    Project(tmp_path).put("templates/day.ics", INVITATION)
     made = renderer(tmp_path, Spec(attachments=["templates/day.ics"]))
     assert ["member_no" in str(p) for p in made.unknown_names(["first_name"])] == [True]
 

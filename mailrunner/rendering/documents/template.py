@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
+from mailrunner.model.counted import counted
 from mailrunner.rendering.authoring import frame
 from mailrunner.rendering.documents.charset import declared_as_utf8
 from mailrunner.rendering.documents.columns import ColumnNames
@@ -182,11 +183,6 @@ def _sentences(fields: MergeFields, pictures: Pictures) -> list[str]:
         (number, f"{counted(number, 'picture')} in templates/{pictures.folder}/, sent inside the message"),
     ]
     return [*(sentence for number, sentence in said if number), *fitted]
-
-
-def counted(number: int, thing: str) -> str:
-    """`1 picture`, `2 pictures`."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _remarks(fields: MergeFields, pictures: Pictures) -> list[str]:

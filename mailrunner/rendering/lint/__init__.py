@@ -69,7 +69,7 @@ def _image(attributes: dict[str, str]) -> Iterator[Remark]:
     elif not source:
         yield Remark("an image has no src")
     elif not _is_url(source):
-        yield Remark("an image's src is neither a URL nor cid:, so no reader can show it", source)
+        yield Remark("an image's src is neither a URL nor cid:, so no reader can show it", _as_cid(source))
 
 
 def _dangling(source: str, images: Collection[str] | None) -> Iterator[Remark]:
@@ -85,6 +85,13 @@ def _link(attributes: dict[str, str]) -> Iterator[Remark]:
         return
     if not _is_url(target):
         yield Remark("a link is no URL", _nearer(target) or "(empty)")
+
+
+def _as_cid(source: str) -> str:
+    """A file as it is written to go inside the message."""
+    if re.fullmatch(r"(?:\./)?[\w@+./-]+\.(?:png|jpe?g|gif|webp|bmp|svg)", source, re.IGNORECASE | re.ASCII):
+        return f'{source}; to send the file with the message write src="cid:{source.removeprefix("./")}"'
+    return source
 
 
 def _nearer(target: str) -> str:
