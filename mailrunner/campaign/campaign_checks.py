@@ -14,7 +14,14 @@ from mailrunner.config.toml_file import dotted
 from mailrunner.errors import Problem, alternatives, did_you_mean
 
 _SOURCES = ("csv", "xlsx", "parquet", "sql")
-_ONLY_WITH = {"sheet": "xlsx", "encoding": "csv", "delimiter": "csv", "database": "sql"}
+_ONLY_WITH = {
+    "sheet": ("xlsx",),
+    "hidden": ("xlsx",),
+    "header_row": ("csv", "xlsx"),
+    "encoding": ("csv",),
+    "delimiter": ("csv",),
+    "database": ("sql",),
+}
 _BODIES = ("html", "markdown", "mjml")
 _KEY_OF_FORMAT = {".md": "markdown", ".markdown": "markdown", ".mdown": "markdown", ".mjml": "mjml"}
 _FORMATS = {"text": "text", "markdown": "Markdown", "mjml": "MJML"}
@@ -123,9 +130,10 @@ def _recipients_problems(recipients: Mapping[str, Any]) -> Iterator[Problem]:
             f"there is {alternatives(sources, last='and')}" if sources else 'write e.g. csv = "data/list.csv"'
         )
         yield Problem(message, key="recipients", hint=hint)
-    for key, source in _ONLY_WITH.items():
-        if key in recipients and sources and source not in sources:
-            yield Problem(f"goes only with {source}", key=f"recipients.{key}", hint="remove it")
+    for key, fitting in _ONLY_WITH.items():
+        if key in recipients and sources and not set(fitting) & set(sources):
+            message = f"goes only with {' or '.join(fitting)}"
+            yield Problem(message, key=f"recipients.{key}", hint="remove it")
     if "sql" in sources and "database" not in recipients:
         hint = 'write e.g. database = "${CRM_URL}"'
         yield Problem("a query needs a database", key="recipients.database", hint=hint)

@@ -219,11 +219,19 @@ class MessageSpec(Table):
 class RecipientsSpec(Table):
     """[recipients]: the list, from exactly one of csv, xlsx, parquet and sql, and how its cells are read."""
 
-    csv: Text | None = Field(None, description="A CSV file.")
-    xlsx: Text | None = Field(None, description="An Excel file.")
+    csv: Text | None = Field(
+        None, description="A CSV file, or the https address of one, such as a published Google Sheet."
+    )
+    xlsx: Text | None = Field(None, description="An Excel or OpenDocument file (.xlsx, .xls, .ods).")
     parquet: Text | None = Field(None, description="A Parquet file.")
     sql: Text | None = Field(None, description="A query for the database that `database` names.")
     sheet: Text | None = Field(None, description="The sheet of the Excel file; the first by default.")
+    header_row: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="The row that names the columns, from 1; found by default."
+    )
+    hidden: Literal["skip", "take"] | None = Field(
+        None, description="What to do with hidden rows and columns of a sheet, where there are any."
+    )
     encoding: Annotated[str, AfterValidator(_encoding)] | None = Field(
         None, description="The encoding of the CSV file, where it is not UTF-8."
     )
@@ -234,6 +242,10 @@ class RecipientsSpec(Table):
         None, repr=False, description='The database for `sql`, an SQLAlchemy URL, best as "${VARIABLE}".'
     )
     email: Text = Field("email", description="The column with the address.")
+    several: Literal["first", "all"] | None = Field(
+        None,
+        description="What to do with a cell that has several addresses; its row is left out by default.",
+    )
     name: Text | None = Field(None, description="The column with the name shown in To.")
     defaults: dict[str, Constant] = Field(
         default_factory=dict,

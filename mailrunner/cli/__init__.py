@@ -25,6 +25,7 @@ _MODULES = (
     "send_test",
     "run",
     "resume",
+    "schedule",
     "status",
     "quota",
     "pause",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from mailrunner.cli.output import wrapped
 from mailrunner.cli.signals import SIGNALS
 from mailrunner.clock import Clock, SystemClock
 from mailrunner.model.terminal_text import printable, printable_json
@@ -82,11 +83,11 @@ class CommandContext:
 
     def say(self, sentence: str) -> None:
         """Print a notice on stderr, unless --quiet; never a result that a program reads."""
-        self.console.print(printable(sentence), markup=False)
+        self.console.print(wrapped(printable(sentence), sys.stderr), markup=False)
 
     def result(self, text: str) -> None:
         """Print a result on stdout."""
-        sys.stdout.write(printable(text) + "\n")
+        sys.stdout.write(wrapped(printable(text), sys.stdout) + "\n")
         sys.stdout.flush()
 
     def json(self, value: Any) -> None:
@@ -95,7 +96,8 @@ class CommandContext:
 
         SIGNALS.answering()
         if self.claim_answer():
-            self.result(printable_json(json.dumps(value, ensure_ascii=False, indent=2)))
+            sys.stdout.write(printable_json(json.dumps(value, ensure_ascii=False, indent=2)) + "\n")
+            sys.stdout.flush()
 
     def claim_answer(self) -> bool:
         """True for the first who asks, who then prints the command's one JSON object."""

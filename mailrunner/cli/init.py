@@ -45,6 +45,14 @@ def init(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Your name as recipients see it in From.")
     ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST[:PORT]",
+            help="Mail server, for a preset that names none (smtp), e.g. mail.example.org:587. "
+            "Default: asked for on a terminal.",
+        ),
+    ] = None,
 ) -> None:
     """Create a project with an example campaign, its template and its list.
 
@@ -55,7 +63,7 @@ def init(
     folder = directory or context.project_dir or Path()
     if folder.exists() and not folder.is_dir():
         raise UserError(Problem(f"{folder} is a file", hint="name another folder"))
-    sender = _sender(context, provider, address, name)
+    sender = _sender(context, provider, address, name, server)
     made, kept = project_template.write(folder, project_template.project_files(sender))
     made_hidden, kept_hidden = project_template.write(folder, project_template.hidden_files(sender))
     project_template.write_schemas(folder)
@@ -69,7 +77,11 @@ def init(
 
 
 def _sender(
-    context: CommandContext, provider: str | None, address: str | None, name: str | None
+    context: CommandContext,
+    provider: str | None,
+    address: str | None,
+    name: str | None,
+    server: str | None,
 ) -> ProjectSender:
     """The sender: from the options, asked for on a terminal, else a placeholder."""
     from mailrunner.config.project_template import placeholder
@@ -96,8 +108,13 @@ def _sender(
     )
     if sender.host:
         usual = f"{sender.host}:{sender.port}"
-        host, _, port = _answer(context, None, "Your mail server?", usual, read=_server).rpartition(":")
+        question = "Your mail server?"
+        found = _answer(context, server, question, usual, read=_server, option="--server")
+        host, _, port = found.rpartition(":")
         sender = replace(sender, host=host, port=int(port))
+    elif server is not None:
+        hint = "leave it out, or use --provider smtp"
+        raise UserError(Problem(f"the preset {chosen} knows its server", key="--server", hint=hint))
     return sender
 
 
@@ -177,11 +194,13 @@ def _begins_a_line(start: str, text: str) -> bool:
 
 
 def _say_next(context: CommandContext, folder: Path, sender: ProjectSender) -> None:
-    from mailrunner.config.project_template import CAMPAIGN
+    from mailrunner.config.project_template import CAMPAIGN, placeholder
 
     steps = [f"cd {shlex.quote(str(folder))}"] if folder.resolve() != Path.cwd() else []
     if sender.secrets():
         steps.append(f"put {' and '.join(sender.secrets())} into .env")
+    if sender.host == placeholder(sender.provider).host != "":
+        steps.append(f"put your mail server in place of {sender.host} into mailrunner.toml")
     steps += [
         f"mailrunner preview {CAMPAIGN} --open",
         f"mailrunner check {CAMPAIGN}",

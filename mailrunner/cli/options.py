@@ -67,12 +67,12 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for con
 
 def keys_of(addresses: Collection[str]) -> frozenset[str]:
     """The keys of addresses as typed; raises UserError naming all that are not addresses."""
-    from mailrunner.model.address import normalise
+    from mailrunner.model.written_address import read_address
 
     keys, problems = set(), []
     for text in addresses:
         try:
-            keys.add(normalise(text).key)
+            keys.add(read_address(text).address.key)
         except ValueError as error:
             problems.append(Problem(str(error), key=text))
     UserError.collect(problems)
