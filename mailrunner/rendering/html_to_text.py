@@ -24,7 +24,9 @@ _MAILTO = len("mailto:")
 _XML = re.compile(r"^\s*<\?xml[^>]*\?>")  # libxml2 takes text with an XML declaration for an error
 _LENGTH = re.compile(r"(-?[0-9]*\.?[0-9]+)\s*([a-z]*)")
 # Filler behind a preheader, which keeps a mailbox from showing what follows: `&zwnj;&nbsp;` many times.
-_FILLER = re.compile("(?:[ \t\r\n\u00a0\u2007]*[\u034f\u200b-\u200d\u2060\ufeff\u00ad]){3,}[ \u00a0\u2007]*")
+# It begins with such a character: a search from every blank would take the square of their number.
+_FILLING = "[\u034f\u200b-\u200d\u2060\ufeff\u00ad]"
+_FILLER = re.compile(f"{_FILLING}(?:[ \t\r\n\u00a0\u2007]*{_FILLING}){{2,}}")
 _NUMBER = re.compile(r"\s*[-+\u2212]?[0-9]+\s*")
 _SPACER = 4  # pixels: an image that is no larger shows nothing
 _INDENT = 4

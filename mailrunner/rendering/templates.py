@@ -136,7 +136,7 @@ class Templates:
         with _explained(label, missing=self._missing(name)):
             source, _, _ = self._loader.get_source(self._tagging, name)
             self._segmenting[False].parse(source, filename=label)
-        return source
+        return source.removeprefix("\ufeff")
 
     def put(self, name: str, made: TemplateText, label: str) -> None:
         """Have a template that was made; errors call it by its `label` and by the lines of its source."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from mailrunner.errors import RowError
+from tests.support.imap_server import Mailbox
 from tests.support.projects import Project
 from tests.support.rendering import (
     NOW,
@@ -101,3 +103,25 @@ def test_a_text_tells_its_charset(tmp_path: Path, name: str, content: bytes, cha
     part = next(part for part in parsed.walk() if part.get_filename() == name)
     assert part.get_param("charset") == charset
     assert part.get_payload(decode=True) == content
+
+
+@pytest.mark.parametrize(
+    "name", ["Grüße an alle.txt", "日程.pdf", 'a "b".txt', "x" * 90 + "é.txt", "plain.pdf"]
+)
+def test_names_of_attachments_are_read_by_a_server_that_is_not_ours(
+    tmp_path: Path, name: str, box: Mailbox
+) -> None:
+    """Dovecot takes a message apart for IMAP's BODYSTRUCTURE (RFC 3501 §7.4.2), which many programs show."""
+    project_in(tmp_path)
+    (tmp_path / "data" / name).write_bytes(b"x")
+    message = renderer(tmp_path, Spec(attachments=[f"data/{name}"])).render(fields_for(), NOW)
+    assert name in [part.get_filename() for part in modern(message).walk()]
+    box.append("Sent", message.data)
+    with box._client() as client:
+        client.select("Sent", readonly=True)
+        _, (structure, *_) = client.fetch("1", "(BODYSTRUCTURE)")
+    text = b"".join(structure) if isinstance(structure, tuple) else structure
+    assert isinstance(text, bytes)
+    plain = name.isascii()
+    wanted = name.replace('"', '\\"') if plain else f"utf-8''{quote(name, safe='')}"
+    assert f'("{"filename" if plain else "filename*"}" "{wanted}")' in text.decode()

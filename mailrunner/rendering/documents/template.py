@@ -21,6 +21,7 @@ _CONDITIONAL = re.compile(
 )
 _OFFICE = re.compile(r"<w:WordDocument|<w:LatentStyles|<m:mathPr|supportFields", re.IGNORECASE)
 _FIELDS = re.compile(r"<!--\[if supportFields\]>.*?<!\[endif\]-->", re.DOTALL | re.IGNORECASE)
+_MERGE_FIELD = re.compile(r"MERGEFIELD\s+(?:\"|&quot;)?([^\s<\"&\\]+)", re.IGNORECASE)
 _SCRIPTED = re.compile(r"\son\w+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
 _BRACES = ("{{", "{%", "{#", "}}", "%}", "#}")
 _DROPPED = frozenset({"base", "script", "o:p"})
@@ -55,7 +56,8 @@ class ImportedTemplate:
 def template_of(source: DocumentSource, name: str, columns: Sequence[str] | None) -> ImportedTemplate:
     """Make a template called `name` of a document, for a list with these `columns`, None if there is none."""
     names = ColumnNames(columns)
-    fields, pictures = MergeFields(names), Pictures(source, name)
+    certain = source.fields.union(_MERGE_FIELD.findall(source.html))
+    fields, pictures = MergeFields(names, certain), Pictures(source, name)
     cleaning = _Cleaning()
     pieces = fields.in_texts(cleaning.pieces(_FIELDS.sub("", source.html), fields))
     html = "".join(pictures.taken(piece).text for piece in pieces)
