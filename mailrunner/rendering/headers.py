@@ -199,13 +199,18 @@ def long_mailbox_field(name: str, mailbox: MailboxAddress) -> bytes:
     return folded(name, [*phrase(shown, len(name) + 2), f"<{mailbox.address}>"])
 
 
-def mailboxes_field(name: str, text: str) -> bytes:
-    """An address field with one mailbox or several (RFC 5322 §3.6.2); RowError for what is none."""
+def parsed_mailboxes(text: str) -> list[MailboxAddress]:
+    """Read what a file gives as Reply-To, one mailbox or several, ready for the wire; else RowError."""
     try:
         written = mailboxes(single_line(text, "it"))
     except ValueError as error:
         raise RowError(str(error)) from None
-    ready = [MailboxAddress(one.name, wire_address(one.address, "the address")) for one in written]
+    return [MailboxAddress(one.name, wire_address(one.address, "the address")) for one in written]
+
+
+def mailboxes_field(name: str, text: str) -> bytes:
+    """An address field with one mailbox or several (RFC 5322 §3.6.2); RowError for what is none."""
+    ready = parsed_mailboxes(text)
     if len(ready) == 1:
         return mailbox_field(name, ready[0])
     words: list[str] = []
