@@ -42,7 +42,7 @@ fast: $(VENV)/.dev  ## the tests without the long ones, no checks
 coverage: $(VENV)/.dev  ## the same with the lines and branches they reach; the table goes to build/coverage.txt too
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@$(BIN)/pytest -n auto -m "not slow" --cov --cov-report= $(TESTS); tests=$$?; \
-	  $(BIN)/coverage combine --quiet --append 2>/dev/null; \
+	  $(BIN)/coverage combine --quiet --append >/dev/null 2>&1; \
 	  $(BIN)/coverage report | tee build/coverage.txt; exit $$tests
 
 wheel-test: $(VENV)/.dev  ## build the wheel and run the fast tests against it, without the tools of development

@@ -54,7 +54,7 @@ class Answers:
 
     late: list[float] = field(default_factory=list)  # until it left
     times: list[float] = field(default_factory=list)  # until it was answered with 200
-    seen: list[float] = field(default_factory=list)  # until somebody else saw what it did
+    seen: list[float] = field(default_factory=list)  # until another connection saw what it did
     others: list[bytes] = field(default_factory=list)
 
 

@@ -46,7 +46,7 @@ def run(command: Sequence[str], *, cwd: Path | None = None, codes: Sequence[int]
 
 
 def rounds(number: int, *contestants: Callable[[], float]) -> list[list[float]]:
-    """Run the contestants in turn, so that a machine that slows down is unfair to nobody."""
+    """Run the contestants in turn, so that a machine that slows down is unfair to none."""
     results: list[list[float]] = [[] for _ in contestants]
     for _ in range(number):
         for values, contestant in zip(results, contestants, strict=True):

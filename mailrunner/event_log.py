@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 from mailrunner.clock import Clock, rfc3339
 from mailrunner.errors import LedgerError
 from mailrunner.model.outcome import Outcome
-from mailrunner.model.private_file import opener
+from mailrunner.store.private_file import opener
 
 if TYPE_CHECKING:
     from mailrunner.rendering import InliningTally

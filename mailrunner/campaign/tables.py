@@ -75,6 +75,13 @@ def _header_name(name: str) -> str:
     return name
 
 
+def _locale(text: str) -> str:
+    name = text.replace("-", "_")
+    if not re.fullmatch(r"[A-Za-z]{2,3}(_[A-Za-z0-9]{2,8})*", name):
+        raise ValueError(f'"{text}" is not a locale; write e.g. "de_DE" or "en_GB"')
+    return name
+
+
 def _constant(value: object) -> object:
     if not isinstance(value, str | int | float | bool | date | time):
         raise ValueError("must be one value, not a list or a table; write text, a number or a date")
@@ -134,9 +141,25 @@ class MessageSpec(Table):
         None, description="Where replies go, if not to the sender."
     )
     subject: Annotated[OneLine, AfterValidator(_not_blank)] = Field(
-        description="The subject; may use columns, as in {{ first_name }}."
+        "",
+        description="The subject; may use columns, as in {{ first_name }}. Markdown may have it in the file.",
     )
     html: Text | None = Field(None, description="The HTML template, a file in templates/.")
+    markdown: Text | None = Field(
+        None, description="The message in Markdown, a file in templates/: HTML and text are made from it."
+    )
+    mjml: Text | None = Field(None, description="The message in MJML, a file in templates/.")
+    frame: Text | None = Field(
+        None,
+        description="The HTML template around a message in Markdown, with a block called content; "
+        "by default a ready one.",
+    )
+    locale: Annotated[str, AfterValidator(_locale)] | None = Field(
+        None, description='Language and country of dates, numbers and money in templates, e.g. "de_DE".'
+    )
+    locale_column: Text | None = Field(
+        None, description="The column with the locale of each recipient, in place of `locale`."
+    )
     text: Text | None = Field(
         None, description="The plain-text template, a file in templates/; by default made from the HTML."
     )

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _MODULES = (
     "init",
     "new",
+    "import_document",
+    "login",
+    "logout",
+    "providers",
     "demo",
     "check",
     "preview",
@@ -42,6 +46,7 @@ _MODULES = (
     "suppress.confirm_empty",
     "serve",
     "ledger.copy",
+    "ledger.machines",
 )
 
 

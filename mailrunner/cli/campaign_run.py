@@ -11,6 +11,7 @@ import typer
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.output import local
 from mailrunner.cli.signals import SIGNALS
+from mailrunner.model.counted import counted
 
 if TYPE_CHECKING:
     from mailrunner.config.account import Account
@@ -60,7 +61,7 @@ def run_campaign(
 
         def loading(rows: int) -> None:
             if rows % 100_000 == 0:
-                context.say(f"  {rows:,} rows of {prepared.source.label} read")
+                context.say(f"  {counted(rows, 'row')} of {prepared.source.label} read")
 
         result = CampaignRun(
             prepared,
@@ -100,14 +101,14 @@ def _confirmed(context: CommandContext, plan: SendPlan) -> bool:
     context.say(f"\nThe plan for {record.id}:")
     context.say(f"  through    {record.account_name}, to the list {record.list_name or '(none)'}")
     to_send = counts.queued - plan.suppressed
-    context.say(f"  to send    {to_send:,} of {counts.total:,} rows")
+    context.say(f"  to send    {to_send:,} of {counted(counts.total, 'row')}")
     for number, state in ((counts.skipped, "skipped"), (plan.suppressed, "suppressed")):
         if number:
             context.say(f"  left out   {number:,} {state}")
     for day, number in plan.forecast.days[:_DAYS_SHOWN]:
         context.say(f"  {day:%a %d %b}  {number:,}")
     if len(plan.forecast.days) > _DAYS_SHOWN:
-        context.say(f"  … {len(plan.forecast.days):,} days in all")
+        context.say(f"  … {counted(len(plan.forecast.days), 'day')} in all")
     context.say(f"  done about {local(plan.forecast.finish_at)}")
     for notice in plan.notices:
         context.say(f"  note: {notice}")

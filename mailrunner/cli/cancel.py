@@ -10,6 +10,7 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import CampaignArgument, YesOption
 from mailrunner.errors import Problem, UserError
+from mailrunner.model.counted import counted
 
 
 @command(app, "cancel", panel=SEND)
@@ -27,9 +28,9 @@ def cancel(
             hint = "stop the run that reads it; a campaign whose list was not read to its end sends nothing"
             raise UserError(Problem(f"the list of {record.id} is still being read", hint=hint))
         left = ledger.deliveries.counts(record.no).open
-        question = f"Cancel {record.id}? {left:,} recipients will not get it."
+        question = f"Cancel {record.id}? {counted(left, 'recipient')} will not get it."
         if context.is_interactive and not yes and not typer.confirm(question, err=True):
             return Exit.INTERRUPTED
         skipped = ledger.campaigns.cancel(record.no)
-    context.result(f"{record.id} is cancelled: {skipped:,} recipients will not get it.")
+    context.result(f"{record.id} is cancelled: {counted(skipped, 'recipient')} will not get it.")
     return Exit.DONE

@@ -16,6 +16,7 @@ from mailrunner.cli.app import SET_UP, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.output import complain
+from mailrunner.model.counted import counted
 
 
 @command(app, "demo", panel=SET_UP)
@@ -42,7 +43,7 @@ def demo(
         prepare(folder, host=server.host, port=server.port)
         context.say(f"A project in {folder}, and a server that keeps its messages in {server.mailbox}.")
         context.say(
-            f"The limit is {LIMIT.partition('/')[0]} messages in {LIMIT.partition('/')[2]}: "
+            f"The limit is {counted(int(LIMIT.partition('/')[0]), 'message')} in {LIMIT.partition('/')[2]}: "
             "the run waits in between."
         )
         steps = (
@@ -74,7 +75,7 @@ def _show_result(context: CommandContext, folder: Path, got: Counter[str]) -> Ex
 
     with (folder / "report.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    context.result(f"\n{len(rows)} rows on the list")
+    context.result(f"\n{counted(len(rows), 'row')} on the list")
     kinds = Counter((row["state"], "" if row["state"] == "sent" else row["reason"]) for row in rows)
     for (state, reason), number in kinds.most_common():
         context.result(f"  {number:>3}  {state:<11} {reason}".rstrip())
@@ -82,7 +83,9 @@ def _show_result(context: CommandContext, folder: Path, got: Counter[str]) -> Ex
     for sentence in wrong:
         complain(sentence)
     if not wrong:
-        context.result(f"  {got.total()} messages to {len(got)} recipients: none twice, none lost.")
+        context.result(
+            f"  {counted(got.total(), 'message')} to {counted(len(got), 'recipient')}: none twice, none lost."
+        )
     context.result("Look at:")
     for name in ("preview/index.html", "report.html", "report.csv", "mailbox/"):
         context.result(f"  {folder / name}")

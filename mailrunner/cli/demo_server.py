@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from mailrunner.model.private_file import make_folder, write
+from mailrunner.store.private_file import make_folder, write
 
 
 class CapturingServer:

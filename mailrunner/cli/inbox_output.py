@@ -9,6 +9,7 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.cli.inbox_mailboxes import WatchedMailbox
 from mailrunner.cli.json_objects import problem_objects
 from mailrunner.errors import Problem
+from mailrunner.model.counted import counted
 from mailrunner.model.inbound_event import EventKind
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ _EFFECTS = {
 def print_tally(context: CommandContext, mailbox: WatchedMailbox, tally: PollTally, *, looking: bool) -> None:
     """Print the number of inbound events of each kind in one mailbox, and their effect."""
     effect = "would be done" if looking else "done"
-    messages = "1 message" if tally.looked_at == 1 else f"{tally.looked_at:,} messages"
+    messages = counted(tally.looked_at, "message")
     context.result(f"{mailbox.imap.user} ({mailbox.names}): {messages} looked at; {effect}:")
-    counted = [(tally.understood[kind], kind, meaning) for kind, meaning in _EFFECTS.items()]
-    rows = [(f"{number:,}", kind.replace("_", " "), meaning) for number, kind, meaning in counted if number]
+    numbers = [(tally.understood[kind], kind, meaning) for kind, meaning in _EFFECTS.items()]
+    rows = [(f"{number:,}", kind.replace("_", " "), meaning) for number, kind, meaning in numbers if number]
     if tally.repeated:
         rows.append((f"{tally.repeated:,}", "known", "were recorded before"))
     if tally.tests:

@@ -15,6 +15,7 @@ from mailrunner.cli.inbox_output import login_problem, print_tally, tally_proble
 from mailrunner.cli.output import complain, show_problems
 from mailrunner.cli.signals import SIGNALS
 from mailrunner.errors import LedgerError, UserError
+from mailrunner.model.counted import counted
 
 if TYPE_CHECKING:
     from mailrunner.inbound.poll import MailboxPoll, PollTally
@@ -95,6 +96,6 @@ class _Watch:
 
     def _back_off(self, sentence: str) -> None:
         wait = self._backoff * random.uniform(0.5, 1)  # noqa: S311 - so that not all connect at once
-        complain(sentence, f"tried again in {wait:.0f} seconds")
+        complain(sentence, f"tried again in {counted(round(wait), 'second')}")
         self._backoff = min(self._backoff * 2, _LONGEST_BACKOFF)
         self.stop.wait(wait)

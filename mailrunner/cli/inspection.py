@@ -11,6 +11,7 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.output import local
 from mailrunner.errors import Problem, UserError
+from mailrunner.model.counted import counted
 from mailrunner.model.terminal_text import one_line
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def inspect_campaign(
 
     `dry_run` changes the first line only.  `left_out` is a file for all rows that would not be sent.
     """
+    from mailrunner.config.account_checks import refuse_without_login
     from mailrunner.sending.preflight import Preflight
 
     prepared = context.prepare(name)
@@ -39,14 +41,14 @@ def inspect_campaign(
         def progress(rows: int) -> None:
             if rows - shown[0] >= 5_000:
                 shown[0] = rows
-                context.say(f"  {rows:,} rows rendered")
+                context.say(f"  {counted(rows, 'row')} rendered")
 
         rows: list[LeftOutRow] = []
         with _notes(prepared, left_out, rows if as_json else None) as note:
             preflight = Preflight(prepared, ledger, ledger.clock.now(), progress, on_left_out=note)
             found = preflight.inspect()
         plan = _plan(prepared, ledger, found.to_send)
-        _refuse_oauth(prepared)
+        refuse_without_login(prepared.account)
         if as_json:
             context.json(_object(prepared, ledger, found, plan, rows))
         else:
@@ -96,18 +98,6 @@ def _plan(prepared: PreparedCampaign, ledger: Ledger, number: int) -> Forecast:
     return forecaster.forecast(number, campaign_no=record.no, resume_at=record.resume_at)
 
 
-def _refuse_oauth(prepared: PreparedCampaign) -> None:
-    if prepared.account.preset.login == "oauth":
-        raise UserError(
-            Problem(
-                f"{prepared.account.preset.title} cannot be used yet",
-                file="mailrunner.toml",
-                key=f"accounts.{prepared.account.name}",
-                hint=prepared.account.preset.note,
-            )
-        )
-
-
 def _print(
     context: CommandContext,
     prepared: PreparedCampaign,
@@ -144,7 +134,7 @@ def _calendar(found: PreflightResult, plan: Forecast) -> Iterator[str]:
     yield f"  size       {mean:,.0f} KB on average, the largest {found.largest / 1024:,.0f} KB"
     yield from (f"  {day:%a %d %b %Y}  {number:,}" for day, number in plan.days[:14])
     if len(plan.days) > 14:
-        yield f"  … {len(plan.days):,} days in all"
+        yield f"  … {counted(len(plan.days), 'day')} in all"
     yield f"  done about {local(plan.finish_at)}"
 
 
@@ -153,11 +143,12 @@ def _rows(found: PreflightResult) -> Iterator[str]:
     for row in found.failures:
         yield f"  ✗ {row.place} ({one_line(row.address) or 'no address'}): {one_line(row.reason)}"
     if found.failing > len(found.failures):
-        yield f"  ✗ … and {found.failing - len(found.failures):,} more rows that would fail; {_ALL}"
+        yield f"  ✗ … and {counted(found.failing - len(found.failures), 'more row')} that would fail; {_ALL}"
     for row in found.examples:
         yield f"  – {row.place} ({one_line(row.address) or 'no address'}) left out: {one_line(row.reason)}"
     if found.left_out > len(found.examples):
-        yield f"  – … and {found.left_out - len(found.examples):,} more rows that are left out; {_ALL}"
+        more = counted(found.left_out - len(found.examples), "more row is", "more rows are")
+        yield f"  – … and {more} left out; {_ALL}"
 
 
 def _limits(prepared: PreparedCampaign) -> str:
@@ -166,7 +157,7 @@ def _limits(prepared: PreparedCampaign) -> str:
 
 def _remarks(found: PreflightResult) -> list[str]:
     return found.warnings + [
-        f"{f.kind}{': ' + f.detail if f.detail else ''} ({f.number:,} messages, first row {f.row})"
+        f"{f.kind}{': ' + f.detail if f.detail else ''} ({counted(f.number, 'message')}, first row {f.row})"
         for f in found.findings.values()
     ]
 

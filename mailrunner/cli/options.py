@@ -54,6 +54,14 @@ WaitOption = Annotated[
         "Default: exit with code 75 and the time at which to run it again.",
     ),
 ]
+SameLedgerOption = Annotated[
+    bool,
+    typer.Option(
+        "--same-ledger",
+        help="Confirm a ledger that was put back to an earlier state, or whose database failed over. What "
+        "this machine had begun and the ledger does not know is in doubt then. Default: it is refused.",
+    ),
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 

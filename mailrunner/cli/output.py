@@ -53,7 +53,7 @@ def complain(sentence: str, hint: str = "") -> None:
     said = printable(f"mailrunner: {one_line(sentence)}\n")
     said += printable(f"  → {one_line(hint)}\n") if hint else ""
     said = wrapped(said, sys.stderr)
-    with suppress(OSError):  # the terminal is closed: nobody reads it, and that is no reason to end otherwise
+    with suppress(OSError):  # the terminal is closed, which is no reason to end otherwise
         sys.stderr.write(said)
 
 

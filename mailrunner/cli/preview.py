@@ -12,6 +12,7 @@ from mailrunner.cli.app import BEFORE_SENDING, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import CampaignArgument
+from mailrunner.model.counted import counted
 
 
 @command(app, "preview", panel=BEFORE_SENDING)
@@ -54,7 +55,8 @@ def preview(
     folder = (out or context.folder / "previews" / prepared.campaign.id).absolute()
     result = Preview(prepared, now=context.clock.now()).write(sample, folder)
     if result.failing:
-        context.say(f"{result.failing} of {result.shown} messages cannot be rendered; the page shows why")
+        shown = counted(result.shown, "message")
+        context.say(f"{result.failing} of {shown} cannot be rendered; the page shows why")
     context.result(str(result.index))
     if open_ and not webbrowser.open(result.index.as_uri()):
         context.say("no browser could be started; open the page above yourself")

@@ -7,6 +7,7 @@ from mailrunner.cli.campaign_lookup import begun_campaign
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import CampaignArgument
 from mailrunner.errors import Problem, UserError
+from mailrunner.model.counted import counted
 
 
 @command(app, "purge", panel=AFTER_SENDING)
@@ -23,4 +24,4 @@ def purge(context: CommandContext, campaign: CampaignArgument) -> None:
                 Problem(f"{record.id} still has messages to send, which need their rows", hint=hint)
             )
         number = ledger.campaigns.purge_rows(record.no)
-    context.result(f"The cells of {number:,} rows were deleted; addresses and outcomes stay.")
+    context.result(f"The cells of {counted(number, 'row')} were deleted; addresses and outcomes stay.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.output import complain, local
+from mailrunner.model.counted import counted
 from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def _inlining(tally: InliningTally) -> str:
         return f"CSS: inlined by premailer for every message, as a plan gave another result: {tally.mismatch}"
     if tally.messages < _ENOUGH or tally.strict:
         return ""
-    sentence = f"CSS: {tally.hits:,} of {tally.messages:,} messages from {tally.plans:,} plans"
+    messages, plans = counted(tally.messages, "message"), counted(tally.plans, "plan")
+    sentence = f"CSS: {tally.hits:,} of {messages} from {plans}"
     if tally.hits < _GOOD_SHARE * tally.messages:
         reasons = ", ".join(f"{reason} ({number:,})" for reason, number in tally.reasons.most_common(3))
         sentence += f"; the others took longer: {reasons}"

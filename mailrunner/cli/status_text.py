@@ -8,6 +8,7 @@ from typing import Any
 
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.output import local
+from mailrunner.model.counted import counted
 
 
 def print_campaign(context: CommandContext, found: dict[str, Any]) -> None:
@@ -41,7 +42,8 @@ def print_accounts(context: CommandContext, accounts: Iterable[dict[str, Any]]) 
             then = f", the next slot {_shown(limit['next_slot_at'])}" if limit["next_slot_at"] else ""
             context.result(f"  {limit['limit']:<12} {limit['used']:,} used, {left}{then}")
         if account["reserve"]:
-            context.result(f"  {account['reserve']:,} a day are reserved for messages that you send yourself")
+            reserved = counted(account["reserve"], "message")
+            context.result(f"  {reserved} a day reserved for what you send yourself")
 
 
 def _shown(moment: str | None) -> str:

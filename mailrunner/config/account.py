@@ -1,6 +1,6 @@
 """One account: `[accounts.NAME]` completed from its provider's preset; everything that sending needs.
 
-Passwords are `SecretStr` from the file to the socket.
+Secrets are `SecretStr` from the file to the socket.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr
 
 from mailrunner.config.account_table import AccountTable, ImapTable
-from mailrunner.config.providers import Preset, Tls, by_host, preset, tls_of_port
+from mailrunner.config.oauth import OAuthSettings, complete_oauth
+from mailrunner.config.providers import Login, Preset, Tls, by_host, preset, tls_of_port
 from mailrunner.model.quota import Limit, merge
 
 IMAP_PORTS: dict[int, Tls] = {993: "implicit", 143: "starttls"}  # RFC 8314 §3.2
@@ -23,18 +24,22 @@ _PERSONAL_GOOGLE = ("gmail.com", "googlemail.com")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imap:
-    """An IMAP mailbox and its login; the account's `ca_file` counts for its server too."""
+    """An IMAP mailbox and its login; the account's `ca_file` counts for its server too.
+
+    `oauth`: log in by its token instead of `password`, which is empty.
+    """
 
     host: str
     port: int
     tls: Tls
     user: str
     password: SecretStr
+    oauth: OAuthSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One sending identity, complete.
+    """One sending identity, complete.  `oauth` is set where it logs in by token, and has no `password`.
 
     `provider` is the name in the file, `preset` the provider recognised by name or host.  `port` 0 and
     `host` "" stand only in an account that has problems.  `timeout` is in seconds.
@@ -48,6 +53,7 @@ class Account:
     tls: Tls
     user: str
     password: SecretStr | None
+    oauth: OAuthSettings | None
     limits: tuple[Limit, ...]
     reserve: int
     timezone: ZoneInfo
@@ -67,20 +73,26 @@ class Account:
             return f"{host}:{self.port}"
         known = by_host(host)
         family = (known.family if known else "") or host
-        return f"{family}/{_one_spelling(self.user, family)}"
+        return f"{family}/{one_spelling(self.user, family)}"
 
     @property
     def is_local(self) -> bool:
         """True where the server is on this machine; such a server seldom asks for a login."""
         return is_loopback(self.host)
 
+    @property
+    def logs_in(self) -> bool:
+        """True where the account has a login; without one the user only tells whose quota it is."""
+        return self.password is not None or self.oauth is not None
+
     def secrets(self) -> tuple[str, ...]:
-        """The passwords, which no output may show."""
-        kept = (self.password, self.imap.password if self.imap else None)
+        """The secrets of the file, which no output may show."""
+        of_oauth = self.oauth.secrets() if self.oauth else ()
+        kept = (self.password, self.imap.password if self.imap else None, *of_oauth)
         return tuple(dict.fromkeys(secret.get_secret_value() for secret in kept if secret))
 
 
-def _one_spelling(user: str, family: str) -> str:
+def one_spelling(user: str, family: str) -> str:
     """The user casefolded; for personal Google accounts, which ignore dots and plus-tags, without them."""
     user = user.strip().casefold()
     local, _, domain = user.rpartition("@") if "@" in user else (user, "", "gmail.com")
@@ -100,6 +112,7 @@ def complete(name: str, table: AccountTable, folder: Path) -> Account:
     tls = table.tls or (chosen.tls if port == chosen.port and chosen.serves(host) else tls_of_port(port))
     user = (table.user or chosen.user).strip()
     password = _without_blanks(table.password) if chosen.app_password else table.password
+    oauth = _oauth(name, table, chosen, user, folder)
     return Account(
         name=name,
         provider=table.provider,
@@ -108,7 +121,8 @@ def complete(name: str, table: AccountTable, folder: Path) -> Account:
         port=port,
         tls=tls or "none",
         user=user,
-        password=password,
+        password=None if oauth else password,
+        oauth=oauth,
         limits=merge(chosen.limits, table.limits),
         reserve=table.reserve,
         timezone=table.timezone,
@@ -118,7 +132,7 @@ def complete(name: str, table: AccountTable, folder: Path) -> Account:
         timeout=table.timeout,
         ca_file=folder / table.ca_file if table.ca_file else None,
         return_path=table.return_path,
-        imap=_imap(table.imap, chosen if chosen.serves(host) else preset("smtp"), user, password),
+        imap=_imap(table.imap, chosen if chosen.serves(host) else preset("smtp"), user, oauth or password),
     )
 
 
@@ -148,11 +162,38 @@ def _without_blanks(secret: SecretStr | None) -> SecretStr | None:
     return SecretStr("".join(secret.get_secret_value().split())) if secret else None
 
 
-def _imap(table: ImapTable | None, known: Preset, user: str, password: SecretStr | None) -> Imap | None:
-    """The mailbox of `table`, else the preset's; None where there is neither, or no password for it."""
+def login_of(table: AccountTable, chosen: Preset) -> Login:
+    """How the account logs in: as the file says, else by what the preset takes."""
+    return table.login or ("oauth" if chosen.login == "oauth" else "password")
+
+
+def _oauth(name: str, table: AccountTable, chosen: Preset, user: str, folder: Path) -> OAuthSettings | None:
+    """The settings for tokens; None without a table for them, or where another login is wanted."""
+    if login_of(table, chosen) != "oauth" or chosen.oauth == "" or table.oauth is None:
+        return None
+    return complete_oauth(
+        table.oauth,
+        account=name,
+        provider=chosen.oauth,
+        user=user,
+        is_personal=chosen.name == "outlook" or (chosen.oauth == "google" and is_personal_google(user)),
+        folder=folder,
+    )
+
+
+def _imap(
+    table: ImapTable | None, known: Preset, user: str, login: SecretStr | OAuthSettings | None
+) -> Imap | None:
+    """The mailbox of `table`, else the preset's; None where there is neither, or no login for it.
+
+    `login` is the account's own; a password in `table` goes before it.
+    """
     own = table or ImapTable()
-    host, secret = own.host or known.imap_host, own.password or password
-    if not host or secret is None:
+    oauth = login if isinstance(login, OAuthSettings) and own.password is None else None
+    takes_it = oauth is not None or known.imap_login == "password"
+    host = own.host or (known.imap_host if takes_it else "")
+    secret = own.password or (login if isinstance(login, SecretStr) else None)
+    if not host or (secret is None and oauth is None):
         return None
     if known.app_password and own.password:
         secret = _without_blanks(own.password) or secret
@@ -162,7 +203,8 @@ def _imap(table: ImapTable | None, known: Preset, user: str, password: SecretStr
         port=port,
         tls=own.tls or IMAP_PORTS.get(port, "none"),
         user=(own.user or user).strip(),
-        password=secret,
+        password=secret or SecretStr(""),
+        oauth=oauth,
     )
 
 

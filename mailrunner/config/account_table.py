@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, PlainValidator, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
+from mailrunner.config.oauth_table import OAuthTable
 from mailrunner.config.providers import Tls, preset_names
-from mailrunner.config.toml_table import Table, text_as
+from mailrunner.config.toml_table import Secret, Table, text_as
 from mailrunner.errors import did_you_mean
 from mailrunner.model.mailbox_address import check_address
 from mailrunner.model.quota import Limit
@@ -35,12 +36,6 @@ def _bare_host(text: str) -> str:
     return text
 
 
-def _not_empty(secret: SecretStr) -> SecretStr:
-    if not secret.get_secret_value().strip():
-        raise ValueError("is empty; remove the line or fill it in")
-    return secret
-
-
 def _return_path(text: str) -> str:
     if text.partition("@")[0].count("{token}") != 1:
         raise ValueError("must have {token} once before the @; write e.g. bounce+{token}@example.org")
@@ -54,7 +49,6 @@ def _all_providers(schema: dict[str, Any]) -> None:
 
 Host = Annotated[str, AfterValidator(_bare_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Secret = Annotated[SecretStr, AfterValidator(_not_empty)]
 Zone = Annotated[
     ZoneInfo, PlainValidator(text_as(zone)), WithJsonSchema({"type": "string", "default": "UTC"})
 ]
@@ -93,6 +87,11 @@ class AccountTable(Table):
     password: Secret | None = Field(
         None, description='Its password, best as "${VARIABLE}" from the environment or the .env file.'
     )
+    login: Literal["password", "oauth"] | None = Field(
+        None,
+        description='"oauth": by a token, as `mailrunner login` gets it; "password" unless the preset '
+        "takes no password.",
+    )
     limits: Annotated[tuple[LimitText, ...], Field(strict=False)] = Field(
         (),
         description="Recipients per window; each replaces the preset's of the same window or is added.",
@@ -127,3 +126,4 @@ class AccountTable(Table):
         None, description="Where bounces go, one address per message: bounce+{token}@example.org."
     )
     imap: ImapTable | None = Field(None, description="Where sent messages and bounces are looked up.")
+    oauth: OAuthTable | None = Field(None, description='How tokens are got, for login = "oauth".')

@@ -15,9 +15,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from mailrunner.config.account_table import Secret
 from mailrunner.config.toml_file import Keys, dotted
-from mailrunner.config.toml_table import Table, validate
+from mailrunner.config.toml_table import Secret, Table, validate
 from mailrunner.errors import Problem
 
 _TOPIC = re.compile(r"arn:aws[\w-]*:sns:[\w-]+:\d{12}:[\w.-]+")
@@ -47,7 +46,7 @@ def _public_key(text: str) -> str:
 
 def _not_empty(topics: tuple[str, ...]) -> tuple[str, ...]:
     if not topics:
-        raise ValueError("names no topic, so that anybody could post events")
+        raise ValueError("names no topic, so that anyone could post events")
     return topics
 
 
@@ -82,7 +81,7 @@ class SendGridTable(Table):
     @model_validator(mode="after")
     def _authenticated(self) -> SendGridTable:
         if self.secret is None and self.public_key is None:
-            raise ValueError('anybody could post events; set public_key, or secret = "user:password"')
+            raise ValueError('anyone could post events; set public_key, or secret = "user:password"')
         return self
 
 

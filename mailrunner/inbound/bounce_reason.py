@@ -1,7 +1,7 @@
-"""What the words of a bounce mean: `mailrunner.replies` judges them, the stage says whom they concern.
+"""What the words of a bounce mean: `mailrunner.replies` judges them, the stage says which side they concern.
 
 The words of a bounce may be an answer to MAIL FROM, "domain does not exist" then means ours.  Where
-the stage is not known, nothing that could concern the sender strikes a recipient off.  Pure.
+the stage is not known, nothing that could concern the sender suppresses a recipient.  Pure.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MAILBOX = re.compile(
 )
 _DOMAIN = re.compile(r"\b(?:domain|host|dns|mx)\b")
 # Whoever refuses the sender or the content says nothing of the mailbox.  As a soft bounce it would count, and
-# a week of a broken DKIM signature would strike everybody at that provider off.
+# a week of a broken DKIM signature would suppress every address at that provider.
 _KINDS = {
     Action.SUPPRESS: EventKind.BOUNCED,
     Action.STOP: EventKind.REFUSED,
@@ -100,7 +100,7 @@ def _verdict(stage: Stage | None, code: int, enhanced: str, text: str) -> ReplyV
 
 
 def _kind(verdict: ReplyVerdict) -> EventKind:
-    """A wait that concerns the account, and what the message is to blame for, count against nobody."""
+    """A wait that concerns the account, and what the message is to blame for, count against no recipient."""
     paced = verdict.action is Action.RETRY and verdict.scope is Scope.ACCOUNT
     if paced or verdict.says in NOT_THE_MAILBOX:
         return EventKind.REFUSED

@@ -4,10 +4,10 @@
     classifier.may_concern(header)      # cheap: whether the body is worth fetching
     classifier.understand(raw)          # an InboundEvent, or None for mail that is not about ours
 
-Anybody can send mail that looks like a bounce, so what strikes a person off must name a delivery by a
+Anyone can send mail that looks like a bounce, so what suppresses an address must name a delivery by a
 token that only its message had: the VERP address, the Message-ID or X-Mailrunner-Delivery of the
 returned message, the unsubscribe token.  A report that names an address alone is put before a person.
-Quoted text, and References beyond the last, tie nothing: the bounce of somebody's *answer* to a
+Quoted text, and References beyond the last, tie nothing: the bounce of a recipient's *answer* to a
 newsletter quotes the newsletter, too.  Pure.
 """
 
@@ -44,7 +44,7 @@ _LEAVE_LINE = re.compile(
 # What a sender can write into a result of RFC 8601: comments, quoted strings.
 _SAID_BY_SENDER = re.compile(r'"(?:[^"\\]|\\.)*"|\([^()]*\)')
 _RECIPIENT_FIELDS = ("To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To")
-_EXCERPT = 300  # characters of somebody's own words that are kept
+_EXCERPT = 300  # characters of the sender's own words that are kept
 
 
 class UnprovedNoticeError(UnreadableError):
@@ -79,7 +79,7 @@ class MessageClassifier:
         )
 
     def understand(self, raw: bytes) -> InboundEvent | None:
-        """What the mail says; None where that concerns none of our messages, or nobody can tell.
+        """What the mail says; None where that concerns none of our messages, or that cannot be told.
 
         Raises UnreadableError.
         """
@@ -194,7 +194,7 @@ class MessageClassifier:
         results = [one.strip() for one in _SAID_BY_SENDER.sub(" ", vouched).split(";")[1:]]
         about = [one for one in results if one.startswith("dmarc")]
         passed = rf"dmarc\s?=\s?pass\s(?:.*\s)?header\.from=@?{re.escape(domain)}(?:\s.*)?"
-        is_theirs = domain in self.domains and dsn.is_daemon(mail.sender)  # anybody may write from gmail.com
+        is_theirs = domain in self.domains and dsn.is_daemon(mail.sender)  # anyone may write from gmail.com
         return is_theirs and len(about) == 1 and re.fullmatch(passed, about[0]) is not None
 
 
@@ -237,7 +237,7 @@ def _by_subject(subject: str, _words: str) -> bool:
 
 
 def _doubtful(mail: InboundMessage, said: BounceReport) -> InboundEvent | None:
-    """A report that names nothing but an address could be anybody's: a grave one is put before a person."""
+    """A report that names nothing but an address proves no delivery: a grave one waits for a decision."""
     if said.kind not in (EventKind.BOUNCED, EventKind.COMPLAINED, EventKind.UNSUBSCRIBED) or not said.address:
         return None
     words = f"{mail.sender or 'a mail server'} reports: {said.kind} ({said.words})"[:_EXCERPT]
@@ -273,7 +273,7 @@ def _fact_of(
 
 
 def _fingerprint(mail: InboundMessage, fact: InboundEvent) -> str:
-    """Equal for the same mail, also in another mailbox: its Message-ID and what it says of whom.
+    """Equal for the same mail, also in another mailbox: its Message-ID and what it says of which address.
 
     There are servers that give all their reports one Message-ID, and some that give none.
     """

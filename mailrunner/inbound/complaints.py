@@ -40,7 +40,7 @@ _LAW = (
     r"derecho (?:al olvido|de supresion)|diritto all'oblio|dreptul de a fi uitat"
 )
 _ERASURE = re.compile(f"{_DELETE}|{_LAW}")
-# As the whole of a subject from anybody: a wish, not a talk about data.
+# As the whole of a subject from any sender: a wish, not a talk about data.
 _SUBJECT = re.compile(
     r"^(?:please |bitte |merci de |por favor,? )?(?:\w+ ){0,2}?"
     rf"(?:{_DELETE})\w*(?:\W+\w+){{0,3}}\W*$"

@@ -5,7 +5,7 @@
     the rest   what older servers write for people, recognised by flufl.bounce
 
 A server's words are judged by `mailrunner.inbound.bounce_reason`: a full mailbox, a refusal of the
-content or of the sender are no reason to strike a recipient off for ever.
+content or of the sender are no reason to suppress a recipient for ever.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def is_from_daemon(mail: InboundMessage) -> bool:
 
 
 def is_daemon(address: str) -> bool:
-    """Whether an address is one from which mail servers write, and which nobody can have."""
+    """Whether an address is one from which mail servers write, and which no recipient can have."""
     return _DAEMON.match(address) is not None
 
 
@@ -154,7 +154,7 @@ _OWN_LINES = re.compile(r"^[> \t]*(?:Message-ID|X-Mailrunner-Delivery):[^\n]{1,3
 
 
 def mildest(reports: Iterable[BounceReport]) -> BounceReport | None:
-    """The report that is the least grave, as somebody got the message, or may still get it."""
+    """The report that is the least grave, as a recipient got the message, or may still get it."""
     return min(reports, key=lambda report: _MILDEST.index(report.kind), default=None)
 
 

@@ -15,6 +15,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from mailrunner.model.counted import counted
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -46,7 +48,7 @@ class BoundedImap4(imaplib.IMAP4):
         """Read a literal of `size` octets."""
         unread = self._received()
         if size - len(unread) > self._octets:
-            raise self.abort(f"it announces {size} octets, which is more than any answer needs")
+            raise self.abort(f"it announces {counted(size, 'octet')}, which is more than any answer needs")
         while len(unread) < size:
             self._receive()
         return self._take(size)

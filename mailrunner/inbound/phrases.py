@@ -96,7 +96,7 @@ def asks_to_leave(subject: str, words: str) -> bool:
 
 
 def asks_by_subject(subject: str) -> bool:
-    """Whether the subject says nothing else than that somebody wants to leave."""
+    """Whether the subject says nothing else than that the sender wants to leave."""
     return bool(_ASKS_ALONE.match(bare_subject(subject)))
 
 

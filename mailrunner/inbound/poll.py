@@ -150,6 +150,6 @@ def _described(header: bytes) -> str:
     try:
         message = InboundMessage.read(header)
         subject, written = message.field("Subject")[:60], message.field("Date")[:31]
-        return f'the mail "{subject}" from {message.sender or "nobody"} ({written})'
+        return f'the mail "{subject}" from {message.sender or "no sender"} ({written})'
     except Exception:  # it is reported because it cannot be read
         return "a mail whose header cannot be read"

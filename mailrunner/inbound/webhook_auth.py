@@ -199,7 +199,7 @@ class SnsVerifier:
         self._certificates: dict[str, Certificate] = {}
 
     def check(self, settings: EventSettings, message: Mapping[str, Any], now: datetime) -> None:
-        """Check that Amazon signed it, and that its topic is one of ours: anybody can have a topic."""
+        """Check that Amazon signed it, and that its topic is one of ours: anyone can have a topic."""
         if message["TopicArn"] not in settings.topics:
             raise NotAuthenticError(
                 f"the topic '{cut(message['TopicArn'])}' is not among those of mailrunner.toml"

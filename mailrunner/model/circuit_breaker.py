@@ -4,7 +4,7 @@ The ledger keeps the last 100 answers of a campaign as a string of marks, one le
 concerns the list or the content is remembered: a lost connection or a spent quota is neither.
 
 The same marks tell whether a server that calls a recipient unknown may be believed: one that calls
-everybody unknown rather wants a login, or is the wrong one (OpenSMTPD: "550 Invalid recipient").
+every recipient unknown rather wants a login, or is the wrong one (OpenSMTPD: "550 Invalid recipient").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _REMEMBERED = 100
 _ENOUGH = 20  # fewer answers than this say nothing about a list
 _VERDICTS = 3
 _NEAR = 5  # answers among which one acceptance shows that the server takes mail from us
-_NOBODY = 5  # so many unknown recipients and no other answer: it is rather our fault
+_UNKNOWN = 5  # so many unknown recipients and no other answer: it is rather our fault
 
 
 class AnswerMark(StrEnum):
@@ -24,8 +24,8 @@ class AnswerMark(StrEnum):
     SENT = "s"
     FAILED = "f"  # refused for good, a row that cannot be rendered, a hard bounce
     CONTENT = "c"  # a verdict on the content: spam
-    UNKNOWN = "u"  # called unknown where nobody was accepted: held, to be tried again
-    DEFERRED = "d"  # put off for now; only the first where nobody was accepted
+    UNKNOWN = "u"  # called unknown where no recipient was accepted: held, to be tried again
+    DEFERRED = "d"  # put off for now; only the first where no recipient was accepted
 
 
 def remember(recent: str, mark: str) -> str:
@@ -58,17 +58,17 @@ def is_anyone_accepted(recent: str) -> bool:
     return AnswerMark.SENT in _answers(recent)[-_NEAR:]
 
 
-def is_nobody_known(recent: str) -> bool:
+def is_no_recipient_known(recent: str) -> bool:
     """Tell whether 5 recipients were called unknown, and none was accepted, put off or told anything else."""
     others = {AnswerMark.SENT, AnswerMark.DEFERRED, AnswerMark.CONTENT}
-    return recent.count(AnswerMark.UNKNOWN) >= _NOBODY and others.isdisjoint(recent)
+    return recent.count(AnswerMark.UNKNOWN) >= _UNKNOWN and others.isdisjoint(recent)
 
 
 def stop_reason(recent: str, share: float | None) -> str:
     """Return why a campaign with these last answers should stop, or "" if it may go on."""
-    if is_nobody_known(recent):
+    if is_no_recipient_known(recent):
         return (
-            "no recipient so far is known to the server, which may be our fault, so nobody was suppressed: "
+            "no recipient so far is known to the server, which may be our fault, so none was suppressed: "
             "does it want user and password, is its host the right one?"
         )
     if is_content_refused(recent):

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from mailrunner.model.circuit_breaker import AnswerMark, is_anyone_accepted
+from mailrunner.model.counted import counted
 from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 from mailrunner.model.retry import next_try
@@ -95,7 +96,7 @@ def decide(
 
 
 def unless_our_fault(decision: Decision, recent: str, *, attempts: int, now: datetime) -> Decision:
-    """Suppress nobody while `recent`, the campaign's last answers, speaks against us.
+    """Suppress no address while `recent`, the campaign's last answers, speaks against us.
 
     Where the server accepted no other recipient, one that it calls unknown is held: queued again behind
     the others.  Refused once more, still without an acceptance, the delivery fails and the address is
@@ -109,7 +110,7 @@ def unless_our_fault(decision: Decision, recent: str, *, attempts: int, now: dat
     return replace(held, mark=AnswerMark.UNKNOWN)
 
 
-_NOT_SUPPRESSED = " (not suppressed: the server accepted nobody else)"
+_NOT_SUPPRESSED = " (not suppressed: the server accepted no other recipient)"
 
 
 def _may_try_again(outcome: Outcome, policy: RetryPolicy) -> bool:
@@ -162,7 +163,7 @@ def _given_up(outcome: Outcome, attempts: int) -> str:
     if outcome.kind is not OutcomeKind.DEFERRED:
         return ""
     ended = ", the last of which ended the connection" if outcome.implicated else ""
-    return f"given up after {attempts} tries{ended}: "
+    return f"given up after {counted(attempts, 'try', 'tries')}{ended}: "
 
 
 def _is_verdict_on_content(outcome: Outcome) -> bool:
@@ -186,7 +187,7 @@ _MAY_BE_TAKEN = (OutcomeKind.SENT, OutcomeKind.IN_DOUBT)
 class SendLimit:
     """What `--limit N` still allows a run: N attempts that reach DATA, N more that are answered before.
 
-    Who is greylisted or unknown takes nobody's place; but where everybody is, twice N are tried and not
+    A recipient that is greylisted or unknown takes no place; but where all are, twice N are tried and not
     the whole list.  Claimed deliveries are taken from it first, and given back if they were not begun.
     """
 

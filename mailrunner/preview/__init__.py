@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mailrunner.errors import RowError
+from mailrunner.model.counted import counted
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.preview.folder import PreviewFolder
 from mailrunner.preview.message_view import MessageView
@@ -132,5 +133,5 @@ def _template() -> Any:
 def _octets(size: int) -> str:
     """A size with its unit."""
     if size < 1024:
-        return f"{size} bytes"
+        return counted(size, "byte")
     return f"{size / 1024:,.0f} KB" if size < 1024 * 1024 else f"{size / 1024 / 1024:,.1f} MB"

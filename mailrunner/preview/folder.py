@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.private_file import make_folder, write
+from mailrunner.store.private_file import make_folder, write
 
 _RECORD = ".mailrunner-preview"
 

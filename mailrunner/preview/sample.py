@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.address import BLANKS
+from mailrunner.model.counted import counted
 from mailrunner.model.written_address import read_address
 from mailrunner.recipients.reader import RecipientList, RecipientRow, flag_duplicates
 
@@ -73,9 +74,11 @@ class _Extremes:
     def specimens(self) -> Iterator[tuple[RecipientRow, str]]:
         if entry := self.longest.entry:
             place = [len(value) for value in entry.values].index(self.longest.best)
-            yield entry, f"the longest value: {self.columns[place]}, {self.longest.best:,} characters"
+            length = counted(self.longest.best, "character")
+            yield entry, f"the longest value: {self.columns[place]}, {length}"
         if entry := self.emptiest.entry:
-            yield entry, f"the emptiest row: {self.emptiest.best} of {len(self.columns)} cells are empty"
+            cells = counted(len(self.columns), "cell")
+            yield entry, f"the emptiest row: {self.emptiest.best} of {cells} empty"
         if entry := self.foreign.entry:
             names = [c for c, value in zip(self.columns, entry.values, strict=False) if not value.isascii()]
             yield entry, f"most characters beyond ASCII: {', '.join(names)}"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mailrunner.config.paths import is_file
 from mailrunner.errors import Problem, UserError, nearest
+from mailrunner.model.counted import counted
 from mailrunner.recipients.heading import HEADING_ROWS, HeadingRow, find_heading
 from mailrunner.recipients.spreadsheet_cell import are_defused, restored
 
@@ -226,7 +227,7 @@ class HeadedFile(FileSource):
         UserError.collect(self._ragged(number, found, width) for number, found in ragged)
 
     def _ragged(self, number: int, found: int, width: int) -> Problem:
-        message = f"it has {found} cells, but the header names {width} columns"
+        message = f"it has {counted(found, 'cell')}, but the header names {counted(width, 'column')}"
         return Problem(
             message, self.label, f"line {number}", "a cell with the delimiter in it needs quotation marks"
         )

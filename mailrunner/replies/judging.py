@@ -142,7 +142,7 @@ def judge(stage: Stage, code: int, enhanced: str, said: str, provider: str) -> R
 
 
 def _weighed(stage: Stage, action: Action, says: str, rule: Rule | None, *, about_us: bool) -> ReplyVerdict:
-    """Say whom a retry concerns, and whether a stop needs a second opinion."""
+    """Say what scope a retry has, and whether a stop needs a second opinion."""
     if action is Action.RETRY:
         if rule and rule.run is not None:
             about_us = rule.run
@@ -178,7 +178,7 @@ def _retry(stage: Stage, says: str, *, about_us: bool) -> ReplyVerdict:
 
 
 def _is_about_the_run(code: int, enhanced: str, said: str) -> bool:
-    """421 closes on everybody; x.7.x is policy, towards the sender unless a recipient is named."""
+    """421 closes on every recipient; x.7.x is policy, towards the sender unless a recipient is named."""
     return code == 421 or (enhanced.startswith("4.7.") and not _NAMES_RECIPIENT.search(said))
 
 

@@ -68,7 +68,7 @@ SENDER = (
     ),
     row(
         Action.AUTH,
-        "the server lets nobody send who has not logged in",
+        "the server accepts no mail without a login",
         r"\brelay\w*\b.{0,80}\b(?:auth\w* (?:is )?(?:required|needed)|"
         r"without\b.{0,15}\bauth|authenticated connection)",
         r"turn on smtp auth|\bonly\b.{0,15}\bauthenticated (?:users?|clients?|senders?|connections?)",
@@ -97,7 +97,7 @@ SENDER = (
     # directory says the same words of an address it does not have, with 5.4.1: not that one.
     row(
         Action.AUTH,
-        "the server lets nobody send who has not logged in",
+        "the server accepts no mail without a login",
         r"(?:recipient address|client host|data command|end-of-data|helo command|etrn command) rejected ?: "
         r"access denied",
         codes=r"(?![245]\.[14]\.)",

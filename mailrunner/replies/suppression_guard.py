@@ -1,8 +1,8 @@
 """When a reply may suppress a recipient, and when doubt spares them.
 
 A reply about access, relaying, credentials, policy or the sender is about us, whatever it calls
-"recipient": Postfix answers `554 5.7.1 <x>: Recipient address rejected: Access denied` to everybody who
-has not logged in.  Such a reply strikes nobody off unless its words say plainly that the mailbox does
+"recipient": Postfix answers `554 5.7.1 <x>: Recipient address rejected: Access denied` to every
+client without a login.  Such a reply suppresses no address unless its words say plainly that the mailbox does
 not exist.  Pure.
 """
 

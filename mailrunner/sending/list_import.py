@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mailrunner.errors import Problem, UserError
+from mailrunner.model.counted import counted
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.sending.prepared_campaign import (
     PreparedCampaign,
@@ -28,6 +29,8 @@ from mailrunner.store.campaigns import as_json
 
 Progress = Callable[[int], None]
 _REASONS = 3  # how many differing ones a sentence names
+
+_RECIPIENTS = ("recipient is", "recipients are")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ class ListImport:
         self._check_renders(record)
 
     def _check_renders(self, record: CampaignRecord) -> None:
-        """Before anybody had an answer a message that nobody can get is the file's fault."""
+        """Before the first answer, a message that no recipient can get is the file's fault."""
         counts = self._ledger.deliveries.counts(record.no)
         if counts.queued and not (counts.sent or counts.failed or counts.in_doubt or counts.in_flight):
             check_one_renders(self._prepared, self._ledger, record, lambda: self._ledger.heartbeat(self._run))
@@ -200,12 +203,12 @@ class ListImport:
         )
         self._ledger.campaigns.accept(record.no, **values, account_no=account.no, recent="")
         self._notices.append(
-            f"changed before anybody was sent to: {what}" if unseen else f"changes accepted: {what}"
+            f"changed before the first message was sent: {what}" if unseen else f"changes accepted: {what}"
         )
         return self._reread(record)
 
     def _is_unseen(self, record: CampaignRecord) -> bool:
-        """True while no server was offered a message of this campaign: nobody can have the old one."""
+        """True while no server was offered a message of this campaign: no recipient has the old one."""
         counts = self._ledger.deliveries.counts(record.no)
         return not (counts.sent or counts.failed or counts.in_doubt or counts.in_flight)
 
@@ -237,15 +240,15 @@ class ListImport:
         if drift.left or drift.back:
             self._ledger.snapshots.hold_back(record.no, run_no=self._run.no)
             if drift.left:
-                self._notices.append(f"{_recipients(drift.left)} no longer on the list: held back")
+                self._notices.append(f"{counted(drift.left, *_RECIPIENTS)} no longer on the list: held back")
             if drift.back:
-                self._notices.append(f"{_recipients(drift.back)} back on the list: queued again")
+                self._notices.append(f"{counted(drift.back, *_RECIPIENTS)} back on the list: queued again")
         mark = self._fingerprint()
         if refresh:
             self._ledger.campaigns.accept(record.no, columns=as_json(columns))
             self._ledger.snapshots.refresh(record.no, run_no=self._run.no)
             if drift.new or drift.edited:
-                self._notices.append(f"taken over: {drift.new} new and {drift.edited} edited rows")
+                self._notices.append(f"taken over: {drift.new} new and {counted(drift.edited, 'edited row')}")
         else:
             mark |= {"new": drift.new, "edited": drift.edited}
             self._note_waiting(drift.new, drift.edited)
@@ -302,7 +305,7 @@ class ListImport:
     def _note_waiting(self, new: int, edited: int) -> None:
         if new or edited:
             self._notices.append(
-                f"the list has {new} new and {edited} edited rows since the campaign was begun; "
+                f"the list has {new} new and {counted(edited, 'edited row')} since the campaign was begun; "
                 "use --refresh to take them"
             )
 
@@ -327,9 +330,11 @@ def empty_list(prepared: PreparedCampaign, rows: int, reasons: Sequence[str]) ->
     label, recipients = prepared.source.label, prepared.recipients
     key, hint = "recipients", "; ".join(reasons) or "nothing can be sent"
     if rows:
-        message = f"none of the {rows} rows of {label} has a usable address"
+        message = f"none of {counted(rows, 'row')} of {label} has a usable address"
     elif recipients.filtered:
-        message = f"{label} has no rows that match `where`: it leaves out all {recipients.filtered:,}"
+        message = (
+            f"{label} has no rows that match `where`: it leaves out {counted(recipients.filtered, 'row')}"
+        )
         key, hint = "recipients.where", recipients.where_values() or hint
     else:
         message = f"{label} has no rows"
@@ -340,7 +345,7 @@ def list_remarks(prepared: PreparedCampaign, rows: int) -> list[str]:
     """What a user should know about a list that was read to its end; `rows` are those that it gave."""
     remarks = prepared.source.remarks()
     if prepared.campaign.recipients.where and rows and not prepared.recipients.filtered:
-        remarks.append(f"`where` leaves out no row: all {rows:,} match it")
+        remarks.append(f"`where` leaves out no row of {rows:,}")
     return remarks
 
 
@@ -373,7 +378,3 @@ def _shrunk(record: CampaignRecord, drift: ListDrift) -> Problem:
         key="recipients",
         hint="nothing was sent; put the list right, or use --refresh if it is meant",
     )
-
-
-def _recipients(number: int) -> str:
-    return "one recipient is" if number == 1 else f"{number} recipients are"

@@ -41,7 +41,7 @@ BATCH = 10  # deliveries claimed at once for one connection
 SHORT_WAIT = timedelta(minutes=1)  # waited for within the run; longer waits end it unless it is patient
 _MOMENT = timedelta(milliseconds=50)
 _LOOK_AGAIN = timedelta(minutes=5)  # a patient run looks whether a user has changed something
-_CLOSING_SECONDS = {False: 3.0, True: 0.5}  # for QUIT and its reply; by whether somebody waits for the end
+_CLOSING_SECONDS = {False: 3.0, True: 0.5}  # for QUIT and its reply; by whether a user waits for the end
 _ENOUGH = 16  # results that are worth a commit; with so many its own cost is little
 _LONGEST_GATHERING = 0.005  # seconds
 

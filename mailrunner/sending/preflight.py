@@ -13,8 +13,8 @@ from datetime import datetime
 from itertools import islice
 from secrets import token_bytes
 
-from mailrunner.config.account import Account
 from mailrunner.errors import RowError, UserError
+from mailrunner.model.counted import counted
 from mailrunner.model.mistyped_domain import suggestion
 from mailrunner.model.suppression import governing
 from mailrunner.model.tokens import TokenSigner
@@ -22,6 +22,7 @@ from mailrunner.recipients.reader import RecipientRow, flag_duplicates
 from mailrunner.rendering.lint import remarks
 from mailrunner.sending.left_out import LeftOutKind, LeftOutRow, left_out_row
 from mailrunner.sending.list_import import empty_list, list_remarks, twin_problem
+from mailrunner.sending.login_warnings import login_warnings
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign, digests_of
 from mailrunner.sending.render_check import nothing_renders
@@ -191,8 +192,8 @@ class Preflight:
             known.number += 1
 
     def _warnings(self) -> Iterator[str]:
-        yield from account_warnings(self._prepared)
-        yield from filter(None, (self._ledger.warning, self._ledger.clock_warning))
+        yield from account_warnings(self._prepared, self._now)
+        yield from filter(None, (*self._ledger.warnings, self._ledger.clock_warning))
         yield from list_remarks(self._prepared, self._found.rows)
         yield from self._list_warnings()
 
@@ -209,7 +210,8 @@ class Preflight:
                     f'[lists."{name}"]'
                 )
         for other, number in self._elsewhere.most_common():
-            yield f'{number} of these recipients have left another list, "{known.get(other, other)}"'
+            left = counted(number, "of these recipients has", "of these recipients have")
+            yield f'{left} left another list, "{known.get(other, other)}"'
 
 
 def first_reasons(rows: Iterable[LeftOutRow]) -> list[str]:
@@ -228,12 +230,11 @@ def _twin(prepared: PreparedCampaign, ledger: Ledger) -> CampaignRecord | None:
 
 
 _RESERVED = (".example", "@example.com", "@example.net", "@example.org")  # RFC 2606
-_SUBMISSION_PORTS = frozenset({465, 587})  # RFC 8314 §7.3, RFC 6409 §3.1
 _OVER = frozenset({"sent", "failed", "in_doubt", "suppressed", "claimed", "sending"})
 _UNSENT = frozenset({"loading", "ready"})
 
 
-def account_warnings(prepared: PreparedCampaign) -> Iterator[str]:
+def account_warnings(prepared: PreparedCampaign, now: datetime) -> Iterator[str]:
     """Warnings that follow from the account and the campaign, whoever the recipients are."""
     account = prepared.account
     sender = prepared.from_address
@@ -253,7 +254,7 @@ def account_warnings(prepared: PreparedCampaign) -> Iterator[str]:
         )
     if _domain(sender) in ("gmail.com", "googlemail.com") and account.preset.family != "google":
         yield "From is a Gmail address, but the message does not go through Gmail: receivers will refuse it"
-    yield from _login_warnings(account)
+    yield from login_warnings(account, now)
     if account.password and "put-it-here" in account.password.get_secret_value():
         yield "the password is still the example's: put your own into .env"
     for limit in account.limits:
@@ -266,17 +267,6 @@ def account_warnings(prepared: PreparedCampaign) -> Iterator[str]:
             "the message has {{ unsubscribe_url }} and the campaign names no list: whoever follows the link "
             "leaves all lists, and still gets messages of this kind; name a list, or take the link out"
         )
-
-
-def _login_warnings(account: Account) -> Iterator[str]:
-    """A submission server takes mail from those who log in (RFC 6409 §4.3), or whose address it knows."""
-    if account.user or account.is_local or account.port not in _SUBMISSION_PORTS:
-        return
-    yield (
-        f"nobody logs in to {account.host}, but port {account.port} is for those who do: it will answer "
-        '"Relay access denied" or "Recipient address rejected: Access denied" to every message; set user and '
-        f"password in [accounts.{account.name}], unless the server knows this machine by its address"
-    )
 
 
 def _bulk_warnings(prepared: PreparedCampaign) -> Iterator[str]:

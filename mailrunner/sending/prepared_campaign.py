@@ -15,6 +15,7 @@ from typing import Any
 
 from mailrunner.campaign.campaign_file import Campaign
 from mailrunner.campaign.folder import private_files
+from mailrunner.clock import SystemClock
 from mailrunner.config.account import Account
 from mailrunner.config.paths import relative_name
 from mailrunner.config.project import Project
@@ -25,6 +26,7 @@ from mailrunner.recipients.reader import RecipientList
 from mailrunner.recipients.source import Source
 from mailrunner.rendering import Renderer
 from mailrunner.store import CampaignRecord
+from mailrunner.transports.oauth.access import AccessTokens
 
 _MESSAGE = "[message] "  # how names of parts begin that are no files
 # Parts of a content that no recipient reads, or that only name files.
@@ -149,10 +151,16 @@ class PreparedCampaign:
         return digest(repr((*always, *further) if any(further) else always))
 
     def setup_digest(self, key: bytes) -> str:
-        """A keyed digest of the credentials: a wrong password is not tried again until it changed."""
+        """A keyed digest of the credentials: a wrong password is not tried again until it changed.
+
+        Of a login by token it is the grant that counts, which `mailrunner login` makes anew: a token
+        changes by the hour.
+        """
         account = self.account
-        password = account.password.get_secret_value() if account.password else ""
-        text = "\0".join((account.host, str(account.port), account.tls, account.user, password))
+        secret = account.password.get_secret_value() if account.password else ""
+        if account.oauth:
+            secret = AccessTokens.of(account.oauth, SystemClock()).setup_text()
+        text = "\0".join((account.host, str(account.port), account.tls, account.user, secret))
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 

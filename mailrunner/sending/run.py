@@ -13,6 +13,8 @@ from datetime import datetime
 from random import Random
 
 from mailrunner.clock import Clock
+from mailrunner.config.account import Account
+from mailrunner.config.account_checks import refuse_without_login
 from mailrunner.errors import UserError
 from mailrunner.event_log import EventLog
 from mailrunner.model.delivery import Counts
@@ -31,6 +33,7 @@ from mailrunner.sending.recorder import LedgerVisits, Recorder, RunTally
 from mailrunner.sending.signing_keys import token_signer
 from mailrunner.store import CampaignRecord, ClaimTerms, Ledger, Phase, Run, Twin
 from mailrunner.transports import Transport
+from mailrunner.transports.oauth.access import AccessTokens
 from mailrunner.transports.smtp.client import SmtpTransport
 from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 
@@ -110,13 +113,17 @@ class CampaignRun:
 
     def run(self) -> RunResult:
         """Run it; raises UserError or LedgerError where a user has to act first."""
-        self._ledger.count_run()
+        admission = self._ledger.admit()
+        self._notices = (*self._ledger.notices, *admission.notices)
+        if admission.wait is not None:
+            return RunResult(campaign_id=self._id, wait=admission.wait, notices=self._notices)
         run = self._visits.own_run = Run.begin(self._ledger.database)
         try:
             self._ledger.heartbeat(run)
             self._ledger.deliveries.recover(own_run=run.no)
             self._ledger.inbound_events.apply_waiting()
-            return self._run(run)
+            with self._ledger.journal(run):
+                return self._run(run)
         finally:
             self._visits.repeat(run.end)
             self._visits.repeat(self._ledger.count_run)
@@ -132,7 +139,7 @@ class CampaignRun:
         if isinstance(imported, Wait):
             return RunResult(campaign_id=self._id, wait=imported)
         record = imported.record
-        self._notices = (*self._ledger.notices, *imported.notices, *self._about_the_clock())
+        self._notices = (*self._notices, *imported.notices, *self._about_the_clock())
         if problem := self._ledger.suppressions.check_not_emptied(self._prepared.lists):
             raise UserError(problem)
         signer = token_signer(self._prepared.project, self._ledger)
@@ -318,13 +325,20 @@ def transport_of(
 
     `clock` is the ledger's, as the instants that replies name become pauses there.
     """
-    account = prepared.account
+    return smtp_transport(prepared.account, clock, observed)
+
+
+def smtp_transport(
+    account: Account, clock: Clock, observed: ObservedCapabilities | None = None
+) -> SmtpTransport:
+    """Return a new SMTP connection for an account; UserError where it cannot log in as it stands."""
+    refuse_without_login(account)
     return SmtpTransport(
         host=account.host,
         port=account.port,
         tls=account.tls,
-        # Without a password the user only tells whose cap it is (a private relay).
-        user=account.user if account.password else "",
+        # Without a login the user only tells whose cap it is (a private relay).
+        user=account.user if account.logs_in else "",
         password=account.password.get_secret_value() if account.password else None,
         provider=account.preset.name,
         timeout=account.timeout,
@@ -333,4 +347,14 @@ def transport_of(
         observed=observed or ObservedCapabilities(),
         ca_file=account.ca_file,
         clock=clock,
+        tokens=_tokens(account, clock),
     )
+
+
+def _tokens(account: Account, clock: Clock) -> AccessTokens | None:
+    """The tokens of an account that logs in by them; UserError where a user has to log in first."""
+    if account.oauth is None:
+        return None
+    tokens = AccessTokens.of(account.oauth, clock)
+    tokens.require_login()
+    return tokens

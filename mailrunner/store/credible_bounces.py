@@ -1,7 +1,7 @@
 """Hard bounces that say more of their recipients than of us.
 
-A relay that wants a login, or the wrong one, calls everybody unknown; behind a server of one's own it says
-so by bounces.  As long as more of a campaign failed than stands as sent, its bounces suppress nobody.
+A relay that wants a login, or the wrong one, calls every recipient unknown; behind an own server it says
+so by bounces.  As long as more of a campaign failed than stands as sent, its bounces suppress no address.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _UNTRIED = (State.QUEUED, State.SUPPRESSED, State.SKIPPED)
 
 
 def mark_of(connection: Connection) -> LedgerMark | None:
-    """The ledger's mark; None where its tables are there and nobody has used it yet."""
+    """The ledger's mark; None where its tables are there and it was not used yet."""
     entries = select(func.count()).select_from(suppressions).scalar_subquery()
     row = connection.execute(select(ledger.c.id, ledger.c.run_counter, entries)).first()
     return LedgerMark(*row) if row else None
@@ -51,7 +51,7 @@ def count_up(connection: Connection) -> LedgerMark | None:
 
 
 def is_unused(connection: Connection) -> bool:
-    """True if nothing was ever sent or tried, and nothing is known of anybody: no suppression, no event.
+    """True if nothing was ever sent or tried, and no recipient is known: no suppression, no event.
 
     A run whose end is not recorded may be about to send.
     """

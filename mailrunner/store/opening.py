@@ -12,9 +12,9 @@ from sqlalchemy.pool import QueuePool
 
 from mailrunner.clock import Clock
 from mailrunner.errors import LedgerError, MailrunnerError, Problem, UserError
-from mailrunner.model.private_file import MODE
 from mailrunner.store import postgresql
 from mailrunner.store.database import Database
+from mailrunner.store.private_file import MODE
 from mailrunner.store.schema import REVISION
 
 _BUSY_SECONDS = 15

@@ -13,6 +13,7 @@ from sqlalchemy import inspect, select, update
 
 from mailrunner.clock import Clock
 from mailrunner.errors import MailrunnerError
+from mailrunner.model.counted import counted
 from mailrunner.store.database import Database
 from mailrunner.store.ledger_identity import mark_of
 from mailrunner.store.opening import find_database
@@ -74,4 +75,4 @@ def _not_taken(seen: LedgerMark | None) -> tuple[str, ...]:
 
 
 def _entries(number: int) -> str:
-    return "1 entry" if number == 1 else f"{number:,} entries"
+    return counted(number, "entry", "entries")

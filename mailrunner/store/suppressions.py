@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from mailrunner.errors import Problem
+from mailrunner.model.counted import counted
 from mailrunner.model.delivery import State
 from mailrunner.model.suppression import (
     ALL_LISTS,
@@ -195,7 +196,7 @@ class Suppressions:
     def on_current_lists(self, keys: Collection[str]) -> set[str]:
         """Which of `keys` are mailed now: by the newest campaign of each list, or one not finished.
 
-        A domain is if anybody there is.
+        A domain is if any address there is.
         """
         newest = select(func.max(campaigns.c.no)).group_by(campaigns.c.list_key)
         unfinished = campaigns.c.finished_at.is_(None)
@@ -299,7 +300,8 @@ def _entry(row) -> SuppressionEntry:  # type: ignore[no-untyped-def]
 
 
 def _emptied(name: str, before: int, now: int) -> Problem:
-    left = f"only {now:,} of the {before:,} entries that" if now else f"none of the {before:,} entries that"
+    entries = counted(before, "entry", "entries")
+    left = f"only {now:,} of {entries} that" if now else f"none of {entries} that"
     return Problem(
         f'{left} held for the list "{name}" are on the suppression list: it looks lost',
         hint="bring it back with: mailrunner suppress import FILE; "

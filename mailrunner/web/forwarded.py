@@ -19,17 +19,17 @@ EVERY = "*"
 class TrustedProxies:
     """IP addresses or networks with commas between them; "" for none.
 
-    "*" is whoever connects, and that one alone: the address that it saw itself.
+    "*" is any client that connects, and that one alone: the address that it saw itself.
     """
 
     def __init__(self, proxies: str) -> None:
-        self._is_everybody = proxies.strip() == EVERY
-        named = () if self._is_everybody else (part.strip() for part in proxies.split(","))
+        self._is_any = proxies.strip() == EVERY
+        named = () if self._is_any else (part.strip() for part in proxies.split(","))
         self._networks = [ip_network(part) for part in named if part]
 
     def trusts(self, host: str) -> bool:
         """True if the program that connects from `host` ("" for a Unix socket) is a proxy of ours."""
-        return self._is_everybody or self._is_named(host)
+        return self._is_any or self._is_named(host)
 
     def client(self, peer: str, forwarded: Iterable[str]) -> str:
         """The client's address: of `peer`, who connects, and the X-Forwarded-For fields that it sent."""

@@ -40,7 +40,7 @@ class LimitedProtocol(H11Protocol):
         self._look()
 
     def on_response_complete(self) -> None:
-        self.cycle.body = bytearray()  # what nobody has read of it
+        self.cycle.body = bytearray()  # what was not read of it
         super().on_response_complete()
         self._look()
 

@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.campaign_toml import PROJECT
+from tests.support.projects import Project
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A project with one template, one attachment and no campaign."""
-    for name in ("campaigns", "templates", "data"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "mailrunner.toml").write_text(PROJECT, encoding="utf-8")
-    (tmp_path / "templates" / "spring.html").touch()
-    (tmp_path / "data" / "programme.pdf").touch()
-    return tmp_path
+    (tmp_path / "campaigns").mkdir()
+    files = {"mailrunner.toml": PROJECT, "templates/spring.html": "", "data/programme.pdf": ""}
+    return Project(tmp_path).put_all(files).folder

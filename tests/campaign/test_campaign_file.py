@@ -25,6 +25,7 @@ from tests.support.campaign_toml import (
     campaign_problems,
     write_campaign,
 )
+from tests.support.project_toml import write_project
 
 
 def test_a_short_campaign_has_the_defaults_of_the_manual(folder: Path) -> None:
@@ -232,7 +233,7 @@ def test_project_campaign_and_account_come_together(folder: Path) -> None:
 
 
 def test_the_problems_of_both_files_are_reported_at_once(folder: Path) -> None:
-    (folder / "mailrunner.toml").write_text(PROJECT + "reserv = 5\n", encoding="utf-8")
+    write_project(folder, PROJECT + "reserv = 5\n")
     write_campaign(folder, SPRING.replace("relay", "gmial").replace("spring.html", "none.html"))
     with pytest.raises(UserError) as caught:
         load_campaign(folder, "spring", {})
@@ -253,7 +254,7 @@ def test_a_missing_variable_of_the_account_is_reported_with_the_campaign(folder:
 
 
 def test_a_project_that_cannot_be_read_does_not_hide_the_campaign(folder: Path) -> None:
-    (folder / "mailrunner.toml").write_text("[accounts", encoding="utf-8")
+    write_project(folder, "[accounts")
     write_campaign(folder, SPRING.replace("spring.html", "none.html"))
     with pytest.raises(UserError) as caught:
         load_campaign(folder, "spring", {})

@@ -1,4 +1,4 @@
-"""`demo`: the example goes out over a real connection, waits at its cap, and nobody gets it twice."""
+"""`demo`: the example goes out over a real connection, waits at its cap, and no recipient gets it twice."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_demonstration_ends_well_and_can_be_given_again(tmp_path: Path) -> N
     assert "こんにちは" in japanese.get_body(("html",)).get_content()  # type: ignore[union-attr]
 
 
-def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_that_demo_did_not_make_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "thesis.txt").write_text("years of work", encoding="utf-8")
 
@@ -89,7 +89,7 @@ def test_the_server_keeps_what_it_gets_and_counts_it(tmp_path: Path) -> None:
     assert kept[0].read_bytes() == b"Subject: one\r\n\r\n.\r\nend\r\n"
 
 
-def test_the_server_ends_while_somebody_is_connected(tmp_path: Path) -> None:
+def test_the_server_ends_while_a_client_is_connected(tmp_path: Path) -> None:
     with CapturingServer(tmp_path / "mailbox") as server:
         client = smtplib.SMTP(server.host, server.port, local_hostname="localhost")
 

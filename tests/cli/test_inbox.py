@@ -22,7 +22,7 @@ from tests.support.club_inbox import PEOPLE, Club, lies
 from tests.support.imap_script import ScriptedImap
 from tests.support.imap_server import PASSWORD, ImapServer, LimitedImapServer, Mailbox
 from tests.support.in_doubt import clear, implicit, scripted
-from tests.support.projects import Answer
+from tests.support.projects import Answer, Project
 from tests.support.smtp_server import SmtpServer
 
 
@@ -219,7 +219,7 @@ def test_many_mails_are_read_in_groups(club: Club, box: Mailbox) -> None:
 # -- What is never done
 
 
-def test_what_somebody_marked_as_deleted_is_not_deleted(club: Club, box: Mailbox) -> None:
+def test_mail_marked_as_deleted_by_the_user_is_not_deleted(club: Club, box: Mailbox) -> None:
     box.append("INBOX", letter("precious", subject="Keep me"))
     with box._client() as client:
         client.select("INBOX")
@@ -249,7 +249,7 @@ def test_a_mail_that_cannot_be_read_is_left_alone_and_told_of(club: Club, box: M
     assert "1  bounced" in answer.stdout
 
 
-def test_a_forged_bounce_is_put_before_a_person_and_changes_nothing(club: Club, box: Mailbox) -> None:
+def test_a_forged_bounce_waits_for_a_decision_and_changes_nothing(club: Club, box: Mailbox) -> None:
     box.append("INBOX", sample("gmail_no_such_user", None, "person2@example.org"))
     box.append("INBOX", sample("postfix_no_such_user", None, "stranger@example.org"))
     assert understood(club.inbox("--json")) == {"asked": 1}
@@ -272,7 +272,7 @@ def asks(club: Club, box: Mailbox, place: int, words: str) -> None:
     box.append("INBOX", raw)
 
 
-def test_free_requests_wait_for_a_person_who_decides(club: Club, box: Mailbox) -> None:
+def test_free_requests_wait_for_a_decision(club: Club, box: Mailbox) -> None:
     asks(club, box, 0, "Please remove me")
     asks(club, box, 1, "Bitte abmelden\r\n\r\n> Hello")
     answer = club.inbox()
@@ -428,13 +428,11 @@ def test_a_mailbox_that_two_accounts_share_is_read_once(
 def test_without_a_mailbox_it_is_78_and_says_what_to_write(
     tmp_path: Path, smtp: SmtpServer, provider: str, words: str
 ) -> None:
-    made = CampaignInProcess(tmp_path, smtp).write(csv="email,name\n", account='user = "ana@example.org"')
-    settings = tmp_path / "mailrunner.toml"
-    text = settings.read_text()
+    made = Project(tmp_path)
+    made.write_account(port=smtp.port, account='user = "ana@example.org"')
     if provider == "outlook":
-        text = '[accounts.relay]\nprovider = "outlook"\nuser = "ana@outlook.com"\npassword = "x"\n'
-    settings.write_text(text)
-    result = CliRunner().invoke(commands(), ["inbox", "--project", str(made.folder)])
-    assert result.exit_code == 78
+        made.write_account(server='provider = "outlook"\nuser = "ana@outlook.com"\npassword = "x"')
+    result = made.mailrunner("inbox")
+    assert result.code == 78
     assert "accounts.relay.imap: this account has no IMAP mailbox" in result.stderr
     assert words in result.stderr

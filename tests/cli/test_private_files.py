@@ -16,7 +16,7 @@ from mailrunner.cli import commands
 from mailrunner.cli.demo_server import CapturingServer
 from mailrunner.clock import SystemClock
 from mailrunner.event_log import EventLog
-from mailrunner.model import private_file
+from mailrunner.store import private_file
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.smtp_server import SmtpServer
 

@@ -106,7 +106,7 @@ def test_a_folder_that_is_only_called_sent_proves_nothing(
 # -- Not found
 
 
-def test_proven_absence_sends_it_again_with_the_same_message_id_and_nobody_gets_two(
+def test_proven_absence_sends_it_again_with_the_same_message_id_and_none_twice(
     tmp_path: Path, deaf: SmtpServer, box: Mailbox
 ) -> None:
     made = mailing(tmp_path, deaf, clear(box))
@@ -138,7 +138,7 @@ def test_absence_proves_nothing_where_no_message_of_that_hour_is_filed(
 ) -> None:
     made = mailing(tmp_path, deaf, clear(box))
     made.run()
-    box.append("Papierkorb", *bytes_of(deaf.accepted))  # somebody has emptied the folder
+    box.append("Papierkorb", *bytes_of(deaf.accepted))  # the user has emptied the folder
     answer = ask(made)
     assert (answer.code, counts(made).in_doubt) == (1, 1)
     assert "no other message of the same hour is in the Sent folder" in answer.stdout
@@ -181,7 +181,7 @@ def test_absence_proves_nothing_where_the_provider_may_not_file_what_it_sends(
     assert "mailrunner resolve spring --sent ADDRESS" in answer.stderr
 
 
-def test_in_a_cancelled_campaign_who_got_nothing_is_skipped_like_the_others(
+def test_in_a_cancelled_campaign_rows_without_a_message_are_skipped_like_the_others(
     tmp_path: Path, deaf: SmtpServer, box: Mailbox
 ) -> None:
     made = mailing(tmp_path, deaf, clear(box))
@@ -196,7 +196,7 @@ def test_in_a_cancelled_campaign_who_got_nothing_is_skipped_like_the_others(
     assert "requeue spring --skipped" in answer.stderr
 
 
-def test_purging_keeps_the_rows_of_those_in_doubt_who_may_have_to_be_mailed_again(
+def test_purging_keeps_the_rows_in_doubt_that_may_have_to_be_sent_again(
     tmp_path: Path, deaf: SmtpServer, box: Mailbox
 ) -> None:
     made = mailing(tmp_path, deaf, clear(box))
@@ -275,7 +275,7 @@ def test_without_an_option_it_shows_what_is_in_doubt(tmp_path: Path, lossy: Smtp
     assert "--from-sent-folder" in answer.stderr
 
 
-def test_a_person_decides_about_single_addresses(tmp_path: Path) -> None:
+def test_the_user_decides_about_single_addresses(tmp_path: Path) -> None:
     with SmtpServer(rules=TWO_LOST) as server:
         made = mailing(tmp_path, server, "")
         assert made.run().counts == Counts(sent=3, in_doubt=2)
@@ -299,7 +299,7 @@ def test_two_decisions_at_once_are_wrong_usage(tmp_path: Path, options: tuple[st
     assert resolve(CampaignInProcess(tmp_path, SmtpServer()), *options).code == 2
 
 
-def test_where_nothing_is_in_doubt_nobody_is_asked(tmp_path: Path) -> None:
+def test_where_nothing_is_in_doubt_no_question_is_asked(tmp_path: Path) -> None:
     with SmtpServer() as server, ScriptedImap() as imap:
         made = mailing(tmp_path, server, scripted(imap))
         made.run()

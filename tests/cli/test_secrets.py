@@ -17,6 +17,7 @@ from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.errors import Problem, UserError
 from tests.support.campaigns import LETTER, CampaignInProcess, people
 from tests.support.commands import CRASHED, said
+from tests.support.project_toml import write_project
 from tests.support.smtp_server import Rule, SmtpServer, reply
 
 
@@ -172,9 +173,10 @@ def test_a_server_that_repeats_the_password_does_not_spread_it(tmp_path: Path, s
 
 def test_a_problem_of_a_secret_does_not_carry_it() -> None:
     with scratch() as folder:
-        (folder / "mailrunner.toml").write_text(
+        write_project(
+            folder,
             f'[unsubscribe]\nsecret = ["{CANARIES["secret"]}"]\n[accounts.a]\nprovider = "gmail"\n'
-            f'user = "ana@gmail.com"\npassword = {{ x = "{CANARIES["password"]}" }}\n'
+            f'user = "ana@gmail.com"\npassword = {{ x = "{CANARIES["password"]}" }}\n',
         )
         with pytest.raises(UserError) as caught:
             load_campaign(folder, "spring", {})

@@ -30,7 +30,7 @@ COUNTS = {"queued": 0, "in_flight": 0, "sent": 0, "failed": 0, "in_doubt": 0, "s
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """A campaign to three, of whom the ledger knows that one was sent."""
+    """A campaign to three recipients, one of which the ledger has as sent."""
     made = Project(tmp_path)
     with SmtpServer() as server:
         CampaignInProcess(tmp_path, server).write(csv=people(3))
@@ -129,7 +129,7 @@ def test_a_signal_while_a_list_does_not_come_is_130(project: Project, words: tup
 
 
 def test_a_signal_while_connections_are_opened_waits_for_none_of_them(tmp_path: Path) -> None:
-    """The server takes connections and greets nobody; the log tells what was waited for."""
+    """The server takes connections and sends no greeting; the log tells what was waited for."""
     reached, go_on = threading.Event(), threading.Event()
     with SmtpServer(rules=[Rule("connect", delay(go_on, reached))]) as server:
         CampaignInProcess(tmp_path, server).write(csv=people(20), connections=4)

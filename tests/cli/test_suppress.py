@@ -17,7 +17,7 @@ from mailrunner.suppression.import_file import SuppressionFile
 from tests.support.projects import Project, on_terminal, on_unix
 from tests.support.suppression import begin_campaign, entries, import_text, ledger_of
 
-NOBODY = Pseudonyms.of_ledger("none")
+NO_PSEUDONYMS = Pseudonyms.of_ledger("none")
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ class TestAdd:
             "bob@example.org: suppressed for all lists: complaint",
         ]
 
-    def test_adds_nobody_where_one_address_is_wrong_and_names_all_that_are(self, project: Project) -> None:
+    def test_adds_no_address_where_one_is_wrong_and_names_all_that_are(self, project: Project) -> None:
         answer = project.mailrunner("suppress", "add", "ana@example.org", "no-at-sign", "two@@example.org")
 
         assert answer.code == 78
@@ -118,7 +118,7 @@ class TestRemove:
         ]
         assert entries(project) == [("ana@example.org", "club news", "unsubscribe")]
 
-    def test_says_who_was_not_there(self, project: Project) -> None:
+    def test_names_the_addresses_that_were_not_there(self, project: Project) -> None:
         answer = project.mailrunner("suppress", "remove", "ana@example.org", "--all", "--consent", "asked")
 
         assert answer.code == 0
@@ -139,7 +139,7 @@ class TestList:
         ]
         assert all(line.split("\t")[4].endswith("Z") for line in lines)
 
-    def test_prints_one_person_if_asked(self, project: Project) -> None:
+    def test_prints_one_address_if_asked(self, project: Project) -> None:
         project.mailrunner("suppress", "add", "ana@example.org", "bob@example.org")
 
         assert project.mailrunner("suppress", "list", "Bob@Example.org").stdout.startswith(
@@ -183,7 +183,7 @@ class TestImport:
         assert answer.code == 0, answer.stderr
         assert entries(project) == [("ana@example.org", "", "import"), ("bob@example.org", "", "import")]
         assert "2 addresses" in answer.stderr
-        assert "import 1: 2 added, 0 were there already" in answer.stdout
+        assert "import 1: 2 added, 0 there already" in answer.stdout
 
     def test_reads_plain_lines_without_a_header(self, project: Project) -> None:
         import_text(project, "ana@example.org\n\nbob@example.org\nAna@example.org\n", name="left.txt")
@@ -240,7 +240,7 @@ class TestImport:
 
         assert answer.code == 0
         assert "2 addresses" in answer.stderr
-        assert "2 are not addresses" in answer.stderr
+        assert "2 are no addresses: left out" in answer.stderr
         assert 'line 3, "nobody"' in answer.stderr
         assert len(entries(project)) == 2
 
@@ -256,7 +256,7 @@ class TestImport:
 
         undone = project.mailrunner("suppress", "remove", "--import", "1")
 
-        assert undone.stdout == "import 1 undone: 1 entries removed\n"
+        assert undone.stdout == "import 1 undone: 1 entry removed\n"
         assert entries(project) == [("ana@example.org", "", "import")]
 
     def test_an_unknown_import_is_refused(self, project: Project) -> None:
@@ -290,7 +290,7 @@ class TestImport:
         assert project.mailrunner("suppress", "import", file, "--yes").code == 0
         assert len(entries(project)) == 2
 
-    def test_people_who_are_mailed_now_are_not_taken_unasked(self, project: Project) -> None:
+    def test_recipients_that_are_mailed_now_are_not_suppressed_unasked(self, project: Project) -> None:
         begin(project, "spring", ["ana@example.org", "eve@example.org"])
 
         refused = import_text(project, "email\nana@example.org\nzoe@example.org\n")
@@ -300,7 +300,7 @@ class TestImport:
         assert "add --yes" in refused.stderr
         assert entries(project) == []
 
-    def test_people_of_nobodys_list_are_taken_unasked(self, project: Project) -> None:
+    def test_addresses_of_no_list_are_suppressed_unasked(self, project: Project) -> None:
         begin(project, "spring", ["ana@example.org"])
 
         assert import_text(project, "email\nzoe@example.org\n").code == 0
@@ -313,7 +313,7 @@ class TestImport:
         answer = on_terminal("suppress", "import", "left.csv", folder=project.folder, typed=typed)
 
         assert answer.code == 0, answer.stderr
-        assert "Suppress these 1 addresses?" in answer.stderr
+        assert "Suppress 1 address?" in answer.stderr
         assert len(entries(project)) == number
 
 
@@ -380,7 +380,7 @@ def test_a_list_is_what_its_newest_campaign_and_those_not_finished_are_sent_to(l
     assert ledger.suppressions.on_current_lists(everyone) == set(everyone[1:4])
 
 
-def test_who_was_left_out_of_a_campaign_is_not_on_its_list(ledger: Ledger) -> None:
+def test_an_address_left_out_of_a_campaign_is_not_on_its_list(ledger: Ledger) -> None:
     begin_campaign(ledger, "spring", ["ana@example.org"], list_key="club news")
     campaign = ledger.campaigns.find("spring")
     assert campaign is not None
@@ -389,7 +389,7 @@ def test_who_was_left_out_of_a_campaign_is_not_on_its_list(ledger: Ledger) -> No
     assert ledger.suppressions.on_current_lists(["ana@example.org"]) == set()
 
 
-def test_more_people_than_one_question_holds_are_found(ledger: Ledger) -> None:
+def test_more_addresses_than_one_query_holds_are_found(ledger: Ledger) -> None:
     keys = [f"p{n}@example.org" for n in range(1203)]
     begin_campaign(ledger, "spring", keys, list_key="club news")
 
@@ -416,7 +416,7 @@ def test_the_first_row_of_a_headless_file_counts(tmp_path: Path) -> None:
     path = tmp_path / "left.txt"
     path.write_text("1,ana@example.org\n2,bob@example.org\n", encoding="utf-8")
 
-    file = SuppressionFile.open(path, column=None, pseudonyms=NOBODY)
+    file = SuppressionFile.open(path, column=None, pseudonyms=NO_PSEUDONYMS)
 
     assert [keys for _, keys in file.groups()] == [["ana@example.org"], ["bob@example.org"]]
     assert file.summarise(lambda keys: ()).valid == 2
@@ -426,7 +426,7 @@ def test_an_address_that_is_on_a_list_is_counted_each_time_it_stands_there(tmp_p
     path = tmp_path / "left.txt"
     path.write_text("ana@example.org\nANA@example.org\nbob@example.org\n", encoding="utf-8")
 
-    survey = SuppressionFile.open(path, column=None, pseudonyms=NOBODY).summarise(
+    survey = SuppressionFile.open(path, column=None, pseudonyms=NO_PSEUDONYMS).summarise(
         lambda keys: {"ana@example.org"}
     )
 

@@ -98,7 +98,7 @@ class TestDomains:
         project.mailrunner("suppress", "remove", "@bücher.example", "--all", "--consent", "asked")
         assert entries(project) == []
 
-    def test_a_person_of_a_suppressed_domain_is_still_added(self, project: Project) -> None:
+    def test_an_address_of_a_suppressed_domain_is_still_added(self, project: Project) -> None:
         project.mailrunner("suppress", "add", "@example.org")
 
         assert (
@@ -191,7 +191,7 @@ class TestForgetting:
 
         assert known.deliveries.counts(campaign_no(known, "spring")) == before
 
-    def test_nobody_is_forgotten_while_a_message_is_on_its_way(self, known: Ledger) -> None:
+    def test_no_recipient_is_erased_while_a_message_is_in_flight(self, known: Ledger) -> None:
         summer = deliveries.c.campaign_no == campaign_no(known, "summer")
         for state in (State.CLAIMED, State.SENDING):
             with known.database.write() as connection:
@@ -230,7 +230,7 @@ class TestForgetting:
             SuppressionReason.UNSUBSCRIBE,
         ]
 
-    def test_who_is_not_known_leaves_no_trace(self, known: Ledger) -> None:
+    def test_an_unknown_address_leaves_no_trace(self, known: Ledger) -> None:
         before = all_text(known)
 
         (done,) = known.suppressions.erase(["zoe@example.org"])
@@ -238,7 +238,7 @@ class TestForgetting:
         assert not done.was_known
         assert all_text(known) == before
 
-    def test_a_consent_lets_a_forgotten_person_in_again(self, known: Ledger) -> None:
+    def test_a_consent_takes_the_suppression_of_an_erased_recipient_back(self, known: Ledger) -> None:
         known.suppressions.erase([ANA])
         known.suppressions.remove([ANA], list_key="", why="signed up again")
         known.suppressions.remove([ANA], list_key="club news", why="signed up again")
@@ -257,7 +257,7 @@ class TestForgetting:
 
 
 class TestForget:
-    def test_asks_for_a_yes_where_nobody_can_be_asked(self, project: Project) -> None:
+    def test_needs_yes_where_no_user_can_be_asked(self, project: Project) -> None:
         project.mailrunner("suppress", "add", ANA)
 
         answer = project.mailrunner("suppress", "forget", ANA)
@@ -303,7 +303,7 @@ class TestForget:
         assert not found(ANA)
         assert found(BOB)
 
-    def test_a_domain_is_not_a_person(self, project: Project) -> None:
+    def test_a_domain_is_not_an_address(self, project: Project) -> None:
         assert project.mailrunner("suppress", "forget", "@example.org", "--yes").code == 78
 
     def test_what_is_left_goes_out_and_comes_back(self, project: Project, tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ class TestForget:
         assert answer.code == 0, answer.stderr
         assert entries(project) == before
 
-    def test_whom_another_ledger_has_forgotten_is_said_to_be_unknown(
+    def test_a_recipient_erased_in_another_ledger_is_said_to_be_unknown(
         self, project: Project, tmp_path: Path
     ) -> None:
         project.mailrunner("suppress", "add", ANA, BOB)
@@ -432,7 +432,7 @@ class TestLostTable:
             assert "1 entries" in problem.message
             assert 'confirm-empty --list "Club news"' in problem.hint
 
-    def test_it_is_right_once_somebody_says_so(self, listed: Ledger) -> None:
+    def test_it_is_right_once_the_user_says_so(self, listed: Ledger) -> None:
         self.lose(listed)
 
         assert listed.suppressions.confirm_empty("another list") == []

@@ -54,7 +54,7 @@ def test_secrets_of_events_are_never_shown(tmp_path: Path) -> None:
         ('[events.mailgun]\nsecret = ""', "events.mailgun.secret", "empty"),
         (f'[events.postmark]\nsecret = "{CANARY}"', "events.postmark.secret", '"user:password"'),
         (f'[events.brevo]\nsecret = ":{CANARY}"', "events.brevo.secret", '"user:password"'),
-        ("[events.sendgrid]", "events.sendgrid", "anybody could post events"),
+        ("[events.sendgrid]", "events.sendgrid", "anyone could post events"),
         (f'[events.sendgrid]\npublic_key = "{CANARY}"', "events.sendgrid.public_key", "no public key"),
         (f'[events.brevo]\nsecret = "a:{CANARY}"\nkey = 1', "events.brevo.key", "unknown key"),
     ],

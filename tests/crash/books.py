@@ -72,8 +72,8 @@ def judge(
 ) -> Tally:
     """Count what the server accepted against what the ledger says of each person.
 
-    `doubtful` counts how often whose message was on the wire at a kill, or cut off by the server: nobody
-    else may be in doubt.  Where doubts are sent again (`resend`), so many further copies are no error.
+    `doubtful` counts how often the message of which was in flight at a kill, or cut off by the server: no
+    other may be in doubt.  Where doubts are sent again (`resend`), so many further copies are no error.
     """
     people = list(expected)
     doubts = {address for address, state in states.items() if state == "in_doubt"}

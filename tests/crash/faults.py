@@ -12,7 +12,7 @@ FAULTS = ("none", "slow", "cuts before the dot", "cuts after the dot", "4xx", "5
 
 
 class Faults:
-    """The rules of one fault, struck at random; `doubtful` counts whom it left without an answer."""
+    """The rules of one fault, struck at random; `doubtful` counts the recipients left without an answer."""
 
     def __init__(self, name: str, *, messages: int, random: Random) -> None:
         self.doubtful: Counter[str] = Counter()

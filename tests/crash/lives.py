@@ -62,7 +62,7 @@ class Fork:
         return self._process.exitcode
 
     def _orphan_ended(self, within: float) -> int | None:
-        """The life goes on although nobody can tell its exit code any more; what it did still counts."""
+        """The life goes on although its exit code is not known any more; what it did still counts."""
         sys.stderr.write("the fork server is gone; waiting for the life it left behind\n")
         for _ in range(int(within * 20)):
             if not Path(f"/proc/{self.pid}").exists():

@@ -34,7 +34,7 @@ class Series:
         faults = _BY_THE_CLOCK if self.command else FAULTS
         fault = faults[number % len(faults)]
         extensions = random.choice((PLAIN, EXTENSIONS, CHUNKED))
-        # A fault says whom it left without an answer, one a connection; a kill is told by the ledger.
+        # A fault says which recipients it left unanswered, one a connection; a kill is told by the ledger.
         several = extensions == CHUNKED and fault == "none"
         return Plan(
             moment=self.moments[number % len(self.moments)],

@@ -23,16 +23,14 @@ contained = pytest.mark.skipif(not can_contain(), reason="this user may not make
 
 
 def assert_kept(tally: Tally, *, killed: bool = True) -> None:
-    """Nobody got two copies, nobody is lost, no state is untrue, and a kill really happened."""
+    """No recipient got two copies, none is lost, no state is untrue, and a kill really happened."""
     assert tally.wrong == ()
     assert (tally.duplicates, tally.lost) == (0, 0)
     assert bool(tally.kills) is killed
 
 
 @pytest.mark.parametrize("moment", MOMENTS[:-1], ids=str)
-def test_a_kill_at_any_step_costs_nobody_a_letter_and_gives_nobody_two(
-    moment: Moment, tmp_path: Path
-) -> None:
+def test_a_kill_at_any_step_loses_no_message_and_sends_none_twice(moment: Moment, tmp_path: Path) -> None:
     number = MOMENTS.index(moment)
     plan = Plan(
         moment=moment,
@@ -52,12 +50,12 @@ def test_a_kill_while_the_server_misbehaves_as_well_keeps_every_promise(fault: s
     assert_kept(attempt(plan, tmp_path))
 
 
-def test_who_is_in_doubt_is_sent_again_where_the_campaign_says_so(tmp_path: Path) -> None:
+def test_a_delivery_in_doubt_is_sent_again_where_the_campaign_says_so(tmp_path: Path) -> None:
     moment = Moment("wire", "eod", taken=True)
     tally = attempt(Plan(moment=moment, seed=3, messages=20, kills=2, resend=True), tmp_path)
     assert tally.wrong == ()
     assert (tally.kills, tally.lost, tally.in_doubt) == (2, 0, 0)
-    assert tally.duplicates >= 2  # whom the server took at the kill, and who rode behind
+    assert tally.duplicates >= 2  # the one that the server took at the kill, and the one behind
 
 
 @pytest.mark.parametrize("moment", [Moment("step", "sending"), Moment("wire", "eod", taken=True)], ids=str)
@@ -139,7 +137,7 @@ def test_a_state_that_the_servers_record_denies_is_found(
     assert (tally.duplicates, tally.lost, len(tally.wrong)) == (duplicates, lost, wrong)
 
 
-def test_a_doubt_without_a_cut_or_a_kill_and_a_person_out_of_the_ledger_are_found() -> None:
+def test_a_doubt_without_a_cut_or_a_kill_and_a_recipient_out_of_the_ledger_are_found() -> None:
     tally = judge(
         expected=["a@example.org", "b@example.org"],
         states={"a@example.org": "in_doubt"},

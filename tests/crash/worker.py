@@ -69,7 +69,7 @@ def _fatal(life: Life) -> Callable[[str], None]:
 
 
 def _ears(on_step: Callable[[str], None]) -> Callbacks:
-    """Every place at which somebody may listen is a step to die at."""
+    """Every place at which a callback may listen is a step to die at."""
 
     def confirm(_: Any) -> bool:
         on_step("enrolled")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +24,13 @@ ALLOWED = (
     ("*", r"letter-spacing", "CSS"),
     ("mailrunner/model/quota.py", r"\bletter\b", "the unit of a duration: 24h"),
     ("mailrunner/data/providers.toml", r"\btrial\b", "a provider's trial account"),
+    ("*", r"your-list-and-your-letter", "the name of a page, called as its readers look for it"),
+    ("docs/your-list-and-your-letter.md", r"Your letter|your letter", "the title of that page"),
     ("docs/performance.md", r"^\| letter \|", "the name of a template in bench/"),
     ("docs/decisions.md", r"clerk, courier, postbox", "the entry about the retired words"),
+    ("*", r"\bnobody@example\.org\b", "an address"),
+    ("mailrunner/store/event_effects.py", r"\"of nobody\"", "a value in ledgers"),
+    ("mailrunner/data/project/templates/newsletter.html", r"\bsome(body small|one to show)\b", "its story"),
     ("docs/reliability.md", r"`enrolled`", "the name of a step in the measured table"),
 )
 
@@ -73,6 +79,20 @@ WORDS = tuple((name, words_of(name, text)) for name, text in TEXTS)
 @pytest.mark.parametrize("word", retired())
 def test_a_retired_word_stands_nowhere(word: str) -> None:
     assert hits(word) == []
+
+
+def test_tests_name_recipients_and_users_as_such() -> None:
+    """Names and docstrings of tests are held to the pronouns alone: other words have more senses there."""
+    pronouns = {word for word in retired() if word in ("whom", "somebody", "nobody", "everybody", "anybody")}
+    assert len(pronouns) == 5
+    found = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
+                said = f"{getattr(node, 'name', '')} {ast.get_docstring(node)}".lower()
+                if pronouns & set(re.findall("[a-z]+", said)):
+                    found.append(f"{path.relative_to(ROOT)}: {said}")
+    assert found == []
 
 
 def test_the_list_of_retired_words_is_read() -> None:

@@ -56,6 +56,20 @@ def test_no_room_imports_itself_by_way_of_others() -> None:
     assert {package: rings for package, rings in found.items() if rings} == {}
 
 
+@pytest.mark.parametrize("room", ["model", "replies"])
+def test_a_room_of_words_opens_no_file(room: str) -> None:
+    """Neither by `open` nor by a method that paths have; import-linter holds `os` and `pathlib` out."""
+    opened = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "unlink", "mkdir", "chmod"}
+    found = [
+        f"{path}:{node.lineno}"
+        for path, tree in parsed(SOURCE / room)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and (getattr(node.func, "id", None) or getattr(node.func, "attr", None)) in opened
+    ]
+    assert found == []
+
+
 def test_the_package_has_few_entries() -> None:
     assert len(entries()) <= MOST_ENTRIES, sorted(entries())
 

@@ -1,4 +1,4 @@
-"""Whom a bounce concerns: at which command it was said, by whom, and what is done where nobody can tell."""
+"""The scope of a bounce: at which command it was said, by which server, and what where that is unknown."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ OURS = [
 
 @pytest.mark.parametrize("words", OURS)
 @pytest.mark.parametrize("server", [postfix, exim, sendmail])
-def test_an_answer_to_mail_from_strikes_nobody_off(server: type, words: str) -> None:
+def test_an_answer_to_mail_from_suppresses_no_address(server: type, words: str) -> None:
     command = "MAIL From" if server is sendmail else "MAIL FROM"
     assert server(words, command).kind is EventKind.REFUSED
 
@@ -114,7 +114,7 @@ def test_an_answer_to_rcpt_to_does(server: type, words: str) -> None:
         ("550 rejected", EventKind.SOFT_BOUNCED),
     ],
 )
-def test_where_the_stage_is_not_told_what_could_be_ours_strikes_nobody_off(
+def test_where_the_stage_is_not_told_what_could_be_ours_suppresses_no_address(
     words: str, kind: EventKind
 ) -> None:
     assert report(words=words).kind is kind
@@ -162,7 +162,7 @@ def test_exims_reason_is_read_where_it_stands(reason: str, kind: EventKind) -> N
     ],
 )
 @pytest.mark.parametrize("command", ["RCPT TO", "end of DATA", ""])
-def test_spam_rate_and_size_count_against_nobody(words: str, command: str) -> None:
+def test_spam_rate_and_size_count_against_no_recipient(words: str, command: str) -> None:
     found = postfix(words, command) if command else report(words=words)
     assert found.kind is EventKind.REFUSED
 

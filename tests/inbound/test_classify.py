@@ -116,7 +116,7 @@ def test_without_the_returned_message_in_reply_to_ties() -> None:
     assert kind_of(raw) == (EventKind.BOUNCED, BO.number)
 
 
-# -- Forgery: what names no delivery strikes nobody off
+# -- Forgery: what names no delivery suppresses no address
 
 
 @pytest.mark.parametrize("name", sorted(REPORTS))
@@ -128,7 +128,7 @@ def test_a_report_without_a_token_of_ours_never_acts(name: str) -> None:
         assert (fact.kind, fact.delivery) == (EventKind.ASKED, None)
 
 
-def test_a_grave_report_that_names_an_address_alone_is_put_before_a_person() -> None:
+def test_a_grave_report_that_names_an_address_alone_waits_for_a_decision() -> None:
     fact = said(sample("postfix_no_such_user", None))
     assert fact is not None
     assert (fact.kind, fact.delivery, fact.address) == (EventKind.ASKED, None, "bo@example.org")
@@ -141,7 +141,7 @@ def test_a_token_of_another_secret_is_none() -> None:
     assert fact is not None and fact.kind is EventKind.ASKED
 
 
-def test_the_bounce_of_somebodys_answer_is_not_taken_for_a_bounce_of_ours() -> None:
+def test_the_bounce_of_a_recipients_answer_is_not_taken_for_a_bounce_of_ours() -> None:
     """Ana's answer to a newsletter quotes it, names it in References, and bounced."""
     raw = sample("gmail_no_such_user", None).replace(
         b"\r\nHello Bo", f"\r\nX-Mailrunner-Delivery: {BO.message}\r\n> see {BO.message}".encode()
@@ -350,11 +350,11 @@ def test_a_free_answer_that_asks_to_leave_is_a_proposal(words: str) -> None:
         "I shall come. " * 60 + "unsubscribe",
     ],
 )
-def test_an_answer_that_only_quotes_it_or_is_a_letter_is_left_alone(body: str) -> None:
+def test_an_answer_that_only_quotes_it_or_is_long_is_left_alone(body: str) -> None:
     assert said(answer(body)) is None
 
 
-def test_a_persons_answer_is_not_taken_for_a_programs() -> None:
+def test_a_recipients_answer_is_not_taken_for_a_programs() -> None:
     assert said(answer("I cannot come.", subject="Absent on Friday")) is None
 
 
@@ -367,7 +367,7 @@ def test_html_answers_are_read_without_what_they_quote() -> None:
 
 
 @pytest.mark.parametrize("subject", ["unsubscribe", "Re: Abmelden", "Abmeldung vom Newsletter", "BAJA"])
-def test_a_subject_that_says_nothing_else_is_a_proposal_from_anybody(subject: str) -> None:
+def test_a_subject_that_says_nothing_else_is_a_proposal_from_any_sender(subject: str) -> None:
     fact = said(letter("", subject=subject))
     assert fact is not None
     assert (fact.kind, fact.delivery, fact.address) == (EventKind.ASKED, None, "bo@example.org")
@@ -474,7 +474,7 @@ def test_no_bytes_make_a_fact_or_a_crash(raw: bytes) -> None:
 
 
 @given(st.sampled_from(names()), st.data())
-def test_a_damaged_report_never_acts_for_anybody_else(name: str, data: st.DataObject) -> None:
+def test_a_damaged_report_never_acts_on_another_recipient(name: str, data: st.DataObject) -> None:
     """Octets that were lost or changed on the way: at worst less is understood."""
     raw = bytearray(sample(name, BO))
     for _ in range(data.draw(st.integers(1, 6))):

@@ -53,7 +53,7 @@ def test_a_complaint_in_answer_to_a_message_is_a_proposal_that_names_it(words: s
     assert fact.detail == f"{kind}: {words}"
 
 
-def test_a_long_letter_about_the_law_is_read_as_well() -> None:
+def test_a_long_request_that_cites_the_law_is_read_as_well() -> None:
     fact = said(answer("I write to you as a data subject. " * 30 + "Delete my data."))
     assert fact is not None and fact.detail.startswith("asks for erasure of their data: I write")
     assert len(fact.detail) <= 300
@@ -78,7 +78,7 @@ def test_a_friendly_answer_is_left_alone(words: str) -> None:
     "subject",
     ["Delete my data", "Please erase my personal data!", "=?utf-8?q?Bitte_meine_Daten_l=C3=B6schen?="],
 )
-def test_a_subject_that_asks_for_erasure_is_heard_from_anybody(subject: str) -> None:
+def test_a_subject_that_asks_for_erasure_is_recorded_from_any_sender(subject: str) -> None:
     fact = said(letter("Bo", subject=subject))
     assert fact is not None
     assert (fact.kind, fact.delivery) == (EventKind.ASKED, None)

@@ -168,7 +168,7 @@ class TestHalvesOfCharacters:
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_what_comes_back_of_a_forgotten_person_brings_no_address_back(ledger: Ledger, named: bool) -> None:
+def test_an_event_of_an_erased_recipient_brings_no_address_back(ledger: Ledger, named: bool) -> None:
     (ana,) = deliveries(ledger, mailed(ledger, [ANA]))
     ledger.suppressions.erase([ANA])
 
@@ -192,7 +192,7 @@ class TestImports:
         """An import that will turn out to be the wrong file."""
         return _import(ledger, "wrong.csv", [ANA, BOB])
 
-    def test_undoing_a_wrong_import_frees_nobody_whom_the_right_one_names(
+    def test_undoing_a_wrong_import_frees_no_address_that_the_right_one_names(
         self, ledger: Ledger, wrong: int
     ) -> None:
         _import(ledger, "right.csv", [ANA])
@@ -202,7 +202,7 @@ class TestImports:
         assert ledger.suppressions.entries(ANA)
         assert not ledger.suppressions.entries(BOB)
 
-    def test_undoing_an_import_frees_nobody_whom_an_earlier_one_named(
+    def test_undoing_an_import_frees_no_address_that_an_earlier_one_named(
         self, ledger: Ledger, wrong: int
     ) -> None:
         again = _import(ledger, "again.csv", [ANA])
@@ -210,7 +210,7 @@ class TestImports:
         assert ledger.suppressions.remove_import(again) == 0
         assert ledger.suppressions.entries(ANA)
 
-    def test_undoing_an_import_frees_nobody_who_was_added_by_hand_since(
+    def test_undoing_an_import_frees_no_address_that_was_added_by_hand_since(
         self, ledger: Ledger, wrong: int
     ) -> None:
         ledger.suppressions.add([ANA], reason=SuppressionReason.IMPORT, source="by hand")
@@ -219,12 +219,12 @@ class TestImports:
 
         assert ledger.suppressions.entries(ANA)
 
-    def test_a_file_that_names_somebody_twice_can_be_undone(self, ledger: Ledger) -> None:
+    def test_a_file_that_names_an_address_twice_can_be_undone(self, ledger: Ledger) -> None:
         number = _import(ledger, "twice.csv", [ANA, BOB], [ANA])
 
         assert ledger.suppressions.remove_import(number) == 2
 
-    def test_a_domain_in_a_file_counts_as_mailed_where_somebody_there_is(self, tmp_path: Path) -> None:
+    def test_a_domain_in_a_file_counts_as_mailed_where_one_address_there_is(self, tmp_path: Path) -> None:
         project = Project(tmp_path).write(rows=[f"{ANA},Ana"])
         with ledger_of(project) as ledger:
             begin_campaign(ledger, "spring", [ANA], list_key="club news")
@@ -233,9 +233,9 @@ class TestImports:
         said = project.mailrunner("suppress", "import", str(tmp_path / "left.csv"))
 
         assert said.code == 78
-        assert "1 of its addresses are on lists that are mailed now" in said.stderr
+        assert "1 of its addresses is on a list that is mailed now" in said.stderr
 
-    def test_a_domain_where_nobody_is_mailed_does_not(self, ledger: Ledger) -> None:
+    def test_a_domain_without_a_mailed_address_does_not(self, ledger: Ledger) -> None:
         begin_campaign(ledger, "spring", ["ana@sub.example.org", "eve@my_example.org"], list_key="club news")
 
         assert ledger.suppressions.on_current_lists(["@example.org", "@my-example.org"]) == set()
@@ -315,7 +315,7 @@ class TestMailbox:
 
 
 class TestServer:
-    def test_who_leaves_by_the_page_is_heard_however_many_look_at_pages(
+    def test_an_unsubscription_by_the_page_is_recorded_however_many_look_at_pages(
         self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(web, "RateLimit", lambda **_: RateLimit(rate=0, burst=0))
@@ -327,7 +327,7 @@ class TestServer:
             assert site.post(page, b"leave=").status == 200
         assert ledger.suppressions.entries(ANA)
 
-    def test_who_hangs_up_in_the_middle_leaves_no_trace(
+    def test_a_client_that_hangs_up_in_the_middle_leaves_no_trace(
         self, ledger: Ledger, caplog: pytest.LogCaptureFixture
     ) -> None:
         (ana,) = deliveries(ledger, mailed(ledger, [ANA]))

@@ -11,7 +11,7 @@ from mailrunner.model.circuit_breaker import (
     is_anyone_accepted,
     is_content_refused,
     is_failing,
-    is_nobody_known,
+    is_no_recipient_known,
     remember,
     stop_reason,
 )
@@ -41,7 +41,7 @@ def test_the_last_hundred_answers_are_remembered_in_order(answers: list[AnswerMa
         ("c" * 20, False),
         ("", False),
         ("u" * 19, False),
-        ("s" * 90 + "u" * 10, True),  # held as unknown, and nobody was accepted since
+        ("s" * 90 + "u" * 10, True),  # held as unknown, and none was accepted since
         ("s" * 90 + "u" * 9 + "s", False),
         ("s" * 85 + "u" * 5 + "f" * 5, True),
         ("d" + "f" * 19, False),  # a deferral is no answer yet
@@ -79,7 +79,7 @@ def test_three_verdicts_in_the_last_twenty_answers_condemn_the_content(recent: s
     ("before", "after"),
     [("", "d"), ("d", "d"), ("s", "s"), ("sf", "sf"), ("fu", "fud"), ("c", "cd")],
 )
-def test_a_deferral_is_remembered_only_while_nobody_was_accepted_or_put_off(before: str, after: str) -> None:
+def test_a_deferral_is_remembered_only_while_none_was_accepted_or_put_off(before: str, after: str) -> None:
     assert remember(before, AnswerMark.DEFERRED) == after
 
 
@@ -94,7 +94,7 @@ def test_one_acceptance_among_the_last_five_answers_shows_that_the_server_takes_
 
 
 @pytest.mark.parametrize(
-    ("recent", "nobody"),
+    ("recent", "unknown"),
     [
         ("u" * 4, False),
         ("u" * 5, True),
@@ -106,8 +106,8 @@ def test_one_acceptance_among_the_last_five_answers_shows_that_the_server_takes_
         ("f" * 50, False),
     ],
 )
-def test_five_unknown_recipients_and_no_other_answer_are_our_fault(recent: str, nobody: bool) -> None:
-    assert is_nobody_known(recent) is nobody
+def test_five_unknown_recipients_and_no_other_answer_are_our_fault(recent: str, unknown: bool) -> None:
+    assert is_no_recipient_known(recent) is unknown
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_an_unknown_recipient_is_suppressed_where_another_was_accepted() -> None
     assert unless_our_fault(DEAD, "s", attempts=9, now=NOW) == DEAD
 
 
-def test_an_unknown_recipient_is_held_once_where_nobody_was_accepted() -> None:
+def test_an_unknown_recipient_is_held_once_where_none_was_accepted() -> None:
     assert unless_our_fault(DEAD, "fuuuu", attempts=1, now=NOW) == Decision(
         outcome=DEAD.outcome,
         state=State.QUEUED,
@@ -183,16 +183,16 @@ def test_an_unknown_recipient_is_held_once_where_nobody_was_accepted() -> None:
     )
 
 
-def test_refused_again_where_nobody_was_accepted_it_fails_and_is_not_suppressed() -> None:
+def test_refused_again_where_none_was_accepted_it_fails_and_is_not_suppressed() -> None:
     assert unless_our_fault(DEAD, "", attempts=2, now=NOW) == Decision(
         outcome=DEAD.outcome,
         state=State.FAILED,
-        reason="the reason (not suppressed: the server accepted nobody else)",
+        reason="the reason (not suppressed: the server accepted no other recipient)",
         mark=AnswerMark.FAILED,
     )
 
 
-def test_what_suppresses_nobody_is_left_as_it_was() -> None:
+def test_a_decision_that_suppresses_no_address_is_left_as_it_was() -> None:
     for kind, scope, parts, _ in TABLE:
         decision = decided(outcome_of(kind, scope, **(parts | {"suppress": False})))
         assert unless_our_fault(decision, "", attempts=1, now=NOW) is decision

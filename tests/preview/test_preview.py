@@ -24,21 +24,8 @@ from mailrunner.rendering.segments import SegmentedText
 from tests.support.projects import Project
 from tests.support.recipient_tables import Spec
 
-CAMPAIGN = """
-account = "relay"
-list = "Club news"
-[message]
-from = "Ana Pop <ana@example.org>"
-subject = "{{ name }}, spring is here"
-html = "spring.html"
-postal_address = "Club, 1 Park Street"
-attachments = ["data/programme.txt", "{% if ticket %}data/{{ ticket }}{% endif %}"]
-[recipients]
-csv = "data/people.csv"
-name = "name"
-defaults = { name = "friend" }
-types = { points = "int" }
-"""
+MESSAGE = 'attachments = ["data/programme.txt", "{% if ticket %}data/{{ ticket }}{% endif %}"]'
+RECIPIENTS = 'name = "name"\ndefaults = { name = "friend" }\ntypes = { points = "int" }'
 LETTER = """<html><head><style>p { color: #123456 }</style></head><body>
 <img src="cid:logo.png" alt="Club"><p>Hello {{ name }}</p><p>{{ note }}</p><p>{{ postal_address }}</p>
 <p><a href="https://example.org/programme">The programme</a>
@@ -64,16 +51,10 @@ LOGO = b"\x89PNG\r\n\x1a\n not much of a picture"
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     made = Project(tmp_path)
-    made.write_account(port=2525, limits='"1000/24h"')
-    for name, content in {
-        "campaigns/spring.toml": CAMPAIGN,
-        "templates/spring.html": LETTER,
-        "data/people.csv": PEOPLE,
-        "data/programme.txt": "Saturday",
-    }.items():
-        made.put(name, content)
-    (tmp_path / "templates/logo.png").write_bytes(LOGO)
-    return tmp_path
+    made.write_account()
+    made.write_campaign("spring", csv="people.csv", message=MESSAGE, recipients=RECIPIENTS, letter=LETTER)
+    made.put("templates/logo.png", LOGO)
+    return made.put_all({"data/people.csv": PEOPLE, "data/programme.txt": "Saturday"}).folder
 
 
 def preview(project: Path, *words: str) -> Result:
@@ -108,7 +89,7 @@ def test_the_first_rows_and_the_edge_cases_are_chosen_each_with_its_reason(tmp_p
         ("ana@example.org", ("among the first 3",)),
         ("bo@example.org", ("among the first 3",)),
         ("cy@gmial.com", ("among the first 3",)),
-        ("di@example.org", ("the emptiest row: 4 of 5 cells are empty",)),
+        ("di@example.org", ("the emptiest row: 4 of 5 cells empty",)),
         ("eve@example.org", ("most characters beyond ASCII: name",)),
         ("fay@example.org", ("the longest value: note, 150 characters",)),
     ]
@@ -223,11 +204,11 @@ def test_an_address_that_no_row_has_is_named(project: Path) -> None:
     assert not (project / "previews").exists()
 
 
-def test_a_list_from_which_nobody_can_be_mailed_has_no_preview(project: Path) -> None:
+def test_a_list_without_a_usable_address_has_no_preview(project: Path) -> None:
     (project / "data/people.csv").write_text("email,name,note,points,ticket\nnobody,Gus,,,\n")
     result = preview(project)
     assert result.exit_code == 78
-    assert "none of the 1 rows of data/people.csv has a usable address" in result.stderr
+    assert "none of 1 row of data/people.csv has a usable address" in result.stderr
 
 
 # --- the folder ------------------------------------------------------------------------------------

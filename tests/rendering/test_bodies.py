@@ -18,6 +18,7 @@ from mailrunner.rendering.inlining import Inlined, Shape, ShapeInliner
 from mailrunner.rendering.inlining.slots import SlotKind
 from mailrunner.rendering.segments import SegmentedText
 from mailrunner.rendering.templates import Templates
+from tests.support.projects import Project
 from tests.support.rendering import (
     NOW,
     Spec,
@@ -27,7 +28,6 @@ from tests.support.rendering import (
     modern,
     project_in,
     renderer,
-    write,
 )
 
 NEWSLETTER = """<html><head><style>p { color: red } a { color: blue }</style></head><body>
@@ -81,8 +81,8 @@ seldom = settings(
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = project_in(tmp_path_factory.mktemp("project"))
-    write(folder, "templates/news.html", NEWSLETTER)
-    write(folder, "templates/news.txt", PLAIN)
+    Project(folder).put("templates/news.html", NEWSLETTER)
+    Project(folder).put("templates/news.txt", PLAIN)
     return folder
 
 

@@ -17,6 +17,7 @@ from mailrunner.errors import RowError
 from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.rendering import Message, Renderer
 from mailrunner.rendering.headers import long_mailbox_field, long_text_field, mailbox_field, text_field
+from tests.support.projects import Project
 from tests.support.rendering import (
     FIELDS,
     MAILTO,
@@ -30,7 +31,6 @@ from tests.support.rendering import (
     old,
     project_in,
     renderer,
-    write,
 )
 
 
@@ -174,7 +174,7 @@ often = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow],
 
 @pytest.fixture(scope="module")
 def plain(shared_project: Path) -> Renderer:
-    write(shared_project, "templates/any.txt", "{{ body }}")
+    Project(shared_project).put("templates/any.txt", "{{ body }}")
     spec = Spec(subject="{{ subject }}", html=None, text="any.txt", headers={"X-Note": "note {{ note }}"})
     return renderer(shared_project, spec)
 

@@ -17,6 +17,7 @@ from mailrunner.errors import RowError, UserError
 from tests.support import rendering
 from tests.support.campaigns import CampaignInProcess
 from tests.support.commands import said
+from tests.support.projects import Project
 from tests.support.rendering import Spec, fields_for, project_in, renderer
 from tests.support.smtp_server import SmtpServer
 
@@ -83,7 +84,7 @@ def test_no_file_outside_the_project_and_no_hidden_one_goes_out(tmp_path: Path, 
     names = outside(tmp_path)
     for name in names:
         text = source.replace("NAME", repr(name)).replace("TEXT", name)
-        rendering.write(tmp_path / "p", "templates/spring.html", text)
+        Project(tmp_path / "p").put("templates/spring.html", text)
         try:
             message = renderer(tmp_path / "p", spec_of(name)).render(fields_for(x=name), rendering.NOW)
         except (UserError, RowError) as error:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mailrunner.errors import RowError, UserError
 from tests.support import rendering
+from tests.support.projects import Project
 from tests.support.rendering import Spec, fields_for, project_in, renderer
 
 
@@ -40,16 +41,14 @@ DEEP = {
 @pytest.mark.parametrize("source", DEEP.values(), ids=DEEP)
 def test_a_template_that_cannot_be_compiled_or_ended_is_a_sentence(tmp_path: Path, source: str) -> None:
     folder = project_in(tmp_path / "p")
-    rendering.write(folder, "templates/spring.html", source)
+    Project(folder).put("templates/spring.html", source)
     with pytest.raises((UserError, RowError)):
         renderer(folder, Spec()).render(fields_for(), rendering.NOW)
 
 
 def test_a_name_that_may_be_missing_may_also_be_too_long(tmp_path: Path) -> None:
     folder = project_in(tmp_path / "p")
-    rendering.write(
-        folder, "templates/spring.html", '<p>x</p>{% include "' + "a" * 5000 + '" ignore missing %}'
-    )
+    Project(folder).put("templates/spring.html", '<p>x</p>{% include "' + "a" * 5000 + '" ignore missing %}')
     assert b"x" in renderer(folder, Spec()).render(fields_for(), rendering.NOW).data
 
 
@@ -59,7 +58,7 @@ ESCAPES = (Path(__file__).parents[1] / "data" / "hostile_corpus" / "sandbox.txt"
 @pytest.mark.parametrize("source", ESCAPES)
 def test_no_template_leaves_the_sandbox(tmp_path: Path, source: str) -> None:
     folder = project_in(tmp_path / "p")
-    rendering.write(folder, "templates/spring.html", f"<p>{source}</p>")
+    Project(folder).put("templates/spring.html", f"<p>{source}</p>")
     for spec in (Spec(), Spec(html="spring.html", subject=f"x {source}"), Spec(headers={"X-A": source})):
         try:
             message = renderer(folder, spec).render(fields_for(), rendering.NOW)
@@ -76,7 +75,7 @@ def test_no_cell_becomes_markup(value: str, place: str) -> None:
 
     with scratch() as folder:
         project = project_in(folder / "p")
-        rendering.write(project, "templates/spring.html", f"<div id='d'>{place}</div>")
+        Project(project).put("templates/spring.html", f"<div id='d'>{place}</div>")
         hostile = f"</div><script>{value}<img src=x onerror=y>'\" onload=z "
         try:
             message = renderer(project, Spec()).render(fields_for(x=hostile), rendering.NOW)

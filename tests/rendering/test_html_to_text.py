@@ -35,7 +35,7 @@ from mailrunner.rendering.html_to_text import text_from_html
         ("<?xml version='1.0' encoding='utf-8'?><p>ș</p>", "ș\n"),
     ],
 )
-def test_text_is_what_a_person_would_read(html: str, text: str) -> None:
+def test_text_is_what_a_recipient_would_read(html: str, text: str) -> None:
     assert text_from_html(html) == text
 
 

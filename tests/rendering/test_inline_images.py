@@ -17,7 +17,8 @@ from mailrunner.rendering.inline_images import ImageFinder, InlineImage, NameTag
 from mailrunner.rendering.lint import remarks
 from mailrunner.rendering.segments import interleaved, unsegmented
 from mailrunner.rendering.templates import Templates
-from tests.support.rendering import NOW, PNG, TOP, Spec, fields_for, modern, project_in, renderer, write
+from tests.support.projects import Project
+from tests.support.rendering import NOW, PNG, TOP, Spec, fields_for, modern, project_in, renderer
 
 # A part that is joined cannot be taken apart: what names an image is then found by tags.
 JOINED = "{% set joined %}{{ first_name }}{% endset %}{{ joined }}"
@@ -39,7 +40,7 @@ def outcomes(
     folder: Path, source: str, rows: Sequence[Mapping[str, object]], joined: str = ""
 ) -> list[list[str] | str]:
     """What each row's message carries, or why there is none; the same on every way, whichever is taken."""
-    write(folder, "templates/spring.html", f"{source}<p>{{{{ first_name }}}}</p>{joined}")
+    Project(folder).put("templates/spring.html", f"{source}<p>{{{{ first_name }}}}</p>{joined}")
     thrice = [row for row in rows for _ in range(3)]  # the third is from a plan
     quick, strict = renderer(folder, Spec()), renderer(folder, Spec(), strict_inlining=True)
     found = [outcome(quick, row) for row in thrice]
@@ -144,7 +145,7 @@ FOLDERLESS += ['{% macro m(y) %}<img src="cid:{{ y }}">{% endmacro %}{{ m("logo.
 
 @pytest.mark.parametrize("source", FOLDERLESS)
 def test_a_name_that_begins_with_a_value_is_the_templates_fault(project: Path, source: str) -> None:
-    write(project, "templates/spring.html", source)
+    Project(project).put("templates/spring.html", source)
     with pytest.raises(
         UserError, match=r"templates/spring\.html: the inline image .* has no folder"
     ) as caught:
@@ -187,14 +188,16 @@ def test_where_values_cannot_be_told_apart_a_name_stands_in_one_piece(project: P
 
 
 def test_vars_may_name_an_image_too(project: Path) -> None:
-    write(project, "templates/spring.html", '<img src="{{ hero }}"><p>{{ first_name }}</p>')
+    Project(project).put("templates/spring.html", '<img src="{{ hero }}"><p>{{ first_name }}</p>')
     made = renderer(project, Spec(vars={"hero": "cid:logo.png"}))
     assert images(made.render(fields_for(), NOW)) == ["<logo.png>"]
     assert images(made.render(fields_for(first_name="url(cid:logo.png) cid:logo.png"), NOW)) == ["<logo.png>"]
 
 
 def test_two_names_of_one_file_are_two_images_and_one_name_is_one(project: Path) -> None:
-    write(project, "templates/spring.html", '<img src="cid:images/{{ x }}"><img src="cid:images/top.png">')
+    Project(project).put(
+        "templates/spring.html", '<img src="cid:images/{{ x }}"><img src="cid:images/top.png">'
+    )
     message = renderer(project, Spec()).render(fields_for(x="top.png"), NOW)
     assert set(images(message)) == {"<images/top.png>"}
     octets = {part.get_payload(decode=True) for part in modern(message).walk() if part["Content-ID"]}
@@ -203,8 +206,8 @@ def test_two_names_of_one_file_are_two_images_and_one_name_is_one(project: Path)
 
 def test_an_image_of_a_template_that_a_row_chooses_goes_with_its_message(project: Path) -> None:
     (project / "templates/parts").mkdir()
-    write(project, "templates/parts/part.html", '<img src="cid:images/top.png">')
-    write(project, "templates/spring.html", '{% include "parts/" ~ x %}<p>{{ first_name }}</p>')
+    Project(project).put("templates/parts/part.html", '<img src="cid:images/top.png">')
+    Project(project).put("templates/spring.html", '{% include "parts/" ~ x %}<p>{{ first_name }}</p>')
     made = renderer(project, Spec())
     assert images(made.render(fields_for(x="part.html"), NOW)) == ["<images/top.png>"]
     with pytest.raises(RowError):
@@ -212,8 +215,7 @@ def test_an_image_of_a_template_that_a_row_chooses_goes_with_its_message(project
 
 
 def test_a_value_is_no_template(project: Path) -> None:
-    write(
-        project,
+    Project(project).put(
         "templates/spring.html",
         "<p>{{ first_name }}</p>{% filter trim %} {{ first_name }} {% endfilter %}",
     )
@@ -285,7 +287,7 @@ def is_written(image: InlineImage, text: str) -> bool:
 
 def test_tags_leave_nothing_behind(project: Path) -> None:
     source = f'<p>cid:x and url(cid:y) in words</p><img src="cid:logo.png">{JOINED}'
-    write(project, "templates/spring.html", source)
+    Project(project).put("templates/spring.html", source)
     compiled = Templates(folder=project, templates_dir=project / "templates").html("spring.html")
     assert compiled.segments is unsegmented
     expected = source.replace(JOINED, "Bob")
@@ -306,7 +308,7 @@ def test_tags_leave_nothing_behind(project: Path) -> None:
 def test_a_name_behind_which_there_is_no_image_is_remarked_upon(
     project: Path, source: str, doubted: bool
 ) -> None:
-    write(project, "templates/spring.html", source)
+    Project(project).put("templates/spring.html", source)
     message = renderer(project, Spec()).render(fields_for(x="cid:data/photo.png"), NOW)
     kinds = [r.kind for r in remarks(message.html, message.subject, message.size, message.images)]
     assert ("an image's cid: names no image that goes with the message" in kinds) == doubted

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mailrunner.rendering import Renderer
 from mailrunner.rendering.mime import QUOTED_FIELDS, Part, around_versions, compose
+from tests.support.projects import Project
 from tests.support.rendering import (
     FIELDS,
     NOW,
@@ -24,7 +25,6 @@ from tests.support.rendering import (
     project_in,
     renderer,
     tree,
-    write,
 )
 
 
@@ -43,7 +43,7 @@ often = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow],
 
 @pytest.fixture(scope="module")
 def plain(shared_project: Path) -> Renderer:
-    write(shared_project, "templates/any.txt", "{{ body }}")
+    Project(shared_project).put("templates/any.txt", "{{ body }}")
     spec = Spec(subject="{{ subject }}", html=None, text="any.txt", headers={"X-Note": "note {{ note }}"})
     return renderer(shared_project, spec)
 
@@ -61,7 +61,7 @@ def test_html_and_text_are_alternatives_the_least_rich_first(project: Path) -> N
 
 def test_the_whole_tree_with_images_and_attachments(project: Path) -> None:
     html = '<img src="cid:logo.png"><img src=cid:images/top.png><p background="cid:logo.png">{{ no }}</p>'
-    write(project, "templates/spring.html", html)
+    Project(project).put("templates/spring.html", html)
     spec = Spec(text="spring.txt", attachments=("data/programme.pdf", "data/tickets/{{ no }}.txt"))
     parsed = modern(renderer(project, spec).render(fields_for(no=7), NOW))
     assert tree(parsed) == {
@@ -80,8 +80,7 @@ def test_the_whole_tree_with_images_and_attachments(project: Path) -> None:
 
 
 def test_images_are_attached_once_and_found_by_their_content_id(project: Path) -> None:
-    write(
-        project,
+    Project(project).put(
         "templates/spring.html",
         '<img src="cid:logo.png"><p style="background:url(cid:images/top.png)">x</p>',
     )

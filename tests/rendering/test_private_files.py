@@ -13,8 +13,9 @@ from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.errors import RowError, UserError
 from mailrunner.rendering.media_types import image_type
 from mailrunner.sending.prepared_campaign import PreparedCampaign
-from tests.support import rendering
+from tests.support.campaign_toml import write_campaign
 from tests.support.campaigns import CampaignInProcess, people
+from tests.support.projects import Project
 from tests.support.rendering import NOW, PNG, Spec, fields_for, modern, project_in, renderer
 from tests.support.smtp_server import SmtpServer
 
@@ -61,13 +62,10 @@ PRIVATE = {
 def mailing(tmp_path: Path) -> CampaignInProcess:
     """A project in which all of these exist."""
     mailing = CampaignInProcess(tmp_path, SmtpServer()).write(csv=people(2))
-    for name in ("old.toml", "other.toml", "crm.toml"):
-        (tmp_path / "campaigns" / name).write_text("[message")
-    (tmp_path / "campaigns/old.toml").write_text("[recipients]\ncsv = 'data/broken.csv'\n[message\n")
-    (tmp_path / "campaigns/other.toml").write_text('[recipients]\nxlsx = "data/members.xlsx"\n')
-    (tmp_path / "campaigns/crm.toml").write_text(
-        '[recipients]\nsql = "select 1"\ndatabase = "sqlite:///data/crm.sqlite"\n'
-    )
+    write_campaign(tmp_path, "[recipients]\ncsv = 'data/broken.csv'\n[message\n", "old")
+    write_campaign(tmp_path, '[recipients]\nxlsx = "data/members.xlsx"\n', "other")
+    crm = '[recipients]\nsql = "select 1"\ndatabase = "sqlite:///data/crm.sqlite"\n'
+    write_campaign(tmp_path, crm, "crm")
     with mailing.ledger():
         pass
     database = sqlite3.connect(tmp_path / "data/elsewhere.bin")
@@ -241,7 +239,7 @@ IMAGES = {
 @pytest.mark.parametrize(("kind", "octets"), IMAGES.items(), ids=IMAGES)
 def test_an_image_is_told_by_its_content(project: Path, kind: str, octets: bytes) -> None:
     (project / "templates/logo.png").write_bytes(octets)
-    rendering.write(project, "templates/spring.html", '<img src="cid:logo.png">')
+    Project(project).put("templates/spring.html", '<img src="cid:logo.png">')
     image = next(
         p for p in modern(renderer(project, Spec()).render(fields_for(), NOW)).walk() if p["Content-ID"]
     )
@@ -254,6 +252,6 @@ def test_an_image_is_told_by_its_content(project: Path, kind: str, octets: bytes
 def test_a_file_that_is_only_called_an_image_is_the_templates_fault(project: Path, octets: bytes) -> None:
     assert image_type(octets) is None
     (project / "templates/logo.png").write_bytes(octets)
-    rendering.write(project, "templates/spring.html", '<img src="cid:logo.png">')
+    Project(project).put("templates/spring.html", '<img src="cid:logo.png">')
     with pytest.raises(UserError, match=r"templates/spring\.html: the inline image logo\.png is not sent"):
         renderer(project, Spec())

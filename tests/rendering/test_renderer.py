@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mailrunner.errors import RowError, UserError
+from tests.support.projects import Project
 from tests.support.rendering import (
     FIELDS,
     NOW,
@@ -21,7 +22,6 @@ from tests.support.rendering import (
     project_in,
     renderer,
     tree,
-    write,
 )
 
 
@@ -86,7 +86,7 @@ def test_an_address_that_cannot_go_over_the_wire_fails_the_row(project: Path, ad
 
 
 def test_an_image_that_only_this_row_names_fails_this_row(project: Path) -> None:
-    write(project, "templates/spring.html", '<img src="cid:images/{{ image }}.png">')
+    Project(project).put("templates/spring.html", '<img src="cid:images/{{ image }}.png">')
     made = renderer(project, Spec())
     assert "image/png" in str(tree(modern(made.render(fields_for(image="top"), NOW))))
     with pytest.raises(RowError, match=r"the inline image images/gone\.png does not exist"):
@@ -104,7 +104,7 @@ def test_an_attachment_under_a_condition_may_be_absent(project: Path) -> None:
 
 
 def test_all_problems_of_the_files_are_told_at_once(project: Path) -> None:
-    write(project, "templates/spring.html", '<img src="cid:gone.png">')
+    Project(project).put("templates/spring.html", '<img src="cid:gone.png">')
     spec = Spec(
         from_="Ana\nBcc: x@y.org <ana@example.org>",
         reply_to="nobody",
@@ -141,7 +141,7 @@ def test_a_line_break_written_into_the_subject_is_the_files_fault(project: Path)
 
 
 def test_an_image_in_a_comment_of_the_template_need_not_exist(project: Path) -> None:
-    write(project, "templates/spring.html", '<p>x</p>{# <img src="cid:gone.png"> #}')
+    Project(project).put("templates/spring.html", '<p>x</p>{# <img src="cid:gone.png"> #}')
     renderer(project, Spec()).render(FIELDS, NOW)
 
 
@@ -168,7 +168,7 @@ def test_templates_see_columns_vars_and_what_the_program_provides(project: Path)
         "postal_address",
     )
     names = "|".join(f"{{{{ {name} }}}}" for name in asked)
-    write(project, "templates/spring.txt", names)
+    Project(project).put("templates/spring.txt", names)
     made = renderer(project, Spec(html=None, text="spring.txt", subject="s", vars={"b": "var", "c": "C"}))
     row = {"a": "A", "b": "column", "campaign": "mine", "row": {"a": "A"}}
     assert made.render(fields_for(**row), NOW).text == (
@@ -197,7 +197,7 @@ def test_a_column_with_two_meanings_is_told_where_the_templates_use_it(project: 
 
 
 def test_which_bodies_use_a_name(project: Path) -> None:
-    write(project, "templates/spring.txt", "no link")
+    Project(project).put("templates/spring.txt", "no link")
     made = renderer(project, Spec(text="spring.txt"))
     assert made.parts == {"html", "text"}
     assert made.uses("unsubscribe_url") == {"html"}
@@ -205,8 +205,8 @@ def test_which_bodies_use_a_name(project: Path) -> None:
 
 
 def test_the_digest_says_what_was_changed(project: Path) -> None:
-    write(project, "templates/spring.html", '{% include "foot.html" %}<img src="cid:logo.png">')
-    write(project, "templates/foot.html", "foot")
+    Project(project).put("templates/spring.html", '{% include "foot.html" %}<img src="cid:logo.png">')
+    Project(project).put("templates/foot.html", "foot")
     spec = Spec(attachments=("data/programme.pdf",), vars={"day": datetime(2026, 3, 1, tzinfo=UTC).date()})
     before = renderer(project, spec).digest()
     assert renderer(project, spec).digest() == before
@@ -219,7 +219,7 @@ def test_the_digest_says_what_was_changed(project: Path) -> None:
     assert changed(replace(spec, vars={})) == {"[message] vars"}
     assert changed(replace(spec, headers={"X-A": "1"})) == {"[message] headers"}
     assert changed(list_name="Other") == {"list"}
-    write(project, "templates/foot.html", "new foot")
+    Project(project).put("templates/foot.html", "new foot")
     (project / "templates/logo.png").write_bytes(TOP)
     (project / "data/programme.pdf").write_bytes(b"new")
     assert changed() == {"templates/foot.html", "templates/logo.png", "data/programme.pdf"}
@@ -229,7 +229,7 @@ def test_what_was_read_once_stays_as_it_was_for_the_whole_run(project: Path) -> 
     spec = Spec(attachments=("data/programme.pdf",))
     made = renderer(project, spec)
     before = made.render(FIELDS, NOW)
-    write(project, "templates/spring.html", "changed")
+    Project(project).put("templates/spring.html", "changed")
     (project / "data/programme.pdf").unlink()
     assert as_read(made.render(FIELDS, NOW)) == as_read(before)
 

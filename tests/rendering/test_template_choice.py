@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mailrunner.errors import RowError, UserError
-from tests.support.rendering import NOW, Spec, fields_for, project_in, renderer, write
+from tests.support.projects import Project
+from tests.support.rendering import NOW, Spec, fields_for, project_in, renderer
 
 VARS = {"theme": "gold", "card": "cards/gold.html", "cards": {"vip": "cards/gold.html"}, "folder": "cards/"}
 REST = "<p>{{ first_name }}</p>"
@@ -69,8 +70,8 @@ def project(tmp_path: Path) -> Path:
     folder = project_in(tmp_path)
     (folder / "templates/cards/deeper").mkdir(parents=True)
     for name in ("gold.html", "cards/gold.html", "cards/plain.html", "cards/deeper/gold.html"):
-        write(folder, f"templates/{name}", f"<p>this is {name}</p>")
-    write(folder, "templates/secret.html", "<p>CANARY</p>")
+        Project(folder).put(f"templates/{name}", f"<p>this is {name}</p>")
+    Project(folder).put("templates/secret.html", "<p>CANARY</p>")
     return folder
 
 
@@ -92,8 +93,8 @@ PARTS = {
 def test_a_template_that_a_value_would_name_is_the_fault_of_its_file(
     project: Path, source: str, part: str
 ) -> None:
-    write(project, "templates/part.html", f"\n{part}")
-    write(project, "templates/spring.html", f"\n{source}{REST}")
+    Project(project).put("templates/part.html", f"\n{part}")
+    Project(project).put("templates/spring.html", f"\n{source}{REST}")
     with pytest.raises(UserError) as caught:
         renderer(project, Spec(vars=VARS))
     (problem,) = caught.value.problems
@@ -106,7 +107,7 @@ def test_a_template_that_a_value_would_name_is_the_fault_of_its_file(
 
 @pytest.mark.parametrize("source", WRITTEN.values(), ids=WRITTEN)
 def test_what_is_written_may_be_chosen_and_a_value_may_complete_it(project: Path, source: str) -> None:
-    write(project, "templates/spring.html", f"{source}{REST}")
+    Project(project).put("templates/spring.html", f"{source}{REST}")
     row = {"kind": "vip", "x": "gold"}
     message = renderer(project, Spec(vars=VARS)).render(fields_for(**row, row=row), NOW)
     assert "this is cards/gold.html" in message.text
@@ -118,13 +119,13 @@ def test_what_is_written_may_be_chosen_and_a_value_may_complete_it(project: Path
 )
 def test_a_value_that_is_no_part_of_a_name_fails_its_row(project: Path, value: str, named: str) -> None:
     source = f'{{% set t = x %}}{{% include "cards/" ~ {named} ~ ".html" %}}{REST}'
-    write(project, "templates/spring.html", source)
+    Project(project).put("templates/spring.html", source)
     with pytest.raises(RowError, match=r"the template \S*cards/"):
         renderer(project, Spec()).render(fields_for(x=value), NOW)
 
 
 def test_a_text_template_and_a_line_keep_the_rule_too(project: Path) -> None:
-    write(project, "templates/spring.txt", "{% include x %}")
+    Project(project).put("templates/spring.txt", "{% include x %}")
     spec = Spec(text="spring.txt", subject="{% include x %}", headers={"X-A": "{% include x %}"})
     with pytest.raises(UserError) as caught:
         renderer(project, spec)
@@ -136,8 +137,7 @@ def test_a_text_template_and_a_line_keep_the_rule_too(project: Path) -> None:
 
 
 def test_a_column_that_a_template_sets_at_times_to_name_another_is_a_clash(project: Path) -> None:
-    write(
-        project,
+    Project(project).put(
         "templates/spring.html",
         '{% if kind %}{% set t = "gold.html" %}{% set u = t %}{% endif %}'
         '{% include u %}{% include "cards/" ~ x %}{{ first_name }}',
@@ -151,8 +151,8 @@ def test_a_column_that_a_template_sets_at_times_to_name_another_is_a_clash(proje
 
 def test_a_choice_below_a_folder_leaves_the_other_templates_alone(project: Path) -> None:
     """What cannot be chosen counts for nothing: neither its faults nor what it holds."""
-    write(project, "templates/other.html", "{% include x %}")
-    write(project, "templates/spring.html", '{% include "cards/" ~ x %}' + REST)
+    Project(project).put("templates/other.html", "{% include x %}")
+    Project(project).put("templates/spring.html", '{% include "cards/" ~ x %}' + REST)
     digest = renderer(project, Spec()).digest()
     assert "templates/cards/deeper/gold.html" in digest
     assert "templates/gold.html" not in digest and "templates/other.html" not in digest

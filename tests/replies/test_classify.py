@@ -64,7 +64,7 @@ def test_every_collected_reply_gets_the_right_action(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["known.csv", "held_out.csv", "further.csv", "unseen.csv"])
-def test_every_collected_reply_concerns_whom_it_should_and_stops_at_once_or_not(name: str) -> None:
+def test_every_collected_reply_has_its_scope_and_stops_at_once_or_not(name: str) -> None:
     for row in rows(name):
         verdict = classify(row["stage"], int(row["code"]), row["enhanced"], row["text"], row["provider"])
         assert (verdict.scope, verdict.at_once) == (row["scope"], row["at_once"] == "yes"), row
@@ -132,7 +132,7 @@ def test_a_yes_to_the_final_dot_is_always_sent(code: int, enhanced: str, text: s
         ]
     ),
 )
-def test_a_spent_quota_never_fails_a_person(stage: Stage, code: int, said: tuple[str, str]) -> None:
+def test_a_spent_quota_never_fails_a_recipient(stage: Stage, code: int, said: tuple[str, str]) -> None:
     result = outcome(Reply(stage, code, *said), "")
     assert (result.kind, result.scope, result.quota) == (OutcomeKind.DEFERRED, Scope.ACCOUNT, True)
 
@@ -145,7 +145,7 @@ def test_a_spent_quota_never_fails_a_person(stage: Stage, code: int, said: tuple
         (452, "<sender.rejected@spamhaus.example>: mailbox is full", Action.RETRY),
     ],
 )
-def test_words_inside_an_address_judge_nobody(code: int, text: str, action: Action) -> None:
+def test_words_inside_an_address_decide_nothing(code: int, text: str, action: Action) -> None:
     assert classify(Stage.RCPT, code, "", text).action is action
 
 
@@ -163,7 +163,7 @@ def test_words_inside_an_address_judge_nobody(code: int, text: str, action: Acti
         (450, "4.7.1", "<ana@example.com>: Recipient address rejected: try later", Scope.RECIPIENT),
     ],
 )
-def test_a_retry_says_whom_it_concerns(code: int, enhanced: str, text: str, scope: Scope) -> None:
+def test_a_retry_has_its_scope(code: int, enhanced: str, text: str, scope: Scope) -> None:
     verdict = classify(Stage.RCPT, code, enhanced, text)
     assert (verdict.action, verdict.scope) == (Action.RETRY, scope)
 

@@ -29,7 +29,9 @@ REFUSED_ENTRY = [
 
 
 @pytest.mark.parametrize(("enhanced", "text", "action"), REFUSED_ENTRY)
-def test_whom_the_server_does_not_let_in_stops_the_campaign(enhanced: str, text: str, action: Action) -> None:
+def test_a_client_that_the_server_refuses_stops_the_campaign(
+    enhanced: str, text: str, action: Action
+) -> None:
     result = outcome(Reply(Stage.RCPT, 554, enhanced, text))
     assert classify(Stage.RCPT, 554, enhanced, text).action is action
     assert result.scope is not Scope.RECIPIENT
@@ -127,27 +129,18 @@ def test_a_code_of_policy_never_suppresses_on_vague_words(detail: int, text: str
     assert outcome(Reply(Stage.RCPT, code, f"5.7.{detail}", text)).suppress is False
 
 
-REMOTE = """
-[accounts.relay]
-provider = "smtp"
-host = "{host}"
-port = {port}
-{login}limits = ["10000/24h"]
-"""
-
-
 def checked(folder: Path, *, host: str, port: int, login: str = "") -> str:
     project = Project(folder).write(rows=["ana@example.org,Ana"])
-    project.put("mailrunner.toml", REMOTE.format(host=host, port=port, login=login))
+    project.write_account(server=f'provider = "smtp"\nhost = "{host}"\nport = {port}\n{login}')
     answer = project.mailrunner("check", "spring")
     assert answer.code == 0, answer.stderr
     return answer.stdout
 
 
 @pytest.mark.parametrize("port", [465, 587])
-def test_check_warns_of_a_submission_server_to_which_nobody_logs_in(tmp_path: Path, port: int) -> None:
+def test_check_warns_of_a_submission_server_without_a_login(tmp_path: Path, port: int) -> None:
     said = checked(tmp_path, host="mail.example.org", port=port)
-    assert f"nobody logs in to mail.example.org, but port {port} is for those who do" in said
+    assert f"there is no login for mail.example.org, but port {port} wants one" in said
     assert "set user and password in [accounts.relay]" in said
 
 
@@ -163,4 +156,4 @@ def test_check_warns_of_a_submission_server_to_which_nobody_logs_in(tmp_path: Pa
 def test_check_says_nothing_where_a_login_is_not_missing(
     tmp_path: Path, host: str, port: int, login: str
 ) -> None:
-    assert "nobody logs in" not in checked(tmp_path, host=host, port=port, login=login)
+    assert "there is no login" not in checked(tmp_path, host=host, port=port, login=login)

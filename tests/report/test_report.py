@@ -311,7 +311,7 @@ def test_what_came_back_stands_in_its_columns(tmp_path: Path) -> None:
     )
 
 
-def test_who_took_an_unsubscription_back_is_not_shown_as_gone(tmp_path: Path) -> None:
+def test_an_unsubscription_taken_back_is_not_shown_as_one(tmp_path: Path) -> None:
     with sent(tmp_path) as mailing:
         tell(mailing, ana=EventKind.UNSUBSCRIBED)
         tell(mailing, ana=EventKind.RESUBSCRIBED)
@@ -320,7 +320,7 @@ def test_who_took_an_unsubscription_back_is_not_shown_as_gone(tmp_path: Path) ->
     assert by_name(answer["deliveries"])["ana"]["came_back_at"] is None
 
 
-def test_who_bounced_is_among_the_failed(tmp_path: Path) -> None:
+def test_a_bounced_recipient_is_among_the_failed(tmp_path: Path) -> None:
     with sent(tmp_path) as mailing:
         tell(mailing, ana=EventKind.BOUNCED)
         rows = rows_of(report(tmp_path, "spring", "--failed").stdout)

@@ -158,7 +158,7 @@ def test_a_yes_begins_only_what_was_shown(mailing: CampaignInProcess) -> None:
     assert mailing.run().counts == Counts(sent=50)
 
 
-def test_refreshing_a_cancelled_campaign_queues_nobody(mailing: CampaignInProcess) -> None:
+def test_refreshing_a_cancelled_campaign_queues_no_row(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(4))
     mailing.run(limit=1)
     cancel(mailing)
@@ -166,7 +166,7 @@ def test_refreshing_a_cancelled_campaign_queues_nobody(mailing: CampaignInProces
     assert mailing.run(refresh=True).counts == Counts(sent=1, skipped=3)
 
 
-def test_new_people_in_a_finished_campaign_are_sent_to_after_a_refresh_that_was_killed(
+def test_new_rows_in_a_finished_campaign_are_sent_to_after_a_refresh_that_was_killed(
     mailing: CampaignInProcess,
 ) -> None:
     mailing.write(csv=people(2))

@@ -56,7 +56,7 @@ def test_check_says_that_they_had_it(mailing: CampaignInProcess) -> None:
     assert (found.to_send, found.done) == (1, 3)
 
 
-def test_who_was_erased_before_it_was_their_turn_is_a_new_row(tmp_path: Path) -> None:
+def test_a_recipient_erased_before_the_message_was_sent_is_a_new_row(tmp_path: Path) -> None:
     with SmtpServer() as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(3))
         mailing.run(limit=1)

@@ -1,4 +1,4 @@
-"""Suspended workers, turned clocks, signals, edited files, odd servers: nobody lost and nobody twice."""
+"""Suspended workers, turned clocks, signals, edited files, odd servers: no recipient lost and none twice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.sending.test_processes import finish, start
 from tests.support.campaigns import LETTER, CampaignInProcess, people
 from tests.support.clocks import ManualClock
 from tests.support.commands import answered, said
-from tests.support.faults import LEDGER, Gate, assert_nobody_twice, await_line, counts_of, running
+from tests.support.faults import LEDGER, Gate, assert_none_twice, await_line, counts_of, running
 from tests.support.smtp_server import Accepted, Rule, SmtpServer, effective, garbage
 
 # -- Other processes, other clocks
@@ -44,7 +44,7 @@ def test_a_worker_suspended_for_an_hour_loses_its_claims_and_its_late_250_still_
         assert code == 0, err
         assert counts_of(mailing) == {"sent": 20}
         assert len(mailing.copies()) == 20
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def test_a_second_runner_sends_the_rest_and_disturbs_nothing(tmp_path: Path) -> None:
@@ -55,10 +55,10 @@ def test_a_second_runner_sends_the_rest_and_disturbs_nothing(tmp_path: Path) -> 
         gate.open()
         assert finish(process)[0] == 0
         assert counts_of(mailing) == {"sent": 25}
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
-def test_a_clock_set_back_a_day_opens_no_slot_and_loses_nobody(tmp_path: Path) -> None:
+def test_a_clock_set_back_a_day_opens_no_slot_and_loses_no_recipient(tmp_path: Path) -> None:
     with SmtpServer() as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(5), limits='"2/24h"')
         assert mailing.run().sent_now == 2
@@ -72,7 +72,7 @@ def test_a_clock_set_back_a_day_opens_no_slot_and_loses_nobody(tmp_path: Path) -
         assert mailing.run().sent_now == 2
         mailing.clock.turn(timedelta(days=1))
         assert mailing.run().counts == Counts(sent=5)
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def test_a_clock_set_back_in_the_middle_of_a_run_opens_no_slot(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_clock_set_back_in_the_middle_of_a_run_opens_no_slot(tmp_path: Path) -
 
         result = mailing.run(callbacks=Callbacks(on_step=turn_back))
         assert (result.sent_now, result.wait.reason) == (4, WaitReason.QUOTA)
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 # -- SIGTERM in every phase
@@ -122,7 +122,7 @@ def test_a_term_signal_on_the_wire_finishes_records_and_goes_on_later(
         assert counts_of(mailing) == {"queued": 12 - sent} | ({"sent": sent} if sent else {})
         assert said(tmp_path, "resume")[0] == 0
         assert len(mailing.copies()) == 12
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_template_edited_while_a_run_sends_changes_nothing_until_it_is_accepte
         assert code == 78 and "templates/part.html" in found["problems"][0]["message"]
         assert len(server.accepted) == 8
         assert said(tmp_path, "run", "spring", "--accept-changes")[0] == 0
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def test_a_template_edited_while_the_list_is_read_is_never_sent_under_the_old_digest(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_a_list_that_shrank_to_nothing_stops_cron_with_78_and_nothing_is_sent(tm
         mailing.list(people(20))
         assert said(tmp_path, "resume")[0] == 0
         assert len(mailing.copies()) == 20
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def test_one_member_taken_off_the_list_is_held_back_and_cron_goes_on(tmp_path: Path) -> None:
@@ -224,14 +224,14 @@ def test_one_member_taken_off_the_list_is_held_back_and_cron_goes_on(tmp_path: P
         assert code == 0 and "held back" in campaign["notices"][0]
         assert counts_of(mailing) == {"sent": 7, "skipped": 1}
         assert "person5@example.org" not in mailing.copies()
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 # -- The server
 
 
 @pytest.mark.parametrize("stage", ["connect", "ehlo", "mail", "rcpt", "data", "eod"])
-def test_200_bytes_of_garbage_lose_nobody_and_mail_nobody_twice(tmp_path: Path, stage: str) -> None:
+def test_200_bytes_of_garbage_lose_no_recipient_and_mail_none_twice(tmp_path: Path, stage: str) -> None:
     octets = Random(stage).randbytes(198).replace(b"\n", b"?") + b"\r\n"
     with SmtpServer(
         rules=[Rule(stage, garbage(octets), nth=2 if stage not in ("connect", "ehlo") else 1)]
@@ -243,7 +243,7 @@ def test_200_bytes_of_garbage_lose_nobody_and_mail_nobody_twice(tmp_path: Path, 
             WaitReason.DONE,
             Counts(sent=4 - doubtful, in_doubt=doubtful),
         )
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def test_garbage_after_the_message_was_taken_is_a_doubt_and_never_a_second_copy(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_garbage_after_the_message_was_taken_is_a_doubt_and_never_a_second_copy(
         assert mailing.run().counts == Counts(sent=3, in_doubt=1)
         assert mailing.run().sent_now == 0
         assert len(mailing.copies()) == 4
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 class LateServer(ManualClock):
@@ -272,7 +272,7 @@ class LateServer(ManualClock):
         return self._server.accepted
 
 
-def test_a_thousand_refused_connections_cost_nobody_a_try(tmp_path: Path) -> None:
+def test_a_thousand_refused_connections_cost_no_recipient_a_try(tmp_path: Path) -> None:
     with SmtpServer() as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(3))
     first = mailing.run()

@@ -79,7 +79,7 @@ class HeldRun:
         (cancel, Counts(sent=2, skipped=1)),
     ],
 )
-def test_who_was_suppressed_or_paused_while_a_message_waited_behind_another_gets_none(
+def test_a_recipient_suppressed_or_paused_while_a_message_waited_behind_another_gets_none(
     tmp_path: Path, extensions: Sequence[str], act: Act, counts: Counts
 ) -> None:
     held = HeldRun(tmp_path, extensions)

@@ -1,4 +1,4 @@
-"""A disk that is full, a ledger that is locked, lost, old or harmed: a sentence, 74, and nobody twice."""
+"""A disk that is full, a ledger that is locked, lost, old or harmed: a sentence, 74, and none twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from tests.sending.test_processes import ENVIRON, finish, start
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.commands import CRASHED, said
-from tests.support.faults import LEDGER, Gate, assert_nobody_twice, counts_of, running
+from tests.support.faults import LEDGER, Gate, assert_none_twice, counts_of, running
 from tests.support.smtp_server import SmtpServer
 
 
@@ -57,7 +57,7 @@ def test_a_disk_that_is_full_while_the_list_is_read_is_74_and_the_list_is_read_a
         mailing.list(people(5))
         assert said(tmp_path, "run", "spring")[0] == 0
         assert len(mailing.copies()) == 5
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def test_a_disk_that_is_full_when_an_answer_comes_makes_no_doubt_if_room_is_made(
@@ -73,7 +73,7 @@ def test_a_disk_that_is_full_when_an_answer_comes_makes_no_doubt_if_room_is_made
         room.join()
         assert code == 0, err
         assert counts_of(mailing) == {"sent": 6}
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def test_a_disk_that_is_full_between_runs_is_74_and_nothing_is_sent(tmp_path: Path, small_disk: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_disk_that_is_full_between_runs_is_74_and_nothing_is_sent(tmp_path: Pa
         filler.unlink()
         assert said(tmp_path, "run", "spring")[0] == 0
         assert len(mailing.copies()) == 6
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def test_writes_that_fail_for_a_while_make_no_doubt_of_an_answer(tmp_path: Path) -> None:
@@ -106,11 +106,11 @@ def test_writes_that_fail_for_a_while_make_no_doubt_of_an_answer(tmp_path: Path)
         healing.join()
         assert code == 0, err
         assert counts_of(mailing) == {"sent": 6}
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 @pytest.mark.parametrize("words", [("--log-json", "/dev/full"), ("--json",)])
-def test_a_log_or_an_output_that_cannot_be_written_is_74_and_forgets_nobody(
+def test_a_log_or_an_output_that_cannot_be_written_is_74_and_loses_no_recipient(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     with SmtpServer() as server, Path("/dev/full").open("w") as full:
@@ -128,7 +128,7 @@ def test_a_log_or_an_output_that_cannot_be_written_is_74_and_forgets_nobody(
         assert "Traceback" not in process.stderr and "No space left" in process.stderr
         assert said(tmp_path, "run", "spring")[0] == 0
         assert len(mailing.copies()) == 3
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def test_a_ledger_locked_while_an_answer_is_recorded_makes_no_doubt(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_ledger_locked_while_an_answer_is_recorded_makes_no_doubt(tmp_path: Pa
         release.join()
         assert code == 0, err
         assert counts_of(mailing) == {"sent": 6}
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def move_away(folder: Path) -> Path:
@@ -175,7 +175,7 @@ def test_a_ledger_moved_away_while_running_is_74_until_it_is_put_back(tmp_path: 
         found = counts_of(mailing)
         assert found["in_doubt"] in (1, 2) and found["sent"] == 6 - found["in_doubt"]
         assert len(mailing.copies()) in (5, 6)  # of what rode behind, the envelope alone was on the wire
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def test_a_ledger_replaced_by_an_older_copy_while_running_is_74_and_stays_so(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_ledger_replaced_by_an_older_copy_while_running_is_74_and_stays_so(tmp
         code, err = said(tmp_path, "run", "spring")
         assert code == 74 and "older than the one used last" in err
         assert len(server.accepted) == taken
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def test_an_older_copy_between_runs_is_74_until_the_right_one_is_back(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_an_older_copy_between_runs_is_74_until_the_right_one_is_back(tmp_path: 
         shutil.copy(tmp_path / "right.db", tmp_path / LEDGER)
         assert said(tmp_path, "run", "spring")[0] == 0
         assert len(mailing.copies()) == 6
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def garbled(file: Path) -> None:
@@ -246,10 +246,10 @@ def test_a_ledger_harmed_between_runs_is_74_and_nothing_is_sent(
         shutil.copy(tmp_path / "right.db", tmp_path / LEDGER)
         assert finish(start(mailing, "run", "spring"))[0] == 0
         assert len(mailing.copies()) == 6
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
-def test_a_ledger_harmed_while_running_sends_nobody_twice(tmp_path: Path) -> None:
+def test_a_ledger_harmed_while_running_sends_none_twice(tmp_path: Path) -> None:
     gate = Gate("eod", nth=3)
     with running(tmp_path, gate, number=30) as (mailing, process):
         garbled(tmp_path / LEDGER)
@@ -258,7 +258,7 @@ def test_a_ledger_harmed_while_running_sends_nobody_twice(tmp_path: Path) -> Non
         assert code in (0, 1, 74)
         code, _ = said(tmp_path, "run", "spring")
         assert code in (0, 1, 74)
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def test_a_witness_that_cannot_be_read_is_74_and_names_the_file(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from mailrunner.model.delivery import Counts
 from mailrunner.model.wait_reason import WaitReason
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.clocks import START
-from tests.support.faults import LEDGER, assert_nobody_twice
+from tests.support.faults import LEDGER, assert_none_twice
 from tests.support.smtp_server import Rule, SmtpServer, cut, effective, reply
 
 PER_SESSION = reply(452, "4.5.3 too many recipients per session")
@@ -53,13 +53,13 @@ def connections(request: pytest.FixtureRequest) -> int:
     ]
 )
 def poisoned(request: pytest.FixtureRequest) -> Iterator[SmtpServer]:
-    """A server with one recipient at whom the connection is always lost or given up."""
+    """A server with one recipient at which the connection is always lost or given up."""
     stage, do = request.param
     with SmtpServer(rules=[Rule(stage, do, recipient="person2@")]) as server:
         yield server
 
 
-def test_a_recipient_at_whom_the_line_always_goes_is_given_up_and_never_suppressed(
+def test_a_recipient_at_which_the_connection_is_always_lost_is_given_up_and_never_suppressed(
     tmp_path: Path, poisoned: SmtpServer, connections: int
 ) -> None:
     mailing = CampaignInProcess(tmp_path, poisoned).write(csv=people(8), connections=connections)
@@ -76,7 +76,7 @@ def test_a_recipient_at_whom_the_line_always_goes_is_given_up_and_never_suppress
     assert state == "failed" and attempts <= 25
     assert reason.startswith(f"given up after {attempts} tries, the last of which ended the connection: ")
     assert suppressed(tmp_path) == []
-    assert_nobody_twice(mailing)
+    assert_none_twice(mailing)
 
 
 def test_a_lost_line_charges_the_message_in_its_turn_and_no_other(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_reply_that_wants_another_session_gets_one_and_the_run_goes_on(
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(30), connections=connections)
         result = mailing.run()
         assert (result.wait.reason, result.counts) == (WaitReason.DONE, Counts(sent=30))
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def test_a_session_that_is_used_up_is_no_failure_of_the_server_and_no_try_of_the_recipient(

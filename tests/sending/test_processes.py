@@ -232,7 +232,7 @@ def test_a_signal_finishes_the_wire_records_and_says_how_to_go_on(tmp_path: Path
 
 
 @pytest.mark.parametrize("after", [1, 4, 9])
-def test_a_kill_leaves_at_most_two_a_connection_in_doubt_and_nobody_twice(tmp_path: Path, after: int) -> None:
+def test_a_kill_leaves_at_most_two_a_connection_in_doubt_and_none_twice(tmp_path: Path, after: int) -> None:
     reached, go_on = threading.Event(), threading.Event()
     with SmtpServer(rules=[Rule("eod", nth=after, do=delay(go_on, reached))]) as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(20), connections=2)

@@ -1,4 +1,4 @@
-"""Where no row can become a message it is the file's fault: 78, and nobody has failed."""
+"""Where no row can become a message it is the file's fault: 78, and no row has failed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_rows_fail_alone_where_another_can_be_rendered(tmp_path: Path) -> None:
         assert list(mailing.copies()) == ["person2@example.org"]
 
 
-def test_a_first_run_in_which_everybody_fails_is_finished(tmp_path: Path) -> None:
+def test_a_first_run_in_which_all_rows_fail_is_finished(tmp_path: Path) -> None:
     refused = Rule("rcpt", reply(550, "5.1.1 user unknown"))
     with SmtpServer(rules=[refused]) as server:
         CampaignInProcess(tmp_path, server).write(csv=people(3))

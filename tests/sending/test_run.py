@@ -96,7 +96,9 @@ def test_a_suppression_added_while_the_campaign_runs_stops_that_address(mailing:
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "eod"])
-def test_a_quota_reply_at_any_stage_pauses_the_account_and_fails_nobody(tmp_path: Path, stage: str) -> None:
+def test_a_quota_reply_at_any_stage_pauses_the_account_and_fails_no_recipient(
+    tmp_path: Path, stage: str
+) -> None:
     spent = reply(
         550, "5.4.5 Daily user sending limit exceeded. For more information go to https://example.org"
     )
@@ -129,7 +131,7 @@ def test_a_wrong_password_stops_at_once_and_is_not_tried_again_until_it_changed(
         assert mailing.run().counts == Counts(sent=3)
 
 
-def test_a_wrong_password_is_tried_again_when_a_person_says_so(tmp_path: Path) -> None:
+def test_a_wrong_password_is_tried_again_when_the_user_says_so(tmp_path: Path) -> None:
     with SmtpServer(auth=("ana", "right")) as server:
         mailing = CampaignInProcess(tmp_path, server).write(
             csv=people(3), account='user = "ana"\npassword = "wrong"'
@@ -140,7 +142,7 @@ def test_a_wrong_password_is_tried_again_when_a_person_says_so(tmp_path: Path) -
         assert len(server.logins) == tried + 1
 
 
-def test_a_refused_sender_stops_the_campaign_at_once_and_fails_nobody(tmp_path: Path) -> None:
+def test_a_refused_sender_stops_the_campaign_at_once_and_fails_no_recipient(tmp_path: Path) -> None:
     server, mailing = scripted(
         tmp_path, Rule("mail", do=reply(553, "5.7.1 Sender address rejected: not owned by user"))
     )
@@ -156,7 +158,7 @@ def test_a_refused_sender_stops_the_campaign_at_once_and_fails_nobody(tmp_path: 
         assert len(server.said("MAIL")) == asked
 
 
-def test_three_spam_verdicts_in_twenty_stop_the_campaign_and_the_people_stay_queued(tmp_path: Path) -> None:
+def test_three_spam_verdicts_in_twenty_stop_the_campaign_and_the_rows_stay_queued(tmp_path: Path) -> None:
     spam = reply(554, "5.7.1 This message was considered spam")
     server, mailing = scripted(tmp_path, Rule("eod", nth={3, 6, 9}, do=spam))
     with server:
@@ -249,7 +251,7 @@ def test_one_bad_row_fails_alone(mailing: CampaignInProcess) -> None:
     assert mailing.run().counts == Counts(sent=4, failed=1)
 
 
-def test_too_many_failures_stop_the_campaign_until_a_person_goes_on(tmp_path: Path) -> None:
+def test_too_many_failures_stop_the_campaign_until_the_user_goes_on(tmp_path: Path) -> None:
     server, mailing = scripted(tmp_path, Rule("rcpt", do=reply(550, "5.2.1 policy of this one recipient")))
     with server:
         mailing.write(csv=people(50))
@@ -264,7 +266,7 @@ def test_a_connection_that_is_reopened_says_goodbye_to_the_thread_that_reopens_i
     mailing: CampaignInProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def out_of_step(_: ObservedCapabilities) -> None:
-        pytest.fail("the loop read the answer to QUIT, and took it for one that nobody had asked for")
+        pytest.fail("the loop read the answer to QUIT, and took it for one that was not asked for")
 
     monkeypatch.setattr(ObservedCapabilities, "fall_back", out_of_step)
     mailing.write(csv=people(100), connections=3, account="messages_per_connection = 2")
@@ -307,7 +309,7 @@ def test_a_changed_template_stops_the_run_until_it_is_accepted(mailing: Campaign
     assert mailing.run(accept_changes=True).counts == Counts(sent=4)
 
 
-def test_a_template_that_changed_before_anybody_was_sent_to_needs_no_consent(
+def test_a_template_that_changed_before_the_first_message_needs_no_consent(
     mailing: CampaignInProcess,
 ) -> None:
     mailing.write(csv=people(2), send="start = 2026-11-21T08:00:00Z")
@@ -315,7 +317,7 @@ def test_a_template_that_changed_before_anybody_was_sent_to_needs_no_consent(
     (mailing.folder / "templates" / "letter.html").write_text(LETTER.replace("Hello", "Hi"))
     result = mailing.run(wait=True)
     assert result.counts == Counts(sent=2)
-    assert any("changed before anybody was sent to" in notice for notice in result.notices)
+    assert any("changed before the first message was sent" in notice for notice in result.notices)
     assert not any(b"Hello" in message.data for message in mailing.server.accepted)
 
 
@@ -348,7 +350,7 @@ def test_new_rows_wait_for_refresh(mailing: CampaignInProcess) -> None:
     assert mailing.run(refresh=True).counts == Counts(sent=4)
 
 
-def test_who_left_the_list_is_held_back_and_taken_up_again(mailing: CampaignInProcess) -> None:
+def test_a_row_that_left_the_list_is_held_back_and_taken_up_again(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(20))
     mailing.run(limit=5)
     mailing.list(people(19))
@@ -383,7 +385,7 @@ def test_an_empty_list_is_the_files_fault(mailing: CampaignInProcess) -> None:
     with pytest.raises(UserError, match="no rows"):
         mailing.run()
     mailing.list("email,name\nnonsense,X\n")
-    with pytest.raises(UserError, match="none of the 1 rows"):
+    with pytest.raises(UserError, match="none of 1 row of"):
         mailing.run()
 
 

@@ -30,26 +30,26 @@ def test_a_first_connection_that_fails_takes_nothing_from_the_limit(
         assert (result.sent_now, result.wait.reason) == (3, WaitReason.LIMIT)
 
 
-def test_where_everybody_is_greylisted_twice_as_many_are_tried_and_not_the_list(tmp_path: Path) -> None:
+def test_where_all_are_greylisted_twice_as_many_are_tried_and_not_the_list(tmp_path: Path) -> None:
     with SmtpServer(rules=[Rule("rcpt", GREYLISTED)]) as server:
         result = run(tmp_path, server, 2)
         assert (result.sent_now, result.wait.reason) == (0, WaitReason.LIMIT)
         assert len(server.said("RCPT")) == 4
 
 
-def test_who_is_greylisted_after_the_message_counts(tmp_path: Path) -> None:
+def test_a_recipient_greylisted_after_the_message_counts(tmp_path: Path) -> None:
     with SmtpServer(rules=[Rule("eod", GREYLISTED)]) as server:
         assert run(tmp_path, server, 2).wait.reason is WaitReason.LIMIT
         assert len(server.said("DATA")) == 2
 
 
 @pytest.mark.parametrize("do", [GREYLISTED, UNKNOWN])
-def test_who_is_refused_before_the_message_takes_nobodys_place(tmp_path: Path, do: Any) -> None:
+def test_a_recipient_refused_before_the_message_takes_no_place(tmp_path: Path, do: Any) -> None:
     with SmtpServer(rules=[Rule("rcpt", do, nth={1, 2})]) as server:
         assert run(tmp_path, server, 2).sent_now == 2
 
 
-def test_a_row_that_cannot_become_a_message_takes_nobodys_place(tmp_path: Path) -> None:
+def test_a_row_that_cannot_become_a_message_takes_no_place(tmp_path: Path) -> None:
     letter = LETTER.replace("{{ name }}", "{% if name == 'Name 0' %}{{ nobody }}{% endif %}")
     with SmtpServer() as server:
         assert run(tmp_path, server, 2, letter=letter).sent_now == 2

@@ -59,7 +59,7 @@ def check(mailing: CampaignInProcess, name: str) -> None:
         Preflight(prepared, ledger, mailing.clock.now(), lambda _: None).inspect()
 
 
-def test_a_copy_in_which_nothing_was_changed_mails_nobody(mailing: CampaignInProcess) -> None:
+def test_a_copy_in_which_nothing_was_changed_mails_no_recipient(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(3))
     mailing.run()
     copied(mailing, "summer")
@@ -142,7 +142,7 @@ def test_templates_that_a_row_chooses_are_told_by_their_contents(mailing: Campai
     assert mailing.run("summer").sent_now == 2
 
 
-def test_headers_that_nobody_reads_make_no_other_message(mailing: CampaignInProcess) -> None:
+def test_headers_that_no_recipient_reads_make_no_other_message(mailing: CampaignInProcess) -> None:
     mailing.write(
         csv=people(2), message='reply_to = "office@example.org"\nheaders = { "X-Campaign" = "spring" }'
     )

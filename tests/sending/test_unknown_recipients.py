@@ -1,4 +1,4 @@
-"""Replies that call recipients unknown: nobody is suppressed for what may be our own fault."""
+"""Replies that call recipients unknown: none is suppressed for what may be our own fault."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.sending.test_lost_connections import row_of, suppressed
 from tests.sending.test_processes import finish, start
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.commands import answered
-from tests.support.faults import assert_nobody_twice
+from tests.support.faults import assert_none_twice
 from tests.support.smtp_server import Rule, SmtpServer, reply
 
 INVALID = reply(550, "Invalid recipient")  # OpenSMTPD to whoever has not logged in
@@ -26,7 +26,7 @@ def columns(folder: Path, number: int) -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("connections", [1, 4])
-def test_a_relay_that_knows_nobody_stops_the_campaign_and_nobody_is_suppressed(
+def test_a_relay_that_knows_no_recipient_stops_the_campaign_and_none_is_suppressed(
     tmp_path: Path, connections: int
 ) -> None:
     with SmtpServer(rules=[Rule("rcpt", INVALID)]) as server:
@@ -52,7 +52,7 @@ def test_the_stop_holds_over_restarts_and_counts_what_earlier_runs_were_told(tmp
         assert suppressed(tmp_path) == []
 
 
-def test_two_processes_on_one_ledger_together_learn_that_nobody_is_known(tmp_path: Path) -> None:
+def test_two_processes_on_one_ledger_together_learn_that_no_recipient_is_known(tmp_path: Path) -> None:
     with SmtpServer(rules=[Rule("rcpt", INVALID)]) as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(40), connections=2)
         processes = [start(mailing, "run", "spring") for _ in range(2)]
@@ -70,7 +70,7 @@ def test_dead_addresses_before_the_first_acceptance_are_tried_again_and_then_sup
         assert (result.wait.reason, result.counts) == (WaitReason.DONE, Counts(sent=5, failed=3))
         assert suppressed(tmp_path) == [f"{each}example.org" for each in FIRST]
         assert [columns(tmp_path, n) for n in range(4)] == [("failed", 2)] * 3 + [("sent", 1)]
-        assert_nobody_twice(mailing)
+        assert_none_twice(mailing)
 
 
 def test_a_dead_address_among_others_is_suppressed_at_its_first_refusal(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_dead_address_among_others_is_suppressed_at_its_first_refusal(tmp_path
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
-def test_a_small_list_of_which_nobody_is_known_fails_and_is_not_suppressed(
+def test_a_small_list_of_which_no_recipient_is_known_fails_and_is_not_suppressed(
     tmp_path: Path, number: int
 ) -> None:
     with SmtpServer(rules=[Rule("rcpt", INVALID)]) as server:
@@ -89,11 +89,12 @@ def test_a_small_list_of_which_nobody_is_known_fails_and_is_not_suppressed(
         result = mailing.run()
         assert (result.wait.reason, result.counts) == (WaitReason.DONE, Counts(failed=number))
         (reason,) = row_of(tmp_path, "person0@example.org", "reason")
-        assert reason.endswith("550 Invalid recipient (not suppressed: the server accepted nobody else)")
+        why_not = "(not suppressed: the server accepted no other recipient)"
+        assert reason.endswith(f"550 Invalid recipient {why_not}")
         assert suppressed(tmp_path) == []
 
 
-def test_a_server_that_turns_on_everybody_in_mid_campaign_strikes_off_a_handful_at_most(
+def test_a_server_that_refuses_all_in_mid_campaign_has_a_handful_suppressed_at_most(
     tmp_path: Path,
 ) -> None:
     with SmtpServer(rules=[Rule("rcpt", INVALID, nth=range(31, 1000))]) as server:

@@ -20,7 +20,7 @@ from tests.support.postfix_server import Postfix
 from tests.support.projects import Project
 from tests.support.smtp_server import Rule, SmtpServer, reply
 
-# What the next server says of whom, and what that means.
+# What the next server says of which recipient, and what that means.
 OF_RECIPIENTS = {
     "later-unknown@example.org": ("rcpt", 550, ["5.1.1 no such mailbox"], EventKind.BOUNCED),
     "later-unknown-ü@example.org": ("rcpt", 550, ["5.1.1 no such mailbox"], EventKind.BOUNCED),
@@ -48,7 +48,7 @@ def bounces(folder: Path, kind: Callable[..., MailServer], rules: list[Rule], *a
 
 
 @KINDS
-def test_a_bounce_names_its_delivery_and_tells_who_is_concerned(
+def test_a_bounce_names_its_delivery_and_tells_its_scope(
     tmp_path: Path, kind: Callable[..., MailServer]
 ) -> None:
     rules = [
@@ -65,7 +65,7 @@ def test_a_bounce_names_its_delivery_and_tells_who_is_concerned(
 
 
 @KINDS
-def test_a_bounce_about_our_own_domain_strikes_no_recipient_off(
+def test_a_bounce_about_our_own_domain_suppresses_no_recipient(
     tmp_path: Path, kind: Callable[..., MailServer]
 ) -> None:
     [(event, _)] = bounces(tmp_path, kind, [OUR_DOMAIN], "later@example.org").values()

@@ -69,7 +69,7 @@ def suppressed(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_everybody_gets_one_copy_and_who_is_unknown_has_failed(
+def test_every_recipient_gets_one_copy_and_an_unknown_one_has_failed(
     tmp_path: Path, kind: Callable[..., MailServer]
 ) -> None:
     good, gone = people(55), people(5, "gone")
@@ -127,7 +127,7 @@ def test_a_limit_of_one_session_leads_to_the_next(
 
 
 @pytest.mark.parametrize("limit", ["message", "recipient"])
-def test_a_limit_of_the_rate_rests_the_account_and_fails_nobody(tmp_path: Path, limit: str) -> None:
+def test_a_limit_of_the_rate_pauses_the_account_and_fails_no_recipient(tmp_path: Path, limit: str) -> None:
     good = people(20)
     settings = f"smtpd_client_{limit}_rate_limit = 8\nsmtpd_client_event_limit_exceptions ="
     with running(Postfix, settings) as (server, taken):
@@ -171,7 +171,7 @@ def test_after_a_kill_each_address_has_one_copy_or_is_in_doubt(
         (Postfix, "smtpd_recipient_restrictions = permit_sasl_authenticated, reject", "example.org", 77),
     ],
 )
-def test_a_server_that_lets_nobody_in_fails_and_suppresses_nobody(
+def test_a_server_that_accepts_no_client_fails_and_suppresses_no_recipient(
     tmp_path: Path, kind: Callable[..., MailServer], settings: str, domain: str, expected: int
 ) -> None:
     addresses = [each.replace("example.org", domain) for each in people(20)]

@@ -49,7 +49,7 @@ def test_what_may_go_is_left_as_it_is(ledger: Ledger) -> None:
     assert all(record(ledger, terms, each) for each in deliveries)
 
 
-def test_who_was_suppressed_meanwhile_is_and_the_other_goes(ledger: Ledger) -> None:
+def test_a_recipient_suppressed_meanwhile_is_and_the_other_is_sent_to(ledger: Ledger) -> None:
     _, terms, (ana, bob) = under_way(ledger)
     ledger.suppressions.add([BOB], reason=SuppressionReason.UNSUBSCRIBE, source="test")
     assert check_again(ledger, terms, [ana, bob]) == [SendPermit.GO, SendPermit.SUPPRESSED]

@@ -261,7 +261,7 @@ def test_a_delivery_notice_resolves_a_doubt_and_is_no_news_otherwise(ledger: Led
     [(150, 150, 0), (8, 5, 0), (4, 4, 4), (10, 5, 5), (40, 20, 20)],
     ids=["all", "most", "too few to tell", "half of ten", "half"],
 )
-def test_where_more_bounced_than_arrived_nobody_is_suppressed(
+def test_where_more_bounced_than_arrived_no_address_is_suppressed(
     ledger: Ledger, sent: int, dead: int, suppressed: int
 ) -> None:
     keys = [f"{number}@example.org" for number in range(sent)]

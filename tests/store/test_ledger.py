@@ -452,7 +452,7 @@ def test_two_ledgers_with_one_secret_sign_differently(ledger: Ledger, tmp_path: 
         assert second.signing_keys("same") != ledger.signing_keys("same")
 
 
-def test_a_recipient_who_was_tried_and_erased_is_no_new_row(ledger: Ledger) -> None:
+def test_a_recipient_that_was_tried_and_erased_is_no_new_row(ledger: Ledger) -> None:
     campaign = load_campaign(ledger, ["a@example.org", "b@example.org"])
     terms = claim_terms(campaign)
     (first,) = claim(ledger, terms, token=1, most=1)

@@ -1,4 +1,4 @@
-"""PostgreSQL: a process that is suspended or cut off in the middle of a transaction keeps nobody waiting."""
+"""PostgreSQL: a process that is suspended or cut off within a transaction keeps no other waiting."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ def test_a_new_ledger_takes_the_suppression_list_over(
 
 
 def _fill(ledger: Ledger) -> None:
-    """Two who unsubscribed, of whom one was imported, one who was erased, one who was let in again."""
+    """Two unsubscribed addresses, one of them imported, one erased, one no longer suppressed."""
     suppress(ledger, ANA, "cy@example.org", "di@example.org")
     number = ledger.suppressions.begin_import(
         file="old.csv", list_key=ALL_LISTS, reason=SuppressionReason.IMPORT

@@ -9,6 +9,7 @@ import pytest
 
 from mailrunner.campaign.campaign_file import Campaign, load_campaign
 from mailrunner.errors import Problem, UserError
+from tests.support.projects import Project
 
 PROJECT = """
 [accounts.relay]
@@ -39,9 +40,7 @@ SPRING = HEAD + MESSAGE + RECIPIENTS
 
 def write_campaign(folder: Path, text: str, name: str = "spring") -> Path:
     """Write campaigns/`name`.toml; return its path."""
-    path = folder / "campaigns" / f"{name}.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
+    return Project(folder).put(f"campaigns/{name}.toml", text)
 
 
 def campaign_of(

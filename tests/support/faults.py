@@ -70,7 +70,7 @@ def counts_of(mailing: CampaignInProcess) -> dict[str, int]:
     return {state: number for state, number in counts.items() if number}
 
 
-def assert_nobody_twice(mailing: CampaignInProcess) -> None:
+def assert_none_twice(mailing: CampaignInProcess) -> None:
     assert set(mailing.copies().values()) <= {1}
 
 

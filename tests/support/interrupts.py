@@ -21,7 +21,7 @@ from tests.support.commands import CRASHED
 ENVIRON = {**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
 ROOT = Path(__file__).parents[2]
 
-# The import of one module reaches its gate, and goes on when somebody opens the other one.
+# The import of one module reaches its gate, and goes on when the test opens the other one.
 _SITE = """
 import sys
 
@@ -96,7 +96,7 @@ def holding(folder: Path, *words: str, at: str) -> Iterator[Interrupted]:
 
 
 def handles_signals(process: subprocess.Popen[str]) -> bool:
-    """True once the process has taken SIGTERM; before that Python itself, or nobody, is in charge."""
+    """True once the process has taken SIGTERM; before that Python itself, or nothing, handles it."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text()
     except OSError:

@@ -4,8 +4,8 @@
         ...                             # talk to 127.0.0.1, server.port
         assert server.accepted()["ana@example.org"] == 1
 
-All know the domain example.org: `gone…` is nobody there, which is said at RCPT; `later…` is taken and
-handed on to `next_hop`, a port on loopback; everybody else has a mailbox.  Mail for other domains is
+All know the domain example.org: `gone…` has no mailbox there, which is said at RCPT; `later…` is taken and
+handed on to `next_hop`, a port on loopback; every other has a mailbox.  Mail for other domains is
 refused.  They are started as root, as their daemons change users.
 """
 
@@ -139,6 +139,6 @@ def found(program: str, package: str) -> str:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A port on which nothing listens now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

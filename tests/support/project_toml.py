@@ -10,6 +10,7 @@ import pytest
 from mailrunner.config.account import Account
 from mailrunner.config.project import Project, load_project
 from mailrunner.errors import Problem, UserError
+from tests.support import projects
 
 CANARY = "canary-9f2c"
 
@@ -24,10 +25,8 @@ password = "abcd efgh ijkl mnop"
 
 def write_project(folder: Path, text: str, env: str | None = None) -> Path:
     """Write mailrunner.toml, and `.env` if given; return the folder."""
-    (folder / "mailrunner.toml").write_text(text, encoding="utf-8")
-    if env is not None:
-        (folder / ".env").write_text(env, encoding="utf-8")
-    return folder
+    files = {"mailrunner.toml": text} if env is None else {"mailrunner.toml": text, ".env": env}
+    return projects.Project(folder).put_all(files).folder
 
 
 def project_of(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> Project:

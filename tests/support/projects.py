@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,15 +20,17 @@ from typer.testing import CliRunner
 PROJECT = """
 {project}
 [accounts.relay]
-provider = "smtp"
-host = "127.0.0.1"
-port = {port}
-tls = "none"
+{server}
 limits = [{limits}]
 connections = {connections}
 timeout = 5
 {account}
 """
+SERVER = """\
+provider = "smtp"
+host = "127.0.0.1"
+port = {port}
+tls = "none\""""
 CAMPAIGN = """
 account = "relay"
 list = "{list_name}"
@@ -71,17 +73,22 @@ class Project:
 
     def write(self, *, rows: Iterable[str] = (), port: int = 2525) -> Project:
         """A project with an account, and the campaign "spring" to `rows` of address and name."""
-        self.write_account(port=port, limits='"10000/24h"')
+        self.write_account(port=port)
         self.add_campaign("spring", rows=rows)
         return self
 
-    def write_account(self, *, port: int, limits: str, connections: int = 1, **parts: str) -> None:
-        """mailrunner.toml; `parts` are lines at its head (`project`) and of the `account`."""
+    def write_account(
+        self, *, port: int = 2525, limits: str = '"10000/24h"', connections: int = 1, **parts: str
+    ) -> None:
+        """mailrunner.toml; `parts` are lines at its head (`project`), of the `account`, or for its `server`.
+
+        The server is one without TLS on a port of loopback, unless `server` says which.
+        """
         self.put(
             "mailrunner.toml",
             PROJECT.format(
                 project=parts.get("project", ""),
-                port=port,
+                server=parts.get("server", SERVER.format(port=port)),
                 limits=limits,
                 connections=connections,
                 account=parts.get("account", ""),
@@ -99,12 +106,18 @@ class Project:
         self.put(f"campaigns/{name}.toml", CAMPAIGN.format(list_name=list_name, csv=csv, **tables))
         self.put("templates/letter.html", parts.get("letter", LETTER))
 
-    def put(self, path: str, text: str) -> Path:
+    def put(self, path: str, content: str | bytes) -> Path:
         """Write one file."""
         file = self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
         return file
+
+    def put_all(self, files: Mapping[str, str | bytes]) -> Project:
+        """Write files, each by its path."""
+        for path, content in files.items():
+            self.put(path, content)
+        return self
 
     def texts(self) -> dict[str, bytes]:
         """Every file, by its path."""
@@ -112,7 +125,7 @@ class Project:
         return {path.relative_to(self.folder).as_posix(): path.read_bytes() for path in paths}
 
     def mailrunner(self, *words: str) -> Answer:
-        """Run a command on this project in this process, where nobody can answer a question."""
+        """Run a command on this project in this process, where no user can answer a question."""
         from mailrunner.cli import commands
 
         result = CliRunner().invoke(commands(), [*words, "--project", str(self.folder)])
@@ -129,7 +142,7 @@ def process(*words: str, folder: Path) -> Answer:
 
 
 def on_terminal(*words: str, folder: Path, typed: str) -> Answer:
-    """Run a command at a terminal at which somebody types; what it shows there is in `stderr`."""
+    """Run a command at a terminal at which a user types; what it shows there is in `stderr`."""
     import pty
 
     ours, theirs = pty.openpty()

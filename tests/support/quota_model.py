@@ -100,7 +100,7 @@ def _date(stamps: Stamps, now: datetime) -> None:
 
 
 def _use(stamps: Stamps, now: datetime) -> None:
-    """Use a slot; while the clock shows less than some stamp, nobody knows when that is."""
+    """Use a slot; while the clock shows less than some stamp, it is not known when that is."""
     _date(stamps, now)
     stamps.append(None if _is_behind(stamps, now) else now)
 

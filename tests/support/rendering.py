@@ -13,12 +13,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mailrunner.rendering import Message, MessageFields, Renderer
+from tests.support.projects import Project
 
 NOW = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 TOP = PNG + b"another"
 URL = "https://news.example.org/u/" + "k" * 120
 MAILTO = "mailto:unsubscribe@example.org?subject=unsubscribe%20" + "k" * 32
+
+
+FILES: dict[str, str | bytes] = {
+    "templates/spring.html": '<p>Hi {{ first_name }}</p><a href="{{ unsubscribe_url }}">leave</a>',
+    "templates/spring.txt": "Hi {{ first_name }}\n{{ unsubscribe_url }}\n",
+    "templates/logo.png": PNG,
+    "templates/images/top.png": TOP,
+    "data/programme.pdf": PNG * 9,
+    "data/tickets/7.txt": "One\nTwo\r\n.\nThree é",
+    ".env": "PASSWORD=canary",
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,11 @@ class Spec:
     subject: str = "{{ first_name }}, spring is here"
     html: str | None = "spring.html"
     text: str | None = None
+    markdown: str | None = None
+    mjml: str | None = None
+    frame: str | None = None
+    locale: str | None = None
+    locale_column: str | None = None
     postal_address: str | None = "Club, 1 Park Street, Cluj"
     attachments: Sequence[str] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -50,22 +67,8 @@ FIELDS = MessageFields(
 
 
 def project_in(folder: Path) -> Path:
-    for name in ("templates", "templates/images", "data/tickets"):
-        (folder / name).mkdir(parents=True)
-    write(
-        folder, "templates/spring.html", '<p>Hi {{ first_name }}</p><a href="{{ unsubscribe_url }}">leave</a>'
-    )
-    write(folder, "templates/spring.txt", "Hi {{ first_name }}\n{{ unsubscribe_url }}\n")
-    (folder / "templates/logo.png").write_bytes(PNG)
-    (folder / "templates/images/top.png").write_bytes(TOP)
-    (folder / "data/programme.pdf").write_bytes(PNG * 9)
-    (folder / "data/tickets/7.txt").write_bytes("One\nTwo\r\n.\nThree é".encode())
-    (folder / ".env").write_text("PASSWORD=canary", encoding="utf-8")
-    return folder
-
-
-def write(folder: Path, name: str, text: str) -> None:
-    (folder / name).write_text(text, encoding="utf-8")
+    """A project to render: its templates and files, without mailrunner.toml and campaign file."""
+    return Project(folder).put_all(FILES).folder
 
 
 def renderer(

@@ -86,9 +86,10 @@ CHUNKED = ("CHUNKING", *EXTENSIONS)
 class SmtpServer:
     """Listens on a loopback port from `with` to its end.
 
-    `auth` is the one user and password (login is then required); `tls` is "none", "starttls" or
-    "implicit", with a certificate of `ca_file` for 127.0.0.1 and localhost; `record` is a file to
-    which every accepted message is appended as a line of JSON, on disk before the answer goes out.
+    `auth` is the one user and password (login is then required), or `bearer` tells whether a token
+    is a user's (XOAUTH2, OAUTHBEARER); `tls` is "none", "starttls" or "implicit", with a certificate
+    of `ca_file` for 127.0.0.1 and localhost; `record` is a file to which every accepted message is
+    appended as a line of JSON, on disk before the answer goes out.
     """
 
     def __init__(
@@ -96,13 +97,15 @@ class SmtpServer:
         *,
         rules: Iterable[Rule] = (),
         auth: tuple[str, str] | None = None,
-        mechanisms: str = "PLAIN LOGIN",
+        bearer: Callable[[str, str], bool] | None = None,
+        mechanisms: str = "",
         tls: str = "none",
         extensions: Iterable[str] = EXTENSIONS,
         record: Path | None = None,
         port: int = 0,
     ) -> None:
-        self.rules, self.auth, self.mechanisms, self.tls = tuple(rules), auth, mechanisms, tls
+        self.rules, self.auth, self.bearer, self.tls = tuple(rules), auth, bearer, tls
+        self.mechanisms = mechanisms or ("XOAUTH2 OAUTHBEARER" if bearer else "PLAIN LOGIN")
         self.extensions = tuple(extensions)
         self.context = _certificate()[0] if tls != "none" else None
         self.accepted: list[Accepted] = []

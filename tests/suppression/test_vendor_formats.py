@@ -13,7 +13,7 @@ from mailrunner.suppression.import_file import ImportFormat, SuppressionFile
 from tests.support.projects import Project
 from tests.support.suppression import entries, import_text
 
-NOBODY = Pseudonyms.of_ledger("none")
+NO_PSEUDONYMS = Pseudonyms.of_ledger("none")
 
 MAILCHIMP_UNSUBSCRIBED = (
     '"Email Address","First Name",MEMBER_RATING,OPTIN_TIME,OPTIN_IP,LAST_CHANGED,LEID,EUID,NOTES,TAGS,'
@@ -148,16 +148,16 @@ def test_json_that_is_something_else_is_explained(project: Project, text: str, s
     assert entries(project) == []
 
 
-def test_people_who_are_mailed_are_left_out_and_counted(project: Project) -> None:
+def test_recipients_that_are_mailed_are_left_out_and_counted(project: Project) -> None:
     answer = import_text(
         project, "uuid,email,status\n1,ana@example.org,enabled\n2,bob@example.org,blocklisted\n"
     )
 
-    assert "1 addresses" in answer.stderr
-    assert "1 are subscribed, as the file says, and are left out" in answer.stderr
+    assert "1 address, " in answer.stderr
+    assert "1 is subscribed, as the file says: left out" in answer.stderr
 
 
-def test_an_export_of_subscribers_is_not_taken_for_one_of_those_who_left(project: Project) -> None:
+def test_an_export_of_subscribers_is_not_taken_for_one_of_unsubscribed_contacts(project: Project) -> None:
     answer = import_text(project, MAILCHIMP_SUBSCRIBED, "--yes")
 
     assert answer.code == 78
@@ -172,7 +172,7 @@ def test_the_reason_of_the_command_beats_the_files(project: Project) -> None:
     assert {reason for _, _, reason in entries(project)} == {"manual"}
 
 
-def test_a_status_that_nobody_knows_is_a_mistake_of_the_file(project: Project) -> None:
+def test_an_unknown_status_is_a_mistake_of_the_file(project: Project) -> None:
     answer = import_text(project, "uuid,email,status\n1,ana@example.org,asleep\n")
 
     assert answer.code == 78
@@ -197,11 +197,11 @@ def test_a_file_that_only_looks_like_an_export_may_be_plain(project: Project, wo
 def test_every_format_can_be_recognised_and_no_plain_file_is(tmp_path: Path) -> None:
     path = tmp_path / "left.csv"
     path.write_text("email,name\nana@example.org,Ana\n", "utf-8")
-    assert SuppressionFile.open(path, column=None, pseudonyms=NOBODY).title == ""
+    assert SuppressionFile.open(path, column=None, pseudonyms=NO_PSEUDONYMS).title == ""
     for wanted in ImportFormat:
         if wanted is not ImportFormat.PLAIN:
             with pytest.raises(UserError, match="is not an export"):
-                SuppressionFile.open(path, column=None, pseudonyms=NOBODY, wanted=wanted)
+                SuppressionFile.open(path, column=None, pseudonyms=NO_PSEUDONYMS, wanted=wanted)
 
 
 def test_an_archive_is_to_be_unpacked_first(project: Project) -> None:

@@ -55,9 +55,7 @@ def heading(text: str) -> str:
 # --- one click
 
 
-def test_gmails_request_takes_the_person_off_before_it_is_answered(
-    site: Served, token: str, ledger: Ledger
-) -> None:
+def test_gmails_request_unsubscribes_before_it_is_answered(site: Served, token: str, ledger: Ledger) -> None:
     connection = socket.create_connection(("127.0.0.1", site.port))
     connection.sendall(
         f"POST /u/{token} HTTP/1.1\r\nHost: news.example.org\r\nConnection: close\r\n"
@@ -143,7 +141,7 @@ def test_a_list_that_is_not_on_the_page_cannot_be_named(site: Served, token: str
         SuppressionReason.IMPORT,
     ],
 )
-def test_what_the_person_did_not_say_is_not_taken_back_here(
+def test_what_the_subscriber_did_not_say_is_not_taken_back_here(
     site: Served, token: str, ledger: Ledger, reason: SuppressionReason
 ) -> None:
     ledger.suppressions.add([ANA], reason=reason, source="test")
@@ -235,7 +233,7 @@ def test_no_page_loads_anything_or_shows_an_address(site: Served, token: str) ->
         assert "@" not in re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
 
 
-def test_the_log_tells_what_was_asked_and_never_by_whom(site: Served, token: str) -> None:
+def test_the_log_tells_what_was_asked_and_names_no_subscriber(site: Served, token: str) -> None:
     site.click(token)
     site.get(f"/p/{token}?ana@example.org")
     site.get("/ana@example.org")

@@ -71,7 +71,7 @@ def test_a_ledger_that_is_locked_is_not_tried_again_for_each() -> None:
     assert paper.groups == [[1, 2, 3]]
 
 
-def test_a_request_that_was_given_up_harms_nobody() -> None:
+def test_a_request_that_was_given_up_harms_no_other() -> None:
     async def scene() -> tuple[list[IngestResult], list[list[int | None]]]:
         paper = Paper()
         recorder = BatchWriter(paper.write)

@@ -79,7 +79,7 @@ def heading(page: Page) -> str | None:
 
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_person_leaves_comes_back_and_chooses(
+def test_a_subscriber_leaves_comes_back_and_chooses(
     browser: Browser, ledger: Ledger, link: str, viewport: dict[str, int], scheme: str
 ) -> None:
     page, complaints = opened(browser, link, viewport=viewport, color_scheme=scheme)

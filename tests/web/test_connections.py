@@ -71,7 +71,7 @@ def test_a_second_request_on_a_connection_has_a_deadline_too(ledger: Ledger) -> 
         assert is_closed(slow)
 
 
-def test_a_body_that_nobody_reads_has_a_deadline(ledger: Ledger) -> None:
+def test_a_body_that_is_not_read_has_a_deadline(ledger: Ledger) -> None:
     head = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx"
     with Served(ledger, limits=Limits(body_seconds=0.05)) as site, caller(site, head) as slow:
         while not is_closed(slow):  # the 404 comes first
@@ -96,7 +96,7 @@ def test_a_trusted_proxy_may_hold_as_many_as_there_are(ledger: Ledger) -> None:
         assert [answer(one) for one in crowd] == [b"HTTP/1.1 404"] * 8
 
 
-def test_a_crowd_without_requests_gives_way_to_who_has_one(ledger: Ledger) -> None:
+def test_connections_without_requests_give_way_to_one_with(ledger: Ledger) -> None:
     (ana,) = deliveries(ledger, mailed(ledger, [ANA]))
     with Served(ledger, limits=Limits(connections=5)) as site, ExitStack() as open_:
         crowd = [open_.enter_context(caller(site, b"POST /u/")) for _ in range(5)]
@@ -113,7 +113,7 @@ class Line:
         self.dropped = True
 
 
-def test_who_is_being_answered_never_gives_way() -> None:
+def test_a_connection_being_answered_never_gives_way() -> None:
     room = Connections(Limits(connections=2), tell=lambda _: None)
     busy, waiting, third, fourth = Line(), Line(), Line(), Line()
     for line in (busy, waiting):

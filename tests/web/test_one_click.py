@@ -33,7 +33,7 @@ async def ask(path: str, *bodies: dict[str, Any] | None) -> list[str]:
         return {"type": "http.request", **part}
 
     async def send(message: MutableMapping[str, Any]) -> None:
-        """Nobody reads the answer."""
+        """The answer is not read."""
 
     async def usual(scope: Scope, receive: Receive, send: Send) -> None:
         read = [(await receive())["body"].decode() for _ in range(sum(part is not None for part in bodies))]

@@ -14,6 +14,7 @@ from mailrunner.store import Ledger
 from mailrunner.web.logo import MOST_OCTETS, Logo, load_logo
 from mailrunner.web.sender import Senders
 from mailrunner.web.translations import phrases
+from tests.support.campaign_toml import write_campaign
 from tests.support.projects import Project
 from tests.support.web_clicks import Served, deliveries, mailed
 
@@ -86,8 +87,7 @@ def test_check_names_a_link_that_leaves_all_lists(tmp_path: Path) -> None:
 
 
 def put(folder: Path, sender: str) -> None:
-    (folder / "campaigns").mkdir(exist_ok=True)
-    (folder / "campaigns" / "spring.toml").write_text(f"[message]\nfrom = '{sender}'\n", encoding="utf-8")
+    write_campaign(folder, f"[message]\nfrom = '{sender}'\n")
 
 
 @pytest.mark.parametrize(

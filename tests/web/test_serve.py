@@ -159,7 +159,7 @@ def test_a_ledger_that_is_replaced_is_noticed_and_no_click_is_answered_200(
         assert "is no longer the file that was opened" in said and token not in said
 
 
-def test_the_event_log_has_groups_and_sums_and_nothing_of_anybody(project: Project, ledger: Ledger) -> None:
+def test_the_event_log_has_groups_and_sums_and_no_subscriber(project: Project, ledger: Ledger) -> None:
     (ana,) = deliveries(ledger, mailed(ledger, ["ana@example.org"]))
     token = TokenSigner(ledger.signing_keys(None)).token(UNSUBSCRIBE, ana)
     with serving(project, "--log-json", "events.jsonl") as server:
@@ -177,7 +177,7 @@ def test_the_event_log_has_groups_and_sums_and_nothing_of_anybody(project: Proje
     assert token not in text and "ana@" not in text
 
 
-def test_the_link_of_a_test_message_says_so_and_takes_nobody_off(tmp_path: Path) -> None:
+def test_the_link_of_a_test_message_says_so_and_unsubscribes_no_address(tmp_path: Path) -> None:
     base = '[unsubscribe]\nbase_url = "http://127.0.0.1"'
     with SmtpServer() as smtp:
         mailing = CampaignInProcess(tmp_path, smtp).write(csv=people(1), project=base)

@@ -161,7 +161,7 @@ def test_a_delivery_settles_a_doubt(posting: Posting) -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_opened_letters_leave_no_trace(posting: Posting, provider: str) -> None:
+def test_opened_messages_leave_no_trace(posting: Posting, provider: str) -> None:
     assert posting.event(f"{provider}_open") == 200
     assert posting.kinds() == []
 

@@ -10,6 +10,7 @@ from mailrunner.cli.app import command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.ledger.group import ledger_app
 from mailrunner.errors import Problem, UserError
+from mailrunner.model.counted import counted
 
 UrlArgument = Annotated[
     str,
@@ -37,8 +38,9 @@ def copy(context: CommandContext, url: UrlArgument) -> None:
     )
     rows = sum(done.rows.values())
     context.result(
-        f"moved to {done.place}: {rows:,} rows in {len(done.rows)} tables, of which "
-        f"{done.rows['deliveries']:,} deliveries and {done.rows['suppressions']:,} suppression entries; "
+        f"moved to {done.place}: {counted(rows, 'row')} in {counted(len(done.rows), 'table')}, of which "
+        f"{counted(done.rows['deliveries'], 'delivery', 'deliveries')} and "
+        f"{counted(done.rows['suppressions'], 'suppression entry', 'suppression entries')}; "
         "both sides were compared"
     )
     context.result("the old ledger is closed; now set database in mailrunner.toml to the new place")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from mailrunner.cli.app import SERVICES, app
+from mailrunner.cli.app import SET_UP, app
 
 ledger_app = typer.Typer(
-    help="Manage the ledger: the database of what was sent to whom.",
+    help="Manage the ledger: the database of what was sent to each recipient.",
     no_args_is_help=True,
 )
-app.add_typer(ledger_app, name="ledger", rich_help_panel=SERVICES)
+app.add_typer(ledger_app, name="ledger", rich_help_panel=SET_UP)

@@ -13,6 +13,7 @@ from mailrunner.cli.app import command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.suppress.group import FILES, suppress_app
 from mailrunner.cli.suppress.rows import entry_cells
+from mailrunner.model.counted import counted
 from mailrunner.model.suppression import SuppressionEntry
 
 
@@ -34,7 +35,7 @@ def export(
             return
         with text_to(out) as stream:
             number = _write_entries(ledger.suppressions, stream, "\r\n")
-    context.say(f"{out}: {number:,} entries")
+    context.say(f"{out}: {counted(number, 'entry', 'entries')}")
 
 
 def _write_entries(entries: Iterable[SuppressionEntry], stream: TextIO, line_end: str) -> int:

@@ -16,6 +16,7 @@ from mailrunner.cli.output import progress_bar
 from mailrunner.cli.suppress.group import FILES, ListOption, suppress_app
 from mailrunner.cli.suppress.targets import mention_unknown_list, scope_of
 from mailrunner.errors import Problem, UserError
+from mailrunner.model.counted import counted
 from mailrunner.model.suppression import ImportFormat, SuppressionReason
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def import_file(
         overrides = Group(None if list_name is None else scope_of(list_name), reason)
         with progress_bar(context.console, "Importing", summary.valid) as update:
             added = _import(ledger, source, number, overrides, update)
-    context.result(f"import {number}: {added:,} added, {summary.valid - added:,} were there already")
+    context.result(f"import {number}: {added:,} added, {summary.valid - added:,} there already")
     return None
 
 
@@ -102,13 +103,13 @@ def _summary(context: CommandContext, ledger: Ledger, source: SuppressionFile) -
 
 
 def _say_summary(context: CommandContext, file: Path, summary: ImportSummary) -> None:
-    context.say(
-        f"{file}: {summary.valid:,} addresses, {summary.listed:,} of them on lists that are mailed now"
-    )
+    addresses = counted(summary.valid, "address", "addresses")
+    context.say(f"{file}: {addresses}, {summary.listed:,} of them on lists that are mailed now")
     if summary.subscribed:
-        context.say(f"  {summary.subscribed:,} are subscribed, as the file says, and are left out")
+        subscribed = counted(summary.subscribed, "is subscribed", "are subscribed")
+        context.say(f"  {subscribed}, as the file says: left out")
     if summary.invalid:
-        context.say(f"  {summary.invalid:,} are not addresses and are left out:")
+        context.say(f"  {counted(summary.invalid, 'is no address', 'are no addresses')}: left out")
         for example in summary.examples:
             context.say(f"    {example}")
 
@@ -122,9 +123,13 @@ def _agreed(context: CommandContext, file: Path, summary: ImportSummary) -> bool
     if context.is_interactive:
         if warning:
             context.say(f"Careful: {warning}.")
-        return typer.confirm(f"Suppress these {summary.valid:,} addresses?", err=True)
+        return typer.confirm(f"Suppress {counted(summary.valid, 'address', 'addresses')}?", err=True)
     if not warning and summary.listed:
-        warning = f"{summary.listed:,} of its addresses are on lists that are mailed now"
+        warning = counted(
+            summary.listed,
+            "of its addresses is on a list that is mailed now",
+            "of its addresses are on lists that are mailed now",
+        )
     if warning:
         raise UserError(Problem(warning, str(file), hint="if these addresses shall be suppressed, add --yes"))
     return True

@@ -11,6 +11,7 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.cli.suppress.group import ENTRIES, suppress_app
 from mailrunner.cli.suppress.targets import keys_of, scope_of, shown_scope
 from mailrunner.errors import Problem, UserError
+from mailrunner.model.counted import counted
 
 
 @command(suppress_app, "remove", panel=ENTRIES)
@@ -89,4 +90,4 @@ def _undo(context: CommandContext, number: int) -> None:
         raise UserError(
             Problem(f"there is no import {number}", hint="see mailrunner suppress list --imports")
         )
-    context.result(f"import {number} undone: {removed:,} entries removed")
+    context.result(f"import {number} undone: {counted(removed, 'entry', 'entries')} removed")

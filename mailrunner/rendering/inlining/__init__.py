@@ -1,7 +1,8 @@
 """CSS inlining: the CSS of a campaign's pages moved into style attributes, compiled once per shape.
 
 One public class, `ShapeInliner`, with the types that it gives: `Inlined`, `Shape`, `Rendered` and
-`InliningTally`.  Nothing else is imported from outside this package.
+`InliningTally`.  Nothing else is imported from outside this package,
+and these by `mailrunner.rendering` alone (import-linter).
 
     shape_cache   the public class: which of the three ways inlines a message
     plans         a compiled message, verified before first use      slots      where values stand in it

@@ -340,7 +340,7 @@ class Pipeline:
         elif code // 100 != POSITIVE[verb]:
             self._out_of_step(f"it answered {verb} with {code}, out of step")
         elif verb is Verb.DATA and one.refusal:
-            self._end_for_nobody(refused=one.refusal[0])
+            self._end_refused(refused=one.refusal[0])
         else:
             one.accepted = True
         if one.refusal and not one.unanswered and not self.is_closed:
@@ -366,7 +366,7 @@ class Pipeline:
         if self._pipelining:
             self._observed.proven = self._knows_groups = True
 
-    def _end_for_nobody(self, *, refused: Verb) -> None:
+    def _end_refused(self, *, refused: Verb) -> None:
         """DATA was taken though the recipient was not: end it with no data (RFC 2920 §3.1)."""
         if refused is Verb.RCPT:
             self._say(Verb.END, None, b".\r\n")

@@ -88,7 +88,7 @@ def kill_once(program: Program, seed: int, folder: Path) -> Count:
 
 
 def _doubts(folder: Path) -> set[str]:
-    """Whom the program itself names as uncertain; mailrunner alone has a word for it."""
+    """The recipients that the program itself names as uncertain; mailrunner alone has a word for it."""
     ledger = folder / "data" / "mailrunner.db"
     states = Books(f"sqlite:///{ledger}").states() if ledger.exists() else {}
     return {address for address, state in states.items() if state == "in_doubt"}

@@ -1,4 +1,4 @@
-"""Run by the peers' Python in a project's folder: make the tables, put everybody's message in the queue."""
+"""Run by the peers' Python in a project's folder: make the tables, put all messages in the queue."""
 
 from __future__ import annotations
 

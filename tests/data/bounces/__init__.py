@@ -40,7 +40,7 @@ def names(prefix: str = "") -> list[str]:
 
 
 def sample(name: str, tokens: Tokens | None, recipient: str = "bo@example.org") -> bytes:
-    """The mail `name`, about the delivery of `tokens`; without them it carries tokens of nobody."""
+    """The mail `name`, about the delivery of `tokens`; without them it carries tokens of no delivery."""
     text = (FOLDER / f"{name}.eml").read_text(encoding="utf-8")
     known = {
         "recipient": recipient,

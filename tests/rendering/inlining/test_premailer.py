@@ -188,7 +188,7 @@ def test_a_value_comes_through_as_text_and_never_as_markup(value: str) -> None:
         ("", ""),
     ],
 )
-def test_the_text_part_says_what_a_person_would_read(html: str, text: str) -> None:
+def test_the_text_part_says_what_a_recipient_would_read(html: str, text: str) -> None:
     assert text_from_html(html) == text
 
 

@@ -305,7 +305,7 @@ def test_threads_share_plans_and_get_what_premailer_gives() -> None:
     assert tally.messages == len(rows) == tally.hits + tally.memo
 
 
-def test_a_shape_goes_when_nobody_needs_it_any_more() -> None:
+def test_a_shape_is_dropped_when_it_is_not_needed_any_more() -> None:
     compiled, context = template("receipt"), row(Random(1))
     inliner = primed(compiled, context)
     shape = inliner.inline(compiled, context).shape

@@ -52,7 +52,7 @@ SPOKEN = pytest.mark.parametrize(
 @pytest.mark.parametrize("do", [cut(), cut(reset=True), stall(), garbage(b"HTTP/1.1 400 Bad Request\r\n")])
 @pytest.mark.parametrize(("stage", "offered"), [("mail", False), ("rcpt", True), ("data", True)])
 @pytest.mark.parametrize("extensions", [PLAIN, EXTENSIONS], ids=["plain", "pipelined"])
-def test_a_connection_lost_in_the_envelope_costs_nobody(
+def test_a_connection_lost_in_the_envelope_costs_no_recipient(
     client: Clients, extensions: Sequence[str], stage: str, offered: bool, do: Do
 ) -> None:
     with SmtpServer(extensions=extensions, rules=[Rule(stage, do, nth=1)]) as server:
@@ -66,7 +66,7 @@ def test_a_connection_lost_in_the_envelope_costs_nobody(
 
 @pytest.mark.parametrize("do", [cut(), cut(reset=True)])
 @SPOKEN
-def test_a_connection_lost_in_the_body_costs_nobody(
+def test_a_connection_lost_in_the_body_costs_no_recipient(
     client: Clients, extensions: Sequence[str], do: Do
 ) -> None:
     with SmtpServer(extensions=extensions, rules=[Rule("body", do)]) as server:
@@ -77,7 +77,7 @@ def test_a_connection_lost_in_the_body_costs_nobody(
 
 
 @SPOKEN
-def test_a_server_that_stops_reading_costs_nobody(client: Clients, extensions: Sequence[str]) -> None:
+def test_a_server_that_stops_reading_costs_no_recipient(client: Clients, extensions: Sequence[str]) -> None:
     with SmtpServer(extensions=extensions, rules=[Rule("body", stall())]) as server:
         assert nothing_charged(client(server).send(Letter(data=MEGABYTES)))
 
@@ -114,7 +114,7 @@ def test_a_refusal_in_the_middle_of_the_body_is_believed(
 
 
 @SPOKEN
-def test_a_server_that_hangs_up_between_messages_costs_nobody(
+def test_a_server_that_hangs_up_between_messages_costs_no_recipient(
     client: Clients, extensions: Sequence[str]
 ) -> None:
     last_words = Answer(b"250 2.0.0 Ok\r\n", effective=True, closes=True)
@@ -162,7 +162,7 @@ def test_an_answer_to_no_question_is_never_taken_for_the_next_one(client: Client
         assert [message.connection for message in server.accepted] == [1, 2, 2]
 
 
-def test_a_421_between_messages_is_heard_and_costs_nobody(client: Clients) -> None:
+def test_a_421_between_messages_is_read_and_costs_no_recipient(client: Clients) -> None:
     twice = effective(b"250 2.0.0 Ok\r\n421 4.4.2 Idle too long\r\n")
     with SmtpServer(rules=[Rule("eod", twice, nth=1)]) as server:
         sender = client(server)
@@ -173,7 +173,7 @@ def test_a_421_between_messages_is_heard_and_costs_nobody(client: Clients) -> No
 
 
 @pytest.mark.parametrize("stray", ["250 2.0.0 Ok", "421 4.4.2 Idle too long"])
-def test_what_is_said_while_nobody_asks_is_met_before_the_next_message(client: Clients, stray: str) -> None:
+def test_an_unasked_reply_is_read_before_the_next_message(client: Clients, stray: str) -> None:
     with SmtpServer() as server:
         sender = client(server)
         assert sender.send(Letter()).kind is OutcomeKind.SENT

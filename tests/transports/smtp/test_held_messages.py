@@ -128,7 +128,7 @@ def test_a_withdrawn_message_among_many_in_flight_leaves_those_before_and_behind
     assert machine.is_at_rest and machine.is_open
 
 
-def test_a_refused_envelope_of_a_withdrawn_message_is_nobodys() -> None:
+def test_a_refused_envelope_of_a_withdrawn_message_is_ignored() -> None:
     machine = offered(CHUNKED, 3, in_flight=3)
     written(machine, 0.0, len(FIRST + CHUNK + b"RSET\r\n" + envelope(1)))
     written(machine, 8.0)

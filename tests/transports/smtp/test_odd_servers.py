@@ -225,7 +225,7 @@ def test_what_is_announced_after_starttls_counts_and_nothing_from_before(client:
     "slipped_in", [b"250-test.invalid\r\n250-SIZE 1\r\n250 AUTH XOAUTH2\r\n", b"250 half a li", b"\x00"]
 )
 def test_plain_text_behind_the_yes_to_starttls_is_refused(client: Clients, slipped_in: bytes) -> None:
-    """Somebody in between would have us take it for what came over TLS (CVE-2021-38371)."""
+    """An attacker in between would have us take it for what came over TLS (CVE-2021-38371)."""
     rules = [Rule("starttls", effective(b"220 go\r\n" + slipped_in))]
     with SmtpServer(tls="starttls", auth=("ana", "secret"), rules=rules) as server:
         outcome = client(server).open()

@@ -35,7 +35,7 @@ def client() -> Iterator[Clients]:
 # -- Reaching the server
 
 
-def test_a_refused_connection_is_explained_and_costs_nobody(client: Clients) -> None:
+def test_a_refused_connection_is_explained_and_costs_no_recipient(client: Clients) -> None:
     with SmtpServer() as server:
         outcome = client(server, port=closed_port()).open()
         assert nothing_charged(outcome)
@@ -82,7 +82,7 @@ def test_port_25_that_does_not_answer_is_suspected_to_be_blocked() -> None:
 
 @pytest.mark.parametrize("do", [cut(), cut(reset=True), stall(), garbage(b"SSH-2.0-OpenSSH\r\n")])
 @pytest.mark.parametrize("stage", ["connect", "ehlo", "starttls", "auth"])
-def test_whatever_happens_while_opening_costs_nobody(client: Clients, stage: str, do: Do) -> None:
+def test_whatever_happens_while_opening_costs_no_recipient(client: Clients, stage: str, do: Do) -> None:
     with SmtpServer(tls="starttls", auth=("ana", "secret"), rules=[Rule(stage, do, nth=1)]) as server:
         sender = client(server, timeout=SOON)
         outcome = sender.send(Letter())
@@ -269,7 +269,7 @@ def test_a_server_that_offers_no_login_is_a_matter_of_set_up(client: Clients) ->
         assert "offers no login" in outcome.reason
 
 
-def test_without_a_user_nobody_logs_in(client: Clients) -> None:
+def test_without_a_user_there_is_no_login(client: Clients) -> None:
     with SmtpServer(auth=("ana", "secret")) as server:
         assert client(server, user="", password=None).open() is None
         assert server.said("AUTH") == []

@@ -96,7 +96,7 @@ def test_a_server_that_does_not_know_bdat_after_all_gets_data(
 
 
 @pytest.mark.parametrize("extensions", [EXTENSIONS, CHUNKED])
-def test_a_refused_person_or_a_lost_connection_is_no_loss_of_capabilities(
+def test_a_refused_recipient_or_a_lost_connection_is_no_loss_of_capabilities(
     client: Clients, extensions: Sequence[str]
 ) -> None:
     rules = [

@@ -1,4 +1,4 @@
-"""Files that name recipients: nobody but their owner reads them, whatever the umask, also if they were there.
+"""Files that name recipients: only their owner reads them, whatever the umask, also if they were there.
 
 On Windows a file has the rights of its folder, and modes are ignored.
 """
@@ -25,7 +25,7 @@ def opener(path: str, flags: int) -> int:
 
 
 def make_private(path: Path | str, mode: int = MODE) -> None:
-    """Take the rights of everybody else from a file or folder of this user."""
+    """Take the rights of all other users from a file or folder of this user."""
     with suppress(OSError):  # another user's: they decide
         Path(path).chmod(mode)
 
