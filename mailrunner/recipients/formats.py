@@ -7,16 +7,29 @@ from pathlib import Path
 from mailrunner.recipients.csv_file import CsvFile
 from mailrunner.recipients.excel import Worksheet
 from mailrunner.recipients.parquet import ParquetFile
+from mailrunner.recipients.published.fetch import is_address
+from mailrunner.recipients.published.source import note_of, open_published
 from mailrunner.recipients.source import Source
 from mailrunner.recipients.spec import SourceSpec
 from mailrunner.recipients.sql import SqlQuery
 
 
-def open_source(spec: SourceSpec, folder: Path) -> Source:
+def open_source(spec: SourceSpec, folder: Path, *, campaign: str = "", fresh: bool = True) -> Source:
     """Open the source that `spec` names; paths are relative to `folder`.
 
+    A list at an https address is fetched, but without `fresh` not again for a campaign that has its snapshot.
     Raise UserError where the file is missing or cannot be read as the format named.
     """
+    if spec.csv is not None and is_address(spec.csv):
+        return open_published(
+            spec.csv,
+            note_of(folder, campaign, spec.csv),
+            fresh=fresh,
+            encoding=spec.encoding,
+            delimiter=spec.delimiter,
+            header_row=spec.header_row,
+            email=spec.email,
+        )
     if spec.csv is not None:
         return CsvFile(
             folder / spec.csv,

@@ -113,6 +113,7 @@ class ListImport:
             self._ledger.snapshots.discard(record.no, run_no=self._run.no)
             raise
         self._ledger.snapshots.finish(record.no, run_no=self._run.no)
+        self._prepared.source.keep()
         return ImportedList(replace(record, phase=Phase.READY), tuple(self._notices))
 
     def _fill(self, record: CampaignRecord) -> int:
@@ -253,6 +254,8 @@ class ListImport:
             mark |= {"new": drift.new, "edited": drift.edited}
             self._note_waiting(drift.new, drift.edited)
         self._ledger.campaigns.accept(record.no, list_mark=as_json(mark))
+        if refresh:
+            self._prepared.source.keep()
 
     def _read_incoming(self, record: CampaignRecord, columns: tuple[str, ...]) -> None:
         self._ledger.snapshots.clear_incoming(self._run.no)
