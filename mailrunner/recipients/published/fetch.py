@@ -38,11 +38,6 @@ class _RefusedError(Exception):
     """The sentence and the hint of a download that cannot be."""
 
 
-def is_address(text: str) -> bool:
-    """True for a list that lies on a server."""
-    return text.strip().lower().startswith(("https://", "http://"))
-
-
 def shown(url: str) -> str:
     """The address in messages: its host alone, as what follows may be a secret."""
     return f"https://{urlsplit(url).hostname or ''}/…"
