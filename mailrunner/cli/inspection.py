@@ -147,7 +147,7 @@ def _rows(found: PreflightResult) -> Iterator[str]:
     for row in found.examples:
         yield f"  – {row.place} ({one_line(row.address) or 'no address'}) left out: {one_line(row.reason)}"
     if found.left_out > len(found.examples):
-        more = counted(found.left_out - len(found.examples), "more row is", "more rows are")
+        more = counted(found.left_out - len(found.examples), "more row that is", "more rows that are")
         yield f"  – … and {more} left out; {_ALL}"
 
 

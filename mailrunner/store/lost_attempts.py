@@ -23,8 +23,8 @@ REASON = "the ledger was put back to an earlier state; this machine had begun to
 _KNOWN = "SELECT id, state, last_attempt_at FROM deliveries WHERE id IN (*)"
 _IN_DOUBT = """
     UPDATE deliveries
-    SET state = 'in_doubt', reason = ?, last_attempt_at = ?, attempts = attempts + 1, token = NULL,
-        account_no = NULL
+    SET state = 'in_doubt', reason = ?, last_attempt_at = ?, not_before = ?, attempts = attempts + 1,
+        token = NULL, account_no = NULL
     WHERE id = ? AND state IN ('queued', 'claimed')
 """
 _WAITING = ("queued", "claimed")
@@ -45,7 +45,7 @@ def leave_lost_in_doubt(connection: Connection, files: Iterable[list[JournalEntr
             for entry, row in _unknown(connection, entries[start : start + _AT_ONCE]):
                 slots[account_scope(entry.account_no)] += 1
                 if row and row[1] in _WAITING:
-                    run(connection, _IN_DOUBT, (REASON, entry.stamp, entry.delivery_id))
+                    run(connection, _IN_DOUBT, (REASON, entry.stamp, entry.stamp, entry.delivery_id))
                     slots[campaign_scope(entry.delivery_id >> CAMPAIGN_SHIFT)] += 1
                     number += 1
     known = {account_scope(no) for no in connection.execute(select(accounts.c.no)).scalars()}

@@ -68,7 +68,7 @@ def test_a_screen_shows_20_and_says_how_many_more_there_are(tmp_path: Path) -> N
     club = project(tmp_path, "ana@example.org,Ana", *(f"wrong{n},x" for n in range(25)))
     shown = club.mailrunner("check", "spring").stdout
     assert shown.count("left out: an email address must have an @-sign") == 20
-    assert "and 5 more rows are left out; all of them: check --left-out FILE" in shown
+    assert "and 5 more rows that are left out; all of them: check --left-out FILE" in shown
 
 
 def test_json_has_all_of_them(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from mailrunner.errors import RowError
-from tests.support.rendering import NOW, Spec, fields_for, project_in, renderer, write
+from tests.support.projects import Project
+from tests.support.rendering import NOW, Spec, fields_for, project_in, renderer
 
 
 def written(folder: Path, template: str, locale: str | None = "de_DE", **row: object) -> str:
     if not (folder / "templates").exists():
         project_in(folder)
-    write(folder, "templates/a.txt", template + " {{ unsubscribe_url }}")
+    Project(folder).put("templates/a.txt", template + " {{ unsubscribe_url }}")
     spec = Spec(html=None, text="a.txt", locale=locale, locale_column="lang")
     sent = renderer(folder, spec).render(fields_for(**row, row=row), NOW)
     return sent.text.partition(" https://")[0].replace("\u00a0", " ").replace("\u202f", " ")

@@ -16,6 +16,7 @@ from mailrunner.config.sandbox import METER, WORK
 from mailrunner.errors import RowError
 from mailrunner.recipients.filter import RowFilter
 from tests.support import rendering
+from tests.support.projects import Project
 from tests.support.rendering import Spec, fields_for, project_in, renderer
 
 CORPUS = Path(__file__).parents[1] / "data" / "hostile_corpus" / "work.txt"
@@ -27,9 +28,9 @@ MOST_MEMORY = 500_000  # KiB, of a process that fails at each of them in turn
 
 def project(tmp_path: Path, source: str) -> Path:
     folder = project_in(tmp_path / "p")
-    rendering.write(folder, "templates/spring.html", "<p>x</p>" + source)
-    rendering.write(folder, "templates/spring.txt", source)
-    rendering.write(folder, "templates/big.html", BIG)
+    Project(folder).put("templates/spring.html", "<p>x</p>" + source)
+    Project(folder).put("templates/spring.txt", source)
+    Project(folder).put("templates/big.html", BIG)
     return folder
 
 

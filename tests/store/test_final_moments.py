@@ -42,7 +42,9 @@ def moments(ledger: Ledger) -> tuple[State, datetime, datetime | None]:
     """State, `not_before` and `finished_at` of the first delivery."""
     columns = (deliveries.c.state, deliveries.c.not_before, deliveries.c.finished_at)
     with ledger.database.read() as connection:
-        state, moment, finished = connection.execute(select(*columns).order_by(deliveries.c.id)).first() or ()
+        state, moment, finished = connection.execute(
+            select(*columns).order_by(deliveries.c.id).limit(1)
+        ).one()
     return State(state), moment, finished
 
 

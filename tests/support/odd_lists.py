@@ -9,7 +9,6 @@ import zipfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import openpyxl
 from openpyxl.worksheet.worksheet import Worksheet
@@ -26,7 +25,7 @@ def german_workbook(path: Path, *change: Callable[[Worksheet], None]) -> Path:
     sheet["A1"] = "Mitgliederliste 2026"
     for place, name in enumerate(("Name", "email", "PLZ", "Eintritt", "Beitrag"), 1):
         sheet.cell(3, place, name)
-    rows: list[tuple[Any, ...]] = [
+    rows: list[tuple[str | int | float | date, ...]] = [
         ("Jörg", "joerg@example.org", 1067, date(2019, 3, 4), 1234.5),
         ("Änne", "a@example.org", 80331, date(2020, 12, 1), 60),
     ]

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from mailrunner.errors import Problem, UserError
+from mailrunner.model.counted import counted
 
 MOST_OCTETS = 64 << 20
 MOST_SECONDS = 60.0
@@ -73,7 +74,9 @@ def _follow(url: SplitResult, bounds: FetchBounds) -> bytes:
         if not is_over.is_set():
             raise
         hint = "save the list into data/ and name the file"
-        raise _RefusedError(f"it did not come within {bounds.seconds:g} seconds", hint) from None
+        raise _RefusedError(
+            f"it did not come within {counted(int(bounds.seconds), 'second')}", hint
+        ) from None
     finally:
         watch.cancel()
         for connection in open_connections:

@@ -8,14 +8,15 @@ import pytest
 
 from mailrunner.errors import RowError, UserError
 from mailrunner.rendering import Message, Renderer
-from tests.support.rendering import NOW, Spec, as_read, fields_for, project_in, renderer, write
+from tests.support.projects import Project
+from tests.support.rendering import NOW, Spec, as_read, fields_for, project_in, renderer
 
 HEAD = "---\nsubject: News\n---\n"
 
 
 def of_markdown(folder: Path, text: str, **keys: object) -> Renderer:
     project_in(folder)
-    write(folder, "templates/brief.md", text)
+    Project(folder).put("templates/brief.md", text)
     keys = {"subject": "", **keys}
     return renderer(folder, Spec(html=None, markdown="brief.md", **keys))  # type: ignore[arg-type]
 
@@ -149,8 +150,8 @@ def test_images_of_the_project_go_along_and_are_as_wide_as_the_card_at_most(tmp_
 def test_the_frame_may_be_the_projects_own(tmp_path: Path) -> None:
     project_in(tmp_path)
     own = '<h6>{% block content %}{% endblock %}</h6><a href="{{ unsubscribe_url }}">x</a>'
-    write(tmp_path, "templates/base.html", own)
-    write(tmp_path, "templates/brief.md", "Hi\n")
+    Project(tmp_path).put("templates/base.html", own)
+    Project(tmp_path).put("templates/brief.md", "Hi\n")
     made = renderer(tmp_path, Spec(html=None, subject="S", markdown="brief.md", frame="base.html"))
     assert "<h6>" in (made.render(fields_for(), NOW).html or "")
     assert set(made.digest()) >= {"templates/brief.md", "templates/base.html"}
@@ -158,7 +159,7 @@ def test_the_frame_may_be_the_projects_own(tmp_path: Path) -> None:
 
 def test_a_transactional_message_without_a_list_has_no_link_to_unsubscribe(tmp_path: Path) -> None:
     project_in(tmp_path)
-    write(tmp_path, "templates/brief.md", "Hi\n")
+    Project(tmp_path).put("templates/brief.md", "Hi\n")
     spec = Spec(html=None, subject="S", markdown="brief.md")
     made = renderer(tmp_path, spec, "transactional", "")
     assert made.uses("unsubscribe_url") == frozenset()
@@ -185,7 +186,7 @@ def test_a_paragraph_of_one_bold_link_is_a_button(tmp_path: Path) -> None:
 
 def test_a_template_that_includes_html_gets_its_text_from_the_html(tmp_path: Path) -> None:
     project_in(tmp_path)
-    write(tmp_path, "templates/card.html", "<p>a <i>card</i></p>")
-    write(tmp_path, "templates/brief.md", 'Hi\n\n{% include "card.html" %}\n')
+    Project(tmp_path).put("templates/card.html", "<p>a <i>card</i></p>")
+    Project(tmp_path).put("templates/brief.md", 'Hi\n\n{% include "card.html" %}\n')
     sent = renderer(tmp_path, Spec(html=None, subject="S", markdown="brief.md")).render(fields_for(), NOW)
     assert "a card" in sent.text and "<i>" not in sent.text

@@ -11,7 +11,8 @@ import pytest
 
 from mailrunner.errors import RowError, UserError
 from mailrunner.rendering import Renderer
-from tests.support.rendering import NOW, Spec, as_read, fields_for, project_in, renderer, write
+from tests.support.projects import Project
+from tests.support.rendering import NOW, Spec, as_read, fields_for, project_in, renderer
 
 SPRING = """<mjml>
   <mj-head><mj-preview>Seeds for {{ first_name }}</mj-preview></mj-head>
@@ -32,7 +33,7 @@ SPRING = """<mjml>
 
 def of_mjml(folder: Path, text: str, **keys: Any) -> Renderer:
     project_in(folder)
-    write(folder, "templates/spring.mjml", text)
+    Project(folder).put("templates/spring.mjml", text)
     return renderer(folder, Spec(html=None, mjml="spring.mjml", **keys))
 
 
@@ -87,16 +88,15 @@ def test_an_unknown_name_and_a_failing_row_name_the_line_of_the_file(tmp_path: P
 
 def test_a_file_may_include_others_of_the_folder(tmp_path: Path) -> None:
     project_in(tmp_path)
-    write(
-        tmp_path,
+    Project(tmp_path).put(
         "templates/foot.mjml",
         "<mj-section><mj-column><mj-text>foot</mj-text></mj-column></mj-section>",
     )
     text = '<mjml><mj-body><mj-include path="./foot.mjml"/></mj-body></mjml>'
-    write(tmp_path, "templates/spring.mjml", text)
+    Project(tmp_path).put("templates/spring.mjml", text)
     made = renderer(tmp_path, Spec(html=None, mjml="spring.mjml"), "transactional")
     assert "foot" in (made.render(fields_for(), NOW).html or "")
-    write(tmp_path, "templates/foot.mjml", text.replace("./foot", "spring"))
+    Project(tmp_path).put("templates/foot.mjml", text.replace("./foot", "spring"))
     with pytest.raises(UserError, match="includes itself without end"):
         renderer(tmp_path, Spec(html=None, mjml="spring.mjml"), "transactional")
 
