@@ -20,6 +20,7 @@ _MODULES = (
     "providers",
     "demo",
     "check",
+    "doctor",
     "preview",
     "send_test",
     "run",

@@ -38,10 +38,12 @@ def env_sender(variables: Mapping[str, str]) -> ProjectSender:
     name = _provider(host, user)
     port = _port(variables, tls, preset(name).port)
     base = placeholder(name)
+    address, sender_name = _from(variables, user, base)
     is_usual = (host, port) == (preset(name).host, preset(name).port)
     return replace(
         base,
-        **_from(variables, user, base),
+        address=address,
+        name=sender_name,
         host="" if is_usual else host,
         port=0 if is_usual else port,
         tls="" if tls_of_port(port) or is_usual else tls or _tls_without_word(host),
@@ -86,13 +88,13 @@ def _tls_without_word(host: str) -> Tls:
     return "none" if is_loopback(host) else "starttls"
 
 
-def _from(variables: Mapping[str, str], user: str, base: ProjectSender) -> dict[str, str]:
+def _from(variables: Mapping[str, str], user: str, base: ProjectSender) -> tuple[str, str]:
     """Address and name: of DEFAULT_FROM_EMAIL, else the user's, else the placeholder's."""
     given = variables.get(FROM, "").strip()
     try:
         if given:
             name, address = parseaddr(refuse_control_characters(given))
-            return {"address": check_address(address), "name": name}
-        return {"address": check_address(user) if "@" in user else base.address}
+            return check_address(address), name
+        return check_address(user) if "@" in user else base.address, base.name
     except ValueError as error:
         raise UserError(Problem(str(error), key=FROM if given else USER)) from None
