@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr
 
 from mailrunner.config.account_table import AccountTable, ImapTable
+from mailrunner.config.dkim_table import DkimSettings, complete_dkim
 from mailrunner.config.oauth import OAuthSettings, complete_oauth
 from mailrunner.config.providers import Login, Preset, Tls, by_host, preset, tls_of_port
 from mailrunner.model.quota import Limit, merge
@@ -64,6 +65,7 @@ class Account:
     ca_file: Path | None
     return_path: str | None
     imap: Imap | None
+    dkim: DkimSettings | None
 
     @property
     def identity(self) -> str:
@@ -132,6 +134,7 @@ def complete(name: str, table: AccountTable, folder: Path) -> Account:
         timeout=table.timeout,
         ca_file=folder / table.ca_file if table.ca_file else None,
         return_path=table.return_path,
+        dkim=complete_dkim(table.dkim, folder),
         imap=_imap(table.imap, chosen if chosen.serves(host) else preset("smtp"), user, oauth or password),
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mailrunner.config.account import IMAP_PORTS, Account, is_loopback, is_personal_google, login_of
 from mailrunner.config.account_table import AccountTable
+from mailrunner.config.dkim_table import dkim_problems
 from mailrunner.config.oauth import oauth_problems
 from mailrunner.config.paths import is_file
 from mailrunner.config.providers import by_host, tls_of_port
@@ -20,6 +21,8 @@ def contradictions(account: Account, table: AccountTable, folder: Path) -> list[
     """
     checks = (_host_problems, _tls_problems, _login_problems, _imap_problems, _other_problems)
     found = [problem for check in checks for problem in check(account, table)]
+    signs_itself = "" if account.preset.name == "smtp" else account.preset.title
+    found += dkim_problems(table.dkim, signs_itself=signs_itself, folder=folder)
     return [*found, *_oauth_problems(account, table, folder)]
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
+from mailrunner.config.dkim_table import DkimTable
 from mailrunner.config.oauth_table import OAuthTable
 from mailrunner.config.providers import Tls, preset_names
 from mailrunner.config.toml_table import Secret, Table, text_as
@@ -126,4 +127,5 @@ class AccountTable(Table):
         None, description="Where bounces go, one address per message: bounce+{token}@example.org."
     )
     imap: ImapTable | None = Field(None, description="Where sent messages and bounces are looked up.")
+    dkim: DkimTable | None = Field(None, description="DKIM signing, for an own relay.")
     oauth: OAuthTable | None = Field(None, description='How tokens are got, for login = "oauth".')

@@ -82,7 +82,7 @@ class SendTest:
             # Below 2**CAMPAIGN_SHIFT is campaign 0, that of tests.
             number = randbits(CAMPAIGN_SHIFT)
             fields = self._factory.fields(number, row.address, row.values, TEST_PREFIX)
-            message = self._prepared.renderer.render(fields, self._ledger.clock.now())
+            message = self._factory.rendered(fields, self._ledger.clock.now())
         except RowError as error:
             raise UserError(
                 Problem(
