@@ -60,6 +60,12 @@ release: check  ## build what is to be published, and say what to do with it; up
 crash: $(VENV)/.dev  ## kill runs 600 times and print what came of it (under twenty minutes)
 	@$(BIN)/python -m tests.crash --kills 600 --seed 1 --report build/crash.md
 
+soak: $(VENV)/.dev  ## random operations on projects for ten minutes, held against the servers' own record
+	@$(BIN)/python -m tests.soak --minutes 10
+
+mutants: $(VENV)/.dev  ## change the modules that promises hang on, and print what the tests do not notice (30 minutes)
+	@$(BIN)/python -m tools.mutants --minutes 30
+
 crash-peers: $(VENV)/.dev  ## the same kill for other programs, in an environment of their own
 	@test -x build/peers/bin/python || $(PYTHON) -m venv build/peers
 	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/crash/peers/requirements.txt
@@ -85,5 +91,5 @@ lock:  ## write the lock files anew, with the hashes of every file (needs uv)
 clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo build/dist build/wheel-test build/coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release crash crash-peers bench guard commands \
+.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release crash soak mutants crash-peers bench guard commands \
   lock clean

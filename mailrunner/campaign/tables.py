@@ -75,6 +75,13 @@ def _header_name(name: str) -> str:
     return name
 
 
+def _locale(text: str) -> str:
+    name = text.replace("-", "_")
+    if not re.fullmatch(r"[A-Za-z]{2,3}(_[A-Za-z0-9]{2,8})*", name):
+        raise ValueError(f'"{text}" is not a locale; write e.g. "de_DE" or "en_GB"')
+    return name
+
+
 def _constant(value: object) -> object:
     if not isinstance(value, str | int | float | bool | date | time):
         raise ValueError("must be one value, not a list or a table; write text, a number or a date")
@@ -134,9 +141,25 @@ class MessageSpec(Table):
         None, description="Where replies go, if not to the sender."
     )
     subject: Annotated[OneLine, AfterValidator(_not_blank)] = Field(
-        description="The subject; may use columns, as in {{ first_name }}."
+        "",
+        description="The subject; may use columns, as in {{ first_name }}. Markdown may have it in the file.",
     )
     html: Text | None = Field(None, description="The HTML template, a file in templates/.")
+    markdown: Text | None = Field(
+        None, description="The message in Markdown, a file in templates/: HTML and text are made from it."
+    )
+    mjml: Text | None = Field(None, description="The message in MJML, a file in templates/.")
+    frame: Text | None = Field(
+        None,
+        description="The HTML template around a message in Markdown, with a block called content; "
+        "by default a ready one.",
+    )
+    locale: Annotated[str, AfterValidator(_locale)] | None = Field(
+        None, description='Language and country of dates, numbers and money in templates, e.g. "de_DE".'
+    )
+    locale_column: Text | None = Field(
+        None, description="The column with the locale of each recipient, in place of `locale`."
+    )
     text: Text | None = Field(
         None, description="The plain-text template, a file in templates/; by default made from the HTML."
     )
@@ -157,11 +180,19 @@ class MessageSpec(Table):
 class RecipientsSpec(Table):
     """[recipients]: the list, from exactly one of csv, xlsx, parquet and sql, and how its cells are read."""
 
-    csv: Text | None = Field(None, description="A CSV file.")
-    xlsx: Text | None = Field(None, description="An Excel file.")
+    csv: Text | None = Field(
+        None, description="A CSV file, or the https address of one, such as a published Google Sheet."
+    )
+    xlsx: Text | None = Field(None, description="An Excel or OpenDocument file (.xlsx, .xls, .ods).")
     parquet: Text | None = Field(None, description="A Parquet file.")
     sql: Text | None = Field(None, description="A query for the database that `database` names.")
     sheet: Text | None = Field(None, description="The sheet of the Excel file; the first by default.")
+    header_row: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="The row that names the columns, from 1; found by default."
+    )
+    hidden: Literal["skip", "take"] | None = Field(
+        None, description="What to do with hidden rows and columns of a sheet, where there are any."
+    )
     encoding: Annotated[str, AfterValidator(_encoding)] | None = Field(
         None, description="The encoding of the CSV file, where it is not UTF-8."
     )
@@ -172,6 +203,10 @@ class RecipientsSpec(Table):
         None, repr=False, description='The database for `sql`, an SQLAlchemy URL, best as "${VARIABLE}".'
     )
     email: Text = Field("email", description="The column with the address.")
+    several: Literal["first", "all"] | None = Field(
+        None,
+        description="What to do with a cell that has several addresses; its row is left out by default.",
+    )
     name: Text | None = Field(None, description="The column with the name shown in To.")
     defaults: dict[str, Constant] = Field(
         default_factory=dict,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _MODULES = (
     "init",
     "new",
+    "import_document",
     "login",
     "logout",
     "providers",
@@ -28,6 +29,7 @@ _MODULES = (
     "send_test",
     "run",
     "resume",
+    "schedule",
     "status",
     "quota",
     "pause",
@@ -48,6 +50,7 @@ _MODULES = (
     "suppress.confirm_empty",
     "serve",
     "ledger.copy",
+    "ledger.machines",
 )
 
 

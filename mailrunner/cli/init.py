@@ -46,6 +46,14 @@ def init(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Your name as recipients see it in From.")
     ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST[:PORT]",
+            help="Mail server, for a preset that names none (smtp), e.g. mail.example.org:587. "
+            "Default: asked for on a terminal.",
+        ),
+    ] = None,
     from_env: Annotated[
         bool,
         typer.Option(
@@ -65,9 +73,9 @@ def init(
     if folder.exists() and not folder.is_dir():
         raise UserError(Problem(f"{folder} is a file", hint="name another folder"))
     if from_env:
-        sender = _sender_of_env(folder, provider, address, name)
+        sender = _sender_of_env(folder, provider or server, address, name)
     else:
-        sender = _sender(context, provider, address, name)
+        sender = _sender(context, provider, address, name, server)
     made, kept = project_template.write(folder, project_template.project_files(sender))
     made_hidden, kept_hidden = project_template.write(folder, project_template.hidden_files(sender))
     project_template.write_schemas(folder)
@@ -81,16 +89,19 @@ def init(
 
 
 def _sender_of_env(
-    folder: Path, provider: str | None, address: str | None, name: str | None
+    folder: Path, elsewhere: str | None, address: str | None, name: str | None
 ) -> ProjectSender:
-    """The sender that the environment and `folder`/.env name; options go before them."""
+    """The sender that the environment and `folder`/.env name; address and name go before them.
+
+    `elsewhere` is the value of an option that names a server, which these do too.
+    """
     from mailrunner.config.env_sender import env_sender
     from mailrunner.config.variables import read_variables
     from mailrunner.model.mailbox_address import check_address
 
-    if provider is not None:
-        hint = "leave --provider out: EMAIL_HOST tells the provider"
-        raise UserError(Problem("does not go with --provider", key="--from-env", hint=hint))
+    if elsewhere is not None:
+        hint = "leave those out: EMAIL_HOST tells server and provider"
+        raise UserError(Problem("does not go with --provider or --server", key="--from-env", hint=hint))
     variables, problems = read_variables(folder, os.environ)
     UserError.collect(problems)
     sender = env_sender(variables)
@@ -110,7 +121,11 @@ def _given(text: str, read: Callable[[str], str], option: str) -> str:
 
 
 def _sender(
-    context: CommandContext, provider: str | None, address: str | None, name: str | None
+    context: CommandContext,
+    provider: str | None,
+    address: str | None,
+    name: str | None,
+    server: str | None,
 ) -> ProjectSender:
     """The sender: from the options, asked for on a terminal, else a placeholder."""
     from mailrunner.config.project_template import placeholder
@@ -137,8 +152,13 @@ def _sender(
     )
     if sender.host:
         usual = f"{sender.host}:{sender.port}"
-        host, _, port = _answer(context, None, "Your mail server?", usual, read=_server).rpartition(":")
+        question = "Your mail server?"
+        found = _answer(context, server, question, usual, read=_server, option="--server")
+        host, _, port = found.rpartition(":")
         sender = replace(sender, host=host, port=int(port))
+    elif server is not None:
+        hint = "leave it out, or use --provider smtp"
+        raise UserError(Problem(f"the preset {chosen} knows its server", key="--server", hint=hint))
     return sender
 
 
@@ -215,11 +235,13 @@ def _begins_a_line(start: str, text: str) -> bool:
 
 
 def _say_next(context: CommandContext, folder: Path, sender: ProjectSender) -> None:
-    from mailrunner.config.project_template import CAMPAIGN
+    from mailrunner.config.project_template import CAMPAIGN, placeholder
 
     steps = [f"cd {shlex.quote(str(folder))}"] if folder.resolve() != Path.cwd() else []
     if sender.secrets() and not sender.user_variable:  # else they are where the sender was read from
         steps.append(f"put {' and '.join(sender.secrets())} into .env")
+    if sender.host == placeholder(sender.provider).host != "":
+        steps.append(f"put your mail server in place of {sender.host} into mailrunner.toml")
     steps += [
         f"mailrunner preview {CAMPAIGN} --open",
         f"mailrunner check {CAMPAIGN}",

@@ -62,6 +62,7 @@ class Project:
 
     folder: Path
     database_url: str = field(repr=False)
+    failover: str  # "ask" or "synchronous"
     unsubscribe: Unsubscribe
     lists: dict[str, ListSettings]
     account_names: tuple[str, ...]
@@ -163,6 +164,7 @@ def _project(folder: Path, table: Any, missing: Mapping[Keys, Problem]) -> tuple
     lists, clashes = _lists(given.lists)
     project = Project(
         folder=folder,
+        failover=given.ledger.failover,
         database_url=absolute_database(given.database, folder),
         unsubscribe=Unsubscribe(**dict(given.unsubscribe)),
         lists=lists,

@@ -6,7 +6,7 @@ Each value is checked by itself here; `project` checks how they fit together.
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
@@ -89,6 +89,17 @@ class ListTable(Table):
     )
 
 
+class LedgerTable(Table):
+    """[ledger]."""
+
+    failover: Literal["ask", "synchronous"] = Field(
+        "ask",
+        description="What a run does where a standby of the PostgreSQL server was promoted: stop until "
+        '`--same-ledger` is typed ("ask"), or go on, as the standby is synchronous and never behind '
+        '("synchronous").',
+    )
+
+
 class ProjectTable(Table):
     """mailrunner.toml."""
 
@@ -96,6 +107,7 @@ class ProjectTable(Table):
         DEFAULT_DATABASE,
         description="The ledger: sqlite:///… (relative to this file) or postgresql+psycopg://…",
     )
+    ledger: LedgerTable = Field(default_factory=LedgerTable, description="How the ledger's database is kept.")
     unsubscribe: UnsubscribeTable = Field(
         default_factory=UnsubscribeTable, description="How recipients leave a list."
     )

@@ -18,9 +18,24 @@ def open_source(spec: SourceSpec, folder: Path) -> Source:
     Raise UserError where the file is missing or cannot be read as the format named.
     """
     if spec.csv is not None:
-        return CsvFile(folder / spec.csv, spec.csv, spec.encoding, spec.delimiter)
+        return CsvFile(
+            folder / spec.csv,
+            spec.csv,
+            spec.encoding,
+            spec.delimiter,
+            header_row=spec.header_row,
+            email=spec.email,
+        )
     if spec.xlsx is not None:
-        return Worksheet(folder / spec.xlsx, spec.xlsx, spec.sheet)
+        return Worksheet(
+            folder / spec.xlsx,
+            spec.xlsx,
+            spec.sheet,
+            hidden=spec.hidden,
+            typed=spec.types,
+            header_row=spec.header_row,
+            email=spec.email,
+        )
     if spec.parquet is not None:
         return ParquetFile(folder / spec.parquet, spec.parquet)
     return SqlQuery(spec.sql or "", spec.database or "", folder, "sql")

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from mailrunner.config.paths import is_file
 from mailrunner.errors import RowError
+from mailrunner.rendering.image_size import image_size
 from mailrunner.rendering.inline_images import InlineImage, require_name
 from mailrunner.rendering.media_types import image_type, media_type_of
 from mailrunner.rendering.mime import Part, base64_lines
@@ -60,6 +61,16 @@ class ProjectFiles:
             raise RowError(f"{what} is not sent: its content is no image that mail programs show")
         fields = f"Content-ID: <{name}>\r\nContent-Disposition: inline; {_filename(path.name)}"
         return _file(octets, media_type, fields)
+
+    def image_width(self, name: str) -> int | None:
+        """The width of an image in pixels; None where there is none, or it tells none."""
+        try:
+            home = self._home(name)
+            octets = self._octets(self._contained(str(home / name), self._folder, name), name)
+        except RowError:
+            return None
+        size = image_size(octets)
+        return size.width if size else None
 
     def image_path(self, name: str) -> str:
         """The path of an image relative to the project, as digests and messages show it."""

@@ -45,7 +45,13 @@ class Renderer:
         `private` are files that are never sent, with what each is ("the ledger"), beside those that
         every project has.
         """
-        self._content = Content(folder=folder, templates_dir=templates_dir, spec=spec, private=private or {})
+        self._content = Content(
+            folder=folder,
+            templates_dir=templates_dir,
+            spec=spec,
+            private=private or {},
+            can_unsubscribe=kind == "bulk" or bool(list_name),
+        )
         self._inliner = ShapeInliner(strict=strict_inlining)
         self._bodies = Bodies(
             html=self._content.html,
@@ -82,7 +88,10 @@ class Renderer:
             "unsubscribe_url": fields.unsubscribe_url,
         }
         subject = self._subject(fields, context)
-        body = self._bodies.body(context)
+        try:
+            body = self._bodies.body(context)
+        except (RecursionError, MemoryError) as error:
+            raise RowError("the message is too large, or nests too deeply") from error
         head = b"\r\n".join(self._headers.lines(fields, recipient, subject, context, now))
         text, html = body.text_part, body.html_part
         if html is None or body.images or self._content.attachments:

@@ -8,7 +8,7 @@ error, an empty cell is nothing, and values cannot be changed by a template, as 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from jinja2 import meta, nodes
 
 from mailrunner.config.paths import is_file
 from mailrunner.errors import Problem, UserError, nearest
+from mailrunner.rendering.authoring.jinja_marks import TemplateText
 from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.inline_images import NameTags
 from mailrunner.rendering.private_files import PrivateFiles
@@ -53,12 +54,14 @@ class _Loader(jinja2.FileSystemLoader):
         self._project = folder.resolve()
         self._label = _labels(folder, templates_dir)
         self.texts: dict[str, str] = {}
+        self.made: dict[str, str] = {}  # the label of a template that was made of a file, by its name
+        self.lines: dict[str, tuple[int, ...]] = {}
 
     def get_source(
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str, Callable[[], bool]]:
         """Return the text, and the name that errors give as its file."""
-        label = self._label(template)
+        label = self.made.get(template) or self._label(template)
         if template in self.texts:
             return self.texts[template], label, lambda: True
         try:
@@ -84,10 +87,12 @@ class Templates:
         templates_dir: Path,
         private: PrivateFiles | None = None,
         given: Collection[str] = (),
+        filters: Mapping[str, Callable[..., object]] | None = None,
     ) -> None:
         """`private` are files that are never sent, also not as a template.
 
         `given` are the names whose values the campaign file gives: by these a template may name others.
+        `filters` are those that templates have beside Jinja's.
         """
         private = private or PrivateFiles(folder=folder, templates_dir=templates_dir, named={})
         self._folder = templates_dir
@@ -99,6 +104,8 @@ class Templates:
             "finalize": _nothing_for_none,
             "auto_reload": False,
             "cache_size": -1,
+            "lines": self._loader.lines,
+            "own_filters": filters or {},
         }
         self._choice = ChoiceRules(given)
         self._tags = NameTags()
@@ -114,6 +121,19 @@ class Templates:
         }
         self._parsed: dict[str, TemplateTree] = {}
         self._choices: set[str] = set()  # folders
+
+    def read(self, name: str) -> str:
+        """The text of a file that a template is made of; raise UserError if it is none, or does not parse."""
+        label = self._label(name)
+        with _explained(label, missing=self._missing(name)):
+            source, _, _ = self._loader.get_source(self._tagging, name)
+            self._segmenting[False].parse(source, filename=label)
+        return source
+
+    def put(self, name: str, made: TemplateText, label: str) -> None:
+        """Have a template that was made; errors call it by its `label` and by the lines of its source."""
+        self._loader.texts[name], self._loader.made[name] = made.text, label
+        self._loader.lines[name] = made.lines
 
     def html(self, name: str) -> CompiledTemplate:
         """Compile a file whose values are escaped; raise UserError with all that is wrong with it."""
@@ -156,6 +176,10 @@ class Templates:
         """Names that Jinja itself provides (`range`, `dict`, …)."""
         return frozenset(self._environments[False].globals)
 
+    def _named(self, name: str) -> str:
+        """What errors call a template: its path in the project, also of the file that it was made of."""
+        return self._loader.made.get(name) or self._label(name)
+
     def _sha256(self, name: str) -> str:
         """The digest of what was read and is sent, whatever stands in the file by now."""
         text = self._loader.texts.get(name)
@@ -165,14 +189,11 @@ class Templates:
     def _file(self, name: str, *, escaped: bool) -> CompiledTemplate:
         trees = self._whole(self._tree(name))
         segmented = keeps_segments((tree.root for tree in trees), escaped=escaped)
-        with _explained(self._label(name)):
+        label = self._named(name)
+        with _explained(label):
             if escaped and not segmented:
-                return CompiledTemplate(
-                    self._label(name), self._tagging.get_template(name), trees, tags=self._tags
-                )
-            template = CompiledTemplate(
-                self._label(name), self._environments[escaped].get_template(name), trees
-            )
+                return CompiledTemplate(label, self._tagging.get_template(name), trees, tags=self._tags)
+            template = CompiledTemplate(label, self._environments[escaped].get_template(name), trees)
             if not segmented:
                 return template
             environment = self._segmenting[escaped]
@@ -188,7 +209,7 @@ class Templates:
         """Parse a file and, before it is handed out, all that it names."""
         if name in self._parsed:
             return self._parsed[name]
-        label = self._label(name)
+        label = self._named(name)
         environment = self._environments[False]
         with _explained(label, missing=self._missing(name)):
             source, _, _ = self._loader.get_source(environment, name)

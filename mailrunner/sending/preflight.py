@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from secrets import token_bytes
 
 from mailrunner.errors import RowError, UserError
-from mailrunner.model.address import suggestion
 from mailrunner.model.counted import counted
+from mailrunner.model.mistyped_domain import suggestion
 from mailrunner.model.suppression import governing
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.recipients.reader import RecipientRow, flag_duplicates
 from mailrunner.rendering.lint import remarks
-from mailrunner.sending.list_import import empty_list, twin_problem
+from mailrunner.sending.left_out import LeftOutKind, LeftOutRow, left_out_row
+from mailrunner.sending.list_import import empty_list, list_remarks, twin_problem
 from mailrunner.sending.login_warnings import login_warnings
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign, digests_of
@@ -29,6 +30,7 @@ from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.store.snapshot import known_lists
 
 _EXAMPLES = 20
+_REASONS = 3
 _CHUNK = 500
 
 
@@ -48,7 +50,8 @@ class PreflightResult:
     """The effect that a run would have now.
 
     `to_send` counts the rows that would be sent, `failing` those that cannot become a message, `done`
-    those that were sent or refused before.  `skipped` and `suppressed` count by reason.
+    those that were sent or refused before.  `skipped` and `suppressed` count by reason; of them `examples`
+    are the first, as `failures` are of those that cannot become a message.
     """
 
     rows: int = 0
@@ -57,21 +60,33 @@ class PreflightResult:
     done: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     suppressed: Counter[str] = field(default_factory=Counter)
-    examples: list[tuple[int, str, str]] = field(default_factory=list)
-    failures: list[tuple[int, str, str]] = field(default_factory=list)
+    examples: list[LeftOutRow] = field(default_factory=list)
+    failures: list[LeftOutRow] = field(default_factory=list)
     findings: dict[str, CheckFinding] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     largest: int = 0
     octets: int = 0
-    first_reason: str = ""
+
+    @property
+    def left_out(self) -> int:
+        """The number of rows that are skipped or suppressed."""
+        return self.skipped.total() + self.suppressed.total()
 
 
 class Preflight:
     """Checks one prepared campaign as a run would."""
 
     def __init__(
-        self, prepared: PreparedCampaign, ledger: Ledger, now: datetime, progress: Callable[[int], None]
+        self,
+        prepared: PreparedCampaign,
+        ledger: Ledger,
+        now: datetime,
+        progress: Callable[[int], None],
+        *,
+        on_left_out: Callable[[LeftOutRow], None] = lambda _: None,
     ) -> None:
+        """`on_left_out` is called for every row that would not be sent, in the order of the list."""
+        self._on_left_out = on_left_out
         self._prepared, self._ledger, self._now, self._progress = prepared, ledger, now, progress
         self._factory = MessageFactory(
             prepared,
@@ -94,9 +109,9 @@ class Preflight:
             self._chunk(chunk)
             self._progress(found.rows)
         if not found.to_send and not found.failing and not found.done and not found.suppressed:
-            raise UserError(empty_list(self._prepared, found.rows))
+            raise UserError(empty_list(self._prepared, found.rows, first_reasons(found.examples)))
         if found.failing and not found.to_send:
-            raise UserError(nothing_renders(self._prepared, found.first_reason))
+            raise UserError(nothing_renders(self._prepared, first_reasons(found.failures)))
         if common and self._twin is not None:
             raise UserError(twin_problem(self._prepared, self._twin.id, common))
         found.warnings += [*self._warnings()]
@@ -116,9 +131,9 @@ class Preflight:
         for row, duplicate in chunk:
             self._found.rows += 1
             if row.problem or row.key is None:
-                self._skip("invalid row", row, row.problem)
+                self._skip(LeftOutKind.INVALID, row, row.problem)
             elif duplicate:
-                self._skip("duplicate address", row, "the address stands in an earlier row")
+                self._skip(LeftOutKind.DUPLICATE, row, "the address stands in an earlier row")
             elif states.get(row.key, "queued") in _OVER:
                 self._found.done += 1
             else:
@@ -132,6 +147,7 @@ class Preflight:
                 self._elsewhere[other.list_key] += 1
         if holding is not None:
             self._found.suppressed[str(holding)] += 1
+            self._leave_out(LeftOutKind.SUPPRESSED, row, str(holding), self._found.examples)
             return
         if typo := suggestion(row.wire.rpartition("@")[2]):
             self._remark(f'an address looks mistyped (did you mean "{typo}"?)', row, row.address)
@@ -148,9 +164,7 @@ class Preflight:
             message = self._prepared.renderer.render(fields, self._now)
         except RowError as error:
             found.failing += 1
-            found.first_reason = found.first_reason or str(error)
-            if len(found.failures) < _EXAMPLES:
-                found.failures.append((row.row, row.address, str(error)))
+            self._leave_out(LeftOutKind.FAILING, row, str(error), found.failures)
             return
         found.to_send += 1
         found.octets += message.size
@@ -158,10 +172,17 @@ class Preflight:
         for kind, detail in remarks(message.html, message.subject, message.size, message.images):
             self._remark(kind, row, detail)
 
-    def _skip(self, kind: str, row: RecipientRow, why: str) -> None:
-        self._found.skipped[kind] += 1
-        if len(self._found.examples) < _EXAMPLES:
-            self._found.examples.append((row.row, row.address, why))
+    def _skip(self, kind: LeftOutKind, row: RecipientRow, reason: str) -> None:
+        self._found.skipped[str(kind)] += 1
+        self._leave_out(kind, row, reason, self._found.examples)
+
+    def _leave_out(
+        self, kind: LeftOutKind, row: RecipientRow, reason: str, examples: list[LeftOutRow]
+    ) -> None:
+        left_out = left_out_row(self._prepared.source, self._prepared.recipients, row, kind, reason)
+        self._on_left_out(left_out)
+        if len(examples) < _EXAMPLES:
+            examples.append(left_out)
 
     def _remark(self, kind: str, row: RecipientRow, detail: str) -> None:
         known = self._found.findings.get(kind)
@@ -172,7 +193,8 @@ class Preflight:
 
     def _warnings(self) -> Iterator[str]:
         yield from account_warnings(self._prepared, self._now)
-        yield from filter(None, (self._ledger.warning, self._ledger.clock_warning))
+        yield from filter(None, (*self._ledger.warnings, self._ledger.clock_warning))
+        yield from list_remarks(self._prepared, self._found.rows)
         yield from self._list_warnings()
 
     def _list_warnings(self) -> Iterator[str]:
@@ -190,6 +212,14 @@ class Preflight:
         for other, number in self._elsewhere.most_common():
             left = counted(number, "of these recipients has", "of these recipients have")
             yield f'{left} left another list, "{known.get(other, other)}"'
+
+
+def first_reasons(rows: Iterable[LeftOutRow]) -> list[str]:
+    """The first reasons that differ, each with its row."""
+    found: dict[str, str] = {}
+    for row in rows:
+        found.setdefault(row.reason, f"{row.place}: {row.reason}")
+    return list(found.values())[:_REASONS]
 
 
 def _twin(prepared: PreparedCampaign, ledger: Ledger) -> CampaignRecord | None:

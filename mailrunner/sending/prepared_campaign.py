@@ -145,7 +145,10 @@ class PreparedCampaign:
         """A digest of how the campaign's file selects recipients."""
         spec = self.campaign.recipients
         named = (spec.csv, spec.xlsx, spec.sheet, spec.parquet, spec.sql, spec.database, spec.where)
-        return digest(repr((*named, spec.encoding, spec.delimiter, spec.email)))
+        always = (*named, spec.encoding, spec.delimiter, spec.email)
+        # Typed columns of a sheet are read by value, the others as it shows them.
+        further = (spec.several, spec.header_row, spec.hidden, *(sorted(spec.types) if spec.xlsx else ()))
+        return digest(repr((*always, *further) if any(further) else always))
 
     def setup_digest(self, key: bytes) -> str:
         """A keyed digest of the credentials: a wrong password is not tried again until it changed.

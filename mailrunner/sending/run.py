@@ -25,7 +25,7 @@ from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 from mailrunner.rendering import InliningTally
 from mailrunner.sending.connection import Connection
 from mailrunner.sending.forecaster import Forecaster, own_limits
-from mailrunner.sending.list_import import Confirmations, ListImport, twin_problem
+from mailrunner.sending.list_import import Confirmations, ImportedList, ListImport, twin_problem
 from mailrunner.sending.loop import LoopOptions, SendLoop, Step
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign, content_digest
@@ -113,40 +113,50 @@ class CampaignRun:
 
     def run(self) -> RunResult:
         """Run it; raises UserError or LedgerError where a user has to act first."""
-        self._ledger.count_run()
-        run = self._visits.own_run = Run.begin(self._ledger.database)
+        admission = self._visits.repeat(self._ledger.admit)
+        self._notices = (*self._ledger.notices, *admission.notices)
+        if admission.wait is not None:
+            return RunResult(campaign_id=self._id, wait=admission.wait, notices=self._notices)
+        run = self._visits.own_run = self._visits.repeat(lambda: Run.begin(self._ledger.database))
         try:
-            self._ledger.heartbeat(run)
-            self._ledger.deliveries.recover(own_run=run.no)
-            self._ledger.inbound_events.apply_waiting()
-            return self._run(run)
+            self._visits.repeat(lambda: self._ledger.heartbeat(run))
+            self._visits.repeat(lambda: self._ledger.deliveries.recover(own_run=run.no))
+            self._visits.repeat(self._ledger.inbound_events.apply_waiting)
+            with self._ledger.journal(run):
+                return self._run(run)
         finally:
             self._visits.repeat(run.end)
             self._visits.repeat(self._ledger.count_run)
 
     def _run(self, run: Run) -> RunResult:
-        imported = ListImport(
+        imported = self._visits.repeat(lambda: self._import(run))
+        if isinstance(imported, Wait):
+            return RunResult(campaign_id=self._id, wait=imported)
+        record = imported.record
+        self._notices = (*self._notices, *imported.notices, *self._about_the_clock())
+        signer = self._visits.repeat(self._signer)
+        setup = self._prepared.setup_digest(signer.secrets[-1])
+        obstacle = self._visits.repeat(lambda: self._obstacle(record, setup)) or self._unconfirmed(record)
+        if obstacle is None:
+            self._transport().close()  # what cannot even be built is wrong in the file
+            obstacle = self._begin(record)
+        if obstacle is not None:
+            return self._visits.repeat(lambda: self._ended(record, obstacle, 0))
+        return self._send(replace(record, phase=Phase.BEGUN), run, setup, signer)
+
+    def _import(self, run: Run) -> ImportedList | Wait:
+        return ListImport(
             self._prepared,
             ledger=self._ledger,
             run=run,
             confirmations=self._options.confirmations,
             progress=self._callbacks.loading,
         ).run()
-        if isinstance(imported, Wait):
-            return RunResult(campaign_id=self._id, wait=imported)
-        record = imported.record
-        self._notices = (*self._ledger.notices, *imported.notices, *self._about_the_clock())
+
+    def _signer(self) -> TokenSigner:
         if problem := self._ledger.suppressions.check_not_emptied(self._prepared.lists):
             raise UserError(problem)
-        signer = token_signer(self._prepared.project, self._ledger)
-        setup = self._prepared.setup_digest(signer.secrets[-1])
-        obstacle = self._obstacle(record, setup) or self._unconfirmed(record)
-        if obstacle is not None:
-            return self._ended(record, obstacle, 0)
-        self._transport().close()  # what cannot even be built is wrong in the file
-        if wait := self._begin(record):
-            return self._ended(record, wait, 0)
-        return self._send(replace(record, phase=Phase.BEGUN), run, setup, signer)
+        return token_signer(self._prepared.project, self._ledger)
 
     def _about_the_clock(self) -> tuple[str, ...]:
         """A notice where this machine's clock is not the ledger's; it is logged as an event as well."""
@@ -183,13 +193,15 @@ class CampaignRun:
     def _unconfirmed(self, record: CampaignRecord) -> Wait | None:
         if record.phase is not Phase.READY:
             return None
+        if self._callbacks.confirm(self._visits.repeat(lambda: self._plan(record))):
+            return None
+        return Wait(WaitReason.INTERRUPTED, None, "not begun; nothing was sent")
+
+    def _plan(self, record: CampaignRecord) -> SendPlan:
         counts = self._ledger.deliveries.counts(record.no)
         suppressed = self._suppressed(record)
         forecast = self._forecaster.forecast(counts.open - suppressed, campaign_no=record.no)
-        plan = SendPlan(record, counts, suppressed, forecast, self._notices)
-        if self._callbacks.confirm(plan):
-            return None
-        return Wait(WaitReason.INTERRUPTED, None, "not begun; nothing was sent")
+        return SendPlan(record, counts, suppressed, forecast, self._notices)
 
     def _suppressed(self, record: CampaignRecord) -> int:
         return self._ledger.suppressions.count_queued(
@@ -198,25 +210,31 @@ class CampaignRun:
 
     def _begin(self, record: CampaignRecord) -> Wait | None:
         """Let the campaign begin, or go on; a wait if another process or a user changed it meanwhile."""
-        if record.phase is Phase.READY:
-            begun = self._ledger.campaigns.begin_first(record, again=self._options.confirmations.again)
-        else:
-            begun = record.phase is Phase.BEGUN or self._ledger.campaigns.begin(record.no, seen=record.phase)
+        begun = self._visits.repeat(lambda: self._begun(record))
         if isinstance(begun, Twin):
             raise UserError(twin_problem(self._prepared, *begun))
         if not begun:
             return Wait(WaitReason.OTHERS, None, "another process began, paused or cancelled it meanwhile")
+        self._visits.repeat(lambda: self._clear(record))
+        return None
+
+    def _begun(self, record: CampaignRecord) -> bool | Twin:
+        if record.phase is Phase.READY:
+            return self._ledger.campaigns.begin_first(record, again=self._options.confirmations.again)
+        return record.phase is Phase.BEGUN or self._ledger.campaigns.begin(record.no, seen=record.phase)
+
+    def _clear(self, record: CampaignRecord) -> None:
         if self._options.by_hand or self._options.confirmations.again:
             self._ledger.campaigns.clear_recent_answers(record.no)
         if self._prepared.campaign.send.on_in_doubt == "resend":
             self._ledger.deliveries.requeue_in_doubt(record.no)
         self._ledger.accounts.delete_old_usage(record.account_no)
-        return None
 
     def _send(self, record: CampaignRecord, run: Run, setup: str, signer: TokenSigner) -> RunResult:
-        counts = self._ledger.deliveries.counts(record.no)
+        counts, suppressed = self._visits.repeat(
+            lambda: (self._ledger.deliveries.counts(record.no), self._suppressed(record))
+        )
         loop = self._send_loop(record, run, setup, signer)
-        suppressed = self._suppressed(record)
         self._callbacks.started(loop, record, counts, suppressed)
         self._log.run_begun(self._id, run.no, counts.total, counts.queued)
         wait = loop.run(self._callbacks.watch)

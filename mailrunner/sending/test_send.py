@@ -8,9 +8,9 @@ from secrets import randbits
 
 from mailrunner.clock import utc_minute
 from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.model.address import normalise
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.model.wait_reason import Wait
+from mailrunner.model.written_address import read_address
 from mailrunner.recipients.reader import RecipientRow
 from mailrunner.rendering import Message
 from mailrunner.sending.message_factory import TEST_PREFIX, MessageFactory
@@ -95,7 +95,7 @@ class SendTest:
         wanted = None
         if row is not None:
             try:
-                wanted = normalise(row).key
+                wanted = read_address(row).address.key
             except ValueError as error:
                 raise UserError(Problem(str(error), key="--as")) from error
         for found in self._usable():

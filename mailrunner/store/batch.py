@@ -15,9 +15,13 @@ It is one commit, so there is no state in which half of it is true.
 
 from __future__ import annotations
 
+import contextlib
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from io import FileIO
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, update
@@ -100,6 +104,7 @@ class Batches:
         self._database = database
         # How far claims have come in each campaign's queue; lost with the process, it costs one look.
         self._positions: dict[int, QueuePosition] = {}
+        self.journal: FileIO | None = None  # of this machine: what it begins to send
 
     def commit(self, terms: ClaimTerms, batch: Batch) -> BatchResult:
         """Record, begin and claim what `batch` asks for, in one transaction.
@@ -118,7 +123,14 @@ class Batches:
             position = self._positions.get(terms.campaign_no, QUEUE_START)
             if batch.starting or batch.held or batch.wanted:
                 position = _begin_and_claim(at, batch, position, result)
+            now_micros = to_micros(now)
         self._positions[terms.campaign_no] = position  # only now: it is durable
+        if self.journal is not None and result.permits:
+            begun = zip(batch.starting, result.permits, strict=True)
+            going = (one.id for one, permit in begun if permit is SendPermit.GO)
+            entries = array("q", chain.from_iterable((no, now_micros, terms.account_no) for no in going))
+            with contextlib.suppress(OSError):  # a run is as safe as its ledger without it
+                self.journal.write(entries)
         return result
 
 
@@ -153,7 +165,7 @@ _STATES = "SELECT id, token, state FROM deliveries WHERE id IN (*)"
 _SENT = """
     UPDATE deliveries
     SET state = 'sent', reason = ?, code = ?, enhanced_code = ?, reply = ?, provider_id = ?,
-        finished_at = ?, token = NULL, account_no = NULL
+        finished_at = ?, not_before = ?, token = NULL, account_no = NULL
     WHERE id = ? AND token = ?
 """
 _RECENT = "SELECT recent FROM campaigns WHERE no = ?"
@@ -221,7 +233,7 @@ def _write_sent(at: RunTransaction, answers: Sequence[Answer]) -> None:
         delivery, decision = answer.delivery, answer.decision
         if decision.state is State.SENT:
             reply = _reply_columns(decision.outcome).values()
-            rows.append((decision.reason, *reply, moment, delivery.id, delivery.token))
+            rows.append((decision.reason, *reply, moment, moment, delivery.id, delivery.token))
     run_many(at.connection, _SENT, rows)
 
 
@@ -240,9 +252,10 @@ def _columns(decision: Decision, now: datetime) -> dict[str, Any]:
         if not decision.attempted:
             values["attempts"] = deliveries.c.attempts - 1
     elif decision.state is State.IN_DOUBT:
-        values["account_no"] = None  # the token stays: a late answer still belongs to this attempt
+        # The token stays: a late answer still belongs to this attempt.
+        values |= {"account_no": None, "not_before": now}
     else:
-        values |= {"token": None, "account_no": None, "finished_at": now}
+        values |= {"token": None, "account_no": None, "finished_at": now, "not_before": now}
     return values
 
 

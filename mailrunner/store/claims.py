@@ -67,7 +67,8 @@ _PUT_BACK = """
     WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
 """
 _FAIL = """
-    UPDATE deliveries SET state = 'failed', reason = ?, finished_at = ?, token = NULL, account_no = NULL
+    UPDATE deliveries
+    SET state = 'failed', reason = ?, finished_at = ?, not_before = ?, token = NULL, account_no = NULL
     WHERE token = ? AND state = 'claimed' AND id IN (*) RETURNING id
 """
 _RUN_ENDED = "SELECT ended_at FROM runs WHERE no = ?"
@@ -152,7 +153,9 @@ def put_back(connection: Connection, claimed: Sequence[Delivery], now: datetime)
 def fail_unrenderable(at: RunTransaction, unrenderable: Sequence[tuple[Delivery, str]]) -> list[bool]:
     """Fail claimed deliveries, each for its reason; False for one that was lost.  Their slots come back."""
     moment = to_micros(at.now)
-    return [bool(_change(at.connection, _FAIL, [one], reason, moment)) for one, reason in unrenderable]
+    return [
+        bool(_change(at.connection, _FAIL, [one], reason, moment, moment)) for one, reason in unrenderable
+    ]
 
 
 def _change(connection: Connection, statement: str, claimed: Sequence[Delivery], *values: Any) -> set[int]:
@@ -300,7 +303,14 @@ def mark_suppressed(
         done = at.connection.execute(
             update(deliveries)
             .where(deliveries.c.id == number, where)
-            .values(state=State.SUPPRESSED, reason=reason, finished_at=at.now, token=None, account_no=None)
+            .values(
+                state=State.SUPPRESSED,
+                reason=reason,
+                finished_at=at.now,
+                not_before=at.now,
+                token=None,
+                account_no=None,
+            )
         )
         if done.rowcount:
             changed.add(number)

@@ -48,6 +48,7 @@ class Deliveries:
     def requeue_in_doubt(self, campaign_no: int) -> int:
         """Queue again what is in doubt, for `on_in_doubt = "resend"`; with the same Message-IDs."""
         with self._database.write() as connection:
+            now = self._database.now(connection)
             queued = connection.execute(
                 update(deliveries)
                 .where(
@@ -55,9 +56,9 @@ class Deliveries:
                     deliveries.c.state == State.IN_DOUBT,
                     exists().where(recipients.c.id == deliveries.c.id),  # not those whose rows were purged
                 )
-                .values(state=State.QUEUED, token=None, reason="")
+                .values(state=State.QUEUED, token=None, reason="", not_before=now)
             ).rowcount
-            reopen_after_requeue(connection, campaign_no, self._database.now(connection))
+            reopen_after_requeue(connection, campaign_no, now)
             return queued
 
     def counts(self, campaign_no: int) -> Counts:

@@ -171,7 +171,7 @@ def _redact_delivery(connection: Connection, row: Any, redaction: _Redaction, no
     stopped = row.state == State.QUEUED
     if stopped:
         entry = SuppressionEntry(redaction.name, ALL_LISTS, SuppressionReason.MANUAL, SOURCE, now)
-        values |= {"state": State.SUPPRESSED, "reason": str(entry), "finished_at": now}
+        values |= {"state": State.SUPPRESSED, "reason": str(entry), "finished_at": now, "not_before": now}
     connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(values))
     return bool(stopped)
 

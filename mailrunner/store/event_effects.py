@@ -261,7 +261,12 @@ def _update_delivery(connection: Connection, report: DeliveryReport, now: dateti
     """
     where = deliveries.c.state == State.IN_DOUBT
     ended = func.coalesce(deliveries.c.finished_at, literal(now, deliveries.c.finished_at.type))
-    values: dict[str, object] = {"token": None, "account_no": None, "finished_at": ended}
+    values: dict[str, object] = {
+        "token": None,
+        "account_no": None,
+        "finished_at": ended,
+        "not_before": ended,
+    }
     if report.kind in FAILURES:
         tried = (deliveries.c.state == State.QUEUED) & (deliveries.c.attempts > 0)
         where = or_(where, deliveries.c.state == State.SENT, tried)

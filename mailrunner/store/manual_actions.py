@@ -159,7 +159,8 @@ class ManualActions:
         """Record deliveries in doubt as sent; how many of them still were in doubt."""
         with self._database.write() as connection:
             now = self._database.now(connection)
-            return _resolve(connection, doubts, state=State.SENT, reason=reason, finished_at=now)
+            sent = {"state": State.SENT, "finished_at": now, "not_before": now}
+            return _resolve(connection, doubts, reason=reason, **sent)
 
     def resolve_as_not_sent(self, campaign_no: int, doubts: Iterable[InDoubtDelivery]) -> int:
         """Queue deliveries in doubt again; how many of them still were in doubt.
@@ -172,7 +173,8 @@ class ManualActions:
             mine = campaigns.c.no == campaign_no
             phase = locked_phase(connection, campaign_no)
             if phase == "cancelled":
-                return _resolve(connection, doubts, state=State.SKIPPED, reason="cancelled", finished_at=now)
+                skipped = {"state": State.SKIPPED, "finished_at": now, "not_before": now}
+                return _resolve(connection, doubts, reason="cancelled", **skipped)
             kept = set(
                 connection.execute(
                     select(recipients.c.id).where(recipients.c.id.in_([d.id for d in doubts]))

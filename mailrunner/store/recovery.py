@@ -87,8 +87,8 @@ def free_deliveries(database: Database, connection: Connection, run_no: int) -> 
     held = connection.execute(
         select(deliveries.c.state, deliveries.c.account_no, deliveries.c.campaign_no).where(*mine)
     ).all()
-    in_doubt = _leave_in_doubt(connection, run_no)
     now = database.now(connection)
+    in_doubt = _leave_in_doubt(connection, run_no, now)
     connection.execute(
         update(deliveries).where(*mine).values(state=State.QUEUED, token=None, account_no=None)
     )
@@ -104,7 +104,7 @@ def free_deliveries(database: Database, connection: Connection, run_no: int) -> 
     return in_doubt
 
 
-def _leave_in_doubt(connection: Connection, run_no: int) -> int:
+def _leave_in_doubt(connection: Connection, run_no: int, now: datetime) -> int:
     """The server may have accepted what was being sent; a test send leaves nothing but its used slot."""
     sending = (
         deliveries.c.token.between(*tokens_of(run_no)),
@@ -114,5 +114,7 @@ def _leave_in_doubt(connection: Connection, run_no: int) -> int:
     connection.execute(delete(deliveries).where(*sending, deliveries.c.campaign_no == TESTS))
     reason = "the run ended before the server's answer was recorded"
     return connection.execute(
-        update(deliveries).where(*sending).values(state=State.IN_DOUBT, reason=reason, account_no=None)
+        update(deliveries)
+        .where(*sending)
+        .values(state=State.IN_DOUBT, reason=reason, account_no=None, not_before=now)
     ).rowcount

@@ -37,5 +37,5 @@ def skip_queued(connection: Connection, campaign_no: int, now: datetime) -> int:
     return connection.execute(
         update(deliveries)
         .where(deliveries.c.campaign_no == campaign_no, deliveries.c.state == State.QUEUED)
-        .values(state=State.SKIPPED, reason="cancelled", finished_at=now)
+        .values(state=State.SKIPPED, reason="cancelled", finished_at=now, not_before=now)
     ).rowcount

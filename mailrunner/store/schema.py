@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from mailrunner.store.raw_sql import from_micros, to_micros
 
-REVISION = "0003"  # the newest migration; opening an older ledger upgrades it
+REVISION = "0005"  # the newest migration; opening an older ledger upgrades it
 
 CAMPAIGN_SHIFT = 40
 TESTS = 0  # the campaign number of test messages
@@ -71,6 +71,18 @@ ledger = Table(
     # Ids of the ledgers whose suppression list this one took over, and with it their pseudonyms.
     Column("former_ids", Text, nullable=False, server_default=""),
     Column("moved_to", Text, nullable=False, server_default=""),  # where `ledger copy` moved it
+    Column("lineage", Text, nullable=False, server_default=""),  # of the database that a user confirmed
+)
+
+# The project folders that runs were begun in, and the database that each was told of (`lineage`).
+machines = Table(
+    "machines",
+    metadata,
+    Column("key", String(32), primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("lineage", Text, nullable=False),
 )
 
 secrets = Table(
@@ -150,6 +162,8 @@ deliveries = Table(
     Column("key", Text),  # none for invalid and duplicate rows, so that a key stands once a campaign
     Column("state", String(12), nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
+    # Of one that is queued: it is not tried before. Of one that is done: `finished_at`, and in doubt the
+    # moment of the doubt, so that the index of the queue also has every state in the order of time.
     Column("not_before", Instant, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("waited", BigInteger, nullable=False, server_default="0"),  # microseconds

@@ -213,12 +213,12 @@ class Snapshots:
             connection.execute(
                 update(deliveries)
                 .where(mine, deliveries.c.state == State.QUEUED, ~here)
-                .values(state=State.SKIPPED, reason=LEFT_LIST, finished_at=now)
+                .values(state=State.SKIPPED, reason=LEFT_LIST, finished_at=now, not_before=now)
             )
             connection.execute(
                 update(deliveries)
                 .where(_left(mine), here)
-                .values(state=State.QUEUED, reason="", finished_at=None)
+                .values(state=State.QUEUED, reason="", finished_at=None, not_before=now)
             )
             reopen_after_requeue(connection, campaign_no, now)
 
@@ -315,7 +315,7 @@ def _fresh(  # noqa: PLR0917 - a million times: positions are faster than names
     number: int, campaign_no: int, row: SnapshotRow, key: str | None, reason: str, moment: int
 ) -> tuple[Any, ...]:
     if reason:
-        return (number, campaign_no, row.row, None, _SKIPPED, reason, 0, moment)
+        return (number, campaign_no, row.row, None, _SKIPPED, reason, moment, moment)
     return (number, campaign_no, row.row, key, _QUEUED, "", 0, None)
 
 

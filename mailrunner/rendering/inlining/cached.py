@@ -17,6 +17,7 @@ from mailrunner.rendering.inlining.premailer import (
     PremailerInliner,
     offline_premailer,
     one_at_a_time,
+    parsed,
     prepared,
 )
 
@@ -69,7 +70,7 @@ def read(html: str) -> Document:
     from lxml import etree
 
     html = html.strip()
-    tree = etree.fromstring(html, etree.HTMLParser()).getroottree()
+    tree = parsed(html)
     page = tree.getroot()
     root = tree if html.startswith(tree.docinfo.doctype) else page
     elements = list(page.iter("*"))

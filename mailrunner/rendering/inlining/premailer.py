@@ -25,6 +25,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from mailrunner.errors import RowError
+from mailrunner.rendering.inlining.limits import require_inlinable
 
 _PROLOGUE = re.compile(r"\A\s*(?:<\?xml[^>]*\?>)?\s*(?P<doctype><!doctype[^>]*>)?", re.IGNORECASE)
 _DECLARES_NOTHING = re.compile(r"""\sstyle\s*=\s*(?:"[^":]*"|'[^':]*'|[^\s"'>:]+(?=[\s>]))""", re.IGNORECASE)
@@ -53,6 +54,7 @@ class PremailerInliner:
         """
         html = prepared(html)
         with one_at_a_time:
+            parsed(html)  # premailer has no way to ask its own parser
             transform = self._transform = self._transform or _premailer()
             try:
                 return transform(html)
@@ -72,11 +74,26 @@ class PremailerInliner:
 
 
 def prepared(html: str) -> str:
-    """Return the document as premailer is given it; raise RowError if there is nothing in it."""
+    """Return the document as premailer is given it; raise RowError if that is nothing, or too much."""
+    require_inlinable(html)
     html = _PROLOGUE.sub(lambda prologue: _doctype(prologue["doctype"]), html, count=1)
     if _NOTHING.fullmatch(html):
         raise RowError("the HTML is empty")
     return html
+
+
+def parsed(html: str) -> Any:
+    """Parse a document as premailer does; raise RowError where libxml2 would leave out a part of it.
+
+    It ends in silence at 256 open elements and at texts of 10 MB, and what follows reached no reader.
+    """
+    from lxml import etree
+
+    parser = etree.HTMLParser()
+    tree = etree.fromstring(html, parser).getroottree()
+    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
+        raise RowError("the HTML nests more than 250 elements deep, or is too large; make it simpler")
+    return tree
 
 
 @lru_cache(maxsize=_SHEETS)
