@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.utils import parseaddr
+from pathlib import Path
 from secrets import randbits
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,11 +29,23 @@ def doctor(
     account: Annotated[
         str | None, typer.Argument(metavar="[ACCOUNT]", help="Name of the account. Default: all of them.")
     ] = None,
+    send: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Also send one real message to yourself, and read it back by IMAP: what of it arrived, "
+            "and how receivers judge it.",
+        ),
+    ] = None,
+    eml: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Look at a message of ours that arrived elsewhere, saved as .eml."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> Exit:
     """Examine ports, TLS, login, the DNS of the sender's domain, the one-click address and the clock.
 
-    Takes 15 seconds at most. Ends with 0 if all is well, 1 with warnings, 78 with faults.
+    Takes 15 seconds at most without --send. Ends with 0 if all is well, 1 with warnings, 78 with faults.
 
     Example: mailrunner doctor gmail
     """
@@ -43,14 +56,38 @@ def doctor(
             Problem("there is no account", file=project.file.name, hint="add a table [accounts.NAME]")
         )
     accounts = [project.account(name) for name in names]
+    arrived = _arrived(context, accounts, send, eml)
     click_url = _click_url(context)
     examined = [(each, _examination(context, each, click_url)) for each in accounts]
-    results = [(each.name, examination.findings()) for each, examination in examined]
+    results = [(each.name, [*examination.findings(), *arrived]) for each, examination in examined]
     if as_json:
         context.json({"accounts": [_object(name, findings) for name, findings in results]})
     else:
         context.result("\n".join(line for name, findings in results for line in _lines(name, findings)))
     return first_of([_exit(findings) for _, findings in results])
+
+
+def _arrived(
+    context: CommandContext, accounts: list[Account], send: str | None, eml: Path | None
+) -> list[Finding]:
+    """What a message to oneself tells, where one is sent or given."""
+    from mailrunner.cli import doctor_send
+    from mailrunner.model.written_address import read_address
+    from mailrunner.sending.doctor.examination import on_lines
+
+    if send is None and eml is None:
+        return []
+    if len(accounts) != 1:
+        hint = "name one: mailrunner doctor ACCOUNT --send ADDRESS"
+        raise UserError(Problem("a message goes through one account", key="ACCOUNT", hint=hint))
+    found = doctor_send.of_file(eml) if eml else []
+    if send is not None:
+        try:
+            address = read_address(send).address.wire
+        except ValueError as error:
+            raise UserError(Problem(str(error), key="--send")) from None
+        found += doctor_send.by_sending(context, accounts[0], address)
+    return [on_lines(finding) for finding in found]
 
 
 def _examination(context: CommandContext, account: Account, click_url: str | None) -> Examination:

@@ -91,7 +91,7 @@ class Examination:
         """What was found within so many seconds, in the order in which it is to be set right."""
         wait(self._asked.values(), timeout=seconds)
         facts = self._facts(self.clock.now())
-        found = [_on_lines(finding) for check in _CHECKS for finding in check(facts)]
+        found = [on_lines(finding) for check in _CHECKS for finding in check(facts)]
         return [*found, *rules_table(found)]
 
     def _begin(self, part: str, key: object, function: Callable[[], object]) -> None:
@@ -122,7 +122,7 @@ class Examination:
         return {key: _answer(future) for (name, key), future in self._asked.items() if name == part}
 
 
-def _on_lines(finding: Finding) -> Finding:
+def on_lines(finding: Finding) -> Finding:
     """The finding with each text on one line of bounded length: records and replies are others' words."""
     what, evidence, remedy = (
         "".join(each if each.isprintable() else " " for each in text[:_LONGEST_TEXT])
