@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.address import normalise
@@ -20,6 +21,10 @@ from mailrunner.recipients.reader import RowReader
 from mailrunner.rendering import Message, MessageFields
 from mailrunner.sending.prepared_campaign import PreparedCampaign
 from mailrunner.store import Delivery
+
+if TYPE_CHECKING:
+    from mailrunner.config.dkim_table import DkimSettings
+    from mailrunner.rendering.dkim import DkimSigner
 
 TEST_PREFIX = "[TEST] "
 
@@ -52,10 +57,16 @@ class MessageFactory:
         self._unsubscribe_uris = [unsubscribe_url(base, "")] if base else []
         self._unsubscribe_uris.append(unsubscribe_mailto(_mailto(prepared), ""))
         self._return_path = prepared.account.return_path or prepared.from_address
+        self._dkim = dkim_signer(prepared.account.dkim) if prepared.account.dkim else None
 
     def message(self, delivery: Delivery, now: datetime) -> Message:
         """The message of one claimed delivery; raises RowError where its row cannot become one."""
-        return self._renderer.render(self.fields(delivery.id, delivery.address, delivery.values), now)
+        return self.rendered(self.fields(delivery.id, delivery.address, delivery.values), now)
+
+    def rendered(self, fields: MessageFields, now: datetime) -> Message:
+        """The message with these fields, signed where the account has DKIM keys."""
+        message = self._renderer.render(fields, now)
+        return self._dkim.sign(message, now) if self._dkim else message
 
     def message_id(self, delivery: Delivery) -> str:
         """The Message-ID of `delivery`: the same at every attempt, stored nowhere."""
@@ -86,6 +97,13 @@ class MessageFactory:
             return_path=return_path,
             subject_prefix=prefix,
         )
+
+
+def dkim_signer(settings: DkimSettings) -> DkimSigner:
+    """Read the keys; UserError where one is of no use."""
+    from mailrunner.rendering.dkim import DkimSigner, load_key
+
+    return DkimSigner(tuple(load_key(settings.domain, selector, file) for selector, file in settings.keys))
 
 
 def _mailto(prepared: PreparedCampaign) -> str:

@@ -14,7 +14,8 @@ ROWS = b"email,name\nana@example.org,Ana\nbo@example.org,Bo\n"
 def club(folder: Path, server: SmtpServer, url: str) -> Project:
     project = Project(folder)
     project.write_account(port=server.port, limits='"10000/24h"')
-    file = project.write_campaign("spring", csv="none.csv") or folder / "campaigns/spring.toml"
+    project.write_campaign("spring", csv="none.csv")
+    file = folder / "campaigns/spring.toml"
     file.write_text(file.read_text().replace('csv = "data/none.csv"', f'csv = "{url}"'))
     return project
 
