@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import ssl
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -251,3 +253,27 @@ def test_spent_credits_under_a_401_pause_and_stop_no_credentials(tmp_path: Path)
         assert first.wait.reason is WaitReason.ACCOUNT_PAUSED
         campaign.clock.turn(timedelta(days=1))
         assert campaign.run_to_the_end().counts.sent == 4
+
+
+def test_a_run_by_smtp_loads_nothing_of_the_apis(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from tests.support.campaigns import CampaignInProcess, people\n"
+        "from tests.support.smtp_server import SmtpServer\n"
+        "before = set(sys.modules)  # the scripted server's own\n"
+        "with SmtpServer() as server:\n"
+        "    made = CampaignInProcess(Path(sys.argv[1]), server).write(csv=people(3))\n"
+        "    assert made.run().counts.sent == 3\n"
+        "print(*(set(sys.modules) - before), *(name for name in sys.modules if name.startswith('mailrunner')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert not {"h11", "authlib", "cryptography", "dns"} & loaded
+    assert not [
+        name
+        for name in loaded
+        if name.startswith(("mailrunner.transports.http", "mailrunner.transports.apis.m"))
+    ]
