@@ -205,6 +205,7 @@ def _oauth(name: str, table: AccountTable, chosen: Preset, user: str, folder: Pa
         provider=chosen.oauth,
         user=user,
         is_personal=chosen.name == "outlook" or (chosen.oauth == "google" and is_personal_google(user)),
+        for_api=table.via == "api",
         folder=folder,
     )
 

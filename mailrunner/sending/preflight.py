@@ -23,7 +23,7 @@ from mailrunner.rendering.lint import remarks
 from mailrunner.rendering.lint.shapes import ShapeRemarks
 from mailrunner.rendering.message_pieces import MessagePieces
 from mailrunner.sending.account_warnings import provider_warnings
-from mailrunner.sending.api_settings import api_of, bearer_of
+from mailrunner.sending.api_settings import api_of, fixed_bearer
 from mailrunner.sending.left_out import LeftOutKind, LeftOutRow, left_out_row
 from mailrunner.sending.list_import import empty_list, list_remarks, twin_problem
 from mailrunner.sending.login_warnings import login_warnings
@@ -104,7 +104,7 @@ class Preflight:
         self._elsewhere: Counter[str] = Counter()
         self._pages = ShapeRemarks(prepared.renderer.outline)
         access = prepared.account.api
-        self._api = api_of(access, bearer_of(prepared.account, access)) if access else None
+        self._api = api_of(prepared.account, access, fixed_bearer(access)) if access else None
 
     def inspect(self) -> PreflightResult:
         """Render every row; raises UserError for what is wrong for all of them."""
