@@ -57,6 +57,12 @@ architecture: $(VENV)/.dev  ## draw docs/architecture.svg anew from the imports
 release: check  ## build what is to be published, and say what to do with it; uploads nothing
 	@$(BIN)/python -m tools.release
 
+sbom: $(VENV)/.dev  ## the bill of materials (CycloneDX): build/dist/mailrunner-VERSION.cdx.json
+	@$(BIN)/python -m tools.sbom
+
+fuzz: $(VENV)/.dev  ## what strangers send, changed at random, for ten minutes (FUZZ="--seed 2 --only mail")
+	@$(BIN)/python -m tests.fuzz --seconds 600 $(FUZZ)
+
 crash: $(VENV)/.dev  ## kill runs 600 times and print what came of it (under twenty minutes)
 	@$(BIN)/python -m tests.crash --kills 600 --seed 1 --report build/crash.md
 
@@ -94,9 +100,5 @@ lock:  ## write the lock files anew, with the hashes of every file (needs uv)
 clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo build/dist build/wheel-test build/coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-<<<<<<< HEAD
-.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release crash crash-peers looks bench guard commands \
-=======
-.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release crash soak mutants crash-peers bench guard commands \
->>>>>>> 5106f512ee6cfc81b0170a6066c6b715759c87fc
-  lock clean
+.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release sbom fuzz crash soak mutants \
+  crash-peers looks bench guard commands lock clean

@@ -54,16 +54,21 @@ class CommandContext:
 
         return load_project(self.folder, os.environ)
 
-    def prepare(self, name: str, *, strict_inlining: bool = False) -> PreparedCampaign:
+    def prepare(
+        self, name: str, *, strict_inlining: bool = False, fresh_list: bool = True
+    ) -> PreparedCampaign:
         """The campaign `name` with its files read, before the ledger is touched.
 
+        The options are those of `PreparedCampaign.prepare`.
         Raises UserError with all that is wrong in them.
         """
         from mailrunner.campaign.campaign_file import load_campaign
         from mailrunner.sending.prepared_campaign import PreparedCampaign
 
         self.project, campaign, account = load_campaign(self.folder, name, os.environ)
-        return PreparedCampaign.prepare(self.project, campaign, account, strict_inlining=strict_inlining)
+        return PreparedCampaign.prepare(
+            self.project, campaign, account, strict_inlining=strict_inlining, fresh_list=fresh_list
+        )
 
     def signer(self, ledger: Ledger) -> TokenSigner:
         """Makes and reads tokens with the ledger's secrets and the one of mailrunner.toml."""
@@ -107,13 +112,14 @@ class CommandContext:
         """The project's ledger for reading and writing; made if the project never had one."""
         from mailrunner.store import Ledger
 
-        return Ledger.open(
+        opened = Ledger.open(
             folder=self.folder,
             url=self.project.database_url,
             clock=self.clock,
             new=new,
             consent=self._consent(same),
         )
+        return self._with_accounts(opened)
 
     def existing_ledger(self, *, same: bool = False) -> Ledger:
         """The project's ledger if there is one, else an empty one: for commands that only look or stop.
@@ -122,18 +128,28 @@ class CommandContext:
         """
         from mailrunner.store import Ledger
 
-        return Ledger.open_existing(
+        opened = Ledger.open_existing(
             folder=self.folder,
             url=self.project.database_url,
             clock=self.clock,
             consent=self._consent(same),
         )
+        return self._with_accounts(opened)
 
     def _consent(self, same: bool) -> LedgerConsent:
         """What was said of a ledger that was put back, by `--same-ledger` and in `[ledger]`."""
         from mailrunner.store import LedgerConsent
 
         return LedgerConsent(same=same, synchronous=self.project.failover == "synchronous")
+
+    def _with_accounts(self, ledger: Ledger) -> Ledger:
+        """The ledger, in which the project's accounts stand by the identities that they have now."""
+        try:
+            ledger.take_over_accounts(each.former_and_present for each in self.project.accounts.values())
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
 
     def event_log(self) -> EventLog:
         """The log of --log-json; it drops its events where the option is not given."""

@@ -99,7 +99,7 @@ def _obtain(
 
 def _check_user(context: CommandContext, tokens: AccessTokens, signed_in: str) -> None:
     """Refuse another Google account than the one of the file; Microsoft's may be a shared mailbox."""
-    from mailrunner.config.account import one_spelling
+    from mailrunner.config.identity import one_spelling
 
     wanted, provider = tokens.grant.user, tokens.grant.provider
     if not signed_in or one_spelling(signed_in, provider) == one_spelling(wanted, provider):

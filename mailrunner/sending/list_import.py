@@ -20,6 +20,7 @@ from mailrunner.sending.prepared_campaign import (
     PreparedCampaign,
     changed_parts,
     content_digest,
+    digest,
     digests_of,
     record_values,
 )
@@ -82,7 +83,7 @@ class ListImport:
         if record.phase is Phase.CANCELLED:
             return ImportedList(record)
         self._run.set_campaign(record.no)
-        record = self._compare_content(record)
+        record = self._compare_content(self._with_identity(record))
         record = self._compare_list(record)
         self._check_renders(record)
         return ImportedList(record, tuple(self._notices))
@@ -113,6 +114,7 @@ class ListImport:
             self._ledger.snapshots.discard(record.no, run_no=self._run.no)
             raise
         self._ledger.snapshots.finish(record.no, run_no=self._run.no)
+        self._prepared.source.keep()
         return ImportedList(replace(record, phase=Phase.READY), tuple(self._notices))
 
     def _fill(self, record: CampaignRecord) -> int:
@@ -203,12 +205,26 @@ class ListImport:
         )
         self._ledger.campaigns.accept(record.no, **values, account_no=account.no, recent="")
         self._notices.append(
-            f"changed before anybody was sent to: {what}" if unseen else f"changes accepted: {what}"
+            f"changed before the first message was sent: {what}" if unseen else f"changes accepted: {what}"
         )
         return self._reread(record)
 
+    def _with_identity(self, record: CampaignRecord) -> CampaignRecord:
+        """A campaign that an older version began knows its account by an identity of that time."""
+        account = self._prepared.account
+        is_same = record.account_name == account.name and account.former_identity != account.identity
+        if not is_same or record.content.get("account") != digest(account.former_identity):
+            return record
+        content = {**record.content, "account": self._content["account"]}
+        values = {"content": as_json(content), "content_digest": content_digest(content)}
+        if record.stop_digest == record.content_digest:  # what stopped it stops it still
+            values["stop_digest"] = values["content_digest"]
+        owner = self._ledger.accounts.ensure(account.identity)
+        self._ledger.campaigns.accept(record.no, **values, account_no=owner.no)
+        return self._reread(record)
+
     def _is_unseen(self, record: CampaignRecord) -> bool:
-        """True while no server was offered a message of this campaign: nobody can have the old one."""
+        """True while no server was offered a message of this campaign: no recipient has the old one."""
         counts = self._ledger.deliveries.counts(record.no)
         return not (counts.sent or counts.failed or counts.in_doubt or counts.in_flight)
 
@@ -253,6 +269,8 @@ class ListImport:
             mark |= {"new": drift.new, "edited": drift.edited}
             self._note_waiting(drift.new, drift.edited)
         self._ledger.campaigns.accept(record.no, list_mark=as_json(mark))
+        if refresh:
+            self._prepared.source.keep()
 
     def _read_incoming(self, record: CampaignRecord, columns: tuple[str, ...]) -> None:
         self._ledger.snapshots.clear_incoming(self._run.no)
@@ -332,7 +350,9 @@ def empty_list(prepared: PreparedCampaign, rows: int, reasons: Sequence[str]) ->
     if rows:
         message = f"none of {counted(rows, 'row')} of {label} has a usable address"
     elif recipients.filtered:
-        message = f"{label} has no rows that match `where`: it leaves out all {recipients.filtered:,}"
+        message = (
+            f"{label} has no rows that match `where`: it leaves out {counted(recipients.filtered, 'row')}"
+        )
         key, hint = "recipients.where", recipients.where_values() or hint
     else:
         message = f"{label} has no rows"
@@ -343,7 +363,7 @@ def list_remarks(prepared: PreparedCampaign, rows: int) -> list[str]:
     """What a user should know about a list that was read to its end; `rows` are those that it gave."""
     remarks = prepared.source.remarks()
     if prepared.campaign.recipients.where and rows and not prepared.recipients.filtered:
-        remarks.append(f"`where` leaves out no row: all {rows:,} match it")
+        remarks.append(f"`where` leaves out no row of {rows:,}")
     return remarks
 
 
