@@ -20,6 +20,7 @@ from mailrunner.event_log import EventLog
 from mailrunner.model.delivery import Counts
 from mailrunner.model.forecast import Forecast
 from mailrunner.model.outcome_policy import RetryPolicy
+from mailrunner.model.quota import Limit
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 from mailrunner.rendering import InliningTally
@@ -109,6 +110,7 @@ class CampaignRun:
         self._id = prepared.campaign.id
         self._visits = LedgerVisits(ledger, log=log, campaign_id=self._id, patient=options.wait)
         self._notices = ledger.notices
+        self._own_limits = prepared.account.limits  # as this machine's file has them
         self._forecaster = Forecaster(prepared.campaign, prepared.account, ledger)
 
     def run(self) -> RunResult:
@@ -130,7 +132,7 @@ class CampaignRun:
             self._visits.repeat(self._ledger.count_run)
 
     def _run(self, run: Run) -> RunResult:
-        self._notices = (*self._notices, *self._lower_limits())
+        self._notices = (*self._notices, *self._lower_limits(), *self._share_limits())
         imported = self._visits.repeat(lambda: self._import(run))
         if isinstance(imported, Wait):
             return RunResult(campaign_id=self._id, wait=imported)
@@ -173,6 +175,18 @@ class CampaignRun:
         self._prepared = replace(self._prepared, account=account)
         self._forecaster = Forecaster(self._prepared.campaign, account, self._ledger)
         return (notice,) if notice else ()
+
+    def _share_limits(self) -> tuple[str, ...]:
+        """Keep to the strictest limits that any machine has for this account; with notices."""
+        account = self._prepared.account
+        self._own_limits = account.limits
+        limits, notices = self._visits.repeat(self._shared_limits)
+        self._prepared = replace(self._prepared, account=replace(account, limits=limits))
+        self._forecaster = Forecaster(self._prepared.campaign, self._prepared.account, self._ledger)
+        return notices
+
+    def _shared_limits(self) -> tuple[tuple[Limit, ...], tuple[str, ...]]:
+        return self._ledger.shared_limits(self._prepared.account.identity, self._own_limits)
 
     def _about_the_clock(self) -> tuple[str, ...]:
         """A notice where this machine's clock is not the ledger's; it is logged as an event as well."""
@@ -325,6 +339,7 @@ class CampaignRun:
             recorder=recorder,
             factory=factory,
             clock=self._ledger.clock,
+            on_heartbeat=lambda: recorder.use_limits(self._shared_limits()[0]),
             on_step=self._callbacks.on_step,
         )
 

@@ -74,7 +74,8 @@ ledger = Table(
     Column("lineage", Text, nullable=False, server_default=""),  # of the database that a user confirmed
 )
 
-# The project folders that runs were begun in, and the database that each was told of (`lineage`).
+# The project folders that runs were begun in, the database that each was told of (`lineage`), and the
+# limits that its mailrunner.toml has: JSON, a list of spellings by the identity of the account.
 machines = Table(
     "machines",
     metadata,
@@ -83,6 +84,7 @@ machines = Table(
     Column("folder", Text, nullable=False),
     Column("seen_at", Instant, nullable=False),
     Column("lineage", Text, nullable=False),
+    Column("limits", Text, nullable=False, server_default="{}"),
 )
 
 secrets = Table(
