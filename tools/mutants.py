@@ -10,9 +10,10 @@ What they do not notice is printed, with the share that they do.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
@@ -33,6 +34,10 @@ _TABLE = ROOT / "tools/mutants.toml"
 _TREE = ("mailrunner", "tests", "tools", "docs", "pyproject.toml", "README.md", "CHANGELOG.md", "Makefile")
 _SLOWER = 5.0  # a mutant that takes so many times as long as the module itself, and 30 s, hangs: noticed
 _ENOUGH = 0.93
+_WITHOUT = ("cacheprovider", "randomly", "xdist")  # plugins
+_FORKS = multiprocessing.get_context("forkserver")
+# Imported once, and nothing of mailrunner: that is what changes.
+_FORKS.set_forkserver_preload(["pytest", "hypothesis", "sqlalchemy", "pydantic", "typer.testing", "jinja2"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,59 +105,71 @@ def sample(only: str, size: int, random: Random, table: Mapping[str, Any]) -> li
     return [found[n] for n in range(rounds) for found in drawn if n < len(found)][:size]
 
 
-def is_noticed(mutant: Mutant, trees: Trees, longest: Mapping[tuple[str, ...], float]) -> bool:
+def is_noticed(mutant: Mutant, trees: Trees, baseline: Baseline) -> bool:
     """True if a test fails, or hangs, with the mutant in place."""
+    within = baseline.within(mutant.tests)
     with trees.taken() as folder:
         file = folder / f"mailrunner/{mutant.module}.py"
         kept = file.read_text(encoding="utf-8")
         file.write_text(mutant.mutation.source, encoding="utf-8")
         try:
-            return not passes(mutant.tests, folder, within=longest[mutant.tests])
+            return not passes(mutant.tests, folder, within=within)
         finally:
             file.write_text(kept, encoding="utf-8")
 
 
 def passes(tests: Sequence[str], folder: Path, *, within: float) -> bool:
     """True if the tests pass in that copy of the tree within so many seconds."""
-    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider"]
-    command += ["-p", "no:randomly", "-p", "no:xdist", *tests]
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        return process.wait(within) == 0
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
-        process.wait()
-        return False
+    process = _FORKS.Process(target=_run, args=(folder, tuple(tests)))
+    process.start()
+    process.join(within)
+    if process.exitcode is None:
+        os.killpg(process.pid or 0, signal.SIGKILL)
+        process.join()
+    return process.exitcode == 0
 
 
-def baselines(mutants: Sequence[Mutant], trees: Trees) -> dict[tuple[str, ...], float]:
-    """How long each set of tests may take; a set that fails without a mutant ends everything."""
-    longest = {}
-    for tests in dict.fromkeys(each.tests for each in mutants):
-        began = time.monotonic()
-        with trees.taken() as folder:
-            if not tests or not passes(tests, folder, within=600):
-                raise SystemExit(f"these fail without a mutant: {' '.join(tests)}")
-        longest[tests] = 30 + _SLOWER * (time.monotonic() - began)
-    return longest
+def _run(folder: Path, tests: tuple[str, ...]) -> None:
+    """The tests in this fork, in a group of its own with all that they start; silent."""
+    os.setsid()
+    silence = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(silence, stream)
+    os.chdir(folder)
+    os.environ["PYTHONPATH"] = str(folder)
+    sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True
+    import pytest
+
+    options = ["-x", "-q", *(word for name in _WITHOUT for word in ("-p", f"no:{name}"))]
+    os._exit(pytest.main([*options, "-W", "ignore::pytest.PytestAssertRewriteWarning", *tests]))
+
+
+class Baseline:
+    """How long each set of tests may take with a mutant: a few times what it takes without."""
+
+    def __init__(self, trees: Trees) -> None:
+        self._trees, self._longest = trees, dict[tuple[str, ...], float]()
+
+    def within(self, tests: tuple[str, ...]) -> float:
+        """The seconds for these tests; SystemExit if they fail without a mutant."""
+        if tests not in self._longest:
+            began = time.monotonic()
+            with self._trees.taken() as folder:
+                if not tests or not passes(tests, folder, within=600):
+                    raise SystemExit(f"these fail without a mutant: {' '.join(tests)}")
+            self._longest[tests] = 30 + _SLOWER * (time.monotonic() - began)
+        return self._longest[tests]
 
 
 def try_all(mutants: Sequence[Mutant], trees: Trees, *, jobs: int, until: float) -> Outcome:
     """Try the mutants in turn until the time is over."""
-    outcome, longest = Outcome(), baselines(mutants, trees)
+    outcome, baseline = Outcome(), Baseline(trees)
 
     def attempt(mutant: Mutant) -> None:
         if time.monotonic() > until:
             outcome.untried += 1
-        elif is_noticed(mutant, trees, longest):
+        elif is_noticed(mutant, trees, baseline):
             outcome.killed += 1
         else:
             outcome.survivors.append(mutant)

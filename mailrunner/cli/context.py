@@ -107,13 +107,14 @@ class CommandContext:
         """The project's ledger for reading and writing; made if the project never had one."""
         from mailrunner.store import Ledger
 
-        return Ledger.open(
+        opened = Ledger.open(
             folder=self.folder,
             url=self.project.database_url,
             clock=self.clock,
             new=new,
             consent=self._consent(same),
         )
+        return self._with_accounts(opened)
 
     def existing_ledger(self, *, same: bool = False) -> Ledger:
         """The project's ledger if there is one, else an empty one: for commands that only look or stop.
@@ -122,18 +123,28 @@ class CommandContext:
         """
         from mailrunner.store import Ledger
 
-        return Ledger.open_existing(
+        opened = Ledger.open_existing(
             folder=self.folder,
             url=self.project.database_url,
             clock=self.clock,
             consent=self._consent(same),
         )
+        return self._with_accounts(opened)
 
     def _consent(self, same: bool) -> LedgerConsent:
         """What was said of a ledger that was put back, by `--same-ledger` and in `[ledger]`."""
         from mailrunner.store import LedgerConsent
 
         return LedgerConsent(same=same, synchronous=self.project.failover == "synchronous")
+
+    def _with_accounts(self, ledger: Ledger) -> Ledger:
+        """The ledger, in which the project's accounts stand by the identities that they have now."""
+        try:
+            ledger.take_over_accounts(each.former_and_present for each in self.project.accounts.values())
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
 
     def event_log(self) -> EventLog:
         """The log of --log-json; it drops its events where the option is not given."""

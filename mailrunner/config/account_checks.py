@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mailrunner.config.account import IMAP_PORTS, Account, is_loopback, is_personal_google, login_of
+from mailrunner.config.account import IMAP_PORTS, Account, login_of
 from mailrunner.config.account_table import AccountTable
+from mailrunner.config.api_access import api_problems
+from mailrunner.config.api_table import is_loopback
 from mailrunner.config.dkim_table import dkim_problems
+from mailrunner.config.identity import is_personal_google
 from mailrunner.config.oauth import oauth_problems
 from mailrunner.config.paths import is_file
 from mailrunner.config.providers import by_host, tls_of_port
@@ -19,11 +22,20 @@ def contradictions(account: Account, table: AccountTable, folder: Path) -> list[
 
     Paths in `table` start at `folder`.
     """
-    checks = (_host_problems, _tls_problems, _login_problems, _imap_problems, _other_problems)
+    smtp = (_host_problems, _tls_problems, _login_problems)
+    checks = (*(smtp if table.via == "smtp" else (_smtp_problems,)), _imap_problems, _other_problems)
     found = [problem for check in checks for problem in check(account, table)]
+    of_api = api_problems(table, account.preset, account.user, has_token=account.oauth is not None)
     signs_itself = "" if account.preset.name == "smtp" else account.preset.title
     found += dkim_problems(table.dkim, signs_itself=signs_itself, folder=folder)
-    return [*found, *_oauth_problems(account, table, folder)]
+    return [*of_api, *found, *_oauth_problems(account, table, folder)]
+
+
+def _smtp_problems(account: Account, table: AccountTable) -> Iterator[Problem]:
+    """Keys that say where an SMTP server is, in an account that uses none."""
+    for key in ("host", "port", "tls"):
+        if getattr(table, key) is not None:
+            yield Problem(f"{key} means nothing to an HTTP API", key=key, hint='remove it, or via = "api"')
 
 
 def refuse_without_login(account: Account) -> None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
+from mailrunner.config.api_table import ApiKeys
 from mailrunner.config.dkim_table import DkimTable
 from mailrunner.config.oauth_table import OAuthTable
 from mailrunner.config.providers import Tls, preset_names
@@ -72,7 +73,7 @@ class ImapTable(Table):
     password: Secret | None = Field(None, description="The IMAP password; the account's own by default.")
 
 
-class AccountTable(Table):
+class AccountTable(ApiKeys):
     """One sending identity."""
 
     provider: Annotated[str, AfterValidator(_known_provider)] = Field(

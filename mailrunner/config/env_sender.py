@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from email.utils import parseaddr
 
-from mailrunner.config.account import is_loopback, is_personal_google
+from mailrunner.config.api_table import is_loopback
+from mailrunner.config.identity import is_personal_google
 from mailrunner.config.project_template import ProjectSender, placeholder
 from mailrunner.config.providers import Tls, by_host, preset, tls_of_port
 from mailrunner.errors import Problem, UserError

@@ -81,12 +81,17 @@ class Source(ABC):
             yield chunk
 
     def rows(self) -> Iterator[Row]:
-        """Yield each row with its number; raise UserError where the table is damaged."""
+        """Yield each row with its number; raise UserError where the table is damaged or changed meanwhile."""
+        mark = self.stat_mark()
         for row in self._rows():
             # No database takes it as text, and no header field may hold it (RFC 5322 §4).
             if "\0" in "".join(row[1]):
                 raise UserError(Problem(f"row {row[0]} holds a NUL character", self.label, hint="remove it"))
             yield row
+        if self.stat_mark() != mark:  # half of one list and half of another, perhaps
+            raise UserError(
+                Problem("it was changed while it was read", self.label, hint="run the command again")
+            )
 
     def _checked_header(self, names: Sequence[str]) -> tuple[str, ...]:
         """The trimmed names of the columns without nameless ones at the end; UserError where unusable."""
@@ -126,7 +131,10 @@ class FileSource(Source):
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def stat_mark(self) -> str:
-        stat = self.path.stat()
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:  # moved away, perhaps to be replaced
+            return ""
         return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mailrunner.errors import RowError
+from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.rendering import quoted_printable
 from mailrunner.rendering.segments import SegmentedText
 
@@ -48,6 +49,13 @@ class MessageFields:
     subject_prefix: str = ""
 
 
+class Part(NamedTuple):
+    """An encoded MIME entity: its own header fields (no blank line, no last CRLF) and its body, in chunks."""
+
+    fields: bytes
+    body: Sequence[bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message, ready for the wire: `data` is complete, with CRLF, and not yet dot-stuffed.
@@ -56,6 +64,10 @@ class Message:
     nothing to stuff (RFC 5321 §4.5.2), and a renderer's messages have none.  What a reader sees is
     kept in pieces, which the messages of one shape share: a run never looks at it.  `images` are the
     names of its inline images.
+
+    `head` is the header fields with which `data` begins, without the last line end; `files` are the
+    images and attachments; `mailboxes` are From, To and Reply-To (None: it has none).  An API that takes
+    fields is given these pieces.
     """
 
     sender: str
@@ -67,6 +79,10 @@ class Message:
     html_segments: SegmentedText | None
     text_segments: SegmentedText
     images: tuple[str, ...] = ()
+    head: bytes = b""
+    files: tuple[Part, ...] = ()
+    mailboxes: tuple[MailboxAddress, MailboxAddress, MailboxAddress | None] | None = None
+    delivery_token: str = ""
 
     @property
     def html(self) -> str | None:
@@ -82,13 +98,6 @@ class Message:
     def size(self) -> int:
         """Octets, as counted by the SIZE extension (RFC 1870)."""
         return len(self.data)
-
-
-class Part(NamedTuple):
-    """An encoded MIME entity: its own header fields (no blank line, no last CRLF) and its body, in chunks."""
-
-    fields: bytes
-    body: Sequence[bytes]
 
 
 def text_part(text: str, subtype: str) -> Part:

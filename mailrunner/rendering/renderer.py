@@ -11,12 +11,12 @@ from typing import Literal
 
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.mailbox_address import MailboxAddress
-from mailrunner.rendering.bodies import Bodies, Body
+from mailrunner.rendering.bodies import Bodies
 from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.content import Content, MessageSource, digest_of
-from mailrunner.rendering.headers import MessageHeaders, single_line, wire_address
+from mailrunner.rendering.headers import MessageHeaders, parsed_mailbox, single_line, wire_address
 from mailrunner.rendering.inlining import InliningTally, ShapeInliner
-from mailrunner.rendering.mime import Message, MessageFields, around_versions, compose
+from mailrunner.rendering.mime import Message, MessageFields, Part, around_versions, compose
 from mailrunner.rendering.segments import LineTemplate
 
 _SENDERS = 16  # return paths that are kept: one, unless each message has its own
@@ -76,6 +76,8 @@ class Renderer:
         self._identity = {"kind": digest_of(kind), "list": digest_of([list_name, list_id, campaign_id])}
         self._sender = lru_cache(maxsize=_SENDERS)(_sender)
         UserError.collect([*self._content.problems, *self._headers.problems])
+        self._from = parsed_mailbox(spec.from_)
+        self._reply_to = parsed_mailbox(spec.reply_to) if spec.reply_to else None
 
     def render(self, fields: MessageFields, now: datetime) -> Message:
         """Return the message of one row, dated `now`; raise RowError, with a sentence, if it has none."""
@@ -94,8 +96,12 @@ class Renderer:
             raise RowError("the message is too large, or nests too deeply") from error
         head = b"\r\n".join(self._headers.lines(fields, recipient, subject, context, now))
         text, html = body.text_part, body.html_part
+        files: tuple[Part, ...] = ()
         if html is None or body.images or self._content.attachments:
-            data = self._composed(head, body, context)
+            images = [self._content.image(image).part for image in body.images]
+            attached = self._content.attached(context)
+            files = (*images, *attached)
+            data = compose(head, text, html, images, attached)
         else:
             before, between, behind = around_versions(text.fields, html.fields)
             data = b"".join([head, before, *text.body, between, *html.body, behind])
@@ -109,6 +115,10 @@ class Renderer:
             html_segments=body.html,
             text_segments=body.text,
             images=tuple([image.name for image in body.images]) if body.images else (),
+            head=head,
+            files=files,
+            mailboxes=(self._from, recipient, self._reply_to),
+            delivery_token=fields.delivery_token,
         )
 
     @property
@@ -145,10 +155,6 @@ class Renderer:
     def reading_digest(self) -> str:
         """A sha256 of what recipients read, whatever the campaign, its list and its files are called."""
         return self._content.reading_digest()
-
-    def _composed(self, head: bytes, body: Body, context: Mapping[str, object]) -> bytes:
-        images = [self._content.image(image).part for image in body.images]
-        return compose(head, body.text_part, body.html_part, images, self._content.attached(context))
 
     def _subject(self, fields: MessageFields, context: Mapping[str, object]) -> str:
         subject = single_line(self._subject_line.render(context), "the subject").strip()

@@ -23,6 +23,7 @@ from mailrunner.errors import Problem, UserError, nearest
 from mailrunner.rendering.authoring.jinja_marks import TemplateText
 from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.inline_images import NameTags
+from mailrunner.rendering.linked_sheets import LinkedSheets
 from mailrunner.rendering.private_files import PrivateFiles
 from mailrunner.rendering.segments import SegmentingEnvironment, keeps_segments
 from mailrunner.rendering.template_choice import ChoiceEnvironment, ChoiceRules, folders
@@ -98,6 +99,7 @@ class Templates:
         self._folder = templates_dir
         self._label = _labels(folder, templates_dir)
         self._loader = _Loader(folder, templates_dir, private)
+        self._sheets = LinkedSheets(templates_dir, private)
         options: dict[str, Any] = {
             "loader": self._loader,
             "undefined": _Absent,
@@ -106,6 +108,7 @@ class Templates:
             "cache_size": -1,
             "lines": self._loader.lines,
             "own_filters": filters or {},
+            "sheets": self._sheets,
         }
         self._choice = ChoiceRules(given)
         self._tags = NameTags()
@@ -162,10 +165,12 @@ class Templates:
     def sources(self) -> dict[str, str]:
         """The sha256 of every template file used, by its path in the project.
 
-        Included files count; where a template chooses by name what to include, the whole folder does.
+        Included files and linked style sheets count; where a template chooses by name what to include,
+        the whole folder does.
         """
         names = {*self._parsed, *self._in_folders(self._choices)}
-        return {self._label(name): self._sha256(name) for name in sorted(names)}
+        sheets = {self._label(name): _digest(text) for name, text in self._sheets.texts.items()}
+        return {**{self._label(name): self._sha256(name) for name in sorted(names)}, **sheets}
 
     def choosing(self, trees: Sequence[TemplateTree]) -> frozenset[str]:
         """The names on which it depends what templates are included; none of them may be a column."""
@@ -250,6 +255,10 @@ class Templates:
     def _missing(self, name: str) -> Problem:
         hint = nearest(name, self._loader.list_templates()) or "templates are looked for in this folder"
         return Problem("does not exist", file=self._label(name), hint=hint)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def _from_text(environment: jinja2.Environment, label: str, source: str) -> jinja2.Template:

@@ -20,6 +20,7 @@ from mailrunner.sending.prepared_campaign import (
     PreparedCampaign,
     changed_parts,
     content_digest,
+    digest,
     digests_of,
     record_values,
 )
@@ -82,7 +83,7 @@ class ListImport:
         if record.phase is Phase.CANCELLED:
             return ImportedList(record)
         self._run.set_campaign(record.no)
-        record = self._compare_content(record)
+        record = self._compare_content(self._with_identity(record))
         record = self._compare_list(record)
         self._check_renders(record)
         return ImportedList(record, tuple(self._notices))
@@ -205,6 +206,20 @@ class ListImport:
         self._notices.append(
             f"changed before anybody was sent to: {what}" if unseen else f"changes accepted: {what}"
         )
+        return self._reread(record)
+
+    def _with_identity(self, record: CampaignRecord) -> CampaignRecord:
+        """A campaign that an older version began knows its account by an identity of that time."""
+        account = self._prepared.account
+        is_same = record.account_name == account.name and account.former_identity != account.identity
+        if not is_same or record.content.get("account") != digest(account.former_identity):
+            return record
+        content = {**record.content, "account": self._content["account"]}
+        values = {"content": as_json(content), "content_digest": content_digest(content)}
+        if record.stop_digest == record.content_digest:  # what stopped it stops it still
+            values["stop_digest"] = values["content_digest"]
+        owner = self._ledger.accounts.ensure(account.identity)
+        self._ledger.campaigns.accept(record.no, **values, account_no=owner.no)
         return self._reread(record)
 
     def _is_unseen(self, record: CampaignRecord) -> bool:

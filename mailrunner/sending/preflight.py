@@ -20,6 +20,9 @@ from mailrunner.model.suppression import governing
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.recipients.reader import RecipientRow, flag_duplicates
 from mailrunner.rendering.lint import remarks
+from mailrunner.rendering.message_pieces import MessagePieces
+from mailrunner.sending.account_warnings import provider_warnings
+from mailrunner.sending.api_settings import api_of, bearer_of
 from mailrunner.sending.left_out import LeftOutKind, LeftOutRow, left_out_row
 from mailrunner.sending.list_import import empty_list, list_remarks, twin_problem
 from mailrunner.sending.login_warnings import login_warnings
@@ -98,6 +101,8 @@ class Preflight:
         self._twin = None if self._record else _twin(prepared, ledger)
         self._found = PreflightResult()
         self._elsewhere: Counter[str] = Counter()
+        access = prepared.account.api
+        self._api = api_of(access, bearer_of(prepared.account, access)) if access else None
 
     def inspect(self) -> PreflightResult:
         """Render every row; raises UserError for what is wrong for all of them."""
@@ -163,14 +168,20 @@ class Preflight:
             fields = self._factory.fields(row.row, row.address, row.values)
             message = self._prepared.renderer.render(fields, self._now)
         except RowError as error:
-            found.failing += 1
-            self._leave_out(LeftOutKind.FAILING, row, str(error), found.failures)
+            self._fail(row, str(error))
+            return
+        if self._api is not None and (reason := self._api.refuses(MessagePieces(message))):
+            self._fail(row, reason)
             return
         found.to_send += 1
         found.octets += message.size
         found.largest = max(found.largest, message.size)
         for kind, detail in remarks(message.html, message.subject, message.size, message.images):
             self._remark(kind, row, detail)
+
+    def _fail(self, row: RecipientRow, reason: str) -> None:
+        self._found.failing += 1
+        self._leave_out(LeftOutKind.FAILING, row, reason, self._found.failures)
 
     def _skip(self, kind: LeftOutKind, row: RecipientRow, reason: str) -> None:
         self._found.skipped[str(kind)] += 1
@@ -238,8 +249,7 @@ def account_warnings(prepared: PreparedCampaign, now: datetime) -> Iterator[str]
     """Warnings that follow from the account and the campaign, whoever the recipients are."""
     account = prepared.account
     sender = prepared.from_address
-    if account.preset.note and not (account.preset.name == "smtp" and account.limits):
-        yield f"{account.preset.title}: {account.preset.note}"
+    yield from provider_warnings(prepared)
     if account.preset.from_rewritten and "@" in account.user and sender.casefold() != account.user.casefold():
         yield (
             f"From is {sender}, but {account.preset.title} sends as {account.user} and rewrites other "

@@ -160,7 +160,11 @@ class PreparedCampaign:
         secret = account.password.get_secret_value() if account.password else ""
         if account.oauth:
             secret = AccessTokens.of(account.oauth, SystemClock()).setup_text()
-        text = "\0".join((account.host, str(account.port), account.tls, account.user, secret))
+        parts = [account.host, str(account.port), account.tls, account.user, secret]
+        if account.api:
+            keys = (account.api.key, account.api.secret)
+            parts += [each.get_secret_value() if each else "" for each in keys]
+        text = "\0".join(parts)
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 

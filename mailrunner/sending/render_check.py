@@ -20,7 +20,7 @@ _REASONS = 3
 
 
 def check_one_renders(
-    prepared: PreparedCampaign, ledger: Ledger, record: CampaignRecord, still_alive: Callable[[], None]
+    prepared: PreparedCampaign, ledger: Ledger, record: CampaignRecord, still_alive: Callable[[], object]
 ) -> None:
     """Raise UserError if none of the campaign's queued deliveries can become a message.
 
@@ -57,7 +57,7 @@ def nothing_renders(prepared: PreparedCampaign, reasons: Sequence[str]) -> Probl
 
 
 def _mailable(
-    prepared: PreparedCampaign, ledger: Ledger, record: CampaignRecord, still_alive: Callable[[], None]
+    prepared: PreparedCampaign, ledger: Ledger, record: CampaignRecord, still_alive: Callable[[], object]
 ) -> Generator[ReportRow, None, None]:
     """The queued rows whose recipients no entry of the suppression list holds back."""
     with ledger.reports.reading(record.no) as reading:

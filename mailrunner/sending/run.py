@@ -20,6 +20,7 @@ from mailrunner.event_log import EventLog
 from mailrunner.model.delivery import Counts
 from mailrunner.model.forecast import Forecast
 from mailrunner.model.outcome_policy import RetryPolicy
+from mailrunner.model.quota import Limit
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 from mailrunner.rendering import InliningTally
@@ -109,6 +110,7 @@ class CampaignRun:
         self._id = prepared.campaign.id
         self._visits = LedgerVisits(ledger, log=log, campaign_id=self._id, patient=options.wait)
         self._notices = ledger.notices
+        self._own_limits = prepared.account.limits  # as this machine's file has them
         self._forecaster = Forecaster(prepared.campaign, prepared.account, ledger)
 
     def run(self) -> RunResult:
@@ -120,6 +122,7 @@ class CampaignRun:
         run = self._visits.own_run = self._visits.repeat(lambda: Run.begin(self._ledger.database))
         try:
             self._visits.repeat(lambda: self._ledger.heartbeat(run))
+            self._visits.repeat(self._take_over_account)
             self._visits.repeat(lambda: self._ledger.deliveries.recover(own_run=run.no))
             self._visits.repeat(self._ledger.inbound_events.apply_waiting)
             with self._ledger.journal(run):
@@ -129,6 +132,7 @@ class CampaignRun:
             self._visits.repeat(self._ledger.count_run)
 
     def _run(self, run: Run) -> RunResult:
+        self._notices = (*self._notices, *self._lower_limits(), *self._share_limits())
         imported = self._visits.repeat(lambda: self._import(run))
         if isinstance(imported, Wait):
             return RunResult(campaign_id=self._id, wait=imported)
@@ -138,7 +142,7 @@ class CampaignRun:
         setup = self._prepared.setup_digest(signer.secrets[-1])
         obstacle = self._visits.repeat(lambda: self._obstacle(record, setup)) or self._unconfirmed(record)
         if obstacle is None:
-            self._transport().close()  # what cannot even be built is wrong in the file
+            transport_of(self._prepared, self._ledger.clock).close()  # it may be wrong in the file
             obstacle = self._begin(record)
         if obstacle is not None:
             return self._visits.repeat(lambda: self._ended(record, obstacle, 0))
@@ -157,6 +161,32 @@ class CampaignRun:
         if problem := self._ledger.suppressions.check_not_emptied(self._prepared.lists):
             raise UserError(problem)
         return token_signer(self._prepared.project, self._ledger)
+
+    def _take_over_account(self) -> None:
+        self._ledger.take_over_accounts([self._prepared.account.former_and_present])
+
+    def _lower_limits(self) -> tuple[str, ...]:
+        """Take note of the limits that the provider itself tells; a notice where it does not."""
+        if self._prepared.account.api is None:
+            return ()
+        from mailrunner.sending.api_limits import with_told_limits
+
+        account, notice = with_told_limits(self._prepared.account, self._ledger)
+        self._prepared = replace(self._prepared, account=account)
+        self._forecaster = Forecaster(self._prepared.campaign, account, self._ledger)
+        return (notice,) if notice else ()
+
+    def _share_limits(self) -> tuple[str, ...]:
+        """Keep to the strictest limits that any machine has for this account; with notices."""
+        account = self._prepared.account
+        self._own_limits = account.limits
+        limits, notices = self._visits.repeat(self._shared_limits)
+        self._prepared = replace(self._prepared, account=replace(account, limits=limits))
+        self._forecaster = Forecaster(self._prepared.campaign, self._prepared.account, self._ledger)
+        return notices
+
+    def _shared_limits(self) -> tuple[tuple[Limit, ...], tuple[str, ...]]:
+        return self._ledger.shared_limits(self._prepared.account.identity, self._own_limits)
 
     def _about_the_clock(self) -> tuple[str, ...]:
         """A notice where this machine's clock is not the ledger's; it is logged as an event as well."""
@@ -275,7 +305,7 @@ class CampaignRun:
         factory = MessageFactory(
             self._prepared, columns=record.columns, signer=signer, domain=record.message_domain
         )
-        observed = ObservedCapabilities()
+        transports = transports_of(self._prepared, self._ledger.clock)
         recorder = Recorder(
             ledger=self._ledger,
             visits=self._visits,
@@ -303,17 +333,15 @@ class CampaignRun:
                 patient=self._options.wait,
             ),
             connections=[
-                Connection(self._transport(observed), random=self._random, patient=self._options.wait)
+                Connection(transports(), random=self._random, patient=self._options.wait)
                 for _ in range(account.connections)
             ],
             recorder=recorder,
             factory=factory,
             clock=self._ledger.clock,
+            on_heartbeat=lambda: recorder.use_limits(self._shared_limits()[0]),
             on_step=self._callbacks.on_step,
         )
-
-    def _transport(self, observed: ObservedCapabilities | None = None) -> Transport:
-        return transport_of(self._prepared, self._ledger.clock, observed)
 
     def _terms(self, record: CampaignRecord, setup: str) -> ClaimTerms:
         account = self._prepared.account
@@ -332,14 +360,27 @@ class CampaignRun:
         )
 
 
-def transport_of(
-    prepared: PreparedCampaign, clock: Clock, observed: ObservedCapabilities | None = None
-) -> Transport:
-    """Return a new connection to the account's server; those of one run share what they `observed`.
+def transports_of(prepared: PreparedCampaign, clock: Clock) -> Callable[[], Transport]:
+    """Return what makes the connections of one run to the account's server: they share what they learn.
 
     `clock` is the ledger's, as the instants that replies name become pauses there.
     """
-    return smtp_transport(prepared.account, clock, observed)
+    return transports_for(prepared.account, clock)
+
+
+def transports_for(account: Account, clock: Clock) -> Callable[[], Transport]:
+    """The same for an account alone; UserError where it cannot log in as it stands."""
+    if account.api is not None:
+        from mailrunner.sending.api_transport import ApiConnections
+
+        return ApiConnections.of(account, account.api, clock).transport
+    observed = ObservedCapabilities()
+    return lambda: smtp_transport(account, clock, observed)
+
+
+def transport_of(prepared: PreparedCampaign, clock: Clock) -> Transport:
+    """Return a connection to the account's server that shares nothing with others."""
+    return transports_of(prepared, clock)()
 
 
 def smtp_transport(

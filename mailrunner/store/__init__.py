@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hmac
 import secrets as entropy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,6 +23,8 @@ from typing import Self
 from sqlalchemy import Connection, insert, select
 
 from mailrunner.clock import Clock, LedgerClock
+from mailrunner.model.quota import Limit, strictest
+from mailrunner.store.account_takeover import take_over_accounts
 from mailrunner.store.accounts import AccountRecord, Accounts
 from mailrunner.store.admission import Admission, LedgerConsent, admit, require_same
 from mailrunner.store.batch import Answer, Batch, Batches, BatchResult
@@ -31,8 +33,14 @@ from mailrunner.store.deliveries import Deliveries
 from mailrunner.store.inbound_events import InboundEvents
 from mailrunner.store.ledger_identity import count_up, ensure_mark
 from mailrunner.store.lineage import refuse_other_databases
-from mailrunner.store.location_check import location_warning
-from mailrunner.store.machines import Machine, all_machines, forget_machine
+from mailrunner.store.location_check import location_warning, rights_warning
+from mailrunner.store.machines import (
+    Machine,
+    all_machines,
+    forget_machine,
+    limits_of_others,
+    note_limits,
+)
 from mailrunner.store.manual_actions import ManualActions
 from mailrunner.store.opening import open_database
 from mailrunner.store.postgresql import durability_warnings
@@ -139,7 +147,7 @@ class Ledger:
         """A sentence for each reason why the ledger's place or server may lose what it has recorded."""
         path = self.database.path
         if path is not None:
-            return [sentence] if (sentence := location_warning(path)) else []
+            return [said for said in (location_warning(path), rights_warning(path)) if said]
         with self.database.read() as connection:
             return durability_warnings(connection)
 
@@ -148,6 +156,25 @@ class Ledger:
         """The machines that runs were begun on, the one seen last first."""
         with self.database.read() as connection:
             return all_machines(connection)
+
+    def shared_limits(self, identity: str, own: Sequence[Limit]) -> tuple[tuple[Limit, ...], tuple[str, ...]]:
+        """The strictest limits that any machine has for an account, and a sentence for each of another's.
+
+        A ledger in a file belongs to one machine, whose file alone counts: what a user changes there holds.
+        """
+        if self._guard is None or self.database.is_sqlite:
+            return tuple(own), ()
+        with self.database.write() as connection:
+            note_limits(connection, self._guard.folder, identity, own)
+            others = limits_of_others(connection, self._guard.folder, identity, self.database.now(connection))
+        kept = strictest(own, (limit for _, said in others for limit in said))
+        stricter = [limit for limit in kept if limit not in own]
+        return kept, tuple(
+            f"the limit {limit.written} of {machine} is stricter than this machine's and counts for all; to "
+            "loosen it, change mailrunner.toml there too and run there once"
+            for limit in stricter
+            for machine in [next(machine for machine, said in others if limit in said)]
+        )
 
     def forget_machine(self, host: str) -> int:
         """Wait for `host` no longer, which is gone for good with its journal; how many folders it had."""
@@ -221,11 +248,17 @@ class Ledger:
         if self._guard is not None and mark is not None:
             self._guard.write(replace(mark, lineage=self._lineage))
 
-    def heartbeat(self, run: Run) -> None:
-        """Renew the lease of `run` and count up, once a minute; call it as often as you like."""
-        if run.is_due(self.clock.now()):
-            run.renew()
-            self.count_run()
+    def heartbeat(self, run: Run) -> bool:
+        """Renew the lease of `run` and count up, once a minute; True if it was time.  Call it often."""
+        if not run.is_due(self.clock.now()):
+            return False
+        run.renew()
+        self.count_run()
+        return True
+
+    def take_over_accounts(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Let accounts, by former and present identity, take over what an older version's ledger knows."""
+        take_over_accounts(self.database, pairs)
 
     def signing_keys(self, configured: str | None) -> tuple[bytes, ...]:
         """The keys of the token signer: that of the secret in use first, that of the oldest last.

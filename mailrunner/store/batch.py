@@ -192,8 +192,9 @@ def _record(at: RunTransaction, answers: Sequence[Answer]) -> tuple[list[Decisio
         slots += state == State.SENDING and answer.decision.answered
     for log in at.usage:
         log.add(Series.ANSWERS, at.now, slots)
-    if others:
-        _apply_side_effects(at, others)
+    pausing = [each for each in ours if each.decision.pause_account_until is not None]
+    if others or pausing:  # an acceptance may have been the last that the account's quota allowed
+        _apply_side_effects(at, [*others, *(each for each in pausing if each not in others)])
     decisions = {answer.delivery: answer.decision for answer in ours}
     marks = [(d.outcome.reason if d.stop_campaign else "", d.mark) for d in decisions.values()]
     return [decisions.get(answer.delivery) for answer in answers], _add_marks(at, marks)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, select, update
 
+from mailrunner.model.quota import Limit
 from mailrunner.store.raw_sql import run, to_micros
 from mailrunner.store.schema import machines
 
@@ -65,6 +68,29 @@ def untold(connection: Connection, now: datetime, lineage: str) -> list[Machine]
         .order_by(machines.c.host, machines.c.folder)
     )
     return [Machine(*row) for row in rows]
+
+
+def note_limits(connection: Connection, folder: Path, identity: str, limits: Sequence[Limit]) -> None:
+    """Record the limits that this machine's file has for an account."""
+    mine = machines.c.key == machine_key(folder)
+    said = json.loads(connection.execute(select(machines.c.limits).where(mine)).scalar() or "{}")
+    said[identity] = [limit.written for limit in limits]
+    connection.execute(update(machines).where(mine).values(limits=json.dumps(said)))
+
+
+def limits_of_others(
+    connection: Connection, folder: Path, identity: str, now: datetime
+) -> list[tuple[Machine, list[Limit]]]:
+    """The limits that the files of the other machines seen lately have for an account."""
+    rows = connection.execute(
+        select(machines.c.host, machines.c.folder, machines.c.seen_at, machines.c.limits)
+        .where(machines.c.key != machine_key(folder), machines.c.seen_at > now - _RECENT)
+        .order_by(machines.c.host, machines.c.folder)
+    )
+    return [
+        (Machine(*row), [Limit.parse(text) for text in json.loads(said).get(identity, ())])
+        for *row, said in rows
+    ]
 
 
 def forget_machine(connection: Connection, host: str) -> int:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from mailrunner.cli import login_flows
+from tests.support.http_api_server import HttpApiServer
 from tests.support.imap_server import TokenImapServer
 from tests.support.oauth_projects import token_project, user_at_the_browser
 from tests.support.oauth_server import CANARY, OAuthServer
@@ -220,3 +221,18 @@ def test_a_run_by_password_imports_nothing_of_oauth(tmp_path: Path) -> None:
         )
         assert (done.returncode, done.stdout.splitlines()[-1]) == (0, ""), done.stderr
         assert len(smtp.accepted) == 1
+
+
+def test_a_login_for_an_http_api_is_tried_there_and_not_by_smtp(
+    tmp_path: Path, token_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_at_the_browser(monkeypatch)
+    with OAuthServer(user="ana@gmail.com") as oauth, HttpApiServer("gmail") as api:
+        project = Project(tmp_path)
+        keys = f'provider = "gmail"\nvia = "api"\nurl = "{api.url}"\nuser = "{oauth.user}"\nlogin = "oauth"\n'
+        imap = 'imap = { host = "127.0.0.1", port = 1, tls = "none" }\n'
+        table = f"{keys}{imap}[accounts.club.oauth]\n{oauth.table('google')}"
+        project.put("mailrunner.toml", f"[accounts.club]\n{table}")
+        answer = quiet(project.mailrunner("login", "club"))
+    assert (answer.code, "is reached" in answer.stdout) == (0, True), answer.stderr
+    assert "reading the mailbox does not" in answer.stderr

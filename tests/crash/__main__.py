@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.crash.books import Tally
 from tests.crash.databases import PostgresqlServer, empty_database, postgresql_server
-from tests.crash.series import Series, all_series
+from tests.crash.series import Series, all_series, http_series
 from tests.crash.table import table
 from tests.crash.trial import attempt
 
@@ -64,7 +64,8 @@ def main() -> int:
     """Kill until there were enough kills; 1 if anything was wrong."""
     options = _options()
     began = time.monotonic()
-    series = [each for each in all_series() if options.only in each.name]
+    every = http_series() if options.transport == "http" else all_series()
+    series = [each for each in every if options.only in each.name]
     with (
         postgresql_server() as steady,
         postgresql_server() as restarted,
@@ -103,6 +104,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=600, help="stop after so many")
     parser.add_argument("--seed", type=int, default=1, help="draws the same plans again")
     parser.add_argument("--jobs", type=int, default=2, help="campaigns at the same time")
+    parser.add_argument("--transport", choices=("smtp", "http"), default="smtp", help="how messages go out")
     parser.add_argument("--only", default="", help="rows whose name holds this word")
     parser.add_argument("--report", type=Path, help="where the table is written to as well")
     return parser.parse_args()

@@ -13,11 +13,13 @@ import pytest
 from tests.crash.books import Tally, judge
 from tests.crash.databases import FAST, IMMEDIATE, PostgresqlServer, empty_database, postgresql_server
 from tests.crash.faults import FAULTS
+from tests.crash.http_faults import HTTP_FAULTS, HTTP_MOMENTS
 from tests.crash.lives import COMMAND, CONTAINED, Command, can_contain, kill
 from tests.crash.moments import ANY_TIME, MOMENTS, Moment
 from tests.crash.table import table
 from tests.crash.trial import SMTP, Plan, attempt
 from tests.support.campaigns import CampaignInProcess, people
+from tests.support.http_apis import READ
 from tests.support.smtp_server import Rule, SmtpServer, delay
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a signal of Unix")
@@ -58,6 +60,22 @@ def test_a_delivery_in_doubt_is_sent_again_where_the_campaign_says_so(tmp_path: 
     assert tally.wrong == ()
     assert (tally.kills, tally.lost, tally.in_doubt) == (2, 0, 0)
     assert tally.duplicates >= 2  # the one that the server took at the kill, and the one behind
+
+
+@pytest.mark.parametrize("moment", HTTP_MOMENTS[3:-1], ids=str)
+def test_a_kill_over_http_keeps_every_promise(moment: Moment, tmp_path: Path) -> None:
+    number = HTTP_MOMENTS.index(moment)
+    plan = Plan(
+        moment=moment,
+        seed=number,
+        fault=HTTP_FAULTS[number % len(HTTP_FAULTS)],
+        messages=20,
+        kills=2,
+        connections=(1, 2, 5)[number % 3],
+        batch=3,
+        preset=list(READ)[number % len(READ)],
+    )
+    assert_kept(attempt(plan, tmp_path))
 
 
 @pytest.mark.parametrize("moment", [Moment("step", "sending"), Moment("wire", "eod", taken=True)], ids=str)

@@ -11,10 +11,13 @@ from random import Random
 from tests.crash.books import Books, Tally, judge
 from tests.crash.databases import PostgresqlServer
 from tests.crash.faults import Faults
+from tests.crash.http_faults import HttpSnare, http_faults
 from tests.crash.lives import KILLED, Command, Fork, Running, kill
 from tests.crash.moments import STAGES, Moment, Restart, Snare
 from tests.crash.worker import Life
+from tests.support.api_campaigns import ApiCampaign
 from tests.support.campaigns import CampaignInProcess, people
+from tests.support.http_api_server import HttpApiServer, Striking
 from tests.support.smtp_dialogue import Dialogue
 from tests.support.smtp_script import Answer, Cut
 from tests.support.smtp_server import EXTENSIONS, SmtpServer
@@ -34,7 +37,8 @@ class Plan:
     the campaign's `on_in_doubt`; `longest` is how many
     seconds into a life a kill at any time can come.  `extensions` are what the server announces,
     `in_flight` the account's.  `restarted` is what is restarted in the middle of a run: "smtp", or
-    PostgreSQL in the mode "fast" or "immediate".
+    PostgreSQL in the mode "fast" or "immediate".  `preset` is the provider whose HTTP API it goes to, ""
+    for SMTP.
     """
 
     moment: Moment
@@ -50,16 +54,19 @@ class Plan:
     longest: float = 0.4
     extensions: Sequence[str] = EXTENSIONS
     in_flight: int = 1
+    preset: str = ""
     restarted: str = ""
 
     @property
     def most_on_the_wire(self) -> int:
         """One a connection, and the one that rides behind it, or as many as the account allows."""
-        return max(2, self.in_flight) * self.connections
+        return self.connections if self.preset else max(2, self.in_flight) * self.connections
 
 
 def attempt(plan: Plan, folder: Path, *, postgresql: PostgresqlServer | None = None) -> Tally:
     """Carry out the plan in an empty folder and judge what came of it; `postgresql` may be restarted."""
+    if plan.preset:
+        return _attempt_over_http(plan, folder)
     random = Random(plan.seed)
     faults = Faults(plan.fault, messages=plan.messages, random=random)
     snare = Snare(plan.moment)
@@ -76,7 +83,25 @@ def attempt(plan: Plan, folder: Path, *, postgresql: PostgresqlServer | None = N
         trial = _Trial(plan=plan, folder=folder, snare=snare, restart=restart, random=random)
         trial.run()
     # Only now is it settled what became of the messages that were on the wire at a kill.
-    return trial.verdict(mailing, faults)
+    return trial.verdict(mailing, faults.doubtful)
+
+
+def _attempt_over_http(plan: Plan, folder: Path) -> Tally:
+    """The same over the HTTP API of a provider."""
+    random = Random(plan.seed)
+    snare = HttpSnare(plan.moment)
+    faults: list[Striking] = [*snare.faults(), *http_faults(plan.fault, plan.messages, random)]
+    with HttpApiServer(plan.preset, faults=faults) as server:
+        mailing = ApiCampaign(folder, server).write(
+            csv=people(plan.messages),
+            connections=plan.connections,
+            project=f'database = "{plan.database}"\n' if plan.database else "",
+            send='stop_if_failing = "100%"',
+        )
+        trial = _Trial(plan=plan, folder=folder, snare=snare, random=random)
+        trial.run()
+    trial.wrong += server.problems
+    return trial.verdict(mailing, server.doubtful)
 
 
 def _restart(plan: Plan, random: Random, postgresql: PostgresqlServer | None) -> Restart | None:
@@ -98,8 +123,8 @@ def _restart(plan: Plan, random: Random, postgresql: PostgresqlServer | None) ->
 class _Trial:
     plan: Plan
     folder: Path
-    snare: Snare
-    restart: Restart | None
+    snare: Snare | HttpSnare
+    restart: Restart | None = None
     random: Random
     lives: int = 0
     kills: int = 0
@@ -111,13 +136,13 @@ class _Trial:
         while not self.wrong and not self._is_over():
             self._live(dies=self.kills < self.plan.kills)
 
-    def verdict(self, mailing: CampaignInProcess, faults: Faults) -> Tally:
+    def verdict(self, mailing: CampaignInProcess | ApiCampaign, doubtful: Counter[str]) -> Tally:
         restarts = self.restart.times if self.restart else 0
         tally = judge(
             expected=[f"person{n}@example.org" for n in range(self.plan.messages)],
             states=self._books.states(),
             copies=mailing.copies(),
-            doubtful=self.on_the_wire + faults.doubtful,
+            doubtful=self.on_the_wire + doubtful,
             resend=self.plan.resend,
             kills=self.kills,
             restarts=restarts,

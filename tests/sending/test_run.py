@@ -385,7 +385,7 @@ def test_an_empty_list_is_the_files_fault(mailing: CampaignInProcess) -> None:
     with pytest.raises(UserError, match="no rows"):
         mailing.run()
     mailing.list("email,name\nnonsense,X\n")
-    with pytest.raises(UserError, match="none of the 1 rows"):
+    with pytest.raises(UserError, match="none of 1 row"):
         mailing.run()
 
 

@@ -60,7 +60,8 @@ def _states(world: World, rows: list[Row], copies: Counter[tuple[str, str]]) -> 
         state = found.state if found else "nowhere"
         # What was sent again may wait for its turn once more.
         again = number <= world.allowed[campaign, key] or world.plans[campaign].resends
-        if state not in answered and not again:
+        bounced = state == "failed" and (campaign, key) in world.bounced
+        if state not in answered and not bounced and not again:
             yield f"{key} of {campaign} has {number} copies and is {state}"
 
 

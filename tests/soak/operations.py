@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 
+from mailrunner.model.inbound_event import EventKind, InboundEvent
+from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
 from mailrunner.store import Ledger
 from tests.soak.invariants import exit_code_is_wrong
 from tests.soak.misbehaviour import misbehaviour
+from tests.soak.records import Copy
 from tests.soak.worker import Answer
 from tests.soak.world import DAY, KILLED, PEOPLE, Plan, World
 from tests.support.clocks import ManualClock
@@ -86,14 +89,10 @@ def suppress(world: World) -> Iterator[str]:
 
 def click(world: World) -> Iterator[str]:
     """One-click unsubscribe of somebody who got a message, through the public page."""
-    found = [(copy, server) for server in world.servers.values() for copy in server.copies]
-    found = [(copy, server) for copy, server in found if copy.at >= world.since and copy.link]
-    if not found:
+    if not (found := _arrived(world)):
         return
-    copy, _ = world.random.choice(found)
-    url = world.database.replace("sqlite:///", f"sqlite:///{world.folder}/")
-    opened = closing(Ledger.open(folder=world.folder, url=url, clock=ManualClock(world.now)))
-    with opened as ledger, Served(ledger) as site:
+    copy = world.random.choice(found)
+    with _opened(world) as ledger, Served(ledger) as site:
         reply = site.click(copy.link.rpartition("/")[2])
     world.trace.append(f"click of {copy.key} in {copy.campaign} → {reply.status}")
     if copy.key in world.erased:
@@ -102,6 +101,46 @@ def click(world: World) -> Iterator[str]:
         yield f"a click was answered with {reply.status}"
     else:
         world.told.add((copy.key, world.plans[copy.campaign].list_key))
+
+
+def report(world: World) -> Iterator[str]:
+    """A bounce, a complaint or a notice of delivery about a message that a server took."""
+    if not (found := _arrived(world)):
+        return
+    copy = world.random.choice(found)
+    kind = world.random.choice((EventKind.BOUNCED, EventKind.COMPLAINED, EventKind.DELIVERED))
+    with _opened(world) as ledger:
+        signer = TokenSigner(ledger.signing_keys(None))
+        delivery = signer.number(UNSUBSCRIBE, copy.link.rpartition("/")[2])
+        event = InboundEvent(
+            kind=kind, source="inbox", delivery=delivery, detail=f"report {len(world.trace)}"
+        )
+        (result,) = ledger.inbound_events.ingest([event])
+    world.trace.append(f"{kind} of {copy.key} in {copy.campaign} → {result}")
+    if copy.key in world.erased:
+        return
+    if kind is EventKind.BOUNCED:
+        world.bounced.add((copy.campaign, copy.key))
+    elif kind is EventKind.COMPLAINED:
+        world.told.add((copy.key, ""))
+    yield from ()
+
+
+def move(world: World) -> Iterator[str]:
+    """The ledger is moved, perhaps with a kill in the middle; the old one is used no more."""
+    if not _rarely(world) or not world.books.phases():
+        return
+    old, url = world.database, f"sqlite:///data/moved{len(world.trace)}.db"
+    answer = world.command("ledger", "copy", url, dies=_rarely(world))
+    if answer.code == KILLED:
+        answer = world.command("ledger", "copy", url)
+    yield from _ends(answer, {0})
+    before = sum(len(server.copies) for server in world.servers.values())
+    yield from _ends(world.command("run", _plan(world).name), {74, 78})
+    if sum(len(server.copies) for server in world.servers.values()) > before:
+        yield f"{old} was sent from although it was moved"
+    world.database = url
+    world.write_project()
 
 
 def decide(world: World) -> Iterator[str]:
@@ -209,6 +248,17 @@ def wait(world: World) -> Iterator[str]:
     yield from ()
 
 
+def _arrived(world: World) -> list[Copy]:
+    """The messages that the servers took for the ledger in use."""
+    found = [copy for server in world.servers.values() for copy in server.copies]
+    return [copy for copy in found if copy.at >= world.since and copy.link]
+
+
+def _opened(world: World) -> closing[Ledger]:
+    url = world.database.replace("sqlite:///", f"sqlite:///{world.folder}/")
+    return closing(Ledger.open(folder=world.folder, url=url, clock=ManualClock(world.now)))
+
+
 def _plan(world: World) -> Plan:
     return world.random.choice(list(world.plans.values()))
 
@@ -230,6 +280,8 @@ OPERATIONS: tuple[tuple[Operation, int], ...] = (
     (hold, 3),
     (suppress, 4),
     (click, 2),
+    (report, 3),
+    (move, 1),
     (decide, 5),
     (requeue, 2),
     (edit_list, 2),

@@ -84,6 +84,7 @@ class World:
     allowed: Counter[tuple[str, str]] = field(default_factory=Counter)  # further copies that were asked for
     erased: set[str] = field(default_factory=set)
     told: set[tuple[str, str]] = field(default_factory=set)  # suppression entries that were acknowledged
+    bounced: set[tuple[str, str]] = field(default_factory=set)
     killed: bool = False  # a command since the last that recovers what dead runs hold
     trace: list[str] = field(default_factory=list)
     database: str = ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.other_formats import sheet_hint
+from mailrunner.recipients.sheet.archive import require_whole
 
 if TYPE_CHECKING:
     import pandas
@@ -29,8 +30,8 @@ def read_values(path: Path, label: str, sheet: str | None) -> SheetValues:
     Raise UserError where the file is none that calamine reads, or has no such sheet.
     """
     import pandas
-    from python_calamine import CalamineError
 
+    require_whole(path, label)
     try:
         with pandas.ExcelFile(path, engine="calamine") as file:
             book = cast("python_calamine.CalamineWorkbook", file.book)
@@ -39,8 +40,10 @@ def read_values(path: Path, label: str, sheet: str | None) -> SheetValues:
             frame = pandas.read_excel(
                 file, sheet_name=name, header=None, dtype=object, keep_default_na=False, na_filter=False
             )
-    except (CalamineError, ValueError) as error:
-        message = f"it cannot be read as Excel: {error}"
+    except UserError:
+        raise
+    except Exception as error:  # calamine and pandas raise whatever a damaged file leads them to
+        message = f"it cannot be read as Excel: {str(error) or type(error).__name__}"
         raise UserError(Problem(message, label, hint=sheet_hint(path, label))) from None
     return SheetValues(frame, name, visible)
 
@@ -59,6 +62,9 @@ def _chosen(
     book: python_calamine.CalamineWorkbook, sheet: str | None, visible: tuple[str, ...], label: str
 ) -> str:
     names = book.sheet_names
+    if not names:
+        hint = "open it in a spreadsheet program and save it anew"
+        raise UserError(Problem("it has no sheet", label, hint=hint))
     if sheet is None:
         return (visible or tuple(names))[0]
     if sheet not in names:

@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from mailrunner.rendering.inlining.cached import CachedInliner, matches, read, written
-from mailrunner.rendering.inlining.cascade import Cascade, Rules
-from mailrunner.rendering.inlining.premailer import one_at_a_time, prepared
+from mailrunner.rendering.inlining.cached import CachedInliner, matches
+from mailrunner.rendering.inlining.cascade import Cascade
+from mailrunner.rendering.inlining.document import prepared, read, written
+from mailrunner.rendering.inlining.premailer import one_at_a_time
 from mailrunner.rendering.inlining.selectors import Test
 from mailrunner.rendering.inlining.slots import (
     HOSTILE,
@@ -36,6 +37,7 @@ from mailrunner.rendering.inlining.slots import (
     places,
     token,
 )
+from mailrunner.rendering.inlining.styles import Rules
 from mailrunner.rendering.segments import SegmentedText, interleaved
 
 Key = tuple[object, ...]

@@ -20,6 +20,7 @@ from mailrunner.sending.doctor.examination import Examination
 from mailrunner.sending.doctor.finding import Finding, Level
 from tests.support.clocks import START, ManualClock
 from tests.support.dns_server import DnsServer
+from tests.support.http_api_server import HttpApiServer
 from tests.support.project_toml import account_of
 from tests.support.smtp_server import Rule, SmtpServer, reply
 
@@ -279,3 +280,17 @@ def test_what_others_say_stands_on_one_line_of_bounded_length(
     assert all(
         text.isprintable() and len(text) <= 600 for f in found for text in (f.what, f.evidence, f.remedy)
     )
+
+
+def test_an_account_of_an_http_api_is_examined_by_its_own_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone = {**SOUND, ("s1._domainkey.club.org", "TXT"): ['"v=DKIM1; k=ed25519; p=AAAA"']}
+    with HttpApiServer("sendgrid") as api:
+        account = account_of(tmp_path, api.account_lines())
+        found = examined(account, zone, monkeypatch)
+    assert set(graves(found)) == {"one-click"}
+    assert [f.level for f in found if f.check == "login"] == [Level.INFO]
+    away = graves(examined(account, zone, monkeypatch))
+    assert "refuse" in away["port"]
+    assert set(away) == {"port", "tls", "login", "one-click"}

@@ -18,5 +18,6 @@ def upgrade() -> None:
         sa.Column("folder", sa.Text(), nullable=False),
         sa.Column("seen_at", sa.BigInteger(), nullable=False),
         sa.Column("lineage", sa.Text(), nullable=False),
+        sa.Column("limits", sa.Text(), server_default="{}", nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_machines"),
     )
