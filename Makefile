@@ -57,13 +57,28 @@ architecture: $(VENV)/.dev  ## draw docs/architecture.svg anew from the imports
 release: check  ## build what is to be published, and say what to do with it; uploads nothing
 	@$(BIN)/python -m tools.release
 
+sbom: $(VENV)/.dev  ## the bill of materials (CycloneDX): build/dist/mailrunner-VERSION.cdx.json
+	@$(BIN)/python -m tools.sbom
+
+fuzz: $(VENV)/.dev  ## what strangers send, changed at random, for ten minutes (FUZZ="--seed 2 --only mail")
+	@$(BIN)/python -m tests.fuzz --seconds 600 $(FUZZ)
+
 crash: $(VENV)/.dev  ## kill runs 600 times and print what came of it (under twenty minutes)
 	@$(BIN)/python -m tests.crash --kills 600 --seed 1 --report build/crash.md
+
+soak: $(VENV)/.dev  ## random operations on projects for ten minutes, held against the servers' own record
+	@$(BIN)/python -m tests.soak --minutes 10
+
+mutants: $(VENV)/.dev  ## change the modules that promises hang on, and print what the tests do not notice (30 minutes)
+	@$(BIN)/python -m tools.mutants --minutes 30
 
 crash-peers: $(VENV)/.dev  ## the same kill for other programs, in an environment of their own
 	@test -x build/peers/bin/python || $(PYTHON) -m venv build/peers
 	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/crash/peers/requirements.txt
 	@$(BIN)/python -m tests.crash.peers --home build/peers --report build/crash-peers.md
+
+looks: $(VENV)/.dev  ## do messages look as their templates do? public templates in Chromium (needs npm; a quarter of an hour)
+	@$(BIN)/python -m tests.looks
 
 bench: $(VENV)/.dev  ## every measurement of docs/performance.md, side by side (about an hour; needs postfix's smtp-sink)
 	@mkdir -p build
@@ -85,5 +100,5 @@ lock:  ## write the lock files anew, with the hashes of every file (needs uv)
 clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo build/dist build/wheel-test build/coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release crash crash-peers bench guard commands \
-  lock clean
+.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release sbom fuzz crash soak mutants \
+  crash-peers looks bench guard commands lock clean

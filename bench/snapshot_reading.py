@@ -16,7 +16,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mailrunner.recipients.formats import open_source
 from mailrunner.recipients.reader import RecipientList, flag_duplicates
@@ -36,6 +36,9 @@ class Spec:
     encoding: str | None = None
     delimiter: str | None = None
     database: str | None = None
+    header_row: int | None = None
+    hidden: Literal["skip", "take"] | None = None
+    several: Literal["first", "all"] | None = None
     email: str = "email"
     name: str | None = "full_name"
     defaults: dict[str, Any] = field(default_factory=dict)

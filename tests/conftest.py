@@ -33,6 +33,13 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
+@pytest.fixture
+def token_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of this user's tokens, one of the test's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "mailrunner" / "tokens"
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The URL of a PostgreSQL server of our own, without a database name."""

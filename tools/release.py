@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import mailrunner
-from tools import wheel_test
+from tools import sbom, wheel_test
+from tools.project_version import declared_version
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,7 +24,8 @@ Left to do, by a maintainer:
   1. make matrix crash            on this commit, if that has not been done
   2. git tag -s v{version} -m "mailrunner {version}"
   3. git push origin v{version}
-  4. publish the two files above (twine upload), with CHANGELOG.md's section as the text of the release
+  4. publish the two archives above (twine upload), and the bill of materials (.cdx.json) with
+     CHANGELOG.md's section as the text of the release
 """
 
 
@@ -59,12 +60,6 @@ def tree_problems(root: Path) -> list[str]:
     return problems
 
 
-def declared_version(root: Path) -> str:
-    """The version in pyproject.toml."""
-    with (root / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["version"])
-
-
 def _git(root: Path, *words: str) -> str:
     return subprocess.run(
         ["git", *words], cwd=root, capture_output=True, text=True, check=True
@@ -79,6 +74,7 @@ def main() -> int:
     if problems:
         return 1
     wheel_test.build()
+    sbom.write(ROOT, wheel_test.DIST)
     files = "\n  ".join(str(path.relative_to(ROOT)) for path in sorted(wheel_test.DIST.iterdir()))
     commit = _git(ROOT, "rev-parse", "--short", "HEAD")
     print(_NEXT.format(commit=commit, files=files, version=declared_version(ROOT)))

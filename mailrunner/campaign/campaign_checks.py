@@ -14,7 +14,20 @@ from mailrunner.config.toml_file import dotted
 from mailrunner.errors import Problem, alternatives, did_you_mean
 
 _SOURCES = ("csv", "xlsx", "parquet", "sql")
-_ONLY_WITH = {"sheet": "xlsx", "encoding": "csv", "delimiter": "csv", "database": "sql"}
+_ONLY_WITH = {
+    "sheet": ("xlsx",),
+    "hidden": ("xlsx",),
+    "header_row": ("csv", "xlsx"),
+    "encoding": ("csv",),
+    "delimiter": ("csv",),
+    "database": ("sql",),
+}
+_BODIES = ("html", "markdown", "mjml")
+_KEY_OF_FORMAT = {".md": "markdown", ".markdown": "markdown", ".mdown": "markdown", ".mjml": "mjml"}
+_FORMATS = {"text": "text", "markdown": "Markdown", "mjml": "MJML"}
+_IMPORTED = frozenset(
+    {".docx", ".doc", ".odt", ".rtf", ".pdf", ".zip", ".eml", ".mht", ".mhtml", ".pages", ".oft", ".msg"}
+)
 _IS_TEMPLATE = re.compile(r"\{[{%]")
 _IS_CONTROL = re.compile(r"[\x00-\x1f]")
 
@@ -44,17 +57,51 @@ def _stem_problems(path: Path) -> Iterator[Problem]:
 
 
 def _message_problems(project: Project, message: Mapping[str, Any]) -> Iterator[Problem]:
-    if "html" not in message and "text" not in message:
-        hint = 'write html = "…" or text = "…", a file in templates/'
-        yield Problem("there is no template", key="message.html", hint=hint)
-    for key in ("html", "text"):
-        if isinstance(name := message.get(key), str) and name.strip():
+    yield from _body_problems(message)
+    for key in ("html", "text", "markdown", "mjml", "frame"):
+        name = message.get(key)
+        if not isinstance(name, str) or not name.strip():
+            continue
+        if wrong := _wrong_format(key, name):
+            yield wrong
+        else:
             yield from _file_problems(project.templates_dir, name, f"message.{key}", "templates/")
     attachments = message.get("attachments")
     for number, name in enumerate(attachments if isinstance(attachments, list) else ()):
         if isinstance(name, str) and name.strip():
             key = dotted(("message", "attachments", number))
             yield from _file_problems(project.folder, name, key, "the project's folder")
+
+
+def _body_problems(message: Mapping[str, Any]) -> Iterator[Problem]:
+    """The keys that name the templates: which of them are missing, and which do not go together."""
+    bodies = [key for key in _BODIES if key in message]
+    if not bodies and "text" not in message:
+        hint = 'write html = "…", markdown = "…" or text = "…", a file in templates/'
+        yield Problem("there is no template", key="message.html", hint=hint)
+    if len(bodies) > 1:
+        sentence = f"{alternatives(bodies, last='and')} do not go together"
+        yield Problem(sentence, key="message", hint="a message has one of them; take the others out")
+    if "subject" not in message and "markdown" not in message:
+        yield Problem("is missing", key="message.subject", hint='write e.g. subject = "The season begins"')
+    if "frame" in message and "markdown" not in message:
+        yield Problem("goes only with markdown", key="message.frame", hint="remove it")
+
+
+def _wrong_format(key: str, name: str) -> Problem | None:
+    """The problem of a file whose name says that it is of another format than its key."""
+    suffix = Path(name).suffix.lower()
+    if key in ("html", "text", "frame") and suffix in _KEY_OF_FORMAT:
+        hint = f'write {_KEY_OF_FORMAT[suffix]} = "{name}"'
+    elif key in ("markdown", "mjml") and suffix in (".html", ".htm"):
+        hint = f'write html = "{name}"'
+    elif key in ("markdown", "mjml") and _KEY_OF_FORMAT.get(suffix, key) != key:
+        hint = f'write {_KEY_OF_FORMAT[suffix]} = "{name}"'
+    elif suffix in _IMPORTED:
+        hint = f"make a template of it: mailrunner import {name}"
+    else:
+        return None
+    return Problem(f'"{name}" is no {_FORMATS.get(key, "HTML")}', key=f"message.{key}", hint=hint)
 
 
 def _file_problems(base: Path, name: str, key: str, place: str) -> Iterator[Problem]:
@@ -83,9 +130,10 @@ def _recipients_problems(recipients: Mapping[str, Any]) -> Iterator[Problem]:
             f"there is {alternatives(sources, last='and')}" if sources else 'write e.g. csv = "data/list.csv"'
         )
         yield Problem(message, key="recipients", hint=hint)
-    for key, source in _ONLY_WITH.items():
-        if key in recipients and sources and source not in sources:
-            yield Problem(f"goes only with {source}", key=f"recipients.{key}", hint="remove it")
+    for key, fitting in _ONLY_WITH.items():
+        if key in recipients and sources and not set(fitting) & set(sources):
+            message = f"goes only with {' or '.join(fitting)}"
+            yield Problem(message, key=f"recipients.{key}", hint="remove it")
     if "sql" in sources and "database" not in recipients:
         hint = 'write e.g. database = "${CRM_URL}"'
         yield Problem("a query needs a database", key="recipients.database", hint=hint)

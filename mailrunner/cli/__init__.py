@@ -15,12 +15,21 @@ if TYPE_CHECKING:
 _MODULES = (
     "init",
     "new",
+    "import_document",
+    "login",
+    "logout",
+    "providers",
+    "dkim.new",
+    "dkim.show",
+    "dkim.check",
     "demo",
     "check",
+    "doctor",
     "preview",
     "send_test",
     "run",
     "resume",
+    "schedule",
     "status",
     "quota",
     "pause",
@@ -42,6 +51,7 @@ _MODULES = (
     "serve",
     "dashboard",
     "ledger.copy",
+    "ledger.machines",
 )
 
 

@@ -21,6 +21,17 @@ def begun_campaign(context: CommandContext, ledger: Ledger, name: str) -> Campai
     return record
 
 
+def only_campaign(context: CommandContext) -> str:
+    """The path of the project's one campaign file; raises UserError where there are none, or several."""
+    files = sorted(context.project.campaigns_dir.glob("*.toml"))
+    if len(files) == 1:
+        return str(files[0].resolve())
+    names = [_stated_id(file) or file.stem for file in files]
+    hint = f"name one: {', '.join(names)}" if names else "create one with: mailrunner new NAME"
+    message = f"there are {len(names)} campaigns" if names else "there is no campaign yet"
+    raise UserError(Problem(message, hint=hint))
+
+
 def campaign_record(context: CommandContext, ledger: Ledger, name: str) -> CampaignRecord | None:
     """The ledger's record of the campaign `name`; None where its file is there but no run has begun it.
 

@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from mailrunner.cli.app import BEFORE_SENDING, app, command
+from mailrunner.cli.campaign_lookup import only_campaign
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.inspection import inspect_campaign
-from mailrunner.cli.options import CampaignArgument, JsonOption
+from mailrunner.cli.options import JsonOption
 
 
 @command(app, "check", panel=BEFORE_SENDING)
-def check(context: CommandContext, campaign: CampaignArgument, as_json: JsonOption = False) -> Exit:
-    """Render every message and report every problem; send nothing."""
-    return inspect_campaign(context, campaign, as_json=as_json, dry_run=False)
+def check(
+    context: CommandContext,
+    campaign: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CAMPAIGN",
+            help="Id of the campaign, or path of its file in campaigns/. Default: the only one there is.",
+        ),
+    ] = None,
+    left_out: Annotated[
+        Path | None,
+        typer.Option(
+            "--left-out",
+            metavar="FILE",
+            help="Write every row that would not be sent to FILE, as CSV: the columns of the list, and "
+            "the row, the cell and the reason. Default: the first 20 are shown.",
+        ),
+    ] = None,
+    links: Annotated[
+        bool,
+        typer.Option(
+            "--links",
+            help="Also ask for the links that are the same for all recipients (HEAD, 100 at most), "
+            "and name those that lead nowhere.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> Exit:
+    """Render every message and report every problem; send nothing.
+
+    Example: mailrunner check newsletter --left-out left-out.csv
+    """
+    name = campaign or only_campaign(context)
+    return inspect_campaign(context, name, as_json=as_json, dry_run=False, left_out=left_out, links=links)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from mailrunner.cli.output import wrapped
 from mailrunner.cli.signals import SIGNALS
 from mailrunner.clock import Clock, SystemClock
 from mailrunner.model.terminal_text import printable, printable_json
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mailrunner.event_log import EventLog
     from mailrunner.model.tokens import TokenSigner
     from mailrunner.sending.prepared_campaign import PreparedCampaign
-    from mailrunner.store import Ledger
+    from mailrunner.store import Ledger, LedgerConsent
 
 
 @dataclass
@@ -53,16 +54,21 @@ class CommandContext:
 
         return load_project(self.folder, os.environ)
 
-    def prepare(self, name: str, *, strict_inlining: bool = False) -> PreparedCampaign:
+    def prepare(
+        self, name: str, *, strict_inlining: bool = False, fresh_list: bool = True
+    ) -> PreparedCampaign:
         """The campaign `name` with its files read, before the ledger is touched.
 
+        The options are those of `PreparedCampaign.prepare`.
         Raises UserError with all that is wrong in them.
         """
         from mailrunner.campaign.campaign_file import load_campaign
         from mailrunner.sending.prepared_campaign import PreparedCampaign
 
         self.project, campaign, account = load_campaign(self.folder, name, os.environ)
-        return PreparedCampaign.prepare(self.project, campaign, account, strict_inlining=strict_inlining)
+        return PreparedCampaign.prepare(
+            self.project, campaign, account, strict_inlining=strict_inlining, fresh_list=fresh_list
+        )
 
     def signer(self, ledger: Ledger) -> TokenSigner:
         """Makes and reads tokens with the ledger's secrets and the one of mailrunner.toml."""
@@ -82,11 +88,11 @@ class CommandContext:
 
     def say(self, sentence: str) -> None:
         """Print a notice on stderr, unless --quiet; never a result that a program reads."""
-        self.console.print(printable(sentence), markup=False)
+        self.console.print(wrapped(printable(sentence), sys.stderr), markup=False)
 
     def result(self, text: str) -> None:
         """Print a result on stdout."""
-        sys.stdout.write(printable(text) + "\n")
+        sys.stdout.write(wrapped(printable(text), sys.stdout) + "\n")
         sys.stdout.flush()
 
     def json(self, value: Any) -> None:
@@ -95,26 +101,55 @@ class CommandContext:
 
         SIGNALS.answering()
         if self.claim_answer():
-            self.result(printable_json(json.dumps(value, ensure_ascii=False, indent=2)))
+            sys.stdout.write(printable_json(json.dumps(value, ensure_ascii=False, indent=2)) + "\n")
+            sys.stdout.flush()
 
     def claim_answer(self) -> bool:
         """True for the first who asks, who then prints the command's one JSON object."""
         return self._answer.acquire(blocking=False)
 
-    def open_ledger(self, *, new: bool = False) -> Ledger:
+    def open_ledger(self, *, new: bool = False, same: bool = False) -> Ledger:
         """The project's ledger for reading and writing; made if the project never had one."""
         from mailrunner.store import Ledger
 
-        return Ledger.open(folder=self.folder, url=self.project.database_url, clock=self.clock, new=new)
+        opened = Ledger.open(
+            folder=self.folder,
+            url=self.project.database_url,
+            clock=self.clock,
+            new=new,
+            consent=self._consent(same),
+        )
+        return self._with_accounts(opened)
 
-    def existing_ledger(self) -> Ledger:
+    def existing_ledger(self, *, same: bool = False) -> Ledger:
         """The project's ledger if there is one, else an empty one: for commands that only look or stop.
 
         They have nothing to do where no command ever recorded anything, and make no ledger.
         """
         from mailrunner.store import Ledger
 
-        return Ledger.open_existing(folder=self.folder, url=self.project.database_url, clock=self.clock)
+        opened = Ledger.open_existing(
+            folder=self.folder,
+            url=self.project.database_url,
+            clock=self.clock,
+            consent=self._consent(same),
+        )
+        return self._with_accounts(opened)
+
+    def _consent(self, same: bool) -> LedgerConsent:
+        """What was said of a ledger that was put back, by `--same-ledger` and in `[ledger]`."""
+        from mailrunner.store import LedgerConsent
+
+        return LedgerConsent(same=same, synchronous=self.project.failover == "synchronous")
+
+    def _with_accounts(self, ledger: Ledger) -> Ledger:
+        """The ledger, in which the project's accounts stand by the identities that they have now."""
+        try:
+            ledger.take_over_accounts(each.former_and_present for each in self.project.accounts.values())
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
 
     def event_log(self) -> EventLog:
         """The log of --log-json; it drops its events where the option is not given."""

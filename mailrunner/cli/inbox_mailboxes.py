@@ -73,7 +73,7 @@ def _no_mailbox(context: CommandContext, account: Account) -> Problem:
     hint = 'write imap = { host = "imap.example.org" }, with user and password where they differ'
     if account.preset.family == "microsoft":
         hint = (
-            "Microsoft lets programs read mail by OAuth only, and a password is all that can be given here; "
+            'Microsoft lets programs read mail by OAuth only: write login = "oauth" (docs/login.md); or '
             f"let bounces go to a mailbox elsewhere (return_path, mailto), and {hint}"
         )
     file, key = context.project.file.name, f"accounts.{account.name}.imap"

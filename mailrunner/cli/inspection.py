@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailrunner.cli.context import CommandContext
@@ -10,19 +12,33 @@ from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.output import local
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
+from mailrunner.model.terminal_text import one_line
 
 if TYPE_CHECKING:
     from mailrunner.model.forecast import Forecast
+    from mailrunner.sending.left_out import LeftOutRow
     from mailrunner.sending.preflight import PreflightResult
     from mailrunner.sending.prepared_campaign import PreparedCampaign
     from mailrunner.store import Ledger
 
+_ALL = "all of them: check --left-out FILE"
 
-def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_run: bool) -> Exit:
+
+def inspect_campaign(
+    context: CommandContext,
+    name: str,
+    *,
+    as_json: bool,
+    dry_run: bool,
+    left_out: Path | None = None,
+    links: bool = False,
+) -> Exit:
     """Print or return as JSON what a run would send; SOME_FAILED if a row cannot be rendered.
 
-    `dry_run` changes the first line only.
+    `dry_run` changes the first line only.  `left_out` is a file for all rows that would not be sent.
+    With `links` the links of the message are asked for.
     """
+    from mailrunner.config.account_checks import refuse_without_login
     from mailrunner.sending.preflight import Preflight
 
     prepared = context.prepare(name)
@@ -34,14 +50,58 @@ def inspect_campaign(context: CommandContext, name: str, *, as_json: bool, dry_r
                 shown[0] = rows
                 context.say(f"  {counted(rows, 'row')} rendered")
 
-        found = Preflight(prepared, ledger, ledger.clock.now(), progress).inspect()
+        rows: list[LeftOutRow] = []
+        with _notes(prepared, left_out, rows if as_json else None) as note:
+            preflight = Preflight(prepared, ledger, ledger.clock.now(), progress, on_left_out=note)
+            found = preflight.inspect()
+        if links:
+            found.warnings += _dead_links(prepared)
         plan = _plan(prepared, ledger, found.to_send)
-        _refuse_oauth(prepared)
+        refuse_without_login(prepared.account)
         if as_json:
-            context.json(_object(prepared, ledger, found, plan))
+            context.json(_object(prepared, ledger, found, plan, rows))
         else:
             _print(context, prepared, found, plan, dry_run=dry_run)
     return Exit.SOME_FAILED if found.failing else Exit.DONE
+
+
+def _dead_links(prepared: PreparedCampaign) -> Iterator[str]:
+    """Sentences on links that lead nowhere; a server on this machine may have its pages there, too."""
+    from mailrunner.sending.link_check import LinkCheck, link_remarks
+
+    base_url = prepared.project.unsubscribe.base_url
+    check = LinkCheck(allow_private=prepared.account.is_local)
+    yield from link_remarks(prepared.renderer.outline, [base_url] if base_url else [], check)
+
+
+@contextmanager
+def _notes(
+    prepared: PreparedCampaign, file: Path | None, rows: list[LeftOutRow] | None
+) -> Iterator[Callable[[LeftOutRow], None]]:
+    """Yields the function that takes each row that is left out, for the file and for `rows`.
+
+    The file is written also where the inspection finds a mistake that concerns every row.
+    """
+    from mailrunner.report.left_out import LeftOutWriter
+    from mailrunner.report.output_file import text_to
+
+    failed: UserError | None = None
+    with text_to(file) if file else nullcontext() as out:
+        columns = prepared.recipients.own_columns
+        write = LeftOutWriter(out, columns, prepared.recipients.columns).write if out else None
+
+        def note(row: LeftOutRow) -> None:
+            if write:
+                write(row.values, row=row.row, cell=row.cell, reason=row.reason)
+            if rows is not None:
+                rows.append(row)
+
+        try:
+            yield note
+        except UserError as error:
+            failed = error
+    if failed:
+        raise failed
 
 
 def _plan(prepared: PreparedCampaign, ledger: Ledger, number: int) -> Forecast:
@@ -54,18 +114,6 @@ def _plan(prepared: PreparedCampaign, ledger: Ledger, number: int) -> Forecast:
     if record is None or record.phase is not Phase.BEGUN:
         return forecaster.forecast(number)
     return forecaster.forecast(number, campaign_no=record.no, resume_at=record.resume_at)
-
-
-def _refuse_oauth(prepared: PreparedCampaign) -> None:
-    if prepared.account.preset.login == "oauth":
-        raise UserError(
-            Problem(
-                f"{prepared.account.preset.title} cannot be used yet",
-                file="mailrunner.toml",
-                key=f"accounts.{prepared.account.name}",
-                hint=prepared.account.preset.note,
-            )
-        )
 
 
 def _print(
@@ -110,12 +158,15 @@ def _calendar(found: PreflightResult, plan: Forecast) -> Iterator[str]:
 
 def _rows(found: PreflightResult) -> Iterator[str]:
     """Rows that would fail, and rows that are left out, each with its reason."""
-    for row, address, reason in found.failures:
-        yield f"  ✗ row {row} ({address or 'no address'}): {reason}"
+    for row in found.failures:
+        yield f"  ✗ {row.place} ({one_line(row.address) or 'no address'}): {one_line(row.reason)}"
     if found.failing > len(found.failures):
-        yield f"  ✗ … and {counted(found.failing - len(found.failures), 'more row')} that would fail"
-    for row, address, reason in found.examples:
-        yield f"  – row {row} ({address or 'no address'}) left out: {reason}"
+        yield f"  ✗ … and {counted(found.failing - len(found.failures), 'more row')} that would fail; {_ALL}"
+    for row in found.examples:
+        yield f"  – {row.place} ({one_line(row.address) or 'no address'}) left out: {one_line(row.reason)}"
+    if found.left_out > len(found.examples):
+        more = counted(found.left_out - len(found.examples), "more row that is", "more rows that are")
+        yield f"  – … and {more} left out; {_ALL}"
 
 
 def _limits(prepared: PreparedCampaign) -> str:
@@ -130,9 +181,13 @@ def _remarks(found: PreflightResult) -> list[str]:
 
 
 def _object(
-    prepared: PreparedCampaign, ledger: Ledger, found: PreflightResult, plan: Forecast
+    prepared: PreparedCampaign,
+    ledger: Ledger,
+    found: PreflightResult,
+    plan: Forecast,
+    rows: list[LeftOutRow],
 ) -> dict[str, Any]:
-    """The inspection as one JSON object, in the shape of `run --json`."""
+    """The inspection as one JSON object, in the shape of `run --json`; `rows` are all that are left out."""
     from mailrunner.cli.json_objects import campaign_object
     from mailrunner.model.delivery import Counts
 
@@ -144,10 +199,13 @@ def _object(
         finish_at=plan.finish_at,
         notices=_remarks(found),
         problems=[
-            Problem(reason, prepared.source.label, f"row {row}", address)
-            for row, address, reason in found.failures
+            Problem(row.reason, prepared.source.label, f"row {row.row}", row.address)
+            for row in found.failures
         ],
     )
+    answer["left_out"] = [
+        {"row": r.row, "cell": r.cell, "address": r.address, "kind": r.kind, "reason": r.reason} for r in rows
+    ]
     answer["plan"] = {
         "rows": found.rows,
         "to_send": found.to_send,

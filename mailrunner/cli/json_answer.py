@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from mailrunner.cli.context import CommandContext
 
 # The arrays in the JSON answer of commands that take no campaign.
-_PARTS = {"inbox": ("mailboxes",), "list": ("entries",), "history": ("history",), "quota": ("accounts",)}
+_PARTS = {
+    "inbox": ("mailboxes",),
+    "list": ("entries",),
+    "history": ("history",),
+    "quota": ("accounts",),
+    "doctor": ("accounts",),
+    "providers": ("providers",),
+}
+# Those of the same commands with an option that shows something else.
+_PARTS_WITH = {("inbox", "review"): ("requests",), ("list", "imports"): ("imports",)}
 _LOOK_SECONDS = 5.0  # the ledger may be locked or far away
 
 
@@ -54,10 +63,15 @@ class JsonAnswer:
 
     def _parts(self) -> dict[str, Any]:
         """The arrays of a command without a campaign; of `resume` what it has sent."""
-        parts: dict[str, Any] = {part: [] for part in _PARTS.get(self.name, ("campaigns", "accounts"))}
+        shown = (names for (name, option), names in _PARTS_WITH.items() if self._has(name, option))
+        names = next(shown, _PARTS.get(self.name, ("campaigns", "accounts")))
+        parts: dict[str, Any] = {name: [] for name in names}
         if self.context.progress:
             parts["campaigns"] = _within(_LOOK_SECONDS, lambda: self._look(None)) or self._sent_now()
         return parts
+
+    def _has(self, name: str, option: str) -> bool:
+        return self.name == name and bool(self.given.get(option))
 
     def _look(self, name: str | None) -> list[dict[str, Any]]:
         from mailrunner.cli.status_objects import campaign_objects

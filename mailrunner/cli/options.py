@@ -54,17 +54,25 @@ WaitOption = Annotated[
         "Default: exit with code 75 and the time at which to run it again.",
     ),
 ]
+SameLedgerOption = Annotated[
+    bool,
+    typer.Option(
+        "--same-ledger",
+        help="Confirm a ledger that was put back to an earlier state, or whose database failed over. What "
+        "this machine had begun and the ledger does not know is in doubt then. Default: it is refused.",
+    ),
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 def keys_of(addresses: Collection[str]) -> frozenset[str]:
     """The keys of addresses as typed; raises UserError naming all that are not addresses."""
-    from mailrunner.model.address import normalise
+    from mailrunner.model.written_address import read_address
 
     keys, problems = set(), []
     for text in addresses:
         try:
-            keys.add(normalise(text).key)
+            keys.add(read_address(text).address.key)
         except ValueError as error:
             problems.append(Problem(str(error), key=text))
     UserError.collect(problems)

@@ -51,7 +51,7 @@ def preview(
     prepared = context.prepare(campaign)
     sample = choose(prepared.recipients, first=count, addresses=to or ())
     if not sample.specimens:
-        raise UserError(empty_list(prepared, sample.rows or 0))
+        raise UserError(empty_list(prepared, sample.rows or 0, sample.reasons))
     folder = (out or context.folder / "previews" / prepared.campaign.id).absolute()
     result = Preview(prepared, now=context.clock.now()).write(sample, folder)
     if result.failing:

@@ -36,6 +36,13 @@ def resolve(
             help="Look the messages up in the account's Sent folder over IMAP, and resolve what it proves.",
         ),
     ] = False,
+    from_provider: Annotated[
+        bool,
+        typer.Option(
+            "--from-provider",
+            help="Ask the provider's HTTP API whether it took them, and resolve what its log proves.",
+        ),
+    ] = False,
     sent: Annotated[bool, typer.Option("--sent", help="Record these deliveries as sent.")] = False,
     resend: Annotated[
         bool,
@@ -50,8 +57,9 @@ def resolve(
     In doubt are messages that the server may have accepted, though its answer was not seen.
     Example: mailrunner resolve newsletter --from-sent-folder
     """
-    if from_sent_folder + sent + resend > 1:
-        raise typer.BadParameter("--from-sent-folder, --sent and --resend exclude each other")
+    if from_sent_folder + from_provider + sent + resend > 1:
+        exclusive = "--from-sent-folder, --from-provider, --sent and --resend exclude each other"
+        raise typer.BadParameter(exclusive)
     with context.existing_ledger() as ledger:
         record = begun_campaign(context, ledger, campaign)
         ledger.deliveries.recover()
@@ -61,6 +69,8 @@ def resolve(
             return Exit.DONE
         if from_sent_folder:
             return _resolve_by_lookup(context, ledger, record, doubts)
+        if from_provider:
+            return _resolve_by_api(context, ledger, record, doubts)
         if sent or resend:
             return _decide(context, ledger, record, doubts, sent=sent)
         return _show(context, ledger, record, doubts)
@@ -87,12 +97,19 @@ def _show(
         identity = message_id(signer, doubt.id, record.message_domain)
         tried = rfc3339(doubt.last_attempt_at) or ""
         context.result(f"{doubt.address}\t{tried}\t{identity}\t{doubt.reason}")
+    lookup = f"mailrunner resolve {record.id} {_lookup_option(context, record)}"
     complain(
         f"{len(doubts):,} in doubt: the server may have taken these, but its answer was not seen",
-        f"mailrunner resolve {record.id} --from-sent-folder looks for them; or look for the Message-ID in "
-        f"the server's log, then: {_by_hand(record)}",
+        f"{lookup} looks for them; or look for the Message-ID in the server's log, then: {_by_hand(record)}",
     )
     return Exit.SOME_FAILED
+
+
+def _lookup_option(context: CommandContext, record: CampaignRecord) -> str:
+    """How the account's doubts are looked up; its table may be gone by now."""
+    account = context.project.accounts.get(record.account_name)
+    is_api = account is not None and account.api is not None and account.imap is None
+    return "--from-provider" if is_api else "--from-sent-folder"
 
 
 def _decide(
@@ -127,6 +144,25 @@ def _resolve_by_lookup(
         hint = f"nothing was changed; check user and password of {record.account_name} and of its imap table"
         complain(str(error), hint)
         return Exit.CREDENTIALS
+    recorded = [(doubt, _recorded(ledger, record, doubt, resolution)) for doubt, resolution in resolutions]
+    return _print_resolutions(context, record, recorded)
+
+
+def _resolve_by_api(
+    context: CommandContext, ledger: Ledger, record: CampaignRecord, doubts: Sequence[InDoubtDelivery]
+) -> Exit:
+    """Ask the provider, record what is proved, and print what is not and why."""
+    from mailrunner.sending.api_lookup import ask_provider
+    from mailrunner.transports.apis import ApiUnavailableError
+
+    account = context.project.account(record.account_name)
+    try:
+        resolutions = ask_provider(
+            account, doubts, ledger=ledger, record=record, signer=context.signer(ledger), timeout=_TIMEOUT
+        )
+    except ApiUnavailableError as error:
+        complain(f"the provider cannot be asked now: {error}", "nothing was changed; try again later")
+        return Exit.LATER
     recorded = [(doubt, _recorded(ledger, record, doubt, resolution)) for doubt, resolution in resolutions]
     return _print_resolutions(context, record, recorded)
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from mailrunner.cli.app import SEND, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit, first_of
-from mailrunner.cli.options import JsonOption, WaitOption
+from mailrunner.cli.options import JsonOption, SameLedgerOption, WaitOption
 from mailrunner.cli.status_objects import account_objects
 
 
 @command(app, "resume", panel=SEND)
-def resume(context: CommandContext, wait: WaitOption = False, as_json: JsonOption = False) -> Exit:
+def resume(
+    context: CommandContext,
+    wait: WaitOption = False,
+    same_ledger: SameLedgerOption = False,
+    as_json: JsonOption = False,
+) -> Exit:
     """Continue every campaign that was begun; made for cron.
 
     A campaign that was never run is left alone.
@@ -19,7 +24,7 @@ def resume(context: CommandContext, wait: WaitOption = False, as_json: JsonOptio
     from mailrunner.cli.resume_round import ResumeRound
     from mailrunner.cli.run_summary import say_summary
 
-    with context.existing_ledger() as ledger, context.event_log() as log:
+    with context.existing_ledger(same=same_ledger) as ledger, context.event_log() as log:
         round_ = ResumeRound(context, ledger, log)
         round_.go(wait=wait)
         if as_json:

@@ -9,7 +9,7 @@ import typer
 from mailrunner.cli.app import SEND, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit, of_run
-from mailrunner.cli.options import CampaignArgument, JsonOption, WaitOption, YesOption
+from mailrunner.cli.options import CampaignArgument, JsonOption, SameLedgerOption, WaitOption, YesOption
 
 
 @command(app, "run", panel=SEND)
@@ -69,6 +69,7 @@ def run(
             "messages that were sent before; the suppression list is taken over if it can be read.",
         ),
     ] = False,
+    same_ledger: SameLedgerOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> Exit:
@@ -93,8 +94,8 @@ def run(
         wait=wait,
         by_hand=context.is_interactive,
     )
-    prepared = context.prepare(campaign, strict_inlining=strict_inlining)
-    with context.open_ledger(new=new_ledger) as ledger, context.event_log() as log:
+    prepared = context.prepare(campaign, strict_inlining=strict_inlining, fresh_list=refresh)
+    with context.open_ledger(new=new_ledger, same=same_ledger) as ledger, context.event_log() as log:
         result = run_campaign(context, prepared, ledger, log, options, asks=not yes and not as_json)
     if as_json:
         context.json(result_object(result))

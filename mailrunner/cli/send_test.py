@@ -42,14 +42,14 @@ def send_test(
 
     It is not recorded as sent. Example: mailrunner send-test newsletter --to ana@example.org
     """
-    from mailrunner.model.address import normalise
     from mailrunner.model.outcome import OutcomeKind
+    from mailrunner.model.written_address import read_address
     from mailrunner.sending.test_send import SendTest
 
     addresses = []
     for text in to:
         try:
-            addresses.append(normalise(text).wire)
+            addresses.append(read_address(text).address.wire)
         except ValueError as error:
             raise UserError(
                 Problem(str(error), key="--to", hint="write one address for each --to")

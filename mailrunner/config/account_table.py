@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, PlainValidator, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
+from mailrunner.config.api_table import ApiKeys
+from mailrunner.config.dkim_table import DkimTable
+from mailrunner.config.oauth_table import OAuthTable
 from mailrunner.config.providers import Tls, preset_names
-from mailrunner.config.toml_table import Table, text_as
+from mailrunner.config.toml_table import Secret, Table, text_as
 from mailrunner.errors import did_you_mean
 from mailrunner.model.mailbox_address import check_address
 from mailrunner.model.quota import Limit
@@ -35,12 +38,6 @@ def _bare_host(text: str) -> str:
     return text
 
 
-def _not_empty(secret: SecretStr) -> SecretStr:
-    if not secret.get_secret_value().strip():
-        raise ValueError("is empty; remove the line or fill it in")
-    return secret
-
-
 def _return_path(text: str) -> str:
     if text.partition("@")[0].count("{token}") != 1:
         raise ValueError("must have {token} once before the @; write e.g. bounce+{token}@example.org")
@@ -54,7 +51,6 @@ def _all_providers(schema: dict[str, Any]) -> None:
 
 Host = Annotated[str, AfterValidator(_bare_host)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Secret = Annotated[SecretStr, AfterValidator(_not_empty)]
 Zone = Annotated[
     ZoneInfo, PlainValidator(text_as(zone)), WithJsonSchema({"type": "string", "default": "UTC"})
 ]
@@ -77,7 +73,7 @@ class ImapTable(Table):
     password: Secret | None = Field(None, description="The IMAP password; the account's own by default.")
 
 
-class AccountTable(Table):
+class AccountTable(ApiKeys):
     """One sending identity."""
 
     provider: Annotated[str, AfterValidator(_known_provider)] = Field(
@@ -92,6 +88,11 @@ class AccountTable(Table):
     user: str | None = Field(None, description="The SMTP user; for mailboxes the full address.")
     password: Secret | None = Field(
         None, description='Its password, best as "${VARIABLE}" from the environment or the .env file.'
+    )
+    login: Literal["password", "oauth"] | None = Field(
+        None,
+        description='"oauth": by a token, as `mailrunner login` gets it; "password" unless the preset '
+        "takes no password.",
     )
     limits: Annotated[tuple[LimitText, ...], Field(strict=False)] = Field(
         (),
@@ -127,3 +128,5 @@ class AccountTable(Table):
         None, description="Where bounces go, one address per message: bounce+{token}@example.org."
     )
     imap: ImapTable | None = Field(None, description="Where sent messages and bounces are looked up.")
+    dkim: DkimTable | None = Field(None, description="DKIM signing, for an own relay.")
+    oauth: OAuthTable | None = Field(None, description='How tokens are got, for login = "oauth".')

@@ -15,9 +15,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from mailrunner.config.account_table import Secret
 from mailrunner.config.toml_file import Keys, dotted
-from mailrunner.config.toml_table import Table, validate
+from mailrunner.config.toml_table import Secret, Table, validate
 from mailrunner.errors import Problem
 
 _TOPIC = re.compile(r"arn:aws[\w-]*:sns:[\w-]+:\d{12}:[\w.-]+")

@@ -62,6 +62,7 @@ class Project:
 
     folder: Path
     database_url: str = field(repr=False)
+    failover: str  # "ask" or "synchronous"
     unsubscribe: Unsubscribe
     dashboard_password: SecretStr | None
     lists: dict[str, ListSettings]
@@ -164,6 +165,7 @@ def _project(folder: Path, table: Any, missing: Mapping[Keys, Problem]) -> tuple
     lists, clashes = _lists(given.lists)
     project = Project(
         folder=folder,
+        failover=given.ledger.failover,
         database_url=absolute_database(given.database, folder),
         unsubscribe=Unsubscribe(**dict(given.unsubscribe)),
         dashboard_password=given.dashboard.password,
@@ -226,7 +228,10 @@ def _account(
     if checked is None or any(keys[2] != "password" for keys in unset):
         return None, problems
     account = complete(name, checked, folder)
-    problems += [
-        replace(problem, key=f"{dotted(at)}.{problem.key}") for problem in contradictions(account, checked)
-    ]
+    wrong = {problem.key for problem in problems}  # a value that cannot be read is not missing as well
+    found = (
+        replace(problem, key=f"{dotted(at)}.{problem.key}")
+        for problem in contradictions(account, checked, folder)
+    )
+    problems += [problem for problem in found if problem.key not in wrong]
     return account, problems

@@ -6,15 +6,15 @@ Each value is checked by itself here; `project` checks how they fit together.
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from mailrunner.config.account_table import AccountTable, Secret
+from mailrunner.config.account_table import AccountTable
 from mailrunner.config.database_url import DEFAULT_DATABASE, ledger_url
 from mailrunner.config.events import EventsTable
-from mailrunner.config.toml_table import Table
+from mailrunner.config.toml_table import Secret, Table
 from mailrunner.model.mailbox_address import check_address
 from mailrunner.model.suppression import list_key
 
@@ -99,6 +99,17 @@ class ListTable(Table):
     )
 
 
+class LedgerTable(Table):
+    """[ledger]."""
+
+    failover: Literal["ask", "synchronous"] = Field(
+        "ask",
+        description="What a run does where a standby of the PostgreSQL server was promoted: stop until "
+        '`--same-ledger` is typed ("ask"), or go on, as the standby is synchronous and never behind '
+        '("synchronous").',
+    )
+
+
 class ProjectTable(Table):
     """mailrunner.toml."""
 
@@ -106,6 +117,7 @@ class ProjectTable(Table):
         DEFAULT_DATABASE,
         description="The ledger: sqlite:///… (relative to this file) or postgresql+psycopg://…",
     )
+    ledger: LedgerTable = Field(default_factory=LedgerTable, description="How the ledger's database is kept.")
     unsubscribe: UnsubscribeTable = Field(
         default_factory=UnsubscribeTable, description="How recipients leave a list."
     )

@@ -19,13 +19,16 @@ from mailrunner.model.schedule import duration
 
 Tls = Literal["implicit", "starttls", "none"]
 Login = Literal["password", "oauth", "none"]
+AuthorizationServer = Literal["google", "microsoft", ""]
 
 IMPLICIT_TLS_PORT, SUBMISSION_PORT = 465, 587  # RFC 8314 §3.3, RFC 6409 §3.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """One provider.  `login` "none" means that user and password are optional.
+    """One provider.  `login` "none" means that user and password are optional; `imap_login` is IMAP's.
+
+    `oauth` names the owner of the authorization server of its mailboxes ("": none that is known).
 
     `family` names the servers that share their mailboxes, and so their quota; "" where each host
     has its own.  `user` is set where every customer logs in with the same word.  Passwords of
@@ -41,6 +44,7 @@ class Preset:
     tls: Tls
     limits: tuple[Limit, ...]
     login: Login
+    oauth: AuthorizationServer
     user: str
     app_password: bool
     files_submissions: bool
@@ -52,6 +56,7 @@ class Preset:
     throttle_pause: timedelta
     imap_host: str
     imap_port: int
+    imap_login: Login
     note: str
     sources: tuple[str, ...]
 
@@ -71,8 +76,12 @@ def preset_names() -> tuple[str, ...]:
 
 
 def by_host(host: str) -> Preset | None:
-    """The first preset that has the server `host`, in upper or lower case; None if none has it."""
-    return next((found for found in _presets().values() if found.serves(host)), None)
+    """The first preset that has the server `host`, in upper or lower case; None if none has it.
+
+    An address of this machine tells nothing: a bridge may listen there, or anything else.
+    """
+    remote = (found for found in _presets().values() if not found.host.startswith("127."))
+    return next((found for found in remote if found.serves(host)), None)
 
 
 def tls_of_port(port: int) -> Tls | None:
@@ -88,10 +97,18 @@ def _presets() -> dict[str, Preset]:
 
 
 def _preset(name: str, table: dict[str, Any]) -> Preset:
-    optional = {"user": "", "app_password": False, "from_rewritten": False, "imap_host": "", "imap_port": 993}
+    optional = {
+        "user": "",
+        "oauth": "",
+        "app_password": False,
+        "from_rewritten": False,
+        "imap_host": "",
+        "imap_port": 993,
+        "imap_login": "password",
+    }
     read = {
         "hosts": tuple(table["hosts"]),
-        "tls": tls_of_port(table["port"]) or "none",
+        "tls": table.get("tls") or tls_of_port(table["port"]) or "none",
         "limits": tuple(map(Limit.parse, table["limits"])),
         "quota_pause": duration(table["quota_pause"]),
         "throttle_pause": duration(table["throttle_pause"]),

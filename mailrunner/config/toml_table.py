@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic_core import PydanticKnownError
 
 from mailrunner.config.toml_errors import keys_of, problem_of
@@ -21,6 +21,13 @@ class Table(BaseModel):
     )
 
 
+def _not_empty(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value().strip():
+        raise ValueError("is empty; remove the line or fill it in")
+    return secret
+
+
+Secret = Annotated[SecretStr, AfterValidator(_not_empty)]
 TableT = TypeVar("TableT", bound=Table)
 ValueT = TypeVar("ValueT")
 

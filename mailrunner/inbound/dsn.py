@@ -10,12 +10,15 @@ content or of the sender are no reason to suppress a recipient for ever.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import Parser
 from email.policy import compat32
+from email.utils import getaddresses
 
 from mailrunner.inbound.bounce_reason import BounceReason, first_enhanced, reason_of
 from mailrunner.inbound.message import InboundMessage, addresses_in, status_blocks, text_of
@@ -119,9 +122,7 @@ def odd_bounce(mail: InboundMessage) -> BounceReport | None:
 
     flufl.bounce finds the address; what is said of it is judged here, as a full mailbox is no dead one.
     """
-    from flufl.bounce import all_failures
-
-    passing, lasting = all_failures(mail.message)
+    passing, lasting = _failures(mail)
     address = next(iter(sorted(lasting | passing)), b"").decode("ascii", "replace")
     if not address:
         return None
@@ -130,6 +131,31 @@ def odd_bounce(mail: InboundMessage) -> BounceReport | None:
         return BounceReport(kind=EventKind.DELAYED, address=address, words=words)
     reason = reason_of(words, status="5.0.0", context=mail.text, addresses=(address,), remote=False)
     return _report(address, reason, own=True, words=words)
+
+
+def _failures(mail: InboundMessage) -> tuple[frozenset[bytes], frozenset[bytes]]:
+    """The addresses that failed for now, and for good, as flufl.bounce finds them.
+
+    Its detectors fail, and log that as an error of the program, where a mail has no sender or a field with
+    octets of no charset; so it is given plain fields and a sender of our own.
+    """
+    from flufl.bounce import all_failures
+
+    logging.getLogger("flufl.bounce").disabled = True
+    plain = copy(mail.message)
+    fields = [(name, str(value)) for name, value in plain.items()]
+    for name, _ in fields:
+        del plain[name]  # of the copy alone
+    for name, value in fields:
+        plain[name] = value
+    try:
+        if not getaddresses([plain.get("From", "")]):
+            del plain["From"]
+            plain["From"] = "unknown@invalid"
+        passing, lasting = all_failures(plain)
+    except Exception:  # of one detector for one program of the last century: it is none of that program's
+        return frozenset(), frozenset()
+    return frozenset(passing), frozenset(lasting)
 
 
 def notice(mail: InboundMessage) -> BounceReport | None:

@@ -62,8 +62,8 @@ class ImapMailbox:
 
         Raises ImapUnavailableError, ImapLoginRefusedError, and UserError where TLS does not verify.
         """
-        with logged_in(imap, ca_file=ca_file, timeout=timeout) as client:
-            yield cls(client, imap)
+        with logged_in(imap, ca_file=ca_file, timeout=timeout) as (client, used):
+            yield cls(client, used)
 
     def folders(self, use: str = "") -> list[ImapFolder]:
         r"""The folders that can be selected; with `use`, those of a special use (`\Junk`; RFC 6154)."""

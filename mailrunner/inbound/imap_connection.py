@@ -1,6 +1,6 @@
 """A logged-in IMAP connection: TLS that verifies, one login, and errors that are fit to be shown.
 
-The one place that decides what a server's failure means, and that keeps the password out of its text.
+The one place that decides what a server's failure means, and that keeps password and token out of its text.
 """
 
 from __future__ import annotations
@@ -10,13 +10,20 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
+from pydantic import SecretStr
+
+from mailrunner.clock import SystemClock
 from mailrunner.config.account import Imap
 from mailrunner.errors import MailrunnerError, Problem, UserError
 from mailrunner.inbound.imap_client import BoundedImap4, BoundedImap4Tls
 from mailrunner.inbound.imap_folder import quoted
 from mailrunner.transports import network
+from mailrunner.transports.oauth import sasl
+from mailrunner.transports.oauth.access import AccessTokens
+from mailrunner.transports.oauth.errors import GrantRefusedError, TokenUnavailableError
 from mailrunner.transports.redaction import without_password
 
 _LOGOUT_TIMEOUT = 2.0  # seconds
@@ -34,11 +41,53 @@ class ImapLoginRefusedError(MailrunnerError):
 
 
 @contextmanager
-def logged_in(imap: Imap, *, ca_file: Path | None, timeout: float) -> Iterator[BoundedImap4]:
+def logged_in(imap: Imap, *, ca_file: Path | None, timeout: float) -> Iterator[tuple[BoundedImap4, Imap]]:
     """Connect and log in; log out at the end.  `timeout` is the seconds for which the server may be silent.
 
-    Raises ImapUnavailableError, ImapLoginRefusedError, and UserError where TLS does not verify.
+    With the connection comes what it was made with: `imap`, with the token where it logs in by one.
+    Raises ImapUnavailableError, ImapLoginRefusedError, and UserError where TLS does not verify or there
+    is no login by token yet.
     """
+    tokens = AccessTokens.of(imap.oauth, SystemClock()) if imap.oauth else None
+    if tokens is None:
+        client = _opened(imap, ca_file, timeout)
+    else:
+        client, imap = _opened_by_token(imap, tokens, ca_file, timeout)
+    try:
+        yield client, imap
+    finally:
+        _log_out(client)
+
+
+def _opened_by_token(
+    imap: Imap, tokens: AccessTokens, ca_file: Path | None, timeout: float
+) -> tuple[BoundedImap4, Imap]:
+    """Log in by a token, and by another one where the server refuses one that is not new."""
+    with _token_errors():
+        token = tokens.current()
+    used = replace(imap, password=SecretStr(token.value))
+    try:
+        return _opened(used, ca_file, timeout), used
+    except ImapLoginRefusedError:
+        if tokens.is_new(token):
+            raise
+    with _token_errors():
+        used = replace(imap, password=SecretStr(tokens.renewed(token).value))
+    return _opened(used, ca_file, timeout), used
+
+
+@contextmanager
+def _token_errors() -> Iterator[None]:
+    try:
+        yield
+    except GrantRefusedError as error:
+        raise ImapLoginRefusedError(str(error)) from None
+    except TokenUnavailableError as error:
+        raise ImapUnavailableError(f"no token: {error}") from None
+
+
+def _opened(imap: Imap, ca_file: Path | None, timeout: float) -> BoundedImap4:
+    """A connection that is logged in; it is closed where that fails."""
     with translated(imap):
         client = _connect(imap, ca_file, timeout)
     try:
@@ -46,9 +95,10 @@ def logged_in(imap: Imap, *, ca_file: Path | None, timeout: float) -> Iterator[B
             if imap.tls == "starttls":
                 _start_tls(client, imap, ca_file)
             _log_in(client, imap)
-        yield client
-    finally:
+    except BaseException:
         _log_out(client)
+        raise
+    return client
 
 
 @contextmanager
@@ -89,13 +139,12 @@ def _start_tls(client: BoundedImap4, imap: Imap, ca_file: Path | None) -> None:
 
 
 def _log_in(client: BoundedImap4, imap: Imap) -> None:
-    """Log in by password, with one try, as every wrong one counts towards a lock-out.
-
-    The one place that another way of logging in (OAuth) would be added to.
-    """
+    """Log in by password or token, with one try, as every wrong one counts towards a lock-out."""
     user, password = imap.user, imap.password.get_secret_value()
     try:
-        if "AUTH=PLAIN" in client.capabilities:  # RFC 4616: carries any character
+        if imap.oauth:
+            _log_in_by_token(client, imap)
+        elif "AUTH=PLAIN" in client.capabilities:  # RFC 4616: carries any character
             client.authenticate("PLAIN", lambda _: _sasl_plain(imap))
         else:
             client.login(quoted(user), password)
@@ -108,6 +157,30 @@ def _log_in(client: BoundedImap4, imap: Imap) -> None:
         if _TEMPORARY.search(text):
             raise ImapUnavailableError(f"{imap.host} accepts no logins just now: {text}") from None
         raise ImapLoginRefusedError(f"{imap.host} refused the login of {user}: {text}") from None
+
+
+def _log_in_by_token(client: BoundedImap4, imap: Imap) -> None:
+    """Raises what `authenticate` raises; of a refusal with the server's reason."""
+    offered = {word.removeprefix("AUTH=") for word in client.capabilities if word.startswith("AUTH=")}
+    mechanism = sasl.chosen(offered)
+    if mechanism is None:
+        raise imaplib.IMAP4.error("it takes no token: it has neither XOAUTH2 nor OAUTHBEARER")
+    token, words = imap.password.get_secret_value(), [""]
+
+    def answer(challenge: bytes) -> bytes:
+        if not challenge:  # the first one is empty
+            return sasl.initial_response(
+                mechanism, user=imap.user, token=token, host=imap.host, port=imap.port
+            )
+        words.append(sasl.refusal_words(challenge))
+        return sasl.answer_to_refusal(mechanism)
+
+    try:
+        client.authenticate(mechanism, answer)
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as error:
+        raise imaplib.IMAP4.error(f"{_shown(error, imap)} {words[-1]}".rstrip()) from None
 
 
 def _log_out(client: BoundedImap4) -> None:

@@ -125,10 +125,10 @@ class MailboxPoll:
         """False for requests and reports about addresses that no list of ours has: those are private mail."""
         if event.delivery is not None or event.kind is not EventKind.ASKED:
             return True
-        from mailrunner.model.address import normalise
+        from mailrunner.model.written_address import read_address
 
         try:
-            key = normalise(event.address).key
+            key = read_address(event.address).address.key
         except ValueError:
             return False
         return bool(self.ledger.suppressions.on_current_lists([key]))

@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from mailrunner.config.events import EventSettings
@@ -126,7 +126,7 @@ class WebhookParser:
             source=provider,
             delivery=self._delivery(reported.identifiers),
             address=_storable(reported.address),
-            happened_at=reported.happened_at,
+            happened_at=_in_utc(reported.happened_at),
             fingerprint=hashlib.sha256(
                 f"{provider} {reported.event_id}".encode("utf-8", "replace")
             ).hexdigest(),
@@ -144,6 +144,11 @@ class WebhookParser:
 
 def _folded(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.casefold(): value for name, value in headers.items()}
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """A time of a provider; one without a zone is in UTC, as all that they document."""
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 def _storable(text: str) -> str:

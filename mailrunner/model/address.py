@@ -6,7 +6,6 @@ already seen takes a short cut that gives the same answer (a property test holds
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from functools import lru_cache
@@ -19,17 +18,6 @@ BLANKS = " \t\u00a0\u200b\ufeff"
 
 # A dot-atom (RFC 5322 §3.2.3) of at most 64 octets (RFC 5321 §4.5.3.1.1); rarer characters go the long way.
 _PLAIN_LOCAL = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*\Z").match
-
-# Domains that slips of the keys are measured against, and real ones that merely look like such slips.
-_COMMON = """
-    gmail.com googlemail.com yahoo.com yahoo.co.uk yahoo.fr yahoo.de ymail.com hotmail.com hotmail.co.uk
-    hotmail.fr outlook.com live.com icloud.com protonmail.com t-online.de wanadoo.fr comcast.net verizon.net
-    yandex.ru seznam.cz libero.it freemail.hu
-"""
-_REAL_NEIGHBOURS = """
-    mail.com email.com fmail.com rmail.com zmail.com live.fr live.nl outlook.fr outlook.de hotmail.de
-    hotmail.it hotmail.es yahoo.it yahoo.es yahoo.ca yahoo.co.in yahoo.co.jp yandex.com
-"""
 
 
 class Address(NamedTuple):
@@ -69,23 +57,25 @@ def by_the_book(written: str, *, test_domains: bool = False) -> Address:
         raise ValueError("the address is empty")
     try:
         found = validate_email(
-            written, check_deliverability=False, strict=True, test_environment=test_domains
+            written,
+            check_deliverability=False,
+            strict=True,
+            allow_quoted_local=True,  # "a..b"@example.org, RFC 5321 §4.1.2
+            test_environment=test_domains,
         )
     except EmailNotValidError as error:
         raise ValueError(_sentence(error)) from None
-    # The library lower-cases "Info" and its like; the envelope keeps the recipient's own spelling.
-    local = unicodedata.normalize("NFC", written.rpartition("@")[0])
+    # The library lower-cases "Info" and its like; the envelope keeps the recipient's own spelling.  Of a
+    # quoted local part it takes the quotation marks where they are not needed.
+    own = written.rpartition("@")[0]
+    local = unicodedata.normalize("NFC", _unquoted(found.local_part, own) if own.startswith('"') else own)
     domain = found.ascii_domain
     return Address(f"{local}@{domain}", f"{_fold(local)}@{domain}", not local.isascii(), domain)
 
 
-def suggestion(domain: str) -> str | None:
-    """Name the well-known domain that `domain` is probably a slip of the keys for; only ever a warning."""
-    folded = domain.lower()
-    common = _COMMON.split()
-    if folded in common or folded in _REAL_NEIGHBOURS.split():
-        return None
-    return next(iter(difflib.get_close_matches(folded, common, n=1, cutoff=0.85)), None)
+def _unquoted(normalised: str, own: str) -> str:
+    """The quoted local part `own` in the one spelling that it shares with its equals."""
+    return own[1:-1] if normalised.casefold() == own[1:-1].casefold() else normalised
 
 
 @lru_cache(maxsize=1 << 14)

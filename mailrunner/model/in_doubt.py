@@ -32,7 +32,8 @@ class LookupEvidence:
     `folder` is where its message lies, "" where it was not found; `provider` is the provider's name
     as it is shown.  `sender_lives` says that the process which handed it over has lost its claim but
     may still wake up; `neighbour_found`, that another message of the same run, sent within
-    `SAME_TIME` of this one, lies in the Sent folder.
+    `SAME_TIME` of this one, lies in the Sent folder.  `log` is the provider's own log of what it took, in
+    words, where that was searched and no folder.
     """
 
     folder: str
@@ -43,6 +44,7 @@ class LookupEvidence:
     sender_lives: bool
     trash_searched: bool
     neighbour_found: bool
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,12 @@ def resolve(evidence: LookupEvidence, *, now: datetime) -> Resolution:
         reason = "not found yet, which proves nothing so soon after the attempt"
         return Resolution(lookup=Lookup.UNDECIDED, reason=reason, look_again_at=provable_at)
     if not evidence.neighbour_found:
-        reason = "not found, but no other message of the same hour is in the Sent folder either"
+        place = evidence.log or "the Sent folder"
+        reason = f"not found, but no other message of the same hour is in {place} either"
         return Resolution(lookup=Lookup.UNDECIDED, reason=reason)
+    if evidence.log:
+        reason = f"not in {evidence.log}, where others of the same hour are"
+        return Resolution(lookup=Lookup.ABSENT, reason=reason)
     return Resolution(lookup=Lookup.ABSENT, reason="neither in the Sent folder nor in the trash")
 
 

@@ -32,7 +32,7 @@ class Scope(StrEnum):
 
 
 class Stage(StrEnum):
-    """The stage of the SMTP session at which a reply was read; `EOD` answers the final dot."""
+    """The stage at which a reply was read: of an SMTP session (`EOD` answers the final dot), or over HTTP."""
 
     CONNECT = "connect"
     AUTH = "auth"
@@ -40,6 +40,8 @@ class Stage(StrEnum):
     RCPT = "rcpt"
     DATA = "data"
     EOD = "eod"
+    API = "api"  # an HTTP API's answer to a message
+    TOKEN = "token"  # noqa: S105 - an authorization server's answer
 
 
 class Action(StrEnum):
@@ -52,6 +54,8 @@ class Action(StrEnum):
     AUTH = "auth"  # credentials or permission: stop at once
     STOP = "stop"  # sender, content or configuration refused
     RECONNECT = "reconnect"  # close, wait a little, same recipient again, nothing charged
+    IN_DOUBT = "in_doubt"  # over HTTP: the message may have been taken all the same
+    SENT_AND_QUOTA = "sent+quota"  # over HTTP: taken, but the account's quota is used up: pause it
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Outcome:
     """What became of one message, or of the attempt to open a connection.
 
     `reason` is a sentence that is shown.  `retry_after` is what the server asked for, if it named a time.
+    `quota`: the account's quota is used up; a message that is `SENT` all the same was the last for now.
     `suppress` is true only for a recipient-level reply that says the address is dead.
     `at_once` is true for a campaign-level refusal that needs no second opinion (the sender is
     refused), false for verdicts on content that are counted first.  `offered` is false only

@@ -74,7 +74,12 @@ def decide(
     delivery was given before.
     """
     if outcome.kind is OutcomeKind.SENT:
-        return Decision(outcome=outcome, state=State.SENT, mark=AnswerMark.SENT)
+        return Decision(
+            outcome=outcome,
+            state=State.SENT,
+            mark=AnswerMark.SENT,
+            pause_account_until=_pause(outcome, policy, now) if outcome.quota else None,
+        )
     concerns_delivery = outcome.scope is Scope.RECIPIENT or outcome.implicated
     if not concerns_delivery and outcome.kind is not OutcomeKind.IN_DOUBT:
         return _as_it_was(outcome, policy, now)
@@ -92,7 +97,8 @@ def decide(
         if _may_try_again(outcome, policy)
         else None
     )
-    return _later(outcome, again, now) if again else _for_good(outcome, attempts)
+    pause = _pause(outcome, policy, now)
+    return _later(outcome, again, now, pause) if again else _for_good(outcome, attempts, pause)
 
 
 def unless_our_fault(decision: Decision, recent: str, *, attempts: int, now: datetime) -> Decision:
@@ -134,7 +140,7 @@ def _as_it_was(outcome: Outcome, policy: RetryPolicy, now: datetime) -> Decision
     )
 
 
-def _later(outcome: Outcome, again: datetime, now: datetime) -> Decision:
+def _later(outcome: Outcome, again: datetime, now: datetime, pause: datetime | None = None) -> Decision:
     return Decision(
         outcome=outcome,
         state=State.QUEUED,
@@ -143,12 +149,15 @@ def _later(outcome: Outcome, again: datetime, now: datetime) -> Decision:
         waited=again - now,
         answered=outcome.offered,
         mark=AnswerMark.DEFERRED if outcome.scope is Scope.RECIPIENT else None,
+        pause_account_until=pause,
     )
 
 
-def _for_good(outcome: Outcome, attempts: int) -> Decision:
+def _for_good(outcome: Outcome, attempts: int, pause: datetime | None) -> Decision:
     if outcome.kind is OutcomeKind.IN_DOUBT:
-        return Decision(outcome=outcome, state=State.IN_DOUBT, reason=outcome.reason)
+        return Decision(
+            outcome=outcome, state=State.IN_DOUBT, reason=outcome.reason, pause_account_until=pause
+        )
     return Decision(
         outcome=outcome,
         state=State.FAILED,
@@ -171,7 +180,7 @@ def _is_verdict_on_content(outcome: Outcome) -> bool:
 
 
 def _pause(outcome: Outcome, policy: RetryPolicy, now: datetime) -> datetime | None:
-    if outcome.scope is not Scope.ACCOUNT:
+    if outcome.scope is not Scope.ACCOUNT and not outcome.quota:
         return None
     default = policy.quota_pause if outcome.quota else policy.throttle_pause
     return now + (outcome.retry_after or default)

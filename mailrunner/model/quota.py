@@ -140,6 +140,16 @@ def merge(preset: Iterable[Limit], own: Iterable[Limit]) -> tuple[Limit, ...]:
     return tuple(by_window.values())
 
 
+def strictest(own: Sequence[Limit], others: Iterable[Limit]) -> tuple[Limit, ...]:
+    """Of each window the limit that allows least: `own` ones, unless another machine says a stricter one."""
+    least = {limit.window: limit for limit in own}
+    for limit in others:
+        known = least.get(limit.window)
+        if known is None or (limit.number is not None and limit.number < (known.number or limit.number + 1)):
+            least[limit.window] = limit
+    return tuple(least.values())
+
+
 class Usage(Protocol):
     """What the ledger knows of one account's (or campaign's) slots."""
 

@@ -95,11 +95,11 @@ class Pseudonyms:
 
     def own(self, name: str) -> tuple[str, ...]:
         """The names that stand for this recipient alone: the key and its pseudonyms."""
-        return (name, *self.every(name)) if name.find("@") > 0 else (name,)
+        return (name, *self.every(name)) if name.rfind("@") > 0 else (name,)
 
     def all(self, name: str) -> tuple[str, ...]:
         """All names under which the recipient can be on the list; looked up for each message."""
-        at = name.find("@")
+        at = name.rfind("@")
         return (name, *self.every(name), name[at:]) if at > 0 else (name,)
 
 

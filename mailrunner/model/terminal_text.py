@@ -6,6 +6,7 @@ turn round what is read, and a line separator begins a line that mailrunner did 
 
 from __future__ import annotations
 
+import re
 from typing import TextIO, cast
 
 _BIDI = (0x61C, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -13,6 +14,14 @@ _CODES = (*range(32), *range(127, 160), 0x2028, 0x2029, *_BIDI, *range(0xD800, 0
 _STEERING = tuple(code for code in _CODES if chr(code) not in "\n\t")
 _REPLACED = dict.fromkeys(_STEERING, "\N{REPLACEMENT CHARACTER}")
 _ESCAPED = {code: f"\\u{code:04x}" for code in _STEERING}
+
+
+_BREAKS = re.compile(r"\s*[\r\n\t\v\f\x85\u2028\u2029]\s*")
+
+
+def one_line(text: str) -> str:
+    """The text of a cell in a line of its own: a return sign for each line break, a blank for a tab."""
+    return _BREAKS.sub(lambda found: " " if set(found[0]) <= set("\t ") else " ⏎ ", text.strip())
 
 
 def printable(text: str) -> str:

@@ -15,7 +15,7 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from mailrunner.model.address import suggestion
+from mailrunner.model.mistyped_domain import suggestion
 from mailrunner.rendering import Message
 from mailrunner.rendering.lint import remarks
 

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.address import BLANKS, normalise
+from mailrunner.model.address import BLANKS
 from mailrunner.model.counted import counted
+from mailrunner.model.written_address import read_address
 from mailrunner.recipients.reader import RecipientList, RecipientRow, flag_duplicates
 
 FIRST = 3
+_REASONS = 3  # that differ, for a list without a usable row
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,14 @@ class Specimen:
 class Sample:
     """The chosen rows in the list's order, the number of rows, and of those that are valid and no duplicates.
 
-    The numbers are None where the list was not read to its end, because all addresses were found.
+    `reasons` are the first for which rows are invalid.  The numbers are None where the list was not read to
+    its end, because all addresses were found.
     """
 
     specimens: tuple[Specimen, ...]
     rows: int | None
     mailable: int | None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -100,16 +104,19 @@ def sample(recipients: RecipientList, *, first: int = FIRST) -> Sample:
     """Choose the first `first` valid rows, and the edge cases among all valid rows."""
     chosen: list[tuple[RecipientRow, str]] = []
     extremes = _Extremes(recipients.columns)
+    reasons: dict[str, str] = {}
     rows = mailable = 0
     for entry, is_duplicate in flag_duplicates(recipients.chunks()):
         rows += 1
+        if entry.problem and len(reasons) < _REASONS:
+            reasons.setdefault(entry.problem, f"row {entry.row}: {entry.problem}")
         if entry.problem or is_duplicate:
             continue
         mailable += 1
         if mailable <= first:
             chosen.append((entry, "the first row" if first == 1 else f"among the first {first}"))
         extremes.consider(entry)
-    return Sample(_merged([*chosen, *extremes.specimens()]), rows, mailable)
+    return Sample(_merged([*chosen, *extremes.specimens()]), rows, mailable, tuple(reasons.values()))
 
 
 def pick(recipients: RecipientList, addresses: Iterable[str]) -> Sample:
@@ -133,7 +140,7 @@ def pick(recipients: RecipientList, addresses: Iterable[str]) -> Sample:
 def _key(address: str) -> str:
     """The key of an address; for an invalid one its text, as the list has it."""
     try:
-        return normalise(address).key
+        return read_address(address).address.key
     except ValueError:
         return address.strip(BLANKS)
 

@@ -6,10 +6,12 @@ A wrong guess would change cells silently, so a file that is not in its encoding
 from __future__ import annotations
 
 import codecs
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
 from mailrunner.errors import Problem, UserError
+from mailrunner.recipients.encoding_guess import likely_encodings
 
 SAMPLE = 64 * 1024  # characters or bytes: enough for a hundred lines of any list
 _BOMS = {
@@ -17,20 +19,6 @@ _BOMS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_SEPARATORS = ',;\t|"'  # between the words of a line
-# What spreadsheets and old programs really write; a wider choice makes the guess worse, not better.
-_CANDIDATES = [
-    "cp1252",
-    "cp1250",
-    "cp1251",
-    "cp1253",
-    "cp1254",
-    "cp1255",
-    "cp1256",
-    "cp932",
-    "gb18030",
-    "big5",
-]
 
 
 def encoding_of(path: Path, label: str, wanted: str | None) -> str:
@@ -77,29 +65,20 @@ def undecodable(path: Path, label: str, encoding: str) -> Problem:
 
 
 def _proposal(path: Path) -> str:
-    """A hint that names likely encodings: single-byte encodings cannot be told apart for certain."""
-    from charset_normalizer import from_bytes
-
+    """A hint that names at most three likely encodings, with what each makes of the same word."""
     with path.open("rb") as file:
+        head = file.read(SAMPLE)
+        file.seek(0)
         not_ascii = b"".join(islice((line for line in file if not line.isascii()), 200))[:SAMPLE]
-    best = from_bytes(not_ascii, cp_isolation=_CANDIDATES).best()
-    if best is None:
+    found = likely_encodings(not_ascii, head + not_ascii)
+    if not found:
         return 'set encoding = "…" to the one it was saved in, or save it as UTF-8'
-    names = [best.encoding]
-    if best.encoding == "cp1250" and (western := _decoded(not_ascii, "cp1252")):
-        # Western text is often taken for Central European: they differ in few letters.
-        names = ["cp1252"] if western == _decoded(not_ascii, "cp1250") else ["cp1250", "cp1252"]
-    readings = [f'encoding = "{name}" reads "{_first_such_word(not_ascii.decode(name))}"' for name in names]
-    return f"it looks like {names[0]}: {', '.join(readings)}; or save it as UTF-8"
+    place = _telling_word([reading.words for reading in found])
+    readings = [f'encoding = "{one.encoding}" reads "{one.words[place][:40]}"' for one in found]
+    return f"it looks like {found[0].encoding}: {', '.join(readings)}; or save it as UTF-8"
 
 
-def _decoded(raw: bytes, encoding: str) -> str | None:
-    try:
-        return raw.decode(encoding)
-    except UnicodeDecodeError:
-        return None
-
-
-def _first_such_word(text: str) -> str:
-    words = text.translate(dict.fromkeys(map(ord, _SEPARATORS), " ")).split()
-    return next((word[:40] for word in words if not word.isascii()), "")
+def _telling_word(words: Sequence[Sequence[str]]) -> int:
+    """The place of the first word that all readings have, and in which most of them differ."""
+    shortest = min(map(len, words))
+    return max(range(shortest), key=lambda place: (len({one[place] for one in words}), -place))

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.csv_encoding import SAMPLE, encoding_of, undecodable
+from mailrunner.recipients.other_formats import refuse_other_formats
 from mailrunner.recipients.source import HeadedFile
 
 DELIMITERS = ",;\t|"
+# How Excel is told the delimiter: a first line that it does not show.
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?\r?\n', re.IGNORECASE)
 _CSV_ERRORS = {
     "unexpected end of data": "a quotation mark is opened here and never closed",
     "expected after": "text follows a closing quotation mark; one inside a quoted cell is written twice",
@@ -31,14 +36,26 @@ class CsvFile(HeadedFile):
     The constructor raises UserError where the file is missing, or its encoding or delimiter unusable.
     """
 
-    def __init__(self, path: Path, label: str, encoding: str | None, delimiter: str | None) -> None:
-        super().__init__(path, label)
+    def __init__(
+        self,
+        path: Path,
+        label: str,
+        encoding: str | None,
+        delimiter: str | None,
+        *,
+        header_row: int | None = None,
+        email: str = "",
+    ) -> None:
+        super().__init__(path, label, header_row=header_row, email=email)
+        refuse_other_formats(path, label)
         self._encoding = encoding_of(path, label, encoding)
         if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
             raise UserError(
                 Problem(f'the delimiter "{delimiter}" is not one character', label, hint=r'e.g. ";" or "\t"')
             )
-        self._delimiter = delimiter or _likely_delimiter(self._sample())
+        sample = self._sample()
+        self._stated = _SEPARATOR_LINE.match(sample)
+        self._delimiter = delimiter or (self._stated[1] if self._stated else _likely_delimiter(sample))
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield each record that is not blank, header included, with the line (from 1) on which it begins.
@@ -49,6 +66,9 @@ class CsvFile(HeadedFile):
         try:
             with self.path.open(encoding=self._encoding, newline="") as file:
                 reader = csv.reader(file, delimiter=self._delimiter, strict=True)
+                if self._stated:
+                    next(reader)
+                    line = reader.line_num + 1
                 for cells in reader:
                     if any(cells):
                         yield line, cells
@@ -72,7 +92,10 @@ def _likely_delimiter(sample: str) -> str:
 
 
 def _fitness(sample: str, delimiter: str) -> tuple[float, int]:
-    """The share of rows as wide as the header, and the header's width; (0, 0) if it is one column."""
+    """The share of rows as wide as the header, and the header's width; (0, 0) if it is one column.
+
+    Where the first row is a title, the width that most rows have.
+    """
     reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
     try:
         widths = [len(cells) for cells in islice(reader, 100) if any(cells)]
@@ -80,9 +103,10 @@ def _fitness(sample: str, delimiter: str) -> tuple[float, int]:
         return 0.0, 0
     if len(sample) >= SAMPLE and 1 < len(widths) < 100:
         widths.pop()  # the sample ends in the middle of it
-    if not widths or widths[0] < 2:
+    if not widths:
         return 0.0, 0
-    return widths.count(widths[0]) / len(widths), widths[0]
+    usual = widths[0] if widths[0] > 1 else Counter(widths).most_common(1)[0][0]  # a title above the header
+    return (widths.count(usual) / len(widths), usual) if usual > 1 else (0.0, 0)
 
 
 def _csv_message(error: csv.Error) -> str:

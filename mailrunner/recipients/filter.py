@@ -11,8 +11,8 @@ from typing import Any
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
-from jinja2.sandbox import SandboxedEnvironment
 
+from mailrunner.config.sandbox import METER, WORK, BoundedSandbox
 from mailrunner.errors import nearest
 
 _TEXT = "text"
@@ -28,7 +28,7 @@ class RowFilter:
 
     def __init__(self, expression: str, types: Mapping[str, str]) -> None:
         self._types = types
-        environment = SandboxedEnvironment(undefined=StrictUndefined)
+        environment = BoundedSandbox(undefined=StrictUndefined)
         environment.globals.clear()  # a row has columns and nothing else
         try:
             self._tree = _parse(environment, expression)
@@ -50,6 +50,7 @@ class RowFilter:
 
         Not for several threads at once.
         """
+        METER.left = WORK
         self._variables.clear()
         self._variables.update(values)
         for _ in self._template.root_render_func(self._context):
@@ -108,7 +109,7 @@ class RowFilter:
         return None if column is None else _general(self._types[column])
 
 
-def _parse(environment: SandboxedEnvironment, expression: str) -> nodes.Expr:
+def _parse(environment: BoundedSandbox, expression: str) -> nodes.Expr:
     parser = Parser(environment, expression, state="variable")
     tree = parser.parse_expression()
     if not parser.stream.eos:

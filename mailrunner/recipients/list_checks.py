@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from mailrunner.errors import Problem, nearest
 from mailrunner.recipients.cell import from_text, to_text
 from mailrunner.recipients.filter import RowFilter
-from mailrunner.recipients.source import Source
 from mailrunner.recipients.spec import ListSpec
 
 
@@ -16,9 +15,9 @@ def column_types(columns: Sequence[str], spec: ListSpec) -> dict[str, str]:
     return {column: spec.types.get(column, "text") for column in columns}
 
 
-def list_problems(source: Source, spec: ListSpec) -> Iterator[Problem]:
-    """Yield all problems of `spec` for this source, their keys below `[recipients]`."""
-    yield from _column_problems(source, spec)
+def list_problems(label: str, columns: Sequence[str], spec: ListSpec) -> Iterator[Problem]:
+    """Yield all problems of `spec` for a list with these columns, their keys below `[recipients]`."""
+    yield from _column_problems(label, columns, spec)
     if spec.email in spec.defaults:
         yield Problem(
             "an address has no default",
@@ -26,17 +25,17 @@ def list_problems(source: Source, spec: ListSpec) -> Iterator[Problem]:
             hint="every row without an address would go to it",
         )
     yield from _default_problems(spec)
-    yield from _where_problems(source, spec)
+    yield from _where_problems(columns, spec)
 
 
-def _column_problems(source: Source, spec: ListSpec) -> Iterator[Problem]:
+def _column_problems(label: str, columns: Sequence[str], spec: ListSpec) -> Iterator[Problem]:
     named = [("email", spec.email)] + ([("name", spec.name)] if spec.name else [])
     named += [(f"defaults.{column}", column) for column in spec.defaults]
     named += [(f"types.{column}", column) for column in spec.types]
     for key, column in named:
-        if column not in source.columns:
-            message = f'{source.label} has no column "{column}"'
-            hint = nearest(column, source.columns) or f"its columns are {', '.join(source.columns)}"
+        if column not in columns:
+            message = f'{label} has no column "{column}"'
+            hint = nearest(column, columns) or f"its columns are {', '.join(columns)}"
             yield Problem(message, key=key, hint=hint)
 
 
@@ -49,11 +48,11 @@ def _default_problems(spec: ListSpec) -> Iterator[Problem]:
                 yield Problem(str(error), key=f"defaults.{column}", hint=f"its type is {type_name}")
 
 
-def _where_problems(source: Source, spec: ListSpec) -> Iterator[Problem]:
+def _where_problems(columns: Sequence[str], spec: ListSpec) -> Iterator[Problem]:
     if not spec.where:
         return
     try:
-        condition = RowFilter(spec.where, column_types(source.columns, spec))
+        condition = RowFilter(spec.where, column_types(columns, spec))
     except ValueError as error:
         yield Problem(str(error), key="where", hint="e.g. country == 'RO' and points > 100")
     else:

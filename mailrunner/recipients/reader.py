@@ -7,6 +7,7 @@ its `RecipientRow.problem`.  `RowReader` alone turns cells, fresh or stored, int
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -16,11 +17,17 @@ from jinja2 import StrictUndefined
 
 from mailrunner.errors import RowError, UserError
 from mailrunner.model.address import BLANKS, normalise
+from mailrunner.model.written_address import read_address
+from mailrunner.recipients.address_cell import AddressColumn, has_names, reason
 from mailrunner.recipients.cell import from_text, to_text
 from mailrunner.recipients.filter import RowFilter
+from mailrunner.recipients.formula_error import SIGNS, formula_error, is_formula_error
 from mailrunner.recipients.list_checks import column_types, list_problems
 from mailrunner.recipients.source import CHUNK, Source
 from mailrunner.recipients.spec import ListSpec
+
+# Nothing around it that would have to be taken off: what `address` and `name` can do without reading.
+_PLAIN = re.compile(r"""[^\s<>()\[\]"',;:|\u00ad\u200b-\u206f\ufeff]+@[A-Za-z0-9.-]*[A-Za-z0-9]""").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +41,8 @@ class Recipient:
 class RecipientRow(NamedTuple):
     """One row of the list.
 
-    `row` is its number in the source, `address` as written and trimmed, `wire` its spelling in the envelope
-    ("" if the address is invalid), `key` the same for all spellings of one address (None if invalid),
+    `row` is its number in the source, `address` as written in its cell, without name and blanks, `wire` its
+    spelling in the envelope ("" if invalid), `key` the same for all spellings of one (None if invalid),
     `problem` a sentence or "", `values` the cells verbatim, `name` for the To field or "".
     """
 
@@ -66,12 +73,26 @@ class RowReader:
         self._types = [(place[column], column, type_name) for column, type_name in spec.types.items()]
 
     def address(self, values: Sequence[str]) -> str:
-        """The address as written and trimmed."""
-        return values[self._email].strip(BLANKS)
+        """The address as written, without what stands around it; the whole cell where that is none."""
+        written = values[self._email].strip(BLANKS)
+        if _PLAIN(written):
+            return written
+        try:
+            return read_address(written).written
+        except ValueError:
+            return written
 
     def name(self, values: Sequence[str]) -> str:
-        """The display name after defaults, trimmed; "" without a name column."""
-        return "" if self._name is None else values[self._name].strip() or self._no_name
+        """The display name: of the name column after defaults, else the one written before the address."""
+        if self._name is not None:
+            return values[self._name].strip() or self._no_name
+        return "" if _PLAIN(values[self._email].strip(BLANKS)) else self._beside_address(values)
+
+    def _beside_address(self, values: Sequence[str]) -> str:
+        try:
+            return read_address(values[self._email]).name
+        except ValueError:
+            return ""
 
     def context(self, values: Sequence[str]) -> dict[str, Any]:
         """The variables of a row in templates: every column by name, `row` with all of them, and `recipient`.
@@ -87,6 +108,9 @@ class RowReader:
             for _, column, _ in self._types:
                 del row[column]
             row |= converted
+        joined = "".join(cells)
+        if any(sign in joined for sign in SIGNS):
+            row |= _without_value(row)
         return {**row, "row": row, "recipient": Recipient(self.address(values), self.name(values))}
 
     def filled(self, values: Sequence[str]) -> Sequence[str]:
@@ -113,22 +137,41 @@ class RowReader:
         return values, problems
 
 
+def _some(values: set[str]) -> str:
+    shown = ", ".join(f'"{value[:40]}"' for value in sorted(values)[:5])
+    return f"{shown}, …" if len(values) > 5 else shown
+
+
+def _without_value(row: dict[str, Any]) -> dict[str, Any]:
+    """The cells with formula errors as names without a value: a message that needs one cannot be made."""
+    return {
+        column: StrictUndefined(hint=f"{column}: {formula_error(cell)}", name=column)
+        for column, cell in row.items()
+        if isinstance(cell, str) and is_formula_error(cell)
+    }
+
+
 class RecipientList:
     """The rows of `source`, read as the keys of the campaign file say.
 
-    `file` and `key` place problems with those keys.  The constructor raises UserError with all mistakes
-    that concern every row.
+    A list whose addresses have names before them has a column `name` with those, where it has none of its
+    own.  `file` and `key` place problems with those keys.  The constructor raises UserError with all
+    mistakes that concern every row.  While `chunks` is read, `filtered` counts the rows that fail `where`.
     """
 
     def __init__(self, source: Source, spec: ListSpec, *, file: str = "", key: str = "recipients") -> None:
-        UserError.collect(
-            replace(problem, file=file, key=f"{key}.{problem.key}") for problem in list_problems(source, spec)
-        )
-        self.columns = source.columns
-        self.reader = RowReader(source.columns, spec)
+        self.columns = (*source.columns, *(("name",) if has_names(source, spec.email) else ()))
+        problems = list_problems(source.label, self.columns, spec)
+        UserError.collect(replace(problem, file=file, key=f"{key}.{problem.key}") for problem in problems)
+        self.reader = RowReader(self.columns, spec)
+        self.filtered = 0
         self._source = source
         self._spec = spec
-        self._condition = RowFilter(spec.where, column_types(source.columns, spec)) if spec.where else None
+        self._email = self.columns.index(spec.email)
+        self._cells = AddressColumn(
+            self._email, spec.several, adds_name=len(self.columns) > len(source.columns)
+        )
+        self._condition = RowFilter(spec.where, column_types(self.columns, spec)) if spec.where else None
         self._names = self._condition.names if self._condition else frozenset()
         used = self.columns if "row" in self._names else self._names  # copying every cell takes its time
         self._used_columns = [(index, column) for index, column in enumerate(self.columns) if column in used]
@@ -138,7 +181,8 @@ class RecipientList:
 
         Raise UserError where the source turns out to be damaged.
         """
-        rows = self._source.rows()
+        self.filtered = 0
+        rows = self._cells.read(self._source.rows())
         for first in rows:
             # One by one: a chunk of raw rows kept beside its result is more work for the garbage collector.
             chunk = chain((first,), islice(rows, CHUNK - 1))
@@ -148,13 +192,48 @@ class RecipientList:
         """The row, or None where it fails `where`."""
         problem = self._problem(values) if self._spec.types or self._condition else ""
         if problem is None:
+            self.filtered += 1
             return None
-        written, name = self.reader.address(values), self.reader.name(values)
+        written = values[self._email].strip(BLANKS)
         try:
             address = normalise(written)
-        except ValueError as error:
-            return RecipientRow(number, written, "", None, str(error), values, name)
+        except ValueError:
+            return self._written_row(number, values, problem)
+        name = self.reader.name(values) if self._spec.name else ""
         return RecipientRow(number, written, address.wire, address.key, problem, values, name)
+
+    def _written_row(self, number: int, values: tuple[str, ...], problem: str) -> RecipientRow:
+        """The row of a cell that is no address and nothing else."""
+        name = self.reader.name(values)
+        try:
+            address, written, _ = read_address(values[self._email])
+        except ValueError as error:
+            written = values[self._email].strip(BLANKS)
+            empty = "" if written else self._source.explain_empty(number, self._spec.email)
+            return RecipientRow(number, written, "", None, empty or reason(written, error), values, name)
+        return RecipientRow(number, written, address.wire, address.key, problem, values, name)
+
+    @property
+    def address_column(self) -> str:
+        return self._spec.email
+
+    @property
+    def own_columns(self) -> tuple[str, ...]:
+        """The columns that stand in the list itself."""
+        return self._source.columns
+
+    def where_values(self) -> str:
+        """What stands in the columns that `where` asks for, in the first rows; "" without `where`."""
+        rows = [values for _, values in self._source.sample()]
+        asked = [(i, name) for i, name in enumerate(self.own_columns) if name in self._names]
+        return "; ".join(f"{name} is {_some({row[i] for row in rows})}" for i, name in asked if rows)
+
+    def faulty_column(self, row: RecipientRow) -> str:
+        """The column whose cell keeps a row from being sent: the address's, or one that has another type."""
+        if row.key is None or not self._spec.types:
+            return self._spec.email
+        _, problems = self.reader.converted(self.reader.filled(row.values))
+        return next(iter(problems), self._spec.email)
 
     def _problem(self, values: tuple[str, ...]) -> str | None:
         """The sentence about cells that are not of their type, or ""; None where the row fails `where`."""

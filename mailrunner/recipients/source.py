@@ -17,9 +17,11 @@ from pathlib import Path
 from mailrunner.config.paths import is_file
 from mailrunner.errors import Problem, UserError, nearest
 from mailrunner.model.counted import counted
+from mailrunner.recipients.heading import HEADING_ROWS, HeadingRow, find_heading
 from mailrunner.recipients.spreadsheet_cell import are_defused, restored
 
 CHUNK = 20_000  # rows; the ledger writes as many in one transaction, which must stay short
+SAMPLE_ROWS = 1_000
 _NAMED = 5  # how many ragged rows an error names
 
 Row = tuple[int, tuple[str, ...]]
@@ -56,6 +58,25 @@ class Source(ABC):
     @abstractmethod
     def _rows(self) -> Iterator[Row]: ...
 
+    def sample(self) -> list[Row]:
+        """The first rows, to look at; raise UserError where the table is damaged there."""
+        return list(islice(self.rows(), SAMPLE_ROWS))
+
+    def cell(self, number: int, column: str) -> str:
+        """The name of a cell as the user finds it: "B7" in a sheet, else the name of its column."""
+        return column
+
+    def keep(self) -> None:  # noqa: B027 - a file needs nothing
+        """Called when the snapshot of the rows stands: later runs need not read them again."""
+
+    def explain_empty(self, number: int, column: str) -> str:
+        """Why a cell is empty, where the table tells; else ""."""
+        return ""
+
+    def remarks(self) -> list[str]:
+        """Sentences about the table that a user should know before it is sent to; none by default."""
+        return []
+
     def chunks(self) -> Iterator[list[Row]]:
         """Yield the rows in lists of `CHUNK`; raise UserError where the table is damaged."""
         rows = self.rows()
@@ -63,12 +84,17 @@ class Source(ABC):
             yield chunk
 
     def rows(self) -> Iterator[Row]:
-        """Yield each row with its number; raise UserError where the table is damaged."""
+        """Yield each row with its number; raise UserError where the table is damaged or changed meanwhile."""
+        mark = self.stat_mark()
         for row in self._rows():
             # No database takes it as text, and no header field may hold it (RFC 5322 §4).
             if "\0" in "".join(row[1]):
                 raise UserError(Problem(f"row {row[0]} holds a NUL character", self.label, hint="remove it"))
             yield row
+        if self.stat_mark() != mark:  # half of one list and half of another, perhaps
+            raise UserError(
+                Problem("it was changed while it was read", self.label, hint="run the command again")
+            )
 
     def _checked_header(self, names: Sequence[str]) -> tuple[str, ...]:
         """The trimmed names of the columns without nameless ones at the end; UserError where unusable."""
@@ -108,7 +134,10 @@ class FileSource(Source):
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def stat_mark(self) -> str:
-        stat = self.path.stat()
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:  # moved away, perhaps to be replaced
+            return ""
         return f"{stat.st_size}-{stat.st_mtime_ns}"
 
 
@@ -121,7 +150,14 @@ def _similar_file(path: Path) -> str:
 
 
 class HeadedFile(FileSource):
-    """A file (CSV, Excel) whose first row that is not blank names the columns; blank rows are skipped."""
+    """A file (CSV, Excel) with a row that names the columns; blank rows are skipped, and rows above it.
+
+    That row is `header_row` where it is given, else it is found; see `heading.find`.
+    """
+
+    def __init__(self, path: Path, label: str, *, header_row: int | None = None, email: str = "") -> None:
+        super().__init__(path, label)
+        self._header_row, self._email = header_row, email
 
     @abstractmethod
     def _records(self) -> Iterator[tuple[int, list[str]]]:
@@ -130,9 +166,32 @@ class HeadedFile(FileSource):
     @cached_property
     def _header(self) -> tuple[int, tuple[str, ...], int]:
         """The header's number, its names, and its number of cells, nameless ones at its end included."""
-        for number, names in self._records():
-            return number, self._checked_header(names), len(names)
-        raise UserError(Problem("it is empty", self.label, hint="the first row names the columns"))
+        number, names = self._heading.row
+        return number, self._checked_header([names[place] for place in self._places(names)]), len(names)
+
+    def _places(self, names: Sequence[str]) -> list[int]:
+        """The places of the columns that are read: not of those that have no name, and no cell at first."""
+        below = self._first_records[self._heading.above + 1 :]
+        used = {i for _, cells in below for i, cell in enumerate(cells) if cell}
+        return [i for i, name in enumerate(names) if name.strip() or i in used or not below]
+
+    @cached_property
+    def _first_records(self) -> list[tuple[int, list[str]]]:
+        return list(islice(self._records(), HEADING_ROWS))
+
+    @cached_property
+    def _heading(self) -> HeadingRow:
+        first = self._first_records
+        if not first:
+            raise UserError(Problem("it is empty", self.label, hint="the first row names the columns"))
+        if self._header_row is None:
+            return find_heading(first, self._email)
+        chosen = HeadingRow.at(self._header_row, first)
+        if chosen is None:
+            message = f"there is no row {self._header_row} that could name the columns"
+            hint = f"set header_row to a number up to {first[-1][0]}, or leave it out"
+            raise UserError(Problem(message, self.label, hint=hint))
+        return chosen
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -142,6 +201,9 @@ class HeadedFile(FileSource):
     def first_row(self) -> int:
         return self._header[0] + 1
 
+    def remarks(self) -> list[str]:
+        return self._heading.remarks()
+
     def _rows(self) -> Iterator[Row]:
         rows = self._whole_rows()
         if are_defused(self.columns):
@@ -149,9 +211,20 @@ class HeadedFile(FileSource):
         return rows
 
     def _whole_rows(self) -> Iterator[Row]:
-        _, names, widest = self._header
-        width, ragged = len(names), []
-        for number, cells in islice(self._records(), 1, None):
+        widest = self._header[2]
+        names = self._heading.row[1]
+        places = self._places(names)
+        while places and not names[places[-1]].strip():
+            places.pop()
+        rows = self._records_below(places[-1] + 1, widest)
+        if places == list(range(len(places))):
+            return rows
+        return ((number, tuple([cells[place] for place in places])) for number, cells in rows)
+
+    def _records_below(self, width: int, widest: int) -> Iterator[Row]:
+        """The rows below the heading, `width` cells each; one that is wider than the heading is an error."""
+        ragged: list[tuple[int, int]] = []
+        for number, cells in islice(self._records(), self._heading.above + 1, None):
             if len(cells) == width:
                 yield number, tuple(cells)
             elif not width <= len(cells) <= widest or any(cells[width:]):

@@ -7,7 +7,7 @@ one: a list can be read without campaign files (suppression imports do), and nei
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 
 class SourceSpec(Protocol):
@@ -29,6 +29,14 @@ class SourceSpec(Protocol):
     def delimiter(self) -> str | None: ...
     @property
     def database(self) -> str | None: ...
+    @property
+    def header_row(self) -> int | None: ...
+    @property
+    def hidden(self) -> Literal["skip", "take"] | None: ...
+    @property
+    def email(self) -> str: ...
+    @property
+    def types(self) -> Mapping[str, str]: ...
 
 
 class ListSpec(Protocol):
@@ -44,3 +52,5 @@ class ListSpec(Protocol):
     def types(self) -> Mapping[str, str]: ...
     @property
     def where(self) -> str | None: ...
+    @property
+    def several(self) -> Literal["first", "all"] | None: ...

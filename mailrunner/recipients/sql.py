@@ -9,17 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.cell import to_text
-from mailrunner.recipients.source import CHUNK, Row, Source
+from mailrunner.recipients.source import CHUNK, SAMPLE_ROWS, Row, Source
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, CursorResult, Engine
 
-_EXTRAS = {"psycopg": '"mailrunner[postgresql]"'}
+# What to install for the module that SQLAlchemy misses, by the name of that module.
+_DRIVERS = {
+    "psycopg": 'pip install "mailrunner[postgresql]"',
+    "MySQLdb": "pip install mysqlclient, or pip install pymysql and write mysql+pymysql://… in database",
+    "psycopg2": 'pip install "mailrunner[postgresql]" and write postgresql+psycopg://… in database',
+    "mysql": "pip install mysql-connector-python",
+    "cx_Oracle": "pip install oracledb and write oracle+oracledb://… in database",
+}
 
 
 class SqlQuery(Source):
@@ -38,8 +46,18 @@ class SqlQuery(Source):
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        with self._result() as result:
-            return self._checked_header(list(result.keys()))
+        return self._head[0]
+
+    def sample(self) -> list[Row]:
+        return self._head[1]
+
+    @cached_property
+    def _head(self) -> tuple[tuple[str, ...], list[Row]]:
+        """The names of the columns and the first rows, by one query."""
+        with self._result(yield_per=SAMPLE_ROWS) as result:
+            columns = self._checked_header(list(result.keys()))
+            rows = islice(result, SAMPLE_ROWS)
+            return columns, [(number, tuple(map(to_text, cells))) for number, cells in enumerate(rows, 1)]
 
     def fingerprint(self) -> None:
         return None
@@ -102,8 +120,8 @@ class SqlQuery(Source):
         except NoSuchModuleError:
             raise self._problem(f'"{self._url.drivername}" is no known kind of database') from None
         except ModuleNotFoundError as error:
-            package = _EXTRAS.get(error.name or "", error.name)
-            raise self._problem(f"the driver {error.name} is missing", f"pip install {package}") from None
+            hint = _DRIVERS.get(error.name or "", f"pip install {error.name}")
+            raise self._problem(f"the driver {error.name} is missing", hint) from None
 
     def _make_read_only(self, connection: Connection) -> None:
         if connection.dialect.name == "postgresql":

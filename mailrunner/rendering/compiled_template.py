@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jinja2
 
+from mailrunner.config.sandbox import METER, WORK
 from mailrunner.errors import RowError, UserError
 from mailrunner.rendering.inline_images import InlineImage, NameTags
 from mailrunner.rendering.segments import LARGEST, Segmenting, unsegmented
@@ -57,6 +58,7 @@ class CompiledTemplate:
         return self.trees[0].certain()
 
     def _rendered(self, context: Mapping[str, object]) -> str:
+        METER.left = WORK
         try:
             return "".join(self._pieces(context))
         except RowError:
@@ -91,4 +93,6 @@ def _sentence(error: Exception) -> str:
             return str(error)
         case RecursionError():
             return "it calls itself without end"
+        case MemoryError():
+            return "it takes more memory than there is"
     return str(error) or type(error).__name__

@@ -15,7 +15,9 @@ from typing import Any, Protocol
 from mailrunner.config.toml_file import dotted
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.rendering.attachments import AttachmentEntry, entry_problems
+from mailrunner.rendering.authoring.message import AuthoredMessage, authored
 from mailrunner.rendering.compiled_template import CompiledTemplate
+from mailrunner.rendering.filters import LocaleFilters
 from mailrunner.rendering.headers import single_line
 from mailrunner.rendering.inline_images import ImageReference, InlineImage, constant_name, references
 from mailrunner.rendering.mime import Part
@@ -25,6 +27,8 @@ from mailrunner.rendering.reading import Readings
 from mailrunner.rendering.template_names import RESERVED, unknown
 from mailrunner.rendering.templates import Templates
 
+# Keys that came later are in a digest only where they are set: that of other campaigns is the old one.
+_LATER_KEYS = ("markdown", "mjml", "frame", "locale", "locale_column")
 _HINT = 'name the folder of the images that may be chosen, as in "cid:badges/{{ badge }}.png"'
 
 
@@ -46,6 +50,16 @@ class MessageSource(Protocol):
     @property
     def text(self) -> str | None: ...
     @property
+    def markdown(self) -> str | None: ...
+    @property
+    def mjml(self) -> str | None: ...
+    @property
+    def frame(self) -> str | None: ...
+    @property
+    def locale(self) -> str | None: ...
+    @property
+    def locale_column(self) -> str | None: ...
+    @property
     def postal_address(self) -> str | None: ...
     @property
     def attachments(self) -> Sequence[str]: ...
@@ -63,10 +77,17 @@ class Content:
     """
 
     def __init__(
-        self, *, folder: Path, templates_dir: Path, spec: MessageSource, private: Mapping[Path, str]
+        self,
+        *,
+        folder: Path,
+        templates_dir: Path,
+        spec: MessageSource,
+        private: Mapping[Path, str],
+        can_unsubscribe: bool = True,
     ) -> None:
         """Read everything; `problems` then lists all that is wrong.
 
+        `can_unsubscribe` is true where the frame of a message in Markdown has a link to unsubscribe.
         `private` are files that are never sent, and what each is, beside those of every project.
         """
         self._spec = spec
@@ -81,11 +102,16 @@ class Content:
             for name in sorted(RESERVED & set(spec.vars))
         ]
         self._templates = templates = Templates(
-            folder=folder, templates_dir=templates_dir, private=never_sent, given=spec.vars.keys()
+            folder=folder,
+            templates_dir=templates_dir,
+            private=never_sent,
+            given=spec.vars.keys(),
+            filters=LocaleFilters(spec.locale, spec.locale_column).by_name(),
         )
-        self.html = self._compiled(templates.html, spec.html) if spec.html else None
-        self.text = self._compiled(templates.text, spec.text) if spec.text else None
-        self.subject = self._line("subject", spec.subject)
+        made = self._authored(can_unsubscribe)
+        self.html = self._compiled(templates.html, made.html) if made.html else None
+        self.text = self._compiled(templates.text, made.text) if made.text else None
+        self.subject = self._line("subject", made.subject, made.subject_label)
         self.headers = {name: self._line(f"headers.{name}", value) for name, value in spec.headers.items()}
         self.attachments = tuple(self._attachment(*entry) for entry in enumerate(spec.attachments))
         self._images = dict(self._fixed_images())
@@ -131,6 +157,7 @@ class Content:
             "subject": spec.subject,
             "html": spec.html,
             "text": spec.text,
+            **{key: value for key in _LATER_KEYS if (value := getattr(spec, key))},
             "postal_address": spec.postal_address,
             "attachments": list(spec.attachments),
             "headers": dict(spec.headers),
@@ -161,7 +188,7 @@ class Content:
         )
 
     def _all(self) -> list[CompiledTemplate]:
-        paths = [a.path for a in self.attachments]
+        paths = [a.calendar or a.path for a in self.attachments]
         return [*self.bodies().values(), self.subject, *self.headers.values(), *paths]
 
     def _clash(self, column: str) -> Iterator[Problem]:
@@ -182,9 +209,22 @@ class Content:
             self.problems += [p for p in error.problems if p not in self.problems]
             return self._templates.line(name, "")  # stands in until the problems are raised
 
-    def _line(self, key: str, source: str) -> CompiledTemplate:
+    def _authored(self, can_unsubscribe: bool) -> AuthoredMessage:
+        try:
+            return authored(
+                self._spec,
+                self._templates,
+                can_unsubscribe=can_unsubscribe,
+                width=self._files.image_width,
+            )
+        except UserError as error:
+            self.problems += error.problems
+            return AuthoredMessage(None, None, self._spec.subject)
+
+    def _line(self, key: str, source: str, label: str = "") -> CompiledTemplate:
         """A one-line template; its own text is checked here, what a row adds later."""
-        template = self._compiled(lambda text: self._templates.line(f"[message] {key}", text), source)
+        label = label or f"[message] {key}"
+        template = self._compiled(lambda text: self._templates.line(label, text), source)
         try:
             single_line(template.trees[0].written(), f"[message] {key}")
         except RowError as error:
@@ -195,6 +235,9 @@ class Content:
         key = dotted(("message", "attachments", number))
         self._line("attachments", entry)
         path = self._compiled(lambda text: self._templates.path("[message] attachments", text), entry)
+        if name := self._templates.calendar_name(entry):
+            made = self._compiled(self._templates.calendar, name)
+            return AttachmentEntry(entry, None, path, made)
         if "{{" in entry or "{%" in entry:
             self.problems += entry_problems(entry, path, self._files, key)
             return AttachmentEntry(entry, None, path)

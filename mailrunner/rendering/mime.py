@@ -1,6 +1,6 @@
 """The MIME message: header fields, and a tree of parts that are already encoded.
 
-    mixed( alternative( text, related( html, images ) ), attachments )
+    mixed( alternative( text, related( html, images ), invitations ), attachments )
 
 Levels with a single child are left out.  Everything is 7-bit and bytes from the start, so that what is
 the same for all recipients (an image, an attachment, the fixed text of a newsletter) is encoded once; a
@@ -11,18 +11,21 @@ body begins with a dot.
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
 from mailrunner.errors import RowError
+from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.rendering import quoted_printable
 from mailrunner.rendering.segments import SegmentedText
 
 _CRLF = b"\r\n"
 _BLANK_LINE = b"\r\n\r\n"  # ends the line of the last field too
 _COLUMNS = 76
+_METHOD = re.compile(rb"; method=([A-Z-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,13 @@ class MessageFields:
     subject_prefix: str = ""
 
 
+class Part(NamedTuple):
+    """An encoded MIME entity: its own header fields (no blank line, no last CRLF) and its body, in chunks."""
+
+    fields: bytes
+    body: Sequence[bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message, ready for the wire: `data` is complete, with CRLF, and not yet dot-stuffed.
@@ -56,6 +66,10 @@ class Message:
     nothing to stuff (RFC 5321 §4.5.2), and a renderer's messages have none.  What a reader sees is
     kept in pieces, which the messages of one shape share: a run never looks at it.  `images` are the
     names of its inline images.
+
+    `head` is the header fields with which `data` begins, without the last line end; `files` are the
+    images and attachments; `mailboxes` are From, To and Reply-To (None: it has none).  An API that takes
+    fields is given these pieces.
     """
 
     sender: str
@@ -67,6 +81,10 @@ class Message:
     html_segments: SegmentedText | None
     text_segments: SegmentedText
     images: tuple[str, ...] = ()
+    head: bytes = b""
+    files: tuple[Part, ...] = ()
+    mailboxes: tuple[MailboxAddress, MailboxAddress, MailboxAddress | None] | None = None
+    delivery_token: str = ""
 
     @property
     def html(self) -> str | None:
@@ -82,13 +100,6 @@ class Message:
     def size(self) -> int:
         """Octets, as counted by the SIZE extension (RFC 1870)."""
         return len(self.data)
-
-
-class Part(NamedTuple):
-    """An encoded MIME entity: its own header fields (no blank line, no last CRLF) and its body, in chunks."""
-
-    fields: bytes
-    body: Sequence[bytes]
 
 
 def text_part(text: str, subtype: str) -> Part:
@@ -139,22 +150,39 @@ def compose(
     html: Part | None,
     images: Sequence[Part] = (),
     attachments: Sequence[Part] = (),
+    *,
+    invitations: Sequence[Part] = (),
 ) -> bytes:
     """Put header fields (no last CRLF) before the tree of the module's docstring; the message ends with CRLF.
 
     The least rich version stands first (RFC 2046 §5.1.4).
     """
-    body = text
+    versions = [text]
     if html is not None:
         if images:
             html = multipart("related", [html, *images], parameters='; type="text/html"')
-        body = multipart("alternative", [text, html])
+        versions.append(html)
+    versions += invitations
+    body = multipart("alternative", versions) if len(versions) > 1 else text
     if attachments:
         body = multipart("mixed", [body, *attachments])
     chunks = [head, b"\r\nMIME-Version: 1.0\r\n", body.fields, _BLANK_LINE, *body.body]
     if not chunks[-1].endswith(_CRLF):
         chunks.append(_CRLF)
     return b"".join(chunks)
+
+
+def as_invitation(attachment: Part) -> Part | None:
+    """An attached invitation as a version of the message, as which Outlook and Gmail ask for an answer.
+
+    None for what asks for none: a calendar that is only published (RFC 5546 §1.4), and every other file.
+    """
+    fields = attachment.fields.split(_CRLF)
+    found = _METHOD.search(fields[0])
+    if not fields[0].startswith(b"Content-Type: text/calendar") or found is None or found[1] == b"PUBLISH":
+        return None
+    kept = [field for field in fields if not field.startswith(b"Content-Disposition")]
+    return Part(_CRLF.join(kept), attachment.body)
 
 
 @lru_cache

@@ -28,6 +28,8 @@ _COLUMNS = 76
 _SHORT = 200  # characters; what is longer hardly comes again
 _ASCII = bytes(range(128))
 _BREAK = re.compile(r"\r\n?|\n")
+# b2a_qp spells a blank before a line break out, also where the line has no room for that.
+_OVERLONG = re.compile(rb"(=(?:20|09))(?<=[^\n]{77})(\r?\n)")
 _START = re.compile(rb"\n(\.+(?:F(?=rom ))?|F(?=rom ))")  # far quicker than with ^
 
 
@@ -43,7 +45,8 @@ def is_foreign(octets: bytes) -> bool:
 
 def whole(octets: bytes) -> bytes:
     """Encode a whole body, as `octets_of` gives it."""
-    return _START.sub(_spelled_out, b"\n" + binascii.b2a_qp(octets, istext=True))[1:]
+    quoted = _OVERLONG.sub(rb"=\2\1\2", b"\n" + binascii.b2a_qp(octets, istext=True))
+    return _START.sub(_spelled_out, quoted)[1:]
 
 
 def encoded(values: Sequence[str]) -> list[bytes] | None:

@@ -11,12 +11,25 @@ from typing import Literal
 
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.mailbox_address import MailboxAddress
-from mailrunner.rendering.bodies import Bodies, Body
+from mailrunner.rendering.bodies import Bodies
 from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.content import Content, MessageSource, digest_of
-from mailrunner.rendering.headers import MessageHeaders, single_line, wire_address
+from mailrunner.rendering.headers import (
+    MessageHeaders,
+    parsed_mailbox,
+    parsed_mailboxes,
+    single_line,
+    wire_address,
+)
 from mailrunner.rendering.inlining import InliningTally, ShapeInliner
-from mailrunner.rendering.mime import Message, MessageFields, around_versions, compose
+from mailrunner.rendering.mime import (
+    Message,
+    MessageFields,
+    Part,
+    around_versions,
+    as_invitation,
+    compose,
+)
 from mailrunner.rendering.segments import LineTemplate
 
 _SENDERS = 16  # return paths that are kept: one, unless each message has its own
@@ -45,7 +58,13 @@ class Renderer:
         `private` are files that are never sent, with what each is ("the ledger"), beside those that
         every project has.
         """
-        self._content = Content(folder=folder, templates_dir=templates_dir, spec=spec, private=private or {})
+        self._content = Content(
+            folder=folder,
+            templates_dir=templates_dir,
+            spec=spec,
+            private=private or {},
+            can_unsubscribe=kind == "bulk" or bool(list_name),
+        )
         self._inliner = ShapeInliner(strict=strict_inlining)
         self._bodies = Bodies(
             html=self._content.html,
@@ -70,6 +89,8 @@ class Renderer:
         self._identity = {"kind": digest_of(kind), "list": digest_of([list_name, list_id, campaign_id])}
         self._sender = lru_cache(maxsize=_SENDERS)(_sender)
         UserError.collect([*self._content.problems, *self._headers.problems])
+        self._from = parsed_mailbox(spec.from_)
+        self._reply_to = parsed_mailboxes(spec.reply_to)[0] if spec.reply_to else None
 
     def render(self, fields: MessageFields, now: datetime) -> Message:
         """Return the message of one row, dated `now`; raise RowError, with a sentence, if it has none."""
@@ -82,11 +103,19 @@ class Renderer:
             "unsubscribe_url": fields.unsubscribe_url,
         }
         subject = self._subject(fields, context)
-        body = self._bodies.body(context)
+        try:
+            body = self._bodies.body(context)
+        except (RecursionError, MemoryError) as error:
+            raise RowError("the message is too large, or nests too deeply") from error
         head = b"\r\n".join(self._headers.lines(fields, recipient, subject, context, now))
         text, html = body.text_part, body.html_part
+        files: tuple[Part, ...] = ()
         if html is None or body.images or self._content.attachments:
-            data = self._composed(head, body, context)
+            images = [self._content.image(image).part for image in body.images]
+            attached = self._content.attached(context)
+            files = (*images, *attached)
+            invitations = [invitation for part in attached if (invitation := as_invitation(part))]
+            data = compose(head, text, html, images, attached, invitations=invitations)
         else:
             before, between, behind = around_versions(text.fields, html.fields)
             data = b"".join([head, before, *text.body, between, *html.body, behind])
@@ -100,6 +129,10 @@ class Renderer:
             html_segments=body.html,
             text_segments=body.text,
             images=tuple([image.name for image in body.images]) if body.images else (),
+            head=head,
+            files=files,
+            mailboxes=(self._from, recipient, self._reply_to),
+            delivery_token=fields.delivery_token,
         )
 
     @property
@@ -125,6 +158,12 @@ class Renderer:
         """Columns whose name means something else too, so that a template would be misread."""
         return self._content.clashes(columns)
 
+    @property
+    def outline(self) -> str:
+        """The text of the HTML templates, a NUL in place of each value: what is the same for all rows."""
+        html = self._content.html
+        return "\n".join(tree.outline() for tree in html.trees) if html else ""
+
     def digest(self) -> dict[str, str]:
         """A sha256 for each thing that the messages are made of, by a name for the user.
 
@@ -136,10 +175,6 @@ class Renderer:
     def reading_digest(self) -> str:
         """A sha256 of what recipients read, whatever the campaign, its list and its files are called."""
         return self._content.reading_digest()
-
-    def _composed(self, head: bytes, body: Body, context: Mapping[str, object]) -> bytes:
-        images = [self._content.image(image).part for image in body.images]
-        return compose(head, body.text_part, body.html_part, images, self._content.attached(context))
 
     def _subject(self, fields: MessageFields, context: Mapping[str, object]) -> str:
         subject = single_line(self._subject_line.render(context), "the subject").strip()

@@ -17,9 +17,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from jinja2 import Template, nodes
-from jinja2.compiler import CodeGenerator, Frame
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.compiler import Frame
 from markupsafe import escape
+
+from mailrunner.config.sandbox import METER, WORK, BoundedCode
+from mailrunner.rendering.environment import CampaignEnvironment
 
 LARGEST = 10_000_000  # characters of one rendered template; far beyond what any mailbox takes
 
@@ -53,7 +55,7 @@ def unsegmented(_: Mapping[str, object]) -> SegmentedText | None:
     return None
 
 
-class _SegmentingCode(CodeGenerator):
+class _SegmentingCode(BoundedCode):
     """Writes a call of `environment.value` where Jinja writes one of `escape` or `str`."""
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
@@ -63,8 +65,8 @@ class _SegmentingCode(CodeGenerator):
         self.write(")")
 
 
-class SegmentingEnvironment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, whose compiled templates yield each value as a tuple of one string.
+class SegmentingEnvironment(CampaignEnvironment):
+    """The sandbox, with compiled templates that yield each value as a tuple of one string.
 
     `finalize` is applied to all values but plain strings, which it must leave as they are.
     """
@@ -75,7 +77,8 @@ class SegmentingEnvironment(ImmutableSandboxedEnvironment):
         super().__init__(autoescape=autoescape, finalize=finalize, **options)
         self._mark = f"\ue000{secrets.token_hex(8)}"
         self._joined = lru_cache(maxsize=1024)("".join)
-        self.value = _escaping(finalize) if autoescape else _plain(finalize)
+        written = self.finalize or finalize
+        self.value = _escaping(written) if autoescape else _plain(written)
 
     def segmenting(self, template: Template) -> Segmenting:
         """Return what renders a template that this environment has compiled, up to `LARGEST` characters."""
@@ -85,6 +88,7 @@ class SegmentingEnvironment(ImmutableSandboxedEnvironment):
         root, new_context = template.root_render_func, template.new_context
 
         def segments(context: Mapping[str, object]) -> SegmentedText | None:
+            METER.left = WORK
             try:
                 return self._segmented(root(new_context(dict(context))))
             except Exception:  # Jinja's own rendering raises it again, as an error of this row
@@ -95,11 +99,9 @@ class SegmentingEnvironment(ImmutableSandboxedEnvironment):
     def concat(self, pieces: Iterable[Piece]) -> str:
         """Join a part of the output, its values between marks; a fragment has marks of its own."""
         mark = self._mark
-        return "".join(
-            [
-                (p[0] if mark in p[0] else f"{mark}{p[0]}{mark}") if isinstance(p, tuple) else str(p)
-                for p in pieces
-            ]
+        return super().concat(
+            (p[0] if mark in p[0] else f"{mark}{p[0]}{mark}") if isinstance(p, tuple) else str(p)
+            for p in pieces
         )
 
     def _segmented(self, pieces: Iterable[Piece]) -> SegmentedText | None:
@@ -188,7 +190,9 @@ class LineTemplate:
 
 def _escaping(finalize: Callable[[Any], Any]) -> Callable[[Any], tuple[str]]:
     def value(given: Any) -> tuple[str]:
-        if type(given) is str:  # as markupsafe does, without the costly Markup around it
+        if (
+            type(given) is str and len(given) < _LONGEST_LINE
+        ):  # as markupsafe does, without the costly Markup around it
             text = given.replace("&", "&amp;").replace(">", "&gt;").replace("<", "&lt;")
             return (text.replace("'", "&#39;").replace('"', "&#34;"),)
         return (str.__str__(escape(finalize(given))),)
@@ -197,7 +201,9 @@ def _escaping(finalize: Callable[[Any], Any]) -> Callable[[Any], tuple[str]]:
 
 
 def _plain(finalize: Callable[[Any], Any]) -> Callable[[Any], tuple[str]]:
-    return lambda given: (given if type(given) is str else str.__str__(str(finalize(given))),)
+    return lambda given: (
+        given if type(given) is str and len(given) < _LONGEST_LINE else str.__str__(str(finalize(given))),
+    )
 
 
 def _macros(root: nodes.Template) -> Iterator[str]:

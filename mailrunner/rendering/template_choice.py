@@ -16,9 +16,9 @@ from typing import Any
 
 from jinja2 import nodes
 from jinja2.defaults import DEFAULT_NAMESPACE
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from mailrunner.errors import Problem
+from mailrunner.rendering.environment import CampaignEnvironment
 from mailrunner.rendering.inline_images import require_part
 from mailrunner.rendering.template_names import TemplateTree
 
@@ -82,8 +82,8 @@ def folders(root: nodes.Template) -> set[str]:
     return {"/".join([*parts, ""]) if parts else "" for parts in found}
 
 
-class ChoiceEnvironment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, whose templates are changed by `parsed` once they are parsed: guarded, for one."""
+class ChoiceEnvironment(CampaignEnvironment):
+    """The sandbox, whose templates are changed by `parsed` once they are parsed: guarded, for one."""
 
     def __init__(self, *, parsed: Sequence[Callable[[nodes.Template], None]], **options: Any) -> None:
         super().__init__(**options)

@@ -8,7 +8,7 @@ error, an empty cell is nothing, and values cannot be changed by a template, as 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +20,15 @@ from jinja2 import meta, nodes
 
 from mailrunner.config.paths import is_file
 from mailrunner.errors import Problem, UserError, nearest
+from mailrunner.rendering.authoring.jinja_marks import TemplateText
+from mailrunner.rendering.calendars import marked_value
 from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.inline_images import NameTags
+from mailrunner.rendering.linked_sheets import LinkedSheets
 from mailrunner.rendering.private_files import PrivateFiles
 from mailrunner.rendering.segments import SegmentingEnvironment, keeps_segments
 from mailrunner.rendering.template_choice import ChoiceEnvironment, ChoiceRules, folders
+from mailrunner.rendering.template_hints import not_utf8, syntax_hint
 from mailrunner.rendering.template_names import TemplateTree
 
 
@@ -53,18 +57,21 @@ class _Loader(jinja2.FileSystemLoader):
         self._project = folder.resolve()
         self._label = _labels(folder, templates_dir)
         self.texts: dict[str, str] = {}
+        self.made: dict[str, str] = {}  # the label of a template that was made of a file, by its name
+        self.lines: dict[str, tuple[int, ...]] = {}
 
     def get_source(
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str, Callable[[], bool]]:
         """Return the text, and the name that errors give as its file."""
-        label = self._label(template)
+        label = self.made.get(template) or self._label(template)
         if template in self.texts:
             return self.texts[template], label, lambda: True
         try:
             source, filename, _ = super().get_source(environment, template)
         except UnicodeDecodeError:
-            raise UserError(Problem("is not UTF-8; save it in that encoding", file=label)) from None
+            octets = (Path(self.searchpath[0]) / template).read_bytes()
+            raise UserError(not_utf8(octets, label)) from None
         path = Path(filename).resolve()
         if not path.is_relative_to(self._project):
             raise UserError(Problem("is outside the project", file=label))
@@ -84,21 +91,27 @@ class Templates:
         templates_dir: Path,
         private: PrivateFiles | None = None,
         given: Collection[str] = (),
+        filters: Mapping[str, Callable[..., object]] | None = None,
     ) -> None:
         """`private` are files that are never sent, also not as a template.
 
         `given` are the names whose values the campaign file gives: by these a template may name others.
+        `filters` are those that templates have beside Jinja's.
         """
         private = private or PrivateFiles(folder=folder, templates_dir=templates_dir, named={})
         self._folder = templates_dir
         self._label = _labels(folder, templates_dir)
         self._loader = _Loader(folder, templates_dir, private)
+        self._sheets = LinkedSheets(templates_dir, private)
         options: dict[str, Any] = {
             "loader": self._loader,
             "undefined": _Absent,
             "finalize": _nothing_for_none,
             "auto_reload": False,
             "cache_size": -1,
+            "lines": self._loader.lines,
+            "own_filters": filters or {},
+            "sheets": self._sheets,
         }
         self._choice = ChoiceRules(given)
         self._tags = NameTags()
@@ -106,6 +119,11 @@ class Templates:
             escaped: ChoiceEnvironment(parsed=[self._choice.guard], autoescape=escaped, **options)
             for escaped in (True, False)
         }
+        self._calendars = ChoiceEnvironment(
+            parsed=[self._choice.guard],
+            autoescape=False,
+            **{**options, "finalize": marked_value(_nothing_for_none)},
+        )
         changes = [self._choice.guard, self._tags.tag]
         self._tagging = ChoiceEnvironment(parsed=changes, autoescape=True, **options)
         # These parse without a change, too: a name that must be guarded is none of theirs.
@@ -115,6 +133,19 @@ class Templates:
         self._parsed: dict[str, TemplateTree] = {}
         self._choices: set[str] = set()  # folders
 
+    def read(self, name: str) -> str:
+        """The text of a file that a template is made of; raise UserError if it is none, or does not parse."""
+        label = self._label(name)
+        with _explained(label, missing=self._missing(name)):
+            source, _, _ = self._loader.get_source(self._tagging, name)
+            self._segmenting[False].parse(source, filename=label)
+        return source.removeprefix("\ufeff")
+
+    def put(self, name: str, made: TemplateText, label: str) -> None:
+        """Have a template that was made; errors call it by its `label` and by the lines of its source."""
+        self._loader.texts[name], self._loader.made[name] = made.text, label
+        self._loader.lines[name] = made.lines
+
     def html(self, name: str) -> CompiledTemplate:
         """Compile a file whose values are escaped; raise UserError with all that is wrong with it."""
         return self._file(name, escaped=True)
@@ -122,6 +153,17 @@ class Templates:
     def text(self, name: str) -> CompiledTemplate:
         """Compile a file whose values stand as they are; raise UserError with all that is wrong with it."""
         return self._file(name, escaped=False)
+
+    def calendar_name(self, path: str) -> str:
+        """The name of a calendar of templates/, given its path in the project; "" for any other file."""
+        home = self._label("")
+        return path.removeprefix(home) if path.startswith(home) and path.lower().endswith(".ics") else ""
+
+    def calendar(self, name: str) -> CompiledTemplate:
+        """Compile a calendar, whose values stand between marks; raise UserError with all that is wrong."""
+        trees = self._whole(self._tree(name))
+        with _explained(self._label(name)):
+            return CompiledTemplate(self._label(name), self._calendars.get_template(name), trees)
 
     def line(self, label: str, source: str) -> CompiledTemplate:
         """Compile a template that stands in a campaign file, under a name that errors give."""
@@ -142,10 +184,12 @@ class Templates:
     def sources(self) -> dict[str, str]:
         """The sha256 of every template file used, by its path in the project.
 
-        Included files count; where a template chooses by name what to include, the whole folder does.
+        Included files and linked style sheets count; where a template chooses by name what to include,
+        the whole folder does.
         """
         names = {*self._parsed, *self._in_folders(self._choices)}
-        return {self._label(name): self._sha256(name) for name in sorted(names)}
+        sheets = {self._label(name): _digest(text) for name, text in self._sheets.texts.items()}
+        return {**{self._label(name): self._sha256(name) for name in sorted(names)}, **sheets}
 
     def choosing(self, trees: Sequence[TemplateTree]) -> frozenset[str]:
         """The names on which it depends what templates are included; none of them may be a column."""
@@ -156,6 +200,10 @@ class Templates:
         """Names that Jinja itself provides (`range`, `dict`, …)."""
         return frozenset(self._environments[False].globals)
 
+    def _named(self, name: str) -> str:
+        """What errors call a template: its path in the project, also of the file that it was made of."""
+        return self._loader.made.get(name) or self._label(name)
+
     def _sha256(self, name: str) -> str:
         """The digest of what was read and is sent, whatever stands in the file by now."""
         text = self._loader.texts.get(name)
@@ -165,14 +213,11 @@ class Templates:
     def _file(self, name: str, *, escaped: bool) -> CompiledTemplate:
         trees = self._whole(self._tree(name))
         segmented = keeps_segments((tree.root for tree in trees), escaped=escaped)
-        with _explained(self._label(name)):
+        label = self._named(name)
+        with _explained(label):
             if escaped and not segmented:
-                return CompiledTemplate(
-                    self._label(name), self._tagging.get_template(name), trees, tags=self._tags
-                )
-            template = CompiledTemplate(
-                self._label(name), self._environments[escaped].get_template(name), trees
-            )
+                return CompiledTemplate(label, self._tagging.get_template(name), trees, tags=self._tags)
+            template = CompiledTemplate(label, self._environments[escaped].get_template(name), trees)
             if not segmented:
                 return template
             environment = self._segmenting[escaped]
@@ -188,7 +233,7 @@ class Templates:
         """Parse a file and, before it is handed out, all that it names."""
         if name in self._parsed:
             return self._parsed[name]
-        label = self._label(name)
+        label = self._named(name)
         environment = self._environments[False]
         with _explained(label, missing=self._missing(name)):
             source, _, _ = self._loader.get_source(environment, name)
@@ -231,6 +276,10 @@ class Templates:
         return Problem("does not exist", file=self._label(name), hint=hint)
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
 def _from_text(environment: jinja2.Environment, label: str, source: str) -> jinja2.Template:
     # Jinja gives a template from a string no file name, and errors would not name it.
     code: CodeType = environment.compile(source, label, label)
@@ -247,7 +296,8 @@ def _explained(label: str, missing: Problem | None = None) -> Iterator[None]:
             missing or Problem(f'names "{error.name}", which does not exist', file=label)
         ) from None
     except jinja2.TemplateSyntaxError as error:
-        raise UserError(Problem(f"line {error.lineno}: {error.message}", file=label)) from None
+        hint = syntax_hint(error.message or "", error.source or "", error.lineno)
+        raise UserError(Problem(f"line {error.lineno}: {error.message}", file=label, hint=hint)) from None
     except (RecursionError, SyntaxError):  # Python cannot compile what Jinja made of it
         raise UserError(Problem("nests too deeply", file=label, hint="make it simpler")) from None
     except ValueError as error:  # a number of thousands of digits, a NUL in a name

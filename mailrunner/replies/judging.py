@@ -194,7 +194,7 @@ def _by_code(stage: Stage, code: int, family: str, enhanced: str, said: str) -> 
         return _ENHANCED_4.get(detail, _BUSY)
     found = _ENHANCED_5.get(detail) or _CODES.get(code) or _SUBJECTS_5.get(detail.partition(".")[0])
     if not found or (stage not in LATE and found in _ABOUT_RECIPIENT):
-        return _STAGES_5[stage]
+        return _STAGES_5.get(stage, _POLICY)
     return found
 
 

@@ -20,6 +20,7 @@ from mailrunner.sending.prepared_campaign import (
     PreparedCampaign,
     changed_parts,
     content_digest,
+    digest,
     digests_of,
     record_values,
 )
@@ -28,6 +29,7 @@ from mailrunner.store import CampaignRecord, Ledger, ListDrift, Phase, PlainSnap
 from mailrunner.store.campaigns import as_json
 
 Progress = Callable[[int], None]
+_REASONS = 3  # how many differing ones a sentence names
 
 _RECIPIENTS = ("recipient is", "recipients are")
 
@@ -65,6 +67,7 @@ class ListImport:
         self._confirmations, self._progress = confirmations, progress
         self._content = prepared.content()
         self._notices: list[str] = []
+        self._reasons: dict[str, str] = {}
 
     def run(self) -> ImportedList | Wait:
         """Write the snapshot or compare with it; raises UserError where a user has to decide first.
@@ -80,7 +83,7 @@ class ListImport:
         if record.phase is Phase.CANCELLED:
             return ImportedList(record)
         self._run.set_campaign(record.no)
-        record = self._compare_content(record)
+        record = self._compare_content(self._with_identity(record))
         record = self._compare_list(record)
         self._check_renders(record)
         return ImportedList(record, tuple(self._notices))
@@ -111,6 +114,7 @@ class ListImport:
             self._ledger.snapshots.discard(record.no, run_no=self._run.no)
             raise
         self._ledger.snapshots.finish(record.no, run_no=self._run.no)
+        self._prepared.source.keep()
         return ImportedList(replace(record, phase=Phase.READY), tuple(self._notices))
 
     def _fill(self, record: CampaignRecord) -> int:
@@ -119,14 +123,23 @@ class ListImport:
         with _rare_garbage_collection():
             for rows in self._rows(self._prepared.recipients.columns):
                 place = self._ledger.snapshots.add(record.no, place, rows, run_no=self._run.no)
+                self._note_reasons(rows)
                 del rows  # or it would be held while the next chunk is read
                 self._progress(place)
                 self._ledger.heartbeat(self._run)
         return place
 
+    def _note_reasons(self, rows: Sequence[SnapshotRow]) -> None:
+        """Keep the first reasons that differ, should no row be usable."""
+        if len(self._reasons) < _REASONS:
+            for row in rows:
+                if row.problem and len(self._reasons) < _REASONS:
+                    self._reasons.setdefault(row.problem, f"row {row.row}: {row.problem}")
+
     def _check_snapshot(self, record: CampaignRecord, rows: int) -> None:
         if not self._ledger.deliveries.counts(record.no).queued:
-            raise UserError(empty_list(self._prepared, rows))
+            raise UserError(empty_list(self._prepared, rows, list(self._reasons.values())))
+        self._notices += list_remarks(self._prepared, rows)
         self._complete_digests()
         twin = None if self._confirmations.again else self._ledger.campaigns.twin(record)
         if twin is not None:
@@ -173,7 +186,8 @@ class ListImport:
                 raise UserError(_finished(self._prepared, what))
             self._notices.append(f"changed since it was sent: {what}; nothing of it is left to be sent")
             return record
-        if not self._confirmations.accept_changes:
+        unseen = self._is_unseen(record)
+        if not self._confirmations.accept_changes and not unseen:
             raise UserError(
                 Problem(
                     f"changed since the campaign was begun: {what}",
@@ -190,8 +204,29 @@ class ListImport:
             dict.fromkeys([*digests_of(record), *self._prepared.message_digests()])
         )
         self._ledger.campaigns.accept(record.no, **values, account_no=account.no, recent="")
-        self._notices.append(f"changes accepted: {what}")
+        self._notices.append(
+            f"changed before the first message was sent: {what}" if unseen else f"changes accepted: {what}"
+        )
         return self._reread(record)
+
+    def _with_identity(self, record: CampaignRecord) -> CampaignRecord:
+        """A campaign that an older version began knows its account by an identity of that time."""
+        account = self._prepared.account
+        is_same = record.account_name == account.name and account.former_identity != account.identity
+        if not is_same or record.content.get("account") != digest(account.former_identity):
+            return record
+        content = {**record.content, "account": self._content["account"]}
+        values = {"content": as_json(content), "content_digest": content_digest(content)}
+        if record.stop_digest == record.content_digest:  # what stopped it stops it still
+            values["stop_digest"] = values["content_digest"]
+        owner = self._ledger.accounts.ensure(account.identity)
+        self._ledger.campaigns.accept(record.no, **values, account_no=owner.no)
+        return self._reread(record)
+
+    def _is_unseen(self, record: CampaignRecord) -> bool:
+        """True while no server was offered a message of this campaign: no recipient has the old one."""
+        counts = self._ledger.deliveries.counts(record.no)
+        return not (counts.sent or counts.failed or counts.in_doubt or counts.in_flight)
 
     def _resends(self, record: CampaignRecord) -> bool:
         """True if a finished campaign has deliveries in doubt that its file says to send again."""
@@ -234,6 +269,8 @@ class ListImport:
             mark |= {"new": drift.new, "edited": drift.edited}
             self._note_waiting(drift.new, drift.edited)
         self._ledger.campaigns.accept(record.no, list_mark=as_json(mark))
+        if refresh:
+            self._prepared.source.keep()
 
     def _read_incoming(self, record: CampaignRecord, columns: tuple[str, ...]) -> None:
         self._ledger.snapshots.clear_incoming(self._run.no)
@@ -306,14 +343,28 @@ def _rare_garbage_collection() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def empty_list(prepared: PreparedCampaign, rows: int) -> Problem:
-    """The problem of a list without a recipient who can be mailed."""
-    spec = prepared.campaign.recipients
-    if rows == 0:
-        message = f"{prepared.source.label} has no rows" + (" that match `where`" if spec.where else "")
+def empty_list(prepared: PreparedCampaign, rows: int, reasons: Sequence[str]) -> Problem:
+    """The problem of a list without a recipient who can be mailed; `reasons` are those of the first rows."""
+    label, recipients = prepared.source.label, prepared.recipients
+    key, hint = "recipients", "; ".join(reasons) or "nothing can be sent"
+    if rows:
+        message = f"none of {counted(rows, 'row')} of {label} has a usable address"
+    elif recipients.filtered:
+        message = (
+            f"{label} has no rows that match `where`: it leaves out {counted(recipients.filtered, 'row')}"
+        )
+        key, hint = "recipients.where", recipients.where_values() or hint
     else:
-        message = f"none of {counted(rows, 'row')} of {prepared.source.label} has a usable address"
-    return Problem(message, file=prepared.file, key="recipients", hint="nothing can be sent")
+        message = f"{label} has no rows"
+    return Problem(message, file=prepared.file, key=key, hint=hint)
+
+
+def list_remarks(prepared: PreparedCampaign, rows: int) -> list[str]:
+    """What a user should know about a list that was read to its end; `rows` are those that it gave."""
+    remarks = prepared.source.remarks()
+    if prepared.campaign.recipients.where and rows and not prepared.recipients.filtered:
+        remarks.append(f"`where` leaves out no row of {rows:,}")
+    return remarks
 
 
 def twin_problem(prepared: PreparedCampaign, other: str, common: int) -> Problem:

@@ -74,7 +74,7 @@ class SendLoop:
     """One process's share of one campaign.
 
     `on_step` is called with "claimed", "rendered", "sending", "answered" or "recorded" as often as
-    that happens; it is for tests.
+    that happens; it is for tests.  `on_heartbeat` is called once a minute.
     """
 
     def __init__(
@@ -88,11 +88,12 @@ class SendLoop:
         recorder: Recorder,
         factory: MessageFactory,
         clock: Clock,
+        on_heartbeat: Callable[[], None] = lambda: None,
         on_step: Step | None = None,
     ) -> None:
         self._ledger, self._visits, self._own_run, self._options = ledger, visits, own_run, options
         self._connections, self._recorder, self._factory = connections, recorder, factory
-        self._clock, self._on_step = clock, on_step
+        self._clock, self._on_heartbeat, self._on_step = clock, on_heartbeat, on_step
         self._stop = visits.stop
         self._opener = ConnectionOpener(connections)
         self._poller: Poller[Connection] = Poller(every=SLICE)
@@ -137,7 +138,8 @@ class SendLoop:
         if self._failure is not None:
             return  # all that is left to do is to wait for the end
         try:
-            self._ledger.heartbeat(self._own_run)
+            if self._ledger.heartbeat(self._own_run):
+                self._on_heartbeat()
             with suppress(OSError):  # the terminal is closed, the pipe has ended: send on
                 watch(self.tally)
         except LedgerError as error:

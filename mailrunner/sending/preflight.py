@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from secrets import token_bytes
 
-from mailrunner.config.account import Account
 from mailrunner.errors import RowError, UserError
-from mailrunner.model.address import suggestion
 from mailrunner.model.counted import counted
+from mailrunner.model.mistyped_domain import suggestion
 from mailrunner.model.suppression import governing
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.recipients.reader import RecipientRow, flag_duplicates
 from mailrunner.rendering.lint import remarks
-from mailrunner.sending.list_import import empty_list, twin_problem
+from mailrunner.rendering.lint.shapes import ShapeRemarks
+from mailrunner.rendering.message_pieces import MessagePieces
+from mailrunner.sending.account_warnings import provider_warnings
+from mailrunner.sending.api_settings import api_of, fixed_bearer
+from mailrunner.sending.left_out import LeftOutKind, LeftOutRow, left_out_row
+from mailrunner.sending.list_import import empty_list, list_remarks, twin_problem
+from mailrunner.sending.login_warnings import login_warnings
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign, digests_of
 from mailrunner.sending.render_check import nothing_renders
@@ -29,6 +34,7 @@ from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.store.snapshot import known_lists
 
 _EXAMPLES = 20
+_REASONS = 3
 _CHUNK = 500
 
 
@@ -48,7 +54,8 @@ class PreflightResult:
     """The effect that a run would have now.
 
     `to_send` counts the rows that would be sent, `failing` those that cannot become a message, `done`
-    those that were sent or refused before.  `skipped` and `suppressed` count by reason.
+    those that were sent or refused before.  `skipped` and `suppressed` count by reason; of them `examples`
+    are the first, as `failures` are of those that cannot become a message.
     """
 
     rows: int = 0
@@ -57,21 +64,33 @@ class PreflightResult:
     done: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     suppressed: Counter[str] = field(default_factory=Counter)
-    examples: list[tuple[int, str, str]] = field(default_factory=list)
-    failures: list[tuple[int, str, str]] = field(default_factory=list)
+    examples: list[LeftOutRow] = field(default_factory=list)
+    failures: list[LeftOutRow] = field(default_factory=list)
     findings: dict[str, CheckFinding] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     largest: int = 0
     octets: int = 0
-    first_reason: str = ""
+
+    @property
+    def left_out(self) -> int:
+        """The number of rows that are skipped or suppressed."""
+        return self.skipped.total() + self.suppressed.total()
 
 
 class Preflight:
     """Checks one prepared campaign as a run would."""
 
     def __init__(
-        self, prepared: PreparedCampaign, ledger: Ledger, now: datetime, progress: Callable[[int], None]
+        self,
+        prepared: PreparedCampaign,
+        ledger: Ledger,
+        now: datetime,
+        progress: Callable[[int], None],
+        *,
+        on_left_out: Callable[[LeftOutRow], None] = lambda _: None,
     ) -> None:
+        """`on_left_out` is called for every row that would not be sent, in the order of the list."""
+        self._on_left_out = on_left_out
         self._prepared, self._ledger, self._now, self._progress = prepared, ledger, now, progress
         self._factory = MessageFactory(
             prepared,
@@ -83,6 +102,9 @@ class Preflight:
         self._twin = None if self._record else _twin(prepared, ledger)
         self._found = PreflightResult()
         self._elsewhere: Counter[str] = Counter()
+        self._pages = ShapeRemarks(prepared.renderer.outline)
+        access = prepared.account.api
+        self._api = api_of(prepared.account, access, fixed_bearer(access)) if access else None
 
     def inspect(self) -> PreflightResult:
         """Render every row; raises UserError for what is wrong for all of them."""
@@ -94,9 +116,9 @@ class Preflight:
             self._chunk(chunk)
             self._progress(found.rows)
         if not found.to_send and not found.failing and not found.done and not found.suppressed:
-            raise UserError(empty_list(self._prepared, found.rows))
+            raise UserError(empty_list(self._prepared, found.rows, first_reasons(found.examples)))
         if found.failing and not found.to_send:
-            raise UserError(nothing_renders(self._prepared, found.first_reason))
+            raise UserError(nothing_renders(self._prepared, first_reasons(found.failures)))
         if common and self._twin is not None:
             raise UserError(twin_problem(self._prepared, self._twin.id, common))
         found.warnings += [*self._warnings()]
@@ -116,9 +138,9 @@ class Preflight:
         for row, duplicate in chunk:
             self._found.rows += 1
             if row.problem or row.key is None:
-                self._skip("invalid row", row, row.problem)
+                self._skip(LeftOutKind.INVALID, row, row.problem)
             elif duplicate:
-                self._skip("duplicate address", row, "the address stands in an earlier row")
+                self._skip(LeftOutKind.DUPLICATE, row, "the address stands in an earlier row")
             elif states.get(row.key, "queued") in _OVER:
                 self._found.done += 1
             else:
@@ -132,9 +154,16 @@ class Preflight:
                 self._elsewhere[other.list_key] += 1
         if holding is not None:
             self._found.suppressed[str(holding)] += 1
+            self._leave_out(LeftOutKind.SUPPRESSED, row, str(holding), self._found.examples)
             return
         if typo := suggestion(row.wire.rpartition("@")[2]):
             self._remark(f'an address looks mistyped (did you mean "{typo}"?)', row, row.address)
+        if not row.wire.rpartition("@")[0].isascii():
+            self._remark(
+                "an address has letters beyond ASCII before the @: only a server with SMTPUTF8 takes it",
+                row,
+                row.address,
+            )
         if row.wire.endswith(_RESERVED):
             self._remark(
                 "an address in a domain that is reserved for examples: it has no mailboxes", row, row.address
@@ -147,21 +176,34 @@ class Preflight:
             fields = self._factory.fields(row.row, row.address, row.values)
             message = self._prepared.renderer.render(fields, self._now)
         except RowError as error:
-            found.failing += 1
-            found.first_reason = found.first_reason or str(error)
-            if len(found.failures) < _EXAMPLES:
-                found.failures.append((row.row, row.address, str(error)))
+            self._fail(row, str(error))
+            return
+        if self._api is not None and (reason := self._api.refuses(MessagePieces(message))):
+            self._fail(row, reason)
             return
         found.to_send += 1
         found.octets += message.size
         found.largest = max(found.largest, message.size)
         for kind, detail in remarks(message.html, message.subject, message.size, message.images):
             self._remark(kind, row, detail)
+        for kind, detail in self._pages.remarks(message):
+            self._remark(kind, row, detail)
 
-    def _skip(self, kind: str, row: RecipientRow, why: str) -> None:
-        self._found.skipped[kind] += 1
-        if len(self._found.examples) < _EXAMPLES:
-            self._found.examples.append((row.row, row.address, why))
+    def _fail(self, row: RecipientRow, reason: str) -> None:
+        self._found.failing += 1
+        self._leave_out(LeftOutKind.FAILING, row, reason, self._found.failures)
+
+    def _skip(self, kind: LeftOutKind, row: RecipientRow, reason: str) -> None:
+        self._found.skipped[str(kind)] += 1
+        self._leave_out(kind, row, reason, self._found.examples)
+
+    def _leave_out(
+        self, kind: LeftOutKind, row: RecipientRow, reason: str, examples: list[LeftOutRow]
+    ) -> None:
+        left_out = left_out_row(self._prepared.source, self._prepared.recipients, row, kind, reason)
+        self._on_left_out(left_out)
+        if len(examples) < _EXAMPLES:
+            examples.append(left_out)
 
     def _remark(self, kind: str, row: RecipientRow, detail: str) -> None:
         known = self._found.findings.get(kind)
@@ -171,8 +213,9 @@ class Preflight:
             known.number += 1
 
     def _warnings(self) -> Iterator[str]:
-        yield from account_warnings(self._prepared)
-        yield from filter(None, (self._ledger.warning, self._ledger.clock_warning))
+        yield from account_warnings(self._prepared, self._now)
+        yield from filter(None, (*self._ledger.warnings, self._ledger.clock_warning))
+        yield from list_remarks(self._prepared, self._found.rows)
         yield from self._list_warnings()
 
     def _list_warnings(self) -> Iterator[str]:
@@ -192,6 +235,14 @@ class Preflight:
             yield f'{left} left another list, "{known.get(other, other)}"'
 
 
+def first_reasons(rows: Iterable[LeftOutRow]) -> list[str]:
+    """The first reasons that differ, each with its row."""
+    found: dict[str, str] = {}
+    for row in rows:
+        found.setdefault(row.reason, f"{row.place}: {row.reason}")
+    return list(found.values())[:_REASONS]
+
+
 def _twin(prepared: PreparedCampaign, ledger: Ledger) -> CampaignRecord | None:
     """A begun campaign with the same message under another name."""
     mine = frozenset(prepared.message_digests())
@@ -200,17 +251,15 @@ def _twin(prepared: PreparedCampaign, ledger: Ledger) -> CampaignRecord | None:
 
 
 _RESERVED = (".example", "@example.com", "@example.net", "@example.org")  # RFC 2606
-_SUBMISSION_PORTS = frozenset({465, 587})  # RFC 8314 §7.3, RFC 6409 §3.1
 _OVER = frozenset({"sent", "failed", "in_doubt", "suppressed", "claimed", "sending"})
 _UNSENT = frozenset({"loading", "ready"})
 
 
-def account_warnings(prepared: PreparedCampaign) -> Iterator[str]:
+def account_warnings(prepared: PreparedCampaign, now: datetime) -> Iterator[str]:
     """Warnings that follow from the account and the campaign, whoever the recipients are."""
     account = prepared.account
     sender = prepared.from_address
-    if account.preset.note and not (account.preset.name == "smtp" and account.limits):
-        yield f"{account.preset.title}: {account.preset.note}"
+    yield from provider_warnings(prepared)
     if account.preset.from_rewritten and "@" in account.user and sender.casefold() != account.user.casefold():
         yield (
             f"From is {sender}, but {account.preset.title} sends as {account.user} and rewrites other "
@@ -225,7 +274,7 @@ def account_warnings(prepared: PreparedCampaign) -> Iterator[str]:
         )
     if _domain(sender) in ("gmail.com", "googlemail.com") and account.preset.family != "google":
         yield "From is a Gmail address, but the message does not go through Gmail: receivers will refuse it"
-    yield from _login_warnings(account)
+    yield from login_warnings(account, now)
     if account.password and "put-it-here" in account.password.get_secret_value():
         yield "the password is still the example's: put your own into .env"
     for limit in account.limits:
@@ -238,17 +287,6 @@ def account_warnings(prepared: PreparedCampaign) -> Iterator[str]:
             "the message has {{ unsubscribe_url }} and the campaign names no list: whoever follows the link "
             "leaves all lists, and still gets messages of this kind; name a list, or take the link out"
         )
-
-
-def _login_warnings(account: Account) -> Iterator[str]:
-    """A submission server takes mail from those who log in (RFC 6409 §4.3), or whose address it knows."""
-    if account.user or account.is_local or account.port not in _SUBMISSION_PORTS:
-        return
-    yield (
-        f"there is no login for {account.host}, but port {account.port} wants one: it will answer "
-        '"Relay access denied" or "Recipient address rejected: Access denied" to every message; set user and '
-        f"password in [accounts.{account.name}], unless the server knows this machine by its address"
-    )
 
 
 def _bulk_warnings(prepared: PreparedCampaign) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from mailrunner.campaign.campaign_file import Campaign
 from mailrunner.campaign.folder import private_files
+from mailrunner.clock import SystemClock
 from mailrunner.config.account import Account
 from mailrunner.config.paths import relative_name
 from mailrunner.config.project import Project
@@ -25,6 +26,7 @@ from mailrunner.recipients.reader import RecipientList
 from mailrunner.recipients.source import Source
 from mailrunner.rendering import Renderer
 from mailrunner.store import CampaignRecord
+from mailrunner.transports.oauth.access import AccessTokens
 
 _MESSAGE = "[message] "  # how names of parts begin that are no files
 # Parts of a content that no recipient reads, or that only name files.
@@ -57,11 +59,18 @@ class PreparedCampaign:
 
     @classmethod
     def prepare(
-        cls, project: Project, campaign: Campaign, account: Account, *, strict_inlining: bool = False
+        cls,
+        project: Project,
+        campaign: Campaign,
+        account: Account,
+        *,
+        strict_inlining: bool = False,
+        fresh_list: bool = True,
     ) -> PreparedCampaign:
         """Open the list and compile the templates; raise UserError with all that is wrong for every row.
 
         With `strict_inlining` premailer itself makes every message, none is put together from a plan.
+        Without `fresh_list` a list at an https address is not fetched again once its snapshot was made.
         """
         problems: list[Problem] = []
         file = relative_name(campaign.file, project.folder)
@@ -71,7 +80,7 @@ class PreparedCampaign:
         except UserError as error:
             problems += error.problems
         try:
-            source = open_source(campaign.recipients, project.folder)
+            source = open_source(campaign.recipients, project.folder, campaign=campaign.id, fresh=fresh_list)
             recipients = RecipientList(source, campaign.recipients, file=file)
         except UserError as error:
             problems += error.problems
@@ -143,13 +152,26 @@ class PreparedCampaign:
         """A digest of how the campaign's file selects recipients."""
         spec = self.campaign.recipients
         named = (spec.csv, spec.xlsx, spec.sheet, spec.parquet, spec.sql, spec.database, spec.where)
-        return digest(repr((*named, spec.encoding, spec.delimiter, spec.email)))
+        always = (*named, spec.encoding, spec.delimiter, spec.email)
+        # Typed columns of a sheet are read by value, the others as it shows them.
+        further = (spec.several, spec.header_row, spec.hidden, *(sorted(spec.types) if spec.xlsx else ()))
+        return digest(repr((*always, *further) if any(further) else always))
 
     def setup_digest(self, key: bytes) -> str:
-        """A keyed digest of the credentials: a wrong password is not tried again until it changed."""
+        """A keyed digest of the credentials: a wrong password is not tried again until it changed.
+
+        Of a login by token it is the grant that counts, which `mailrunner login` makes anew: a token
+        changes by the hour.
+        """
         account = self.account
-        password = account.password.get_secret_value() if account.password else ""
-        text = "\0".join((account.host, str(account.port), account.tls, account.user, password))
+        secret = account.password.get_secret_value() if account.password else ""
+        if account.oauth:
+            secret = AccessTokens.of(account.oauth, SystemClock()).setup_text()
+        parts = [account.host, str(account.port), account.tls, account.user, secret]
+        if account.api:
+            keys = (account.api.key, account.api.secret)
+            parts += [each.get_secret_value() if each else "" for each in keys]
+        text = "\0".join(parts)
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import TypeVar
@@ -22,6 +22,7 @@ from mailrunner.event_log import EventLog
 from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome, Scope
 from mailrunner.model.outcome_policy import Decision, RetryPolicy, decide
+from mailrunner.model.quota import Limit
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.sending.connection import Result
 from mailrunner.store import Answer, Batch, BatchResult, ClaimTerms, Delivery, Ledger, Run, SendPermit
@@ -132,6 +133,10 @@ class Recorder:
         self._policy, self._message_id = policy, message_id
         self._clock, self._random, self._log = clock, random, log
         self.tally = RunTally()
+
+    def use_limits(self, limits: tuple[Limit, ...]) -> None:
+        """Claim within these limits of the account from now on: another machine said stricter ones."""
+        self._terms = replace(self._terms, limits=limits)
 
     def commit(
         self,

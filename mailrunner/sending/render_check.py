@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from itertools import islice
 
@@ -16,10 +16,11 @@ from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.store.report_rows import ReportRow
 
 _CHUNK = 500
+_REASONS = 3
 
 
 def check_one_renders(
-    prepared: PreparedCampaign, ledger: Ledger, record: CampaignRecord, still_alive: Callable[[], None]
+    prepared: PreparedCampaign, ledger: Ledger, record: CampaignRecord, still_alive: Callable[[], object]
 ) -> None:
     """Raise UserError if none of the campaign's queued deliveries can become a message.
 
@@ -32,30 +33,31 @@ def check_one_renders(
         signer=token_signer(prepared.project, ledger),
         domain=record.message_domain,
     )
-    reason = ""
+    reasons: dict[str, str] = {}
     with closing(_mailable(prepared, ledger, record, still_alive)) as rows:
         for row in rows:
             try:
                 prepared.renderer.render(factory.fields(row.id, row.address, row.values), ledger.now())
             except RowError as error:
-                reason = reason or str(error)
+                if len(reasons) < _REASONS:
+                    reasons.setdefault(str(error), f"row {row.row}: {error}")
             else:
                 return
-    if reason:
-        raise UserError(nothing_renders(prepared, reason))
+    if reasons:
+        raise UserError(nothing_renders(prepared, list(reasons.values())))
 
 
-def nothing_renders(prepared: PreparedCampaign, reason: str) -> Problem:
-    """The problem of a list of which no row can become a message; `reason` is that of the first."""
+def nothing_renders(prepared: PreparedCampaign, reasons: Sequence[str]) -> Problem:
+    """The problem of a list of which no row can become a message; `reasons` are those of the first."""
     return Problem(
-        f"no row can become a message: {reason}",
+        f"no row can become a message: {'; '.join(reasons)}",
         file=prepared.source.label,
         hint="this is wrong for every row; correct the template, the list or `defaults`",
     )
 
 
 def _mailable(
-    prepared: PreparedCampaign, ledger: Ledger, record: CampaignRecord, still_alive: Callable[[], None]
+    prepared: PreparedCampaign, ledger: Ledger, record: CampaignRecord, still_alive: Callable[[], object]
 ) -> Generator[ReportRow, None, None]:
     """The queued rows whose recipients no entry of the suppression list holds back."""
     with ledger.reports.reading(record.no) as reading:

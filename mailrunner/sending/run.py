@@ -13,17 +13,20 @@ from datetime import datetime
 from random import Random
 
 from mailrunner.clock import Clock
+from mailrunner.config.account import Account
+from mailrunner.config.account_checks import refuse_without_login
 from mailrunner.errors import UserError
 from mailrunner.event_log import EventLog
 from mailrunner.model.delivery import Counts
 from mailrunner.model.forecast import Forecast
 from mailrunner.model.outcome_policy import RetryPolicy
+from mailrunner.model.quota import Limit
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 from mailrunner.rendering import InliningTally
 from mailrunner.sending.connection import Connection
 from mailrunner.sending.forecaster import Forecaster, own_limits
-from mailrunner.sending.list_import import Confirmations, ListImport, twin_problem
+from mailrunner.sending.list_import import Confirmations, ImportedList, ListImport, twin_problem
 from mailrunner.sending.loop import LoopOptions, SendLoop, Step
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign, content_digest
@@ -31,6 +34,7 @@ from mailrunner.sending.recorder import LedgerVisits, Recorder, RunTally
 from mailrunner.sending.signing_keys import token_signer
 from mailrunner.store import CampaignRecord, ClaimTerms, Ledger, Phase, Run, Twin
 from mailrunner.transports import Transport
+from mailrunner.transports.oauth.access import AccessTokens
 from mailrunner.transports.smtp.client import SmtpTransport
 from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 
@@ -106,44 +110,83 @@ class CampaignRun:
         self._id = prepared.campaign.id
         self._visits = LedgerVisits(ledger, log=log, campaign_id=self._id, patient=options.wait)
         self._notices = ledger.notices
+        self._own_limits = prepared.account.limits  # as this machine's file has them
         self._forecaster = Forecaster(prepared.campaign, prepared.account, ledger)
 
     def run(self) -> RunResult:
         """Run it; raises UserError or LedgerError where a user has to act first."""
-        self._ledger.count_run()
-        run = self._visits.own_run = Run.begin(self._ledger.database)
+        admission = self._visits.repeat(self._ledger.admit)
+        self._notices = (*self._ledger.notices, *admission.notices)
+        if admission.wait is not None:
+            return RunResult(campaign_id=self._id, wait=admission.wait, notices=self._notices)
+        run = self._visits.own_run = self._visits.repeat(lambda: Run.begin(self._ledger.database))
         try:
-            self._ledger.heartbeat(run)
-            self._ledger.deliveries.recover(own_run=run.no)
-            self._ledger.inbound_events.apply_waiting()
-            return self._run(run)
+            self._visits.repeat(lambda: self._ledger.heartbeat(run))
+            self._visits.repeat(self._take_over_account)
+            self._visits.repeat(lambda: self._ledger.deliveries.recover(own_run=run.no))
+            self._visits.repeat(self._ledger.inbound_events.apply_waiting)
+            with self._ledger.journal(run):
+                return self._run(run)
         finally:
             self._visits.repeat(run.end)
             self._visits.repeat(self._ledger.count_run)
 
     def _run(self, run: Run) -> RunResult:
-        imported = ListImport(
+        self._notices = (*self._notices, *self._lower_limits(), *self._share_limits())
+        imported = self._visits.repeat(lambda: self._import(run))
+        if isinstance(imported, Wait):
+            return RunResult(campaign_id=self._id, wait=imported)
+        record = imported.record
+        self._notices = (*self._notices, *imported.notices, *self._about_the_clock())
+        signer = self._visits.repeat(self._signer)
+        setup = self._prepared.setup_digest(signer.secrets[-1])
+        obstacle = self._visits.repeat(lambda: self._obstacle(record, setup)) or self._unconfirmed(record)
+        if obstacle is None:
+            transport_of(self._prepared, self._ledger.clock).close()  # it may be wrong in the file
+            obstacle = self._begin(record)
+        if obstacle is not None:
+            return self._visits.repeat(lambda: self._ended(record, obstacle, 0))
+        return self._send(replace(record, phase=Phase.BEGUN), run, setup, signer)
+
+    def _import(self, run: Run) -> ImportedList | Wait:
+        return ListImport(
             self._prepared,
             ledger=self._ledger,
             run=run,
             confirmations=self._options.confirmations,
             progress=self._callbacks.loading,
         ).run()
-        if isinstance(imported, Wait):
-            return RunResult(campaign_id=self._id, wait=imported)
-        record = imported.record
-        self._notices = (*self._ledger.notices, *imported.notices, *self._about_the_clock())
+
+    def _signer(self) -> TokenSigner:
         if problem := self._ledger.suppressions.check_not_emptied(self._prepared.lists):
             raise UserError(problem)
-        signer = token_signer(self._prepared.project, self._ledger)
-        setup = self._prepared.setup_digest(signer.secrets[-1])
-        obstacle = self._obstacle(record, setup) or self._unconfirmed(record)
-        if obstacle is not None:
-            return self._ended(record, obstacle, 0)
-        self._transport().close()  # what cannot even be built is wrong in the file
-        if wait := self._begin(record):
-            return self._ended(record, wait, 0)
-        return self._send(replace(record, phase=Phase.BEGUN), run, setup, signer)
+        return token_signer(self._prepared.project, self._ledger)
+
+    def _take_over_account(self) -> None:
+        self._ledger.take_over_accounts([self._prepared.account.former_and_present])
+
+    def _lower_limits(self) -> tuple[str, ...]:
+        """Take note of the limits that the provider itself tells; a notice where it does not."""
+        if self._prepared.account.api is None:
+            return ()
+        from mailrunner.sending.api_limits import with_told_limits
+
+        account, notice = with_told_limits(self._prepared.account, self._ledger)
+        self._prepared = replace(self._prepared, account=account)
+        self._forecaster = Forecaster(self._prepared.campaign, account, self._ledger)
+        return (notice,) if notice else ()
+
+    def _share_limits(self) -> tuple[str, ...]:
+        """Keep to the strictest limits that any machine has for this account; with notices."""
+        account = self._prepared.account
+        self._own_limits = account.limits
+        limits, notices = self._visits.repeat(self._shared_limits)
+        self._prepared = replace(self._prepared, account=replace(account, limits=limits))
+        self._forecaster = Forecaster(self._prepared.campaign, self._prepared.account, self._ledger)
+        return notices
+
+    def _shared_limits(self) -> tuple[tuple[Limit, ...], tuple[str, ...]]:
+        return self._ledger.shared_limits(self._prepared.account.identity, self._own_limits)
 
     def _about_the_clock(self) -> tuple[str, ...]:
         """A notice where this machine's clock is not the ledger's; it is logged as an event as well."""
@@ -180,13 +223,15 @@ class CampaignRun:
     def _unconfirmed(self, record: CampaignRecord) -> Wait | None:
         if record.phase is not Phase.READY:
             return None
+        if self._callbacks.confirm(self._visits.repeat(lambda: self._plan(record))):
+            return None
+        return Wait(WaitReason.INTERRUPTED, None, "not begun; nothing was sent")
+
+    def _plan(self, record: CampaignRecord) -> SendPlan:
         counts = self._ledger.deliveries.counts(record.no)
         suppressed = self._suppressed(record)
         forecast = self._forecaster.forecast(counts.open - suppressed, campaign_no=record.no)
-        plan = SendPlan(record, counts, suppressed, forecast, self._notices)
-        if self._callbacks.confirm(plan):
-            return None
-        return Wait(WaitReason.INTERRUPTED, None, "not begun; nothing was sent")
+        return SendPlan(record, counts, suppressed, forecast, self._notices)
 
     def _suppressed(self, record: CampaignRecord) -> int:
         return self._ledger.suppressions.count_queued(
@@ -195,25 +240,31 @@ class CampaignRun:
 
     def _begin(self, record: CampaignRecord) -> Wait | None:
         """Let the campaign begin, or go on; a wait if another process or a user changed it meanwhile."""
-        if record.phase is Phase.READY:
-            begun = self._ledger.campaigns.begin_first(record, again=self._options.confirmations.again)
-        else:
-            begun = record.phase is Phase.BEGUN or self._ledger.campaigns.begin(record.no, seen=record.phase)
+        begun = self._visits.repeat(lambda: self._begun(record))
         if isinstance(begun, Twin):
             raise UserError(twin_problem(self._prepared, *begun))
         if not begun:
             return Wait(WaitReason.OTHERS, None, "another process began, paused or cancelled it meanwhile")
+        self._visits.repeat(lambda: self._clear(record))
+        return None
+
+    def _begun(self, record: CampaignRecord) -> bool | Twin:
+        if record.phase is Phase.READY:
+            return self._ledger.campaigns.begin_first(record, again=self._options.confirmations.again)
+        return record.phase is Phase.BEGUN or self._ledger.campaigns.begin(record.no, seen=record.phase)
+
+    def _clear(self, record: CampaignRecord) -> None:
         if self._options.by_hand or self._options.confirmations.again:
             self._ledger.campaigns.clear_recent_answers(record.no)
         if self._prepared.campaign.send.on_in_doubt == "resend":
             self._ledger.deliveries.requeue_in_doubt(record.no)
         self._ledger.accounts.delete_old_usage(record.account_no)
-        return None
 
     def _send(self, record: CampaignRecord, run: Run, setup: str, signer: TokenSigner) -> RunResult:
-        counts = self._ledger.deliveries.counts(record.no)
+        counts, suppressed = self._visits.repeat(
+            lambda: (self._ledger.deliveries.counts(record.no), self._suppressed(record))
+        )
         loop = self._send_loop(record, run, setup, signer)
-        suppressed = self._suppressed(record)
         self._callbacks.started(loop, record, counts, suppressed)
         self._log.run_begun(self._id, run.no, counts.total, counts.queued)
         wait = loop.run(self._callbacks.watch)
@@ -254,7 +305,7 @@ class CampaignRun:
         factory = MessageFactory(
             self._prepared, columns=record.columns, signer=signer, domain=record.message_domain
         )
-        observed = ObservedCapabilities()
+        transports = transports_of(self._prepared, self._ledger.clock)
         recorder = Recorder(
             ledger=self._ledger,
             visits=self._visits,
@@ -282,17 +333,15 @@ class CampaignRun:
                 patient=self._options.wait,
             ),
             connections=[
-                Connection(self._transport(observed), random=self._random, patient=self._options.wait)
+                Connection(transports(), random=self._random, patient=self._options.wait)
                 for _ in range(account.connections)
             ],
             recorder=recorder,
             factory=factory,
             clock=self._ledger.clock,
+            on_heartbeat=lambda: recorder.use_limits(self._shared_limits()[0]),
             on_step=self._callbacks.on_step,
         )
-
-    def _transport(self, observed: ObservedCapabilities | None = None) -> Transport:
-        return transport_of(self._prepared, self._ledger.clock, observed)
 
     def _terms(self, record: CampaignRecord, setup: str) -> ClaimTerms:
         account = self._prepared.account
@@ -311,20 +360,40 @@ class CampaignRun:
         )
 
 
-def transport_of(
-    prepared: PreparedCampaign, clock: Clock, observed: ObservedCapabilities | None = None
-) -> Transport:
-    """Return a new connection to the account's server; those of one run share what they `observed`.
+def transports_of(prepared: PreparedCampaign, clock: Clock) -> Callable[[], Transport]:
+    """Return what makes the connections of one run to the account's server: they share what they learn.
 
     `clock` is the ledger's, as the instants that replies name become pauses there.
     """
-    account = prepared.account
+    return transports_for(prepared.account, clock)
+
+
+def transports_for(account: Account, clock: Clock) -> Callable[[], Transport]:
+    """The same for an account alone; UserError where it cannot log in as it stands."""
+    if account.api is not None:
+        from mailrunner.sending.api_transport import ApiConnections
+
+        return ApiConnections.of(account, account.api, clock).transport
+    observed = ObservedCapabilities()
+    return lambda: smtp_transport(account, clock, observed)
+
+
+def transport_of(prepared: PreparedCampaign, clock: Clock) -> Transport:
+    """Return a connection to the account's server that shares nothing with others."""
+    return transports_of(prepared, clock)()
+
+
+def smtp_transport(
+    account: Account, clock: Clock, observed: ObservedCapabilities | None = None
+) -> SmtpTransport:
+    """Return a new SMTP connection for an account; UserError where it cannot log in as it stands."""
+    refuse_without_login(account)
     return SmtpTransport(
         host=account.host,
         port=account.port,
         tls=account.tls,
-        # Without a password the user only tells whose cap it is (a private relay).
-        user=account.user if account.password else "",
+        # Without a login the user only tells whose cap it is (a private relay).
+        user=account.user if account.logs_in else "",
         password=account.password.get_secret_value() if account.password else None,
         provider=account.preset.name,
         timeout=account.timeout,
@@ -333,4 +402,14 @@ def transport_of(
         observed=observed or ObservedCapabilities(),
         ca_file=account.ca_file,
         clock=clock,
+        tokens=_tokens(account, clock),
     )
+
+
+def _tokens(account: Account, clock: Clock) -> AccessTokens | None:
+    """The tokens of an account that logs in by them; UserError where a user has to log in first."""
+    if account.oauth is None:
+        return None
+    tokens = AccessTokens.of(account.oauth, clock)
+    tokens.require_login()
+    return tokens

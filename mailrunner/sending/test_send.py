@@ -8,9 +8,9 @@ from secrets import randbits
 
 from mailrunner.clock import utc_minute
 from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.model.address import normalise
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.model.wait_reason import Wait
+from mailrunner.model.written_address import read_address
 from mailrunner.recipients.reader import RecipientRow
 from mailrunner.rendering import Message
 from mailrunner.sending.message_factory import TEST_PREFIX, MessageFactory
@@ -28,7 +28,11 @@ class SendTest:
     """
 
     def __init__(self, prepared: PreparedCampaign, ledger: Ledger, *, row: str | None) -> None:
-        """`row` is the address of the row to show; without it, the first that can be mailed."""
+        """`row` is the address of the row to show; without it, the first that can be mailed.
+
+        `data` are the octets of the last message that was made.
+        """
+        self.data = b""
         self._prepared, self._ledger = prepared, ledger
         self._row = self._chosen(row)
         signer = token_signer(prepared.project, ledger)
@@ -48,6 +52,7 @@ class SendTest:
     def send(self, address: str) -> Outcome:
         """Send one test to `address`, taking a slot of the account's quota."""
         message = self._message(address)
+        self.data = message.data
         run = Run.begin(self._ledger.database)
         try:
             return self._counted(message, run)
@@ -77,12 +82,12 @@ class SendTest:
         return outcome
 
     def _message(self, address: str) -> Message:
-        row = self._row
+        row, now = self._row, self._ledger.clock.now()
         try:
             # Below 2**CAMPAIGN_SHIFT is campaign 0, that of tests.
             number = randbits(CAMPAIGN_SHIFT)
             fields = self._factory.fields(number, row.address, row.values, TEST_PREFIX)
-            message = self._prepared.renderer.render(fields, self._ledger.clock.now())
+            message = self._factory.signed(self._prepared.renderer.render(fields, now), now)
         except RowError as error:
             raise UserError(
                 Problem(
@@ -95,7 +100,7 @@ class SendTest:
         wanted = None
         if row is not None:
             try:
-                wanted = normalise(row).key
+                wanted = read_address(row).address.key
             except ValueError as error:
                 raise UserError(Problem(str(error), key="--as")) from error
         for found in self._usable():

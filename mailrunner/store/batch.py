@@ -15,9 +15,13 @@ It is one commit, so there is no state in which half of it is true.
 
 from __future__ import annotations
 
+import contextlib
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from io import FileIO
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, update
@@ -100,6 +104,7 @@ class Batches:
         self._database = database
         # How far claims have come in each campaign's queue; lost with the process, it costs one look.
         self._positions: dict[int, QueuePosition] = {}
+        self.journal: FileIO | None = None  # of this machine: what it begins to send
 
     def commit(self, terms: ClaimTerms, batch: Batch) -> BatchResult:
         """Record, begin and claim what `batch` asks for, in one transaction.
@@ -118,7 +123,14 @@ class Batches:
             position = self._positions.get(terms.campaign_no, QUEUE_START)
             if batch.starting or batch.held or batch.wanted:
                 position = _begin_and_claim(at, batch, position, result)
+            now_micros = to_micros(now)
         self._positions[terms.campaign_no] = position  # only now: it is durable
+        if self.journal is not None and result.permits:
+            begun = zip(batch.starting, result.permits, strict=True)
+            going = (one.id for one, permit in begun if permit is SendPermit.GO)
+            entries = array("q", chain.from_iterable((no, now_micros, terms.account_no) for no in going))
+            with contextlib.suppress(OSError):  # a run is as safe as its ledger without it
+                self.journal.write(entries)
         return result
 
 
@@ -180,8 +192,9 @@ def _record(at: RunTransaction, answers: Sequence[Answer]) -> tuple[list[Decisio
         slots += state == State.SENDING and answer.decision.answered
     for log in at.usage:
         log.add(Series.ANSWERS, at.now, slots)
-    if others:
-        _apply_side_effects(at, others)
+    pausing = [each for each in ours if each.decision.pause_account_until is not None]
+    if others or pausing:  # an acceptance may have been the last that the account's quota allowed
+        _apply_side_effects(at, [*others, *(each for each in pausing if each not in others)])
     decisions = {answer.delivery: answer.decision for answer in ours}
     marks = [(d.outcome.reason if d.stop_campaign else "", d.mark) for d in decisions.values()]
     return [decisions.get(answer.delivery) for answer in answers], _add_marks(at, marks)

@@ -66,6 +66,14 @@ class Deliveries:
         with self._database.read() as connection:
             return counts(connection, campaign_no)
 
+    def address(self, number: int) -> str:
+        """The address of one delivery as it was mailed to; "" where its row was purged."""
+        with self._database.read() as connection:
+            found: str | None = connection.execute(
+                select(recipients.c.address).where(recipients.c.id == number)
+            ).scalar()
+            return found or ""
+
     def last_due(self, campaign_no: int) -> datetime | None:
         """When the last of its queued deliveries may be tried; None if none is queued."""
         queued = (deliveries.c.campaign_no == campaign_no, deliveries.c.state == State.QUEUED)

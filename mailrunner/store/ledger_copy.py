@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection, Table, delete, text, update
@@ -22,6 +22,8 @@ from mailrunner.errors import LedgerError
 from mailrunner.store.database import Database
 from mailrunner.store.driver_errors import MOVED
 from mailrunner.store.ledger_identity import count_up, is_unused, mark_of, moved_to
+from mailrunner.store.lineage import lineage_of
+from mailrunner.store.machines import tell_all
 from mailrunner.store.opening import find_database, migrate, open_database
 from mailrunner.store.recovery import open_runs
 from mailrunner.store.rollback_guard import LedgerMark, RollbackGuard, shown
@@ -108,7 +110,10 @@ def _move(old: Database, new: Database, place: str) -> tuple[LedgerMark, dict[st
         if not moved_to(source):
             source.execute(update(ledger).values(moved_to=place))
             _close(source, tables)
-        target.execute(update(ledger).values(moved_to=""))
+        found = lineage_of(target)
+        target.execute(update(ledger).values(moved_to="", lineage=found))
+        tell_all(target, found)
+        mark = replace(mark, lineage=found)
     return mark, rows
 
 

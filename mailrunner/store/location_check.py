@@ -1,11 +1,15 @@
-"""Where a ledger should not lie: a file that something else copies or locks is no ledger for long.
+"""Where a ledger should not lie, and which rights it should not have.
 
-SQLite's locks and its write-ahead log need a local disk (sqlite.org, "How To Corrupt An SQLite
-Database File", §2.1); programs that synchronise a folder copy the file in the middle of a commit.
+A file that something else copies or locks is no ledger for long: SQLite's locks and its write-ahead log
+need a local disk (sqlite.org, "How To Corrupt An SQLite Database File", §2.1); programs that synchronise
+a folder copy the file in the middle of a commit.
 """
 
 from __future__ import annotations
 
+import os
+import shlex
+import stat
 from pathlib import Path
 
 _SYNCED = (
@@ -37,6 +41,23 @@ def location_warning(ledger: Path) -> str | None:
             "set database to a local disk, or to PostgreSQL"
         )
     return None
+
+
+def rights_warning(ledger: Path) -> str | None:
+    """A sentence where others than the owner may read the ledger; None where they may not.
+
+    A group that may also write it was given that right by hand: `run` and `serve` may be two users.
+    """
+    if os.name == "nt":
+        return None
+    rights = stat.S_IMODE(ledger.stat().st_mode) if ledger.exists() else 0
+    is_shared = rights & stat.S_IWGRP and not rights & stat.S_IRWXO
+    if not rights & (stat.S_IRWXG | stat.S_IRWXO) or is_shared:
+        return None
+    return (
+        f"other users of this machine may read the ledger, with all addresses in it: "
+        f"chmod 600 {shlex.quote(str(ledger))}"
+    )
 
 
 def _filesystem(path: Path) -> str:

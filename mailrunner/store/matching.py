@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, select
 
-from mailrunner.model.address import normalise
 from mailrunner.model.delivery import State
 from mailrunner.model.inbound_event import ALL, EventKind, InboundEvent
 from mailrunner.model.suppression import ALL_LISTS, is_pseudonym
+from mailrunner.model.written_address import read_address
 from mailrunner.store.erasure import pseudonyms_of
 from mailrunner.store.schema import accounts, campaigns, deliveries, recipients, suppressions
 
@@ -90,7 +90,7 @@ def by_number(connection: Connection, numbers: Collection[int]) -> dict[int, Mat
 def key_of(address: str) -> str:
     """The key of an address as a report spells it, "" if it is none."""
     try:
-        return normalise(address).key
+        return read_address(address).address.key
     except ValueError:
         return ""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
 # Parameters of libpq (PostgreSQL's manual, "Parameter Key Words"), which `postgresql+psycopg` and
@@ -45,6 +46,34 @@ READ = (
     "SET LOCAL idle_in_transaction_session_timeout = 0"
 )
 """The beginning of a transaction that only reads.  It keeps no other waiting, so it may take its time."""
+
+
+_DURABILITY = """
+    SELECT current_setting('fsync'), current_setting('synchronous_commit'),
+        current_setting('synchronous_standby_names') = '' AND EXISTS (SELECT FROM pg_stat_replication)
+"""
+
+
+def durability_warnings(connection: Connection) -> list[str]:
+    """A sentence for each setting by which the server may forget a commit that it has confirmed.
+
+    PostgreSQL's manual, "Reliability" and "Synchronous Replication".
+    """
+    fsync, commit, is_behind = connection.execute(text(_DURABILITY)).one()
+    warnings = []
+    if fsync == "off":
+        warnings.append("the ledger's server has fsync = off: a power failure can lose or destroy the ledger")
+    if commit == "off":
+        warnings.append(
+            "the ledger's server has synchronous_commit = off: a crash can lose the last messages' records, "
+            "so that they are sent again; set it to on for the ledger's role or database"
+        )
+    if is_behind:
+        warnings.append(
+            "the ledger's server has a standby that is not synchronous: if it takes over, messages sent last "
+            "are unknown to it; set synchronous_standby_names"
+        )
+    return warnings
 
 
 def connect_arguments(url: URL) -> dict[str, int]:

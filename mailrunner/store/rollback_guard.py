@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -20,6 +20,10 @@ from mailrunner.store.private_file import make_folder, write
 
 _NEW = "`--new-ledger` begins an empty one, which has no record of messages sent before"
 _HINT = f"put the right ledger back; if it is lost, {_NEW}"
+CONFIRM = (
+    "put the right ledger back; if this is the right one, type on every machine that sends from it: "
+    "mailrunner resume --same-ledger; what a machine began and the ledger does not know is in doubt then"
+)
 _DEFAULT_PLACE = "sqlite:///data/mailrunner.db"  # as mailrunner.toml has it by default
 
 
@@ -33,6 +37,7 @@ class LedgerMark:
     ledger_id: str
     run_counter: int
     suppressed: int | None = None
+    lineage: str = ""  # of the database that was used last
 
 
 class RollbackGuard:
@@ -46,7 +51,8 @@ class RollbackGuard:
         """What was seen last; None where no ledger was used from this folder yet."""
         try:
             found = json.loads(self.file.read_text(encoding="utf-8"))
-            return LedgerMark(str(found["ledger"]), int(found["runs"]), found.get("suppressed"))
+            lineage = str(found.get("lineage", ""))
+            return LedgerMark(str(found["ledger"]), int(found["runs"]), found.get("suppressed"), lineage)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -66,8 +72,10 @@ class RollbackGuard:
     def write(self, mark: LedgerMark) -> None:
         """Replace the file in one step; a count that is known already changes nothing."""
         seen = self.read()
-        if seen is not None and seen.ledger_id == mark.ledger_id and seen.run_counter >= mark.run_counter:
-            return
+        if seen is not None and seen.ledger_id == mark.ledger_id:
+            mark = replace(mark, lineage=mark.lineage or seen.lineage)
+            if seen.run_counter >= mark.run_counter and seen.lineage == mark.lineage:
+                return
         try:
             make_folder(self.file.parent)
             fresh = self.file.with_name(f"ledger.{os.getpid()}.new")
@@ -87,6 +95,7 @@ class RollbackGuard:
             "ledger": mark.ledger_id,
             "runs": mark.run_counter,
             "suppressed": mark.suppressed,
+            "lineage": mark.lineage,
             "place": _place(self.folder, self.url),
         }
 
@@ -110,7 +119,7 @@ class RollbackGuard:
         return LedgerError(
             f"this ledger is older than the one used last (run {found.run_counter} instead of "
             f"{seen.run_counter}): messages sent since are unknown to it",
-            _HINT,
+            CONFIRM,
         )
 
     def _hint(self) -> str:

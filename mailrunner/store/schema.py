@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from mailrunner.store.raw_sql import from_micros, to_micros
 
-REVISION = "0004"  # the newest migration; opening an older ledger upgrades it
+REVISION = "0006"  # the newest migration; opening an older ledger upgrades it
 
 CAMPAIGN_SHIFT = 40
 TESTS = 0  # the campaign number of test messages
@@ -71,6 +71,20 @@ ledger = Table(
     # Ids of the ledgers whose suppression list this one took over, and with it their pseudonyms.
     Column("former_ids", Text, nullable=False, server_default=""),
     Column("moved_to", Text, nullable=False, server_default=""),  # where `ledger copy` moved it
+    Column("lineage", Text, nullable=False, server_default=""),  # of the database that a user confirmed
+)
+
+# The project folders that runs were begun in, the database that each was told of (`lineage`), and the
+# limits that its mailrunner.toml has: JSON, a list of spellings by the identity of the account.
+machines = Table(
+    "machines",
+    metadata,
+    Column("key", String(32), primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("lineage", Text, nullable=False),
+    Column("limits", Text, nullable=False, server_default="{}"),
 )
 
 secrets = Table(
@@ -90,6 +104,7 @@ accounts = Table(
     Column("pause_reason", Text, nullable=False, server_default=""),
     Column("stop_reason", Text, nullable=False, server_default=""),
     Column("refused", Text, nullable=False, server_default="{}"),  # JSON: digest of credentials → reason
+    Column("formerly", Text, nullable=False, server_default=""),  # former identities taken over, a line each
 )
 
 # A running total per scope ("account:3", "campaign:7") and series: what a window used is the newest

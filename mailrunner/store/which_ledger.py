@@ -35,8 +35,10 @@ class ChosenLedger:
     notices: tuple[str, ...] = ()
 
 
-def choose(guard: RollbackGuard, *, clock: Clock, create: bool) -> ChosenLedger | None:
+def choose(guard: RollbackGuard, *, clock: Clock, create: bool, same: bool = False) -> ChosenLedger | None:
     """Open the ledger at the guard's URL; with `create` it is made if there is none, else that gives None.
+
+    `same`: the user says that it is the right one, although it is older than the one used last.
 
     Raises LedgerError for a ledger that is missing, another one, older than the one used last, moved
     away, or that cannot be used; nothing was made then.
@@ -46,7 +48,7 @@ def choose(guard: RollbackGuard, *, clock: Clock, create: bool) -> ChosenLedger 
     database = find_database(guard.url, clock=clock)
     try:
         known = _unmoved_mark(database) if database else None
-        replaces = seen is not None and _replaces(guard, seen, known, clock)
+        replaces = seen is not None and _replaces(guard, seen, known, clock, same=same)
         if database is None:
             if not create:
                 return None
@@ -103,10 +105,12 @@ def _used(database: Database, guard: RollbackGuard, *, replaces: bool) -> Ledger
     return mark
 
 
-def _replaces(guard: RollbackGuard, seen: LedgerMark, known: LedgerMark | None, clock: Clock) -> bool:
+def _replaces(
+    guard: RollbackGuard, seen: LedgerMark, known: LedgerMark | None, clock: Clock, *, same: bool
+) -> bool:
     """False if this ledger was seen last, True if it may take that one's place; raises for any other."""
     if known is not None and known.ledger_id == seen.ledger_id:
-        if known.run_counter < seen.run_counter:
+        if known.run_counter < seen.run_counter and not same:
             raise guard.older(seen, known)
         return False
     if _was_never_used(guard, seen, clock):

@@ -22,6 +22,8 @@ from typing import NamedTuple
 from mailrunner.errors import Problem, UserError, did_you_mean
 from mailrunner.model.address import BLANKS, normalise
 from mailrunner.model.suppression import ImportFormat, Pseudonyms, SuppressionReason, is_pseudonym, list_key
+from mailrunner.model.terminal_text import one_line
+from mailrunner.model.written_address import read_addresses
 from mailrunner.recipients.csv_file import CsvFile
 from mailrunner.recipients.excel import Worksheet
 from mailrunner.recipients.parquet import ParquetFile
@@ -29,7 +31,7 @@ from mailrunner.recipients.source import Row, Source
 from mailrunner.suppression.ses_json import SesSuppressionTable
 from mailrunner.suppression.vendor_formats import EXPORT_COLUMNS, VendorFormat, recognise
 
-__all__ = ["EXPORT_COLUMNS", "Group", "ImportFormat", "ImportSummary", "SuppressionFile", "key_of"]
+__all__ = ["EXPORT_COLUMNS", "Group", "ImportFormat", "ImportSummary", "SuppressionFile", "keys_in"]
 
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _JSON = (".json", ".jsonl", ".ndjson")
@@ -109,17 +111,18 @@ class SuppressionFile:
         valid = invalid = listed = subscribed = 0
         examples: list[str] = []
         for chunk in self._chunks():
-            keys = []
+            keys: list[str] = []
             for number, cells in chunk:
                 if self._group(number, cells) is None:
                     subscribed += 1
                     continue
                 try:
-                    keys.append(key_of(cells[self._addresses], self._pseudonyms))
+                    keys += keys_in(cells[self._addresses], self._pseudonyms)
                 except ValueError as error:
                     invalid += 1
                     if len(examples) < _EXAMPLES:
-                        examples.append(f'line {number}, "{cells[self._addresses]}": {error}')
+                        cell = one_line(cells[self._addresses])
+                        examples.append(f'line {number}, "{cell}": {one_line(str(error))}')
             mailed = on_lists(set(keys))
             valid += len(keys)
             listed += sum(key in mailed for key in keys)
@@ -134,7 +137,7 @@ class SuppressionFile:
                 if group is None:
                     continue
                 try:
-                    groups[group].append(key_of(cells[self._addresses], self._pseudonyms))
+                    groups[group] += keys_in(cells[self._addresses], self._pseudonyms)
                 except ValueError:
                     continue  # the summary has named it
             yield from groups.items()
@@ -166,19 +169,20 @@ class SuppressionFile:
 _NO_GROUP = Group(None, None)
 
 
-def key_of(text: str, pseudonyms: Pseudonyms) -> str:
-    """The key of an entry for a text: that of an address, "@domain", or a pseudonym "#…".
+def keys_in(text: str, pseudonyms: Pseudonyms) -> tuple[str, ...]:
+    """The keys of entries for a text: of each address in it, "@domain", or a pseudonym "#…".
 
-    Raises ValueError, with a sentence, for any other text, and for a pseudonym of another ledger.
+    Several addresses in a cell are all meant: one left out would go on getting messages.  Raises
+    ValueError, with a sentence, for any other text, and for a pseudonym of another ledger.
     """
     written = text.strip(BLANKS)
     if written.startswith("@"):
-        return f"@{normalise(f'everyone{written}').domain}"
+        return (f"@{normalise(f'everyone{written}').domain}",)
     if is_pseudonym(written):
         if not written.startswith(pseudonyms.marks):
             raise ValueError("it is the pseudonym of an address that another ledger has erased")
-        return written
-    return normalise(text).key
+        return (written,)
+    return tuple(found.address.key for found in read_addresses(text))
 
 
 def _folded(columns: Sequence[str]) -> list[str]:
@@ -192,7 +196,7 @@ def _source(path: Path) -> Source:
     if kind in _JSON:
         return SesSuppressionTable(path, label)
     if kind in _WORKBOOKS:
-        return Worksheet(path, label, None)
+        return Worksheet(path, label, None, hidden="take")
     if kind == ".parquet":
         return ParquetFile(path, label)
     return CsvFile(path, label, None, None)

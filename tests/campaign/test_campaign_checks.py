@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mailrunner.campaign import campaign_checks
 from tests.support.campaign_toml import HEAD, MESSAGE, RECIPIENTS, SPRING, campaign_of, campaign_problems
 
 
@@ -59,3 +60,30 @@ def test_a_project_may_itself_stand_behind_a_link(
 )
 def test_recipients_come_from_one_source(folder: Path, recipients: str, keys: set[str]) -> None:
     assert set(campaign_problems(folder, f"{HEAD}{MESSAGE}[recipients]\n{recipients}\n")) == keys
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "hint"),
+    [
+        ("html", "x.md", 'write markdown = "x.md"'),
+        ("html", "x.mjml", 'write mjml = "x.mjml"'),
+        ("markdown", "x.html", 'write html = "x.html"'),
+        ("mjml", "x.md", 'write markdown = "x.md"'),
+        ("html", "Brief.DOCX", "make a template of it: mailrunner import Brief.DOCX"),
+        ("markdown", "x.zip", "make a template of it: mailrunner import x.zip"),
+        ("text", "x.md", 'write markdown = "x.md"'),
+    ],
+)
+def test_a_file_of_another_format_is_refused_with_the_key_that_it_needs(
+    key: str, name: str, hint: str
+) -> None:
+    found = campaign_checks._wrong_format(key, name)
+    assert found is not None and found.hint == hint and f"message.{key}" == found.key
+
+
+def test_bodies_that_do_not_go_together_and_a_missing_subject_are_said() -> None:
+    both = {"html": "a.html", "markdown": "a.md"}
+    sentences = [p.message for p in campaign_checks._body_problems(both)]
+    assert sentences == ['"html" and "markdown" do not go together']
+    lone = [(p.key, p.message) for p in campaign_checks._body_problems({"html": "a.html", "frame": "b.html"})]
+    assert lone == [("message.subject", "is missing"), ("message.frame", "goes only with markdown")]

@@ -99,3 +99,22 @@ def test_no_other_module_writes_an_instant_in_a_form_of_its_own() -> None:
             if is_call or (is_form and "%Y" in ast.unparse(node)):
                 found.add(file.relative_to(SOURCE).as_posix())
     assert found <= OWN_FORMS
+
+
+@pytest.mark.parametrize(
+    ("words", "array"),
+    [
+        (("inbox", "--review"), "requests"),
+        (("suppress", "list"), "entries"),
+        (("suppress", "list", "--imports"), "imports"),
+    ],
+)
+def test_a_failure_has_the_array_that_the_options_ask_for(
+    tmp_path: Path, words: tuple[str, ...], array: str
+) -> None:
+    with SmtpServer() as server:
+        CampaignInProcess(tmp_path, server).write(csv=people(2))
+        (tmp_path / "data/mailrunner.db").mkdir()
+        code, answer = answered(tmp_path, *words)
+    assert (code, answer[array]) == (74, [])
+    assert set(answer) == {array, "reason", "problems"}

@@ -18,7 +18,9 @@ DATA = Path(mailrunner.__file__).parent / "data" / "providers.toml"
 def test_the_names_are_those_of_the_manual() -> None:
     assert preset_names() == (
         *("gmail", "google-workspace", "google-relay", "microsoft365", "outlook", "yahoo", "zoho", "icloud"),
-        *("fastmail", "ses", "sendgrid", "mailgun", "postmark", "mandrill", "brevo", "smtp"),
+        *("fastmail", "gmx", "web-de", "mailbox-org", "infomaniak", "migadu", "ionos", "ovh", "godaddy"),
+        *("proton-bridge", "ses", "sendgrid", "mailgun", "postmark", "mandrill", "brevo", "mailjet"),
+        *("mailtrap", "resend", "sparkpost", "smtp2go", "smtp"),
     )
 
 
@@ -50,7 +52,7 @@ def test_a_preset_is_complete(name: str) -> None:
     assert timedelta(0) < found.throttle_pause <= found.quota_pause
     if name != "smtp":
         assert found.serves(found.host)
-        assert found.tls == tls_of_port(found.port) != "none"
+        assert found.tls == (tls_of_port(found.port) or "starttls")
         assert all(source.startswith("https://") for source in found.sources)
         assert found.sources
 
@@ -65,6 +67,8 @@ def test_a_preset_is_complete(name: str) -> None:
         ("smtp.zoho.eu", "zoho"),
         ("smtppro.zoho.com.au", "zoho"),
         ("smtp.office365.com", "microsoft365"),
+        ("smtp.ionos.de", "ionos"),
+        ("mail-eu.smtp2go.com", "smtp2go"),
     ],
 )
 def test_a_preset_is_found_by_its_host_in_any_case(host: str, name: str) -> None:
@@ -92,7 +96,7 @@ def test_google_rewrites_the_sender_and_wants_one_connection() -> None:
         assert (found.from_rewritten, found.connections, found.files_submissions) == (True, 1, True)
 
 
-def test_outlook_cannot_log_in_yet_and_sendgrid_has_one_user_for_all() -> None:
+def test_outlook_takes_no_password_and_sendgrid_has_one_user_for_all() -> None:
     assert preset("outlook").login == "oauth"
     assert preset("sendgrid").user == "apikey"
 

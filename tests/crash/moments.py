@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from random import Random
 
 from tests.crash.lives import kill
 from tests.support.smtp_dialogue import Dialogue
-from tests.support.smtp_script import Answer, Cut, Rule
+from tests.support.smtp_script import Answer, Cut, Do, Rule
 
 FIRST_STEPS = ("loading", "enrolled", "begun")  # once a run
 STEPS = ("claimed", "rendered", "sending", "answered", "recorded")  # once a batch or a message
@@ -51,29 +52,22 @@ MOMENTS = (
 
 
 @dataclass(slots=True)
-class Snare:
-    """Set in the server: kills a process when the dialogue reaches a stage for the n-th time from now."""
+class Ambush(ABC):
+    """Set in the server: strikes when the dialogue reaches a stage for the n-th time from now."""
 
     moment: Moment
     _seen: int = 0
     _fatal: int = 0
-    _pid: int = 0
-    _known: threading.Event = field(default_factory=threading.Event)
 
     def rules(self) -> tuple[Rule, ...]:
         return (Rule(self.moment.name, self._strike, nth=self),) if self.moment.kind == "wire" else ()
 
     def set(self, nth: int) -> None:
-        """Strike at the n-th time from now the process that `aim` will name."""
-        self._known.clear()
+        """Strike at the n-th time from now."""
         self._fatal = self._seen + nth
 
-    def aim(self, pid: int) -> None:
-        self._pid = pid
-        self._known.set()
-
     def disarm(self) -> None:
-        """The process has ended: its number may be another's soon."""
+        """Strike no more: the process has ended, and its number may be another's soon."""
         self._fatal = 0
 
     def __contains__(self, nth: object) -> bool:
@@ -81,9 +75,40 @@ class Snare:
         self._seen = max(self._seen, nth)
         return nth == self._fatal
 
-    def _strike(self, _: Dialogue) -> Answer | None:
+    @abstractmethod
+    def _strike(self, dialogue: Dialogue) -> Answer | None: ...
+
+
+@dataclass(slots=True)
+class Snare(Ambush):
+    """Kills the process that `aim` names."""
+
+    _pid: int = 0
+    _known: threading.Event = field(default_factory=threading.Event)
+
+    def set(self, nth: int) -> None:
+        self._known.clear()
+        Ambush.set(self, nth)
+
+    def aim(self, pid: int) -> None:
+        self._pid = pid
+        self._known.set()
+
+    def _strike(self, dialogue: Dialogue) -> Answer | None:
         self._known.wait()
         kill(self._pid)
         if self.moment.taken:
             return None
         raise Cut
+
+
+@dataclass(slots=True)
+class Restart(Ambush):
+    """Restarts a server by `do`, and counts how often it did."""
+
+    do: Do = lambda _: None
+    times: int = 0
+
+    def _strike(self, dialogue: Dialogue) -> Answer | None:
+        self.times += 1
+        return self.do(dialogue)

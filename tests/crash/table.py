@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from tests.crash.books import Tally
 
 _HEAD = (
-    "| killed | campaigns | recipients | kills | accepted | duplicates | lost | in doubt "
+    "| killed | campaigns | recipients | kills | restarts | accepted | duplicates | lost | in doubt "
     "| of these accepted |",
-    "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
 )
 
 
@@ -26,6 +26,7 @@ def _line(name: str, tally: Tally) -> str:
         tally.campaigns,
         tally.people,
         tally.kills,
+        tally.restarts,
         tally.accepted,
         tally.duplicates,
         tally.lost,

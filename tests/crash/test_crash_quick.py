@@ -5,17 +5,21 @@ from __future__ import annotations
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.crash.books import Tally, judge
+from tests.crash.databases import FAST, IMMEDIATE, PostgresqlServer, empty_database, postgresql_server
 from tests.crash.faults import FAULTS
+from tests.crash.http_faults import HTTP_FAULTS, HTTP_MOMENTS
 from tests.crash.lives import COMMAND, CONTAINED, Command, can_contain, kill
 from tests.crash.moments import ANY_TIME, MOMENTS, Moment
 from tests.crash.table import table
-from tests.crash.trial import Plan, attempt
+from tests.crash.trial import SMTP, Plan, attempt
 from tests.support.campaigns import CampaignInProcess, people
+from tests.support.http_apis import READ
 from tests.support.smtp_server import Rule, SmtpServer, delay
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a signal of Unix")
@@ -58,6 +62,22 @@ def test_a_delivery_in_doubt_is_sent_again_where_the_campaign_says_so(tmp_path: 
     assert tally.duplicates >= 2  # the one that the server took at the kill, and the one behind
 
 
+@pytest.mark.parametrize("moment", HTTP_MOMENTS[3:-1], ids=str)
+def test_a_kill_over_http_keeps_every_promise(moment: Moment, tmp_path: Path) -> None:
+    number = HTTP_MOMENTS.index(moment)
+    plan = Plan(
+        moment=moment,
+        seed=number,
+        fault=HTTP_FAULTS[number % len(HTTP_FAULTS)],
+        messages=20,
+        kills=2,
+        connections=(1, 2, 5)[number % 3],
+        batch=3,
+        preset=list(READ)[number % len(READ)],
+    )
+    assert_kept(attempt(plan, tmp_path))
+
+
 @pytest.mark.parametrize("moment", [Moment("step", "sending"), Moment("wire", "eod", taken=True)], ids=str)
 def test_a_kill_keeps_every_promise_on_postgresql(
     moment: Moment, tmp_path: Path, postgresql_database: str
@@ -75,6 +95,33 @@ def test_a_kill_at_any_time_keeps_every_promise(tmp_path: Path) -> None:
     # Without delay the first kill comes while the process begins, so that there surely is one.
     plan = Plan(moment=Moment("time", ANY_TIME), seed=3, fault="slow", kills=3, longest=0.05)
     assert_kept(attempt(plan, tmp_path))
+
+
+def test_an_smtp_server_that_dies_and_comes_back_costs_no_copy_and_sends_none_twice(tmp_path: Path) -> None:
+    moment = Moment("step", "sending")
+    tally = attempt(Plan(moment=moment, seed=1, connections=2, kills=2, restarted=SMTP), tmp_path)
+    assert_kept(tally)
+    assert tally.restarts
+
+
+@pytest.fixture(scope="module")
+def own_postgresql() -> Iterator[PostgresqlServer]:
+    """A server that no other test uses, as it is restarted."""
+    with postgresql_server() as server:
+        yield server
+
+
+@pytest.mark.parametrize("mode", [FAST, IMMEDIATE])
+def test_a_database_server_that_is_restarted_leaves_no_doubt_that_a_kill_does_not(
+    mode: str, tmp_path: Path, own_postgresql: PostgresqlServer
+) -> None:
+    with empty_database(own_postgresql.url) as database:
+        plan = Plan(
+            moment=Moment("wire", "eod"), seed=2, connections=2, kills=1, database=database, restarted=mode
+        )
+        tally = attempt(plan, tmp_path, postgresql=own_postgresql)
+    assert_kept(tally)
+    assert tally.restarts
 
 
 @contained
@@ -149,6 +196,17 @@ def test_a_doubt_without_a_cut_or_a_kill_and_a_recipient_out_of_the_ledger_are_f
     assert tally.lost == 1
 
 
+def test_more_doubts_than_a_restart_can_have_cut_off_are_found() -> None:
+    states = dict.fromkeys(("a@example.org", "b@example.org"), "in_doubt")
+
+    def wrong(cut_off: int) -> int:
+        none: Counter[str] = Counter()
+        tally = judge(expected=states, states=states, copies=none, doubtful=none, kills=0, cut_off=cut_off)
+        return len(tally.wrong)
+
+    assert (wrong(cut_off=2), wrong(cut_off=1)) == (0, 2)
+
+
 def test_the_table_adds_up() -> None:
     rows = {"first": Tally(campaigns=1, kills=3), "second": Tally(campaigns=2, kills=4)}
-    assert table(rows).splitlines()[-1] == "| **all** | 3 | 0 | 7 | 0 | 0 | 0 | 0 | 0 |"
+    assert table(rows).splitlines()[-1] == "| **all** | 3 | 0 | 7 | 0 | 0 | 0 | 0 | 0 | 0 |"

@@ -22,7 +22,7 @@ from mailrunner.sending import loop
 from mailrunner.sending.prepared_campaign import PreparedCampaign
 from mailrunner.sending.run import Callbacks, CampaignRun, RunOptions
 from mailrunner.store import Ledger
-from tests.support.clocks import START, ManualClock
+from tests.support.clocks import START, ManualClock, RunningClock
 
 BETWEEN_LIVES = timedelta(hours=6)  # longer than any wait between two tries
 
@@ -31,7 +31,8 @@ BETWEEN_LIVES = timedelta(hours=6)  # longer than any wait between two tries
 class Life:
     """One run: of the project in `folder`, the `number`th there, claiming `batch` at once.
 
-    It kills itself at the `nth` time that `step` is done; an empty `step` lets it live.
+    It kills itself at the `nth` time that `step` is done; an empty `step` lets it live.  `moving`: its
+    clock runs, as servers that are restarted take their time.
     """
 
     folder: Path
@@ -39,12 +40,13 @@ class Life:
     batch: int
     step: str = ""
     nth: int = 1
+    moving: bool = False
 
 
 def live(life: Life) -> None:
     """Run the campaign until nothing more can be sent now, or until the step at which it dies."""
     loop.BATCH = life.batch  # of this process alone
-    clock = ManualClock(START + life.number * BETWEEN_LIVES)
+    clock = (RunningClock if life.moving else ManualClock)(START + life.number * BETWEEN_LIVES)
     job = PreparedCampaign.prepare(*load_campaign(life.folder, "spring", {}))
     url = job.project.database_url
     with Ledger.open(folder=life.folder, url=url, clock=clock) as ledger, EventLog(None, clock=clock) as log:

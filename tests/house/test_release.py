@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tools import sbom
 from tools.pythons import Interpreter, newest_of_each, promised
 from tools.release import date_problems, tree_problems, version_problems
 
@@ -88,3 +90,13 @@ def test_every_requirement_in_the_locks_has_a_hash() -> None:
     for lock in ROOT.glob("requirements*.lock"):
         for requirement in lock.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
             assert "--hash=sha256:" in requirement, f"{lock.name}: {requirement}"
+
+
+def test_the_bill_of_materials_names_every_package_of_the_lock_file_with_its_hashes(tmp_path: Path) -> None:
+    bill = json.loads(sbom.write(ROOT, tmp_path).read_text())
+    locked = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line]
+    assert bill["bomFormat"] == "CycloneDX" and bill["metadata"]["component"]["name"] == "mailrunner"
+    found = {(part["name"], part.get("version")) for part in bill["components"]}
+    assert {tuple(line.split()[0].rstrip(";").split("==")) for line in locked} == found
+    hashed = [part for part in bill["components"] if any(r.get("hashes") for r in part["externalReferences"])]
+    assert len(hashed) == len(bill["components"])

@@ -493,3 +493,15 @@ def test_no_text_of_a_private_mail_makes_a_fact_that_acts(subject: str, body: st
     raw = letter(body, subject=" ".join(subject.split()).replace("\x00", ""))
     fact = SORTER.understand(raw)
     assert fact is None or fact.kind is EventKind.ASKED
+
+
+@pytest.mark.parametrize(
+    "sender", [b"", b"From: <>\r\n", b"From: \xe9\xff\r\n", b"From: " + b"(" * 3000 + b"\r\n"]
+)
+def test_an_odd_bounce_with_an_odd_sender_is_read_in_silence(
+    sender: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = b"Return-Path: <>\r\n" + sender + b"Subject: failure notice\r\nX-Failed: \xe9\r\n\r\nsorry\r\n"
+    assert SORTER.understand(raw) is None
+    assert odd_bounce(InboundMessage.read(raw)) is None
+    assert capsys.readouterr().err == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -449,6 +450,13 @@ def test_the_notice_that_publishing_begins_is_no_event(poster: Poster) -> None:
     sentence = "Successfully validated SNS topic for Amazon SES event publishing."
 
     assert parser(poster).parse("ses", *poster.sns(Message=sentence), now=NOW) == []
+
+
+@pytest.mark.parametrize("name", ["ses_bounce", "ses_complaint", "ses_delay"])
+def test_a_time_without_a_zone_is_in_utc(poster: Poster, name: str) -> None:
+    posted = json.loads(re.sub(r'(T\d\d:\d\d:\d\d)(\.\d+)?Z"', r'\1"', json.dumps(poster.event(name))))
+    events = parser(poster).parse("ses", *poster.post("ses", posted), now=NOW)
+    assert events and all(event.happened_at and event.happened_at.tzinfo for event in events)
 
 
 # -- Malformed requests

@@ -10,8 +10,14 @@ import pytest
 
 from mailrunner.model.circuit_breaker import AnswerMark
 from mailrunner.model.delivery import State
-from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
-from mailrunner.model.outcome_policy import Decision, RetryPolicy, decide, unless_our_fault
+from mailrunner.model.outcome import Outcome, OutcomeKind, Reply, Scope, Stage
+from mailrunner.model.outcome_policy import (
+    Decision,
+    RetryPolicy,
+    SendLimit,
+    decide,
+    unless_our_fault,
+)
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TWO_DAYS = timedelta(hours=48)
@@ -196,3 +202,54 @@ def test_a_decision_that_suppresses_no_address_is_left_as_it_was() -> None:
     for kind, scope, parts, _ in TABLE:
         decision = decided(outcome_of(kind, scope, **(parts | {"suppress": False})))
         assert unless_our_fault(decision, "", attempts=1, now=NOW) is decision
+
+
+# What `--limit` counts: how many of its two places an attempt takes for good.
+AT_RCPT, AT_DATA, AT_EOD = (
+    {"reply": Reply(stage, 451, "", "")} for stage in (Stage.RCPT, Stage.DATA, Stage.EOD)
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "scope", "parts", "places", "spares"),
+    [
+        (SENT, RECIPIENT, {}, 1, 0),
+        (IN_DOUBT, CONNECTION, {}, 1, 0),
+        (IN_DOUBT, RECIPIENT, AT_RCPT, 1, 0),
+        (DEFERRED, RECIPIENT, AT_DATA, 1, 0),
+        (REFUSED, RECIPIENT, AT_EOD, 1, 0),
+        (DEFERRED, RECIPIENT, AT_RCPT, 0, 1),
+        (REFUSED, RECIPIENT, AT_RCPT, 0, 1),
+        (DEFERRED, CONNECTION, {}, 1, 0),  # lost after it was offered
+        (DEFERRED, CONNECTION, {"offered": False}, 0, 0),
+        (REFUSED, RECIPIENT, {"offered": False, **AT_RCPT}, 0, 0),
+        *((DEFERRED, scope, AT_EOD, 0, 0) for scope in (ACCOUNT, CREDENTIALS, CAMPAIGN)),
+    ],
+)
+def test_a_limit_is_used_up_by_what_reached_data_and_by_twice_as_many_tries(
+    kind: OutcomeKind, scope: Scope, parts: dict[str, Any], places: int, spares: int
+) -> None:
+    limit = SendLimit(2)
+    assert (limit.is_reached, limit.most(9)) == (False, 2)
+    limit.take(1)
+    limit.note(outcome_of(kind, scope, **parts))
+    assert limit.most(9) == 2 - places
+    refused = outcome_of(DEFERRED, RECIPIENT, **AT_RCPT)
+    tries = 0
+    while not limit.is_reached:
+        limit.take(1)
+        limit.note(refused)
+        tries += 1
+    assert tries == 2 - places + 2 - spares
+
+
+def test_without_a_limit_nothing_is_counted() -> None:
+    limit = SendLimit(None)
+    limit.take(5)
+    limit.note(outcome_of(SENT, RECIPIENT))
+    limit.give_back(1)
+    assert (limit.is_reached, limit.most(9)) == (False, 9)
+
+
+def test_a_limit_of_nothing_is_reached_from_the_beginning() -> None:
+    assert (SendLimit(0).is_reached, SendLimit(0).most(3)) == (True, 0)

@@ -51,8 +51,8 @@ def test_excel_cells_read_as_excel_shows_them(tmp_path: Path) -> None:
         "0.3",
         "TRUE",
         "2026-01-02",
-        "2026-01-02T08:30:00",
-        "08:30:00",
+        "2026-01-02 8:30:00",
+        "8:30:00",
         "",
         " x ",
     )

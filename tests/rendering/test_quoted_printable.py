@@ -120,6 +120,14 @@ def test_a_line_without_room_for_its_soft_break_is_broken_before_its_last_letter
     assert lines("x" * 73 + "=") == b"x" * 73 + b"=\r\n=3D=\r\n"
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "é "])
+def test_a_blank_before_a_line_break_makes_no_line_too_long(blank: str) -> None:
+    for columns in range(60, 90):
+        body = whole(octets_of(f"{'x' * columns}{blank}\ny"))
+        assert_fit_for_the_wire(body)
+        assert decoded(body).decode() == f"{'x' * columns}{blank}\r\ny\r\n"
+
+
 @given(values=st.lists(pieces, max_size=8))
 def test_values_encoded_at_once_are_what_each_is_alone(values: list[str]) -> None:
     if "\r" in "".join(values):

@@ -126,6 +126,26 @@ def test_a_ledger_that_is_away_for_a_moment_is_no_end_and_no_doubt(
     assert "ledger_away" in events
 
 
+@pytest.mark.parametrize("place", ["opened", "loading", "confirm", "started"])
+def test_a_ledger_that_is_away_before_the_first_message_is_no_end(
+    mailing: Mailing, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(*_: object) -> bool:
+        if not mailing.clock.waits:  # the list is read a second time
+            mailing.clock.broken(mailing.take_away(), waits=3)
+        return True
+
+    known, on_the_way = mailing.ledger, {}
+    if place == "opened":
+        monkeypatch.setattr(mailing, "ledger", lambda: (known(), taken())[0])
+    else:
+        on_the_way[place] = taken
+    result = mailing.write(csv=people(6)).run(callbacks=Callbacks(**on_the_way))  # type: ignore[arg-type]
+    assert (result.wait.reason, result.counts) == (WaitReason.DONE, Counts(sent=6))
+    assert set(mailing.copies().values()) == {1}
+    assert len(mailing.clock.waits) >= 3
+
+
 def test_answers_on_their_way_are_recorded_though_a_connection_fails_while_the_ledger_is_away(
     mailing: Mailing,
 ) -> None:

@@ -309,6 +309,18 @@ def test_a_changed_template_stops_the_run_until_it_is_accepted(mailing: Campaign
     assert mailing.run(accept_changes=True).counts == Counts(sent=4)
 
 
+def test_a_template_that_changed_before_the_first_message_needs_no_consent(
+    mailing: CampaignInProcess,
+) -> None:
+    mailing.write(csv=people(2), send="start = 2026-11-21T08:00:00Z")
+    assert mailing.run().counts == Counts(queued=2)
+    (mailing.folder / "templates" / "letter.html").write_text(LETTER.replace("Hello", "Hi"))
+    result = mailing.run(wait=True)
+    assert result.counts == Counts(sent=2)
+    assert any("changed before the first message was sent" in notice for notice in result.notices)
+    assert not any(b"Hello" in message.data for message in mailing.server.accepted)
+
+
 def test_changes_to_a_finished_campaign_are_refused_with_the_way_to_a_new_one(
     mailing: CampaignInProcess,
 ) -> None:
@@ -373,7 +385,7 @@ def test_an_empty_list_is_the_files_fault(mailing: CampaignInProcess) -> None:
     with pytest.raises(UserError, match="no rows"):
         mailing.run()
     mailing.list("email,name\nnonsense,X\n")
-    with pytest.raises(UserError, match="none of the 1 rows"):
+    with pytest.raises(UserError, match="none of 1 row of"):
         mailing.run()
 
 

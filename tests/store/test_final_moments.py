@@ -42,9 +42,10 @@ def moments(ledger: Ledger) -> tuple[State, datetime, datetime | None]:
     """State, `not_before` and `finished_at` of the first delivery."""
     columns = (deliveries.c.state, deliveries.c.not_before, deliveries.c.finished_at)
     with ledger.database.read() as connection:
-        found = connection.execute(select(*columns).order_by(deliveries.c.id)).first()
-    assert found is not None
-    return State(found[0]), found[1], found[2]
+        state, moment, finished = connection.execute(
+            select(*columns).order_by(deliveries.c.id).limit(1)
+        ).one()
+    return State(state), moment, finished
 
 
 def answered(decision: object) -> Step:

@@ -36,6 +36,19 @@ class ManualClock:
         return False
 
 
+class RunningClock:
+    """Begins at `start` and runs as a machine's own does, but is none: a ledger elsewhere follows it."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._ahead = start - datetime.now(UTC)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def wait(self, wake: threading.Event, until: datetime) -> bool:
+        return wake.wait(max(0.0, (until - self.now()).total_seconds()))
+
+
 class WrongClock(SystemClock):
     """A machine's own clock, so much ahead (negative: behind)."""
 

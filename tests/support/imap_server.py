@@ -205,6 +205,28 @@ class LimitedImapServer(ImapServer):
         return f"{config}\nimap_capability = IMAP4rev1 LITERAL+ SASL-IR SPECIAL-USE {self._capabilities}\n"
 
 
+class TokenImapServer(ImapServer):
+    """A dovecot that takes tokens alone, and asks `introspection_url` whose they are (RFC 7662)."""
+
+    def __init__(self, introspection_url: str) -> None:
+        self._url = introspection_url
+
+    def _config(self) -> str:
+        (self.folder / "oauth2.ext").write_text(
+            f"introspection_url = {self._url}?token=\nintrospection_mode = get\n"
+            "username_attribute = username\nactive_attribute = active\nactive_value = true\n"
+        )
+        config = super()._config()
+        start = config.index("passdb {")
+        end = config.index("userdb {")
+        passdb = (
+            "auth_mechanisms = xoauth2 oauthbearer\n"
+            "passdb {\n  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n"
+            f"  args = {self.folder}/oauth2.ext\n}}\n"
+        )
+        return config[:start] + passdb + config[end:]
+
+
 def _program() -> str:
     """The path of dovecot; a machine without it skips these tests, but CI, which must run them all, fails."""
     found = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")

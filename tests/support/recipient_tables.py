@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -36,6 +36,9 @@ class Spec:
     encoding: str | None = None
     delimiter: str | None = None
     database: str | None = None
+    header_row: int | None = None
+    hidden: Literal["skip", "take"] | None = None
+    several: Literal["first", "all"] | None = None
     email: str = "email"
     name: str | None = None
     defaults: dict[str, Any] = field(default_factory=dict)

@@ -42,6 +42,11 @@ class Spec:
     subject: str = "{{ first_name }}, spring is here"
     html: str | None = "spring.html"
     text: str | None = None
+    markdown: str | None = None
+    mjml: str | None = None
+    frame: str | None = None
+    locale: str | None = None
+    locale_column: str | None = None
     postal_address: str | None = "Club, 1 Park Street, Cluj"
     attachments: Sequence[str] = ()
     headers: Mapping[str, str] = field(default_factory=dict)

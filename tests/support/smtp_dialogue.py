@@ -81,7 +81,7 @@ class Dialogue:
         self._buffer = bytearray()
         self._replies = bytearray()
         self._message = bytearray()
-        self._logged_in = server.auth is None
+        self._logged_in = server.auth is None and server.bearer is None
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def run(self) -> None:
@@ -137,7 +137,7 @@ class Dialogue:
         encrypted = isinstance(self.sock, ssl.SSLSocket)
         if self.server.tls == "starttls" and not encrypted:
             lines.append("STARTTLS")
-        elif self.server.auth:
+        elif self.server.auth or self.server.bearer:
             lines.append(f"AUTH {self.server.mechanisms}")
         self._forget()
         self._say("ehlo", 250, *lines)
@@ -156,15 +156,35 @@ class Dialogue:
         mechanism, _, initial = argument.partition(" ")
         if mechanism == "PLAIN":
             _, user, password = _unbase64(initial or self._ask("")).split("\0")
+        elif mechanism in ("XOAUTH2", "OAUTHBEARER"):
+            user, password = self._token_of(mechanism, _unbase64(initial))
         else:
             user = _unbase64(self._ask("VXNlcm5hbWU6"))
             password = _unbase64(self._ask("UGFzc3dvcmQ6"))
-        right = (user, password) == self.server.auth
+        if self.server.bearer:
+            right = self.server.bearer(user, password)
+        else:
+            right = (user, password) == self.server.auth
+        if not right and self.server.bearer:  # the reason first, then the refusal (RFC 7628 §3.2.3)
+            challenge = b'{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}'
+            answer_to_it = self._ask(base64.b64encode(challenge).decode())
+            assert answer_to_it == {"XOAUTH2": "", "OAUTHBEARER": "AQ=="}[mechanism]
         code, text = (235, "2.7.0 welcome") if right else (535, "5.7.8 Username and Password not accepted")
         answer = self.server.scripted("auth", self) or usual(code, text)
         self._logged_in = right and answer.effective
         self.server.logins.append(Login(mechanism, user, password, self._logged_in, self.number))
         self._write(answer)
+
+    def _token_of(self, mechanism: str, initial: str) -> tuple[str, str]:
+        """User and token, taken apart by the letter of the protocol."""
+        if mechanism == "XOAUTH2":
+            match = re.fullmatch("user=([^\1]+)\1auth=Bearer ([!-~]+)\1\1", initial)
+        else:
+            match = re.fullmatch(
+                "n,a=([^,\1]+),\1host=[^\1]+\1port=[0-9]+\1auth=Bearer ([!-~]+)\1\1", initial
+            )
+        assert match, "no initial response of this mechanism"
+        return match[1].replace("=2C", ",").replace("=3D", "="), match[2]
 
     def _mail(self, argument: str) -> None:
         self._forget()

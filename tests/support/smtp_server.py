@@ -86,9 +86,10 @@ CHUNKED = ("CHUNKING", *EXTENSIONS)
 class SmtpServer:
     """Listens on a loopback port from `with` to its end.
 
-    `auth` is the one user and password (login is then required); `tls` is "none", "starttls" or
-    "implicit", with a certificate of `ca_file` for 127.0.0.1 and localhost; `record` is a file to
-    which every accepted message is appended as a line of JSON, on disk before the answer goes out.
+    `auth` is the one user and password (login is then required), or `bearer` tells whether a token
+    is a user's (XOAUTH2, OAUTHBEARER); `tls` is "none", "starttls" or "implicit", with a certificate
+    of `ca_file` for 127.0.0.1 and localhost; `record` is a file to which every accepted message is
+    appended as a line of JSON, on disk before the answer goes out.
     """
 
     def __init__(
@@ -96,13 +97,15 @@ class SmtpServer:
         *,
         rules: Iterable[Rule] = (),
         auth: tuple[str, str] | None = None,
-        mechanisms: str = "PLAIN LOGIN",
+        bearer: Callable[[str, str], bool] | None = None,
+        mechanisms: str = "",
         tls: str = "none",
         extensions: Iterable[str] = EXTENSIONS,
         record: Path | None = None,
         port: int = 0,
     ) -> None:
-        self.rules, self.auth, self.mechanisms, self.tls = tuple(rules), auth, mechanisms, tls
+        self.rules, self.auth, self.bearer, self.tls = tuple(rules), auth, bearer, tls
+        self.mechanisms = mechanisms or ("XOAUTH2 OAUTHBEARER" if bearer else "PLAIN LOGIN")
         self.extensions = tuple(extensions)
         self.context = _certificate()[0] if tls != "none" else None
         self.accepted: list[Accepted] = []
@@ -115,6 +118,9 @@ class SmtpServer:
         self._record = record
         self._threads: list[threading.Thread] = []
         self._dialogues: list[Dialogue] = []
+        self._listening: threading.Thread | None = None
+        self._is_up = False
+        self._return: threading.Thread | None = None
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.host, self.port = self._listener.getsockname()
 
@@ -124,22 +130,51 @@ class SmtpServer:
         return _certificate()[1] if self.tls != "none" else None
 
     def __enter__(self) -> SmtpServer:
-        self._start(self._listen)
+        self._come_up()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stopping.set()
-        with suppress(OSError):  # wakes the listener
-            socket.create_connection((self.host, self.port), timeout=5).close()
-        self._threads[0].join()
-        self._listener.close()
+        self.await_return()
+        self._go_down()
+        for thread in self._threads:
+            thread.join()
+
+    def restart(self, away: float) -> None:
+        """Die as a process does, with every connection; come back on the same port after `away` seconds.
+
+        What was read completely may still be taken, and its answer lost; the record stays.
+        """
+        self._go_down()
+        self._return = threading.Thread(target=self._come_back, args=(away,), daemon=True)
+        self._return.start()
+
+    def await_return(self) -> None:
+        """Wait until it is back, if it was restarted."""
+        if self._return:
+            self._return.join()
+
+    def _come_up(self) -> None:
+        self._is_up = True
+        self._listening = self._start(self._listen)
+
+    def _go_down(self) -> None:
+        if self._is_up and self._listening:
+            self._is_up = False
+            with suppress(OSError):  # wakes the listener
+                socket.create_connection((self.host, self.port), timeout=5).close()
+            self._listening.join()
+            self._listener.close()
         for dialogue in self._dialogues:
             with suppress(OSError):
                 dialogue.sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads[1:]:
-            thread.join()
+
+    def _come_back(self, away: float) -> None:
+        if not self.stopping.wait(away):
+            self._listener = socket.create_server((self.host, self.port), backlog=128)
+            self._come_up()
 
     def said(self, word: str) -> list[str]:
         """The commands that begin with `word`."""
@@ -177,7 +212,7 @@ class SmtpServer:
     def _listen(self) -> None:
         while True:
             sock, _ = self._listener.accept()
-            if self.stopping.is_set():
+            if not self._is_up:
                 sock.close()
                 return
             self.connections += 1
@@ -185,10 +220,11 @@ class SmtpServer:
             self._dialogues.append(dialogue)
             self._start(dialogue.run)
 
-    def _start(self, target: Callable[[], None]) -> None:
+    def _start(self, target: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=target, daemon=True)
         self._threads.append(thread)
         thread.start()
+        return thread
 
 
 @cache

@@ -229,3 +229,17 @@ def test_the_record_on_disk_outlives_the_server_and_says_what_was_accepted(tmp_p
         "size": len(MAIL),
         "connection": 1,
     }
+
+
+def test_a_server_that_is_restarted_ends_every_connection_and_keeps_its_port_and_its_record() -> None:
+    with SmtpServer() as server:
+        port = server.port
+        before = connect(server)
+        deliver(before)
+        server.restart(away=0.0)
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            deliver(before)
+        server.await_return()
+        with connect(server) as after:
+            deliver(after)
+    assert (server.port, len(server.accepted)) == (port, 2)

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 def keys_of(ledger: Ledger, addresses: Iterable[str]) -> list[str]:
     """The keys of addresses and domains as typed, each once; UserError naming all that are neither."""
-    from mailrunner.suppression.import_file import key_of
+    from mailrunner.suppression.import_file import keys_in
 
     pseudonyms = ledger.suppressions.pseudonyms()
     keys: dict[str, None] = {}
     problems: list[Problem] = []
     for text in addresses:
         try:
-            keys[key_of(text, pseudonyms)] = None
+            keys |= dict.fromkeys(keys_in(text, pseudonyms))
         except ValueError as error:
             problems.append(Problem(str(error), key=f'"{text}"', hint="nothing was changed"))
     UserError.collect(problems)

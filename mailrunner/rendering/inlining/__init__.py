@@ -6,9 +6,12 @@ and these by `mailrunner.rendering` alone (import-linter).
 
     shape_cache   the public class: which of the three ways inlines a message
     plans         a compiled message, verified before first use      slots      where values stand in it
-    cached        premailer's steps, each done once                  cascade    which rules reach an element
-    selectors     the selectors that need no XPath                   lru        the caches' bounds
-    premailer     the reference: all others give what it gives
+    cached        the reference with a memory                        cascade    styles with a memory
+    premailer     the reference: all others give what it gives       document   parsed, and written again
+    styles        what the rules make of an element                  winners    what wins, also once inlined
+    stylesheet    sheets, read and written                           selectors  read, weighed, found
+    properties    which of them set the same                         attributes for Outlook
+    markup        what libxml2 would repair                          lru        the caches' bounds
 """
 
 from mailrunner.rendering.inlining.plans import Shape

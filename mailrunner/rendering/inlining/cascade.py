@@ -1,33 +1,23 @@
-"""The cascade: which rules of a document's style sheets apply to each element, and what they write.
+"""The styles of some sheets, with a memory.
 
-Promise: the answers are premailer's, found faster.  The sheets are read, their rules weighed, merged and
-turned into attributes by premailer's own functions, each once for the same arguments; they are pure.
-New is only the finding of the elements.  premailer evaluates one XPath a selector over the whole document.
-Here all plain selectors are followed at once on the way down: which of them an element satisfies
-depends on its own tag, class and answers to `Test`s and on how far each selector had come above it, and
-both together are the key of a cache.  Selectors that look sideways go through lxml as premailer's do.
+Promise: the answers are those of `Styles`, found faster.  Selectors are not looked for in the whole
+document one after the other: all plain ones are followed at once on the way down.  Which of them an element
+satisfies depends on its own tag, class and answers to `Test`s and on how far each selector had come
+above it, and both together are the key of a cache.  Selectors that look sideways go through lxml.
 
-Not thread-safe, like cssutils: the caller holds the lock.
+Not thread-safe: the caller holds the lock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import itemgetter
-from types import SimpleNamespace
+from collections.abc import Sequence
 from typing import Any
 
-from mailrunner.rendering.inlining.selectors import Path, Step, Test, attributes_of, path_of, words
-
-Sheets = tuple[str | None, ...]
-Rules = tuple[int, ...]
-Finish = tuple[str, tuple[tuple[str, str], ...]]
+from mailrunner.rendering.inlining.selectors import Path, Selector, Step, Test, attributes_of, words
+from mailrunner.rendering.inlining.styles import UNSEEN, Basic, Finish, Rules, Sheets, Signature, Styles
+from mailrunner.rendering.inlining.winners import Precedence
 
 _LARGEST = 20_000  # entries of a cache, which starts again when it is full
-
-
-class UnsureError(Exception):
-    """Only premailer itself can say what becomes of this document; the text is the reason."""
 
 
 class _State:
@@ -40,34 +30,32 @@ class _State:
         self.moves: dict[Any, tuple[_State, Rules]] = {}
 
 
-class Cascade:
-    """The rules of some sheets in the order in which they apply; `tests` are all that selectors ask.
+class Cascade(Styles):
+    """Styles that remember; `tests` are all that selectors ask on the way down.
 
     `sideways` are the attributes that selectors may look at from another element.
     """
 
-    def __init__(self, sheets: Sheets, offline: Callable[[str], Any]) -> None:
-        """Read the sheets; raise whatever premailer raises of them."""
-        self._premailer = offline("")
-        rules = [
-            rule
-            for index, css in enumerate(sheets)
-            for rule in self._premailer._parse_style_rules(css, index)[0]
-        ]
-        rules.sort(key=itemgetter(0))
-        self._selectors = {selector for _, selector, _ in rules}
-        self._styles: list[str] = [style for _, _, style in rules]
+    def __init__(self, sheets: Sheets, basic: Basic) -> None:
+        """Read the sheets."""
+        super().__init__(sheets, basic)
         self._paths: list[tuple[int, Path]] = []
-        self._sideways: list[tuple[int, Callable[[Any], Sequence[Any]]]] = []
+        self._others: list[tuple[int, Selector]] = []
         self.sideways: frozenset[str] = frozenset()
-        for number, (_, selector, _) in enumerate(rules):
-            self._add(number, selector)
+        for number, rule in enumerate(self.rules):
+            if rule.selector.path:
+                self._paths.append((number, rule.selector.path))
+            else:
+                self._others.append((number, rule.selector))
+                self.sideways |= attributes_of(rule.selector.tree)
         steps = [step for _, path in self._paths for step in path]
         self.tests: tuple[Test, ...] = tuple({test: None for step in steps for test in step.tests})
         self._forget()
 
-    def match(self, page: Any, elements: Sequence[Any], tags: Sequence[str]) -> list[Rules]:
-        """For every element of a page, in document order, the rules that apply to it."""
+    def matched(self, page: Any, elements: Sequence[Any], tags: Sequence[str]) -> list[Rules]:
+        """For every element of a page, in document order, the rules that select it."""
+        if not self.rules:
+            return [()] * len(elements)
         if self._known > _LARGEST:
             self._forget()
         tests = [(test, test.name) for test in self.tests]
@@ -75,7 +63,11 @@ class Cascade:
         matched: list[Rules] = []
         for element, tag in zip(elements, tags, strict=True):
             get = element.get
-            answers = tuple([(given := get(n)) is not None and test.holds(given) for test, n in tests])
+            answers = (
+                tuple([(given := get(n)) is not None and test.holds(given) for test, n in tests])
+                if tests
+                else ()
+            )
             signature = (tag, get("class"), answers)
             above = states[element.getparent()]
             move = above.moves.get(signature)
@@ -84,56 +76,37 @@ class Cascade:
                 self._known += 1
             states[element], rules = move
             matched.append(rules)
-        return self._with_sideways(page, elements, matched) if self._sideways else matched
+        return self._with_others(page, elements, tags, matched) if self._others else matched
 
-    def apply(self, element: Any, rules: Rules) -> None:
-        """Write into an element what the rules, at least one, make of it."""
-        inline = element.get("style", "")
-        finish = self._finished.get((rules, inline))
+    def finish(self, signature: Signature, decision: Precedence) -> Finish:
+        """What is written into an element."""
+        finish = self._finished.get((signature, decision))
         if finish is None:
-            finish = self._finished[rules, inline] = self._merged(rules, inline)
+            finish = self._finished[signature, decision] = super().finish(signature, decision)
             self._known += 1
-        style, attributes = finish
-        if style:
-            element.set("style", style)
-        for name, value in attributes:
-            element.set(name, value)
+        return finish
 
-    def align(self, image: Any) -> None:
-        """Say of an image that floats, in an attribute, to which side."""
-        import cssutils
-
-        style = image.get("style")
-        if style is None:
-            return
-        side = self._floats.get(style)
-        if side is None:
-            side = self._floats[style] = str(cssutils.parseStyle(style).float)
+    def sheets(self, decision: Precedence) -> list[str]:
+        """The texts of the sheets."""
+        texts = self._sent.get(decision)
+        if texts is None:
+            texts = self._sent[decision] = super().sheets(decision)
             self._known += 1
-        if side in ("left", "right"):
-            image.set("align", side)
+        return texts
 
-    def _add(self, number: int, selector: str) -> None:
-        from cssselect import parse
-        from lxml.cssselect import CSSSelector
-        from premailer.premailer import FILTER_PSEUDOSELECTORS
-
-        if ":" in selector and f":{selector.split(':', 1)[1]}" not in FILTER_PSEUDOSELECTORS:
-            raise UnsureError("a selector that premailer takes apart")
-        compiled = CSSSelector(selector)  # raises what premailer would
-        (parsed,) = parse(selector)
-        path = path_of(parsed.parsed_tree)
-        if path:
-            self._paths.append((number, path))
-        else:
-            self._sideways.append((number, compiled))
-            self.sideways |= attributes_of(parsed.parsed_tree)
+    def _decided(self, mixed: frozenset[Signature]) -> Precedence:
+        decision = self._decisions.get(mixed)
+        if decision is None:
+            decision = self._decisions[mixed] = super()._decided(mixed)
+            self._known += len(mixed)
+        return decision
 
     def _forget(self) -> None:
         self._start = _State(frozenset(), frozenset())
         self._states: dict[tuple[Any, Any], _State] = {}
-        self._finished: dict[tuple[Rules, str], Finish] = {}
-        self._floats: dict[str, str] = {}
+        self._finished: dict[tuple[Signature, Precedence], Finish] = {}
+        self._sent: dict[Precedence, list[str]] = {}
+        self._decisions: dict[frozenset[Signature], Precedence] = {}
         self._known = 0
 
     def _step(
@@ -153,31 +126,20 @@ class Cascade:
                 else:
                     here.add((number, place))
         seen = (frozenset(here), above.path | here)
-        return self._states.setdefault(seen, _State(*seen)), tuple(rules)
+        found = () if tag in UNSEEN else tuple(rules)
+        return self._states.setdefault(seen, _State(*seen)), found
 
-    def _with_sideways(self, page: Any, elements: Sequence[Any], matched: list[Rules]) -> list[Rules]:
+    def _with_others(
+        self, page: Any, elements: Sequence[Any], tags: Sequence[str], matched: list[Rules]
+    ) -> list[Rules]:
         more: dict[Any, list[int]] = {}
-        for number, compiled in self._sideways:
-            for element in compiled(page):
+        for number, selector in self._others:
+            for element in selector.find(page):
                 more.setdefault(element, []).append(number)
         return [
-            tuple(sorted((*rules, *more[element]))) if element in more else rules
-            for element, rules in zip(elements, matched, strict=True)
+            tuple(sorted((*rules, *more[element]))) if element in more and tag not in UNSEEN else rules
+            for element, tag, rules in zip(elements, tags, matched, strict=True)
         ]
-
-    def _merged(self, rules: Rules, inline: str) -> Finish:
-        """The style attribute, and the attributes that premailer derives from it."""
-        from premailer.merge_style import csstext_to_pairs, merge_styles
-
-        # premailer's cache takes such a style for the selector (see `inline`); what then happens
-        # depends on all the messages before.
-        if inline and (":" not in inline or inline in self._selectors):
-            raise UnsureError("a style attribute that reads like a selector")
-        styles = [csstext_to_pairs(self._styles[number], validate=False) for number in rules]
-        style = merge_styles(inline, styles, [""] * len(styles), remove_unset_properties=True)
-        written = SimpleNamespace(attrib={})
-        self._premailer._style_to_basic_html_attributes(written, style, force=True)
-        return style, tuple(written.attrib.items())
 
 
 def _is(step: Step, tag: str, classes: frozenset[str], true: set[Test]) -> bool:

@@ -1,129 +1,75 @@
-"""CSS moved from <style> into style attributes, as many mail programs want it.
+"""The reference: premailer with its faults corrected, step by step for each message.
 
-premailer does the work.  Its traps are kept in here:
-
-- It has one small cache for everything in the process, sized when it is imported; a few templates
-  make it thrash (three times slower).  `PREMAILER_CACHE*` is set before the import unless the
-  environment has it.
-- cssutils fetches what `@import` names, whatever premailer is told.  Nothing is ever fetched here;
-  the rule stays in the sheet for the mail program to follow.
-- That cache is keyed by argument only, so `<p style="p">` with a rule for `p` gets a selector where
-  declarations are due.  Such a message is tried again with an empty cache and without the attributes
-  that declare nothing.
-- A doctype is lost unless it is spelled exactly as libxml2 spells it.
-- cssutils logs every property that it does not know.
+`CorrectedPremailer` is a premailer whose CSS is read and weighed as browsers do it.  docs/inlining.md
+lists where its result differs from plain premailer's and why; the quick ways give its result byte for byte.
+Nothing is ever fetched: `@import` and remote sheets stay for the mail program to follow.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from mailrunner.errors import RowError
+from mailrunner.rendering.inlining.attributes import legacy_pairs
+from mailrunner.rendering.inlining.document import prepared, read, written
+from mailrunner.rendering.inlining.styles import Basic, Styles
+from mailrunner.rendering.inlining.stylesheet import declarations
 
-_PROLOGUE = re.compile(r"\A\s*(?:<\?xml[^>]*\?>)?\s*(?P<doctype><!doctype[^>]*>)?", re.IGNORECASE)
-_DECLARES_NOTHING = re.compile(r"""\sstyle\s*=\s*(?:"[^":]*"|'[^':]*'|[^\s"'>:]+(?=[\s>]))""", re.IGNORECASE)
-_NOTHING = re.compile(r"(?:\s|<!--.*?-->|<!(?!--)[^>]*>)*+", re.DOTALL)
-_CACHE = {"PREMAILER_CACHE": "LRU", "PREMAILER_CACHE_MAXSIZE": "20000"}
-_SHEETS = 64
-
-# cssutils keeps the state of its parser and its log per process, so one message at a time.
+# Elements of libxml2 are not for two threads at a time, nor is the memory of the quick ways.
 one_at_a_time = threading.Lock()
 
 
 class PremailerInliner:
-    """premailer with the one set of options that keeps @media, @font-face, !important and comments.
-
-    `keep_style_tags` keeps the sheet verbatim, without it @font-face is dropped; `strip_important`
-    would also strip inside @media and so break responsive overrides.
-    """
-
-    def __init__(self) -> None:
-        self._transform: Callable[[str], str] | None = None
+    """Inlines the CSS of documents, one after the other."""
 
     def inline(self, html: str) -> str:
         """Return the document with its CSS inlined; fragments become documents.
 
-        Raises RowError if premailer cannot make anything of it.
+        Raises RowError if nothing can be made of it.
         """
         html = prepared(html)
         with one_at_a_time:
-            transform = self._transform = self._transform or _premailer()
             try:
-                return transform(html)
-            except (TypeError, AttributeError):  # the cache answered with a thing of another kind
-                return self._second_try(html, transform)
+                return str(corrected_premailer()(html).transform())
+            except RowError:
+                raise
             except Exception as error:
-                raise _failed(error) from error
-
-    def _second_try(self, html: str, transform: Callable[[str], str]) -> str:
-        from premailer.cache import cache
-
-        cache.clear()
-        try:
-            return transform(_DECLARES_NOTHING.sub("", html))
-        except Exception as error:
-            raise _failed(error) from error
+                raise RowError(f"the CSS of this message cannot be inlined: {error}") from error
 
 
-def prepared(html: str) -> str:
-    """Return the document as premailer is given it; raise RowError if there is nothing in it."""
-    html = _PROLOGUE.sub(lambda prologue: _doctype(prologue["doctype"]), html, count=1)
-    if _NOTHING.fullmatch(html):
-        raise RowError("the HTML is empty")
-    return html
-
-
-@lru_cache(maxsize=_SHEETS)
-def _doctype(declared: str | None) -> str:
-    """Spell a doctype as libxml2 does: premailer keeps no other, nor the comments that follow it."""
-    from lxml import etree
-
-    if not declared:
-        return ""
-    return str(etree.fromstring(f"{declared}<p>", etree.HTMLParser()).getroottree().docinfo.doctype)
-
-
-def _failed(error: Exception) -> RowError:
-    return RowError(f"the CSS of this message cannot be inlined: {error}")
-
-
-def offline_premailer() -> Callable[[str], Any]:
-    """Import premailer, in the environment that it needs, and fix its options.
-
-    Returns what makes of a document something that can `transform()` it.
-    """
-    for name, value in _CACHE.items():
-        os.environ.setdefault(name, value)
+@lru_cache(maxsize=1)
+def corrected_premailer() -> Callable[[str], Any]:
+    """Import premailer, and return what makes of a document something that can `transform()` it."""
+    os.environ.setdefault("PREMAILER_CACHE", "LRU")
     import cssutils
     from premailer import Premailer
 
-    cssutils.log.setLevel(logging.CRITICAL)
-    parser = cssutils.CSSParser(fetcher=lambda url: None, validate=False)
-    parse = lru_cache(maxsize=_SHEETS)(parser.parseString)
+    cssutils.log.setLevel(logging.CRITICAL)  # of a value that it does not know it would print a line
 
-    class Offline(Premailer):  # type: ignore[misc]
-        """Reads sheets with the parser that fetches nothing."""
+    class CorrectedPremailer(Premailer):  # type: ignore[misc]
+        """premailer with another way to read sheets, to find what wins and to derive attributes."""
 
-        def _parse_css_string(self, css_body: str, validate: bool = True) -> Any:
-            return parse(css_body)
+        def transform(self) -> str:
+            document = read(self.html)
+            styles = Styles(document.sheets, self._style_to_basic_html_attributes)
+            return written(document, styles, styles.matched(document.page, document.elements, document.tags))
 
-    return partial(
-        Offline,
-        allow_network=False,
-        keep_style_tags=True,
-        remove_classes=False,
-        strip_important=False,
-        disable_validation=True,
-        cssutils_logging_level=logging.CRITICAL,
-    )
+        def _style_to_basic_html_attributes(
+            self, element: Any, style_content: str, force: bool = True
+        ) -> None:
+            pairs = [(found.name, found.value) for found in declarations(style_content)]
+            legacy = legacy_pairs(element.tag, element.sized, pairs)
+            style = ";".join(f"{name}:{value}" for name, value in legacy)
+            super()._style_to_basic_html_attributes(element, style, force=force)
+
+    return CorrectedPremailer
 
 
-def _premailer() -> Callable[[str], str]:
-    offline = offline_premailer()
-    return lambda html: str(offline(html).transform())
+def basic_attributes() -> Basic:
+    """What writes premailer's attributes of a style into an element."""
+    return corrected_premailer()("<p>")._style_to_basic_html_attributes  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ parts of its own, a shape must come more often.  Whatever a plan does not know f
 way, for that message only.
 
 Both quicker ways are sound by their own arguments and are compared with premailer all the same: the first
-messages of each template, the first plans and one in 64 after them, one message in 5,000.  The
+messages of each template, the plans with the numbers 1, 2, 4, 8, … and one in 64, one message in 5,000.  The
 first difference ends them for this inliner: from then on, and for the very message where it was
 found, premailer itself is asked, and `tally.mismatch` says so.
 """
@@ -36,7 +36,8 @@ from mailrunner.rendering.inlining.premailer import PremailerInliner
 from mailrunner.rendering.segments import SegmentedText
 
 _FIRST_MESSAGES = 3  # of each template, compared with premailer
-_FIRST_PLANS, _EVERY_PLAN, _EVERY_MESSAGE = 20, 64, 5000  # premailer takes as long as 500 hits
+_FIRST_PLANS = 20  # for so long a plan is made at a shape's second sight, whatever it brings
+_EVERY_PLAN, _EVERY_MESSAGE = 64, 5000  # are compared: premailer takes as long as 500 hits
 _SIGHTS_DUE, _SIGHTS_DUE_LATER = 2, 4
 _PAYS = 30  # a plan takes as long as so many messages by the cached inliner, and each hit saves most of one
 _FORM_BYTES, _SHAPE_BYTES, _SIGHTS = 16_000_000, 64_000_000, 20_000
@@ -189,7 +190,7 @@ class ShapeInliner:
             self._forms.put(segments.statics, plan.form, _size(segments.statics))
         self._shapes.put((plan.form, plan.key), plan.shape, _size(plan.shape.pieces))
         number = self._count("plans")
-        if number <= _FIRST_PLANS or number % _EVERY_PLAN == 0:
+        if number & (number - 1) == 0 or number % _EVERY_PLAN == 0:
             self._compare(template, context, plan.shape.fill(plan.values))
         return plan.shape, plan.values
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 
 from mailrunner.clock import Clock, SystemClock
-from mailrunner.model.outcome import Outcome
+from mailrunner.errors import UserError
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.transports import Envelope, network
+from mailrunner.transports.oauth.access import AccessTokens
+from mailrunner.transports.oauth.errors import GrantRefusedError, TokenUnavailableError
 from mailrunner.transports.smtp.opening import SmtpOpening
 from mailrunner.transports.smtp.pipeline import Pipeline
 from mailrunner.transports.smtp.poller import wait_for
@@ -32,7 +35,8 @@ _FAREWELL_TIMEOUT = 2.0
 class SmtpTransport:
     """An SMTP account's connection; `tls` is "implicit", "starttls" or "none".
 
-    `provider` is the preset's name, for judging replies; no `user` means no login.  `timeout` is
+    `provider` is the preset's name, for judging replies; no `user` means no login, and with
+    `tokens` a token of theirs takes the place of the password.  `timeout` is
     the seconds for a command's reply, `final_timeout` for the one that tells whether the message
     was taken (RFC 5321 §4.5.3.2.6: a short one makes duplicates).  `in_flight` is how many messages
     may be unanswered where the server takes chunks (RFC 3030): so many are in doubt if the
@@ -55,6 +59,7 @@ class SmtpTransport:
     in_flight: int = 1
     ca_file: Path | None = None
     local_hostname: str | None = None
+    tokens: AccessTokens | None = None
     observed: ObservedCapabilities = field(default_factory=ObservedCapabilities)
     clock: Clock = field(default_factory=SystemClock)
     stream: SmtpStream | None = field(init=False, default=None)
@@ -150,13 +155,31 @@ class SmtpTransport:
         if self._pipeline.is_open or self._pipeline.pending:
             return None
         self.close()
-        opened = self._opening().open()
+        opened = self._open_by_token(self.tokens) if self.tokens else self._opening().open()
         if isinstance(opened, Outcome):
             return opened
         self._session, capabilities = opened
         self._pipeline = self._new_pipeline(capabilities)
         self.stream = self._session.stream(self._pipeline)
         return None
+
+    def _open_by_token(self, tokens: AccessTokens) -> tuple[SmtpSession, Capabilities] | Outcome:
+        """Log in by a token, and by another one where the server refuses one that is not new.
+
+        The token is got before the connection is made: a server waits for no login while that takes.
+        """
+        try:
+            token = tokens.current()
+            opened = self._opening(token.value).open()
+            if isinstance(opened, Outcome) and opened.scope is Scope.CREDENTIALS and not tokens.is_new(token):
+                opened = self._opening(tokens.renewed(token).value).open()
+        except GrantRefusedError as error:
+            return Outcome(OutcomeKind.REFUSED, Scope.CREDENTIALS, str(error), offered=False)
+        except TokenUnavailableError as error:
+            return Outcome(OutcomeKind.DEFERRED, Scope.CONNECTION, f"no token: {error}", offered=False)
+        except UserError as error:  # logged out meanwhile
+            return Outcome(OutcomeKind.REFUSED, Scope.CAMPAIGN, str(error), at_once=True, offered=False)
+        return opened
 
     def close(self) -> None:
         """Send QUIT if that is possible within a few seconds; never raises."""
@@ -183,7 +206,9 @@ class SmtpTransport:
         )
         return Pipeline(capabilities=capabilities, judge=self._judge, observed=self.observed, limits=limits)
 
-    def _opening(self) -> SmtpOpening:
+    def _opening(self, token: str = "") -> SmtpOpening:
+        if token:
+            self._judge = replace(self._judge, password=token)
         return SmtpOpening(
             host=self.host,
             port=self.port,
@@ -191,6 +216,7 @@ class SmtpTransport:
             context=self.observed.tls_context,
             user=self.user,
             password=self.password,
+            token=token,
             timeout=self.timeout,
             local_hostname=self.local_hostname,
             judge=self._judge,

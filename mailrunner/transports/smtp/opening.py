@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 from mailrunner.transports import network
+from mailrunner.transports.oauth import sasl
 from mailrunner.transports.smtp.server_capabilities import Capabilities
 from mailrunner.transports.smtp.session import SmtpSession
 from mailrunner.transports.smtp.session_outcome import SessionOutcomes
@@ -25,12 +26,14 @@ _OPENING = 2
 _LONGEST_SIZE = 20  # digits (RFC 1870 §4)
 _MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}")  # RFC 4422 §3.1
 _MOST_NAMED = 8  # mechanisms, in a sentence
-_OAUTH = {"XOAUTH2", "OAUTHBEARER"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SmtpOpening:
-    """The way to one server; `context` is for TLS (None without), the rest as in `SmtpTransport`."""
+    """The way to one server; `context` is for TLS (None without), the rest as in `SmtpTransport`.
+
+    With a `token` it logs in by that, not by `password`.
+    """
 
     host: str
     port: int
@@ -38,6 +41,7 @@ class SmtpOpening:
     context: ssl.SSLContext | None
     user: str
     password: str | None
+    token: str
     timeout: float
     local_hostname: str | None
     judge: SessionOutcomes
@@ -92,12 +96,33 @@ class SmtpOpening:
                 f"{self.host} port {self.port} offers no login on this connection: check `tls` and `port`, "
                 "or leave `user` out where the server asks for none"
             )
+        if self.token:
+            return self._log_in_by_token(session, offered)
         # PLAIN is RFC 4616's; LOGIN was never more than a draft, and is what some servers have.
         mechanism = next((each for each in ("PLAIN", "LOGIN") if each in offered), None)
         if mechanism is None:
             return Outcome(OutcomeKind.REFUSED, Scope.CREDENTIALS, _no_mechanism(offered, self.host))
         code, text = _authenticate(session, mechanism, self.user, self.password or "")
         return None if code == 235 else self.judge.answered(Stage.AUTH, code, text)
+
+    def _log_in_by_token(self, session: SmtpSession, offered: Sequence[str]) -> Outcome | None:
+        mechanism = sasl.chosen(offered)
+        if mechanism is None:
+            return Outcome(OutcomeKind.REFUSED, Scope.CREDENTIALS, _no_token_mechanism(offered, self.host))
+        first = sasl.initial_response(
+            mechanism, user=self.user, token=self.token, host=self.host, port=self.port
+        )
+        code, text = session.docmd("AUTH", f"{mechanism} {_base64(first)}")
+        if code == 235:
+            return None
+        words = ""
+        if code == 334:  # why it is refused; the refusal itself comes after our answer
+            words = sasl.refusal_words(text)
+            code, text = session.docmd(_base64(sasl.answer_to_refusal(mechanism)))
+        if code == 235:
+            return None
+        outcome = self.judge.answered(Stage.AUTH, code, text)
+        return replace(outcome, reason=f"{outcome.reason} [{words}]") if words else outcome
 
     def _failure(self, error: OSError) -> Outcome:
         """Judge what kept the connection from being opened."""
@@ -138,24 +163,32 @@ def _mechanisms(announced: str) -> tuple[str, ...]:
 def _authenticate(session: smtplib.SMTP, mechanism: str, user: str, password: str) -> tuple[int, bytes]:
     """Run AUTH (RFC 4954) and return the last reply's code and text; 235 is success."""
     if mechanism == "PLAIN":
-        return session.docmd("AUTH", "PLAIN " + _base64(f"\0{user}\0{password}"))
+        return session.docmd("AUTH", "PLAIN " + _base64(f"\0{user}\0{password}".encode()))
     code, text = session.docmd("AUTH", "LOGIN")
     for answer in (user, password):
         if code != 334:
             break
-        code, text = session.docmd(_base64(answer))
+        code, text = session.docmd(_base64(answer.encode()))
     return code, text
 
 
 def _no_mechanism(offered: Sequence[str], host: str) -> str:
-    if _OAUTH & set(offered):
-        return f"{host} needs OAuth to log in, which mailrunner cannot do yet: use an account with a password"
-    named = ", ".join([*offered[:_MOST_NAMED], *("…" for _ in offered[_MOST_NAMED : _MOST_NAMED + 1])])
-    return f"{host} offers only {named} to log in; mailrunner knows PLAIN and LOGIN"
+    if sasl.chosen(offered):
+        return f'{host} takes no password, only OAuth: set login = "oauth", as docs/login.md says'
+    return f"{host} offers only {_named(offered)} to log in; mailrunner knows PLAIN and LOGIN"
 
 
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode("ascii")
+def _no_token_mechanism(offered: Sequence[str], host: str) -> str:
+    known = "XOAUTH2 and OAUTHBEARER"
+    return f"{host} offers only {_named(offered)} to log in, and a token needs one of {known}: check `host`"
+
+
+def _named(offered: Sequence[str]) -> str:
+    return ", ".join([*offered[:_MOST_NAMED], *("…" for _ in offered[_MOST_NAMED : _MOST_NAMED + 1])])
+
+
+def _base64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode("ascii")
 
 
 def _unreachable(reason: str) -> Outcome:

@@ -1,0 +1,1 @@
+"""Entries of cron, systemd and Task Scheduler: their texts, and their installation."""

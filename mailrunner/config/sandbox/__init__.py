@@ -1,0 +1,10 @@
+"""The sandbox of all that a campaign file may have evaluated: templates, and the `where` of a list.
+
+Jinja's own keeps an expression away from the program; this one also bounds what an expression may cost.
+"""
+
+from mailrunner.config.sandbox.code import BoundedCode
+from mailrunner.config.sandbox.environment import BoundedSandbox
+from mailrunner.config.sandbox.work import METER, WORK, TooMuchWorkError
+
+__all__ = ["METER", "WORK", "BoundedCode", "BoundedSandbox", "TooMuchWorkError"]

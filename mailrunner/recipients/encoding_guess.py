@@ -1,0 +1,196 @@
+"""Which encodings a file that is not UTF-8 may have: those under which its words look like words.
+
+A single odd byte fits a dozen encodings.  "J\\xf6rg" is "Jörg" in one, "Jцrg" or "J緌g" in others: scripts do
+not change within a word, and the characters of a language are few.  The domains of the addresses tell which
+languages are likely.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+_MOST = 3  # proposals
+
+# What spreadsheets and old programs really write, with the languages that each serves.
+_ENCODINGS = {
+    "cp1252": "de fr es it pt nl sv da no fi is",
+    "cp1250": "pl cs sk hu ro sl hr",
+    "cp1251": "ru bg uk sr",
+    "cp1253": "el",
+    "cp1254": "tr",
+    "cp1257": "lt lv et",
+    "iso8859-2": "pl cs sk hu ro sl hr",
+    "mac-roman": "de fr es it pt nl sv da no fi is",
+    "cp850": "de fr es it pt nl sv da no fi is",
+    "cp852": "pl cs sk hu ro sl hr",
+    "koi8-r": "ru",
+    "cp866": "ru",
+    "cp1255": "he",
+    "cp1256": "ar",
+    "cp932": "ja",
+    "euc-jp": "ja",
+    "gb18030": "zh",
+    "big5": "zh-tw",
+    "cp949": "ko",
+}
+# The characters beyond a to z of each language, as its own names and words have them.
+_ALPHABETS = {
+    "de": "äöüß",
+    "fr": "éèêëàâçîïôùûœ",
+    "es": "áéíóúñü",
+    "it": "àèéìòù",
+    "pt": "ãáâàçéêíóôõú",
+    "nl": "éëïöü",
+    "sv": "åäöé",
+    "da": "æøåé",
+    "no": "æøåé",
+    "fi": "äöå",
+    "is": "áðéíóúýþæö",
+    "pl": "ąćęłńóśźż",
+    "cs": "áčďéěíňóřšťúůýž",
+    "sk": "áäčďéíľĺňóôŕšťúýž",
+    "hu": "áéíóöőúüű",
+    "ro": "ăâîșțşţ",
+    "sl": "čšž",
+    "hr": "čćđšž",
+    "tr": "çğıİöşü",
+    "lt": "ąčęėįšųūž",
+    "lv": "āčēģīķļņšūž",
+    "et": "äõöüšž",
+}
+# Domains of countries whose language is called otherwise.
+_COUNTRIES = {
+    **{"at": "de", "ch": "de", "be": "fr", "br": "pt", "mx": "es", "cz": "cs", "se": "sv", "dk": "da"},
+    **{"ee": "et", "si": "sl", "jp": "ja", "cn": "zh", "tw": "zh-tw", "kr": "ko", "ua": "uk", "gr": "el"},
+    **{"rs": "sr", "il": "he", "md": "ro"},
+}
+# What lists are mostly saved in today, and what only old programs wrote.
+_COMMON = {"cp1252": 0.15, "cp1250": 0.05, "cp1251": 0.05, "mac-roman": -0.1, "cp850": -0.1, "cp852": -0.15}
+_TYPOGRAPHY = frozenset("’‘“”„«»–—…€£°®™·")
+_EVERYDAY = {
+    "ja": ("euc-jp", 0xB0, 0xCF),
+    "zh": ("gb2312", 0xB0, 0xD7),
+    "zh-tw": ("big5", 0xA4, 0xC6),
+}
+_DOMAIN = re.compile(rb"@[\w.-]+\.([a-z]{2})\b", re.IGNORECASE)
+_WORD = re.compile(r"[^\s\d,;|\t\"()<>@.:/+_-]+")
+_SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "HEBREW", "ARABIC", "CJK", "HIRAGANA", "KATAKANA", "HANGUL")
+_EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL"})
+
+
+class EncodingReading(NamedTuple):
+    """An encoding, the mean score of its words (1 is best), and what it makes of the lines."""
+
+    encoding: str
+    score: float
+    words: tuple[str, ...]
+
+
+def likely_encodings(lines: bytes, addresses: bytes) -> list[EncodingReading]:
+    """At most three encodings for `lines` that hold bytes beyond ASCII, the likeliest first.
+
+    `addresses` is more of the file, for the domains in it.  Of encodings that read everything alike one
+    stands for all.
+    """
+    languages = _languages(addresses)
+    found = (_reading(lines, name, languages) for name in _ENCODINGS)
+    readings = sorted(filter(None, found), key=lambda reading: -reading.score)
+    kept: dict[tuple[str, ...], EncodingReading] = {}
+    for reading in readings:
+        kept.setdefault(reading.words, reading)
+    best = max((reading.score for reading in readings), default=0.0)
+    return [reading for reading in kept.values() if reading.score >= max(0.2, best - 0.35)][:_MOST]
+
+
+def _languages(octets: bytes) -> Counter[str]:
+    tops = (top.decode().lower() for top in _DOMAIN.findall(octets))
+    return Counter(_COUNTRIES.get(top, top) for top in tops)
+
+
+def _reading(lines: bytes, encoding: str, languages: Counter[str]) -> EncodingReading | None:
+    try:
+        text = lines.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+    words = tuple(word for word in _WORD.findall(text) if not word.isascii())
+    if not words:
+        return None
+    served = _ENCODINGS[encoding].split()
+    score = sum(_word_score(word, served, languages) for word in words) / len(words)
+    total = languages.total() or 1
+    expected = 0.3 * sum(languages[one] for one in served) / total
+    return EncodingReading(encoding, score + expected + _COMMON.get(encoding, 0.0), words)
+
+
+def _word_score(word: str, served: Sequence[str], languages: Counter[str]) -> float:
+    """From -2 for what is no word to 1 for one in a language that the list is likely to have."""
+    strange = [sign for sign in word if not sign.isascii() and sign not in _TYPOGRAPHY]
+    if not strange:
+        return 0.5
+    kinds = {unicodedata.category(sign) for sign in strange}
+    if kinds & {"Cc", "Co", "Cn", "Cs"}:
+        return -2.0
+    if any(kind[0] not in "LM" for kind in kinds):
+        return -1.0 if _is_within(word) else -0.2
+    scripts = {_script(sign) for sign in word if sign.isalpha()}
+    mixed = len(scripts - _EAST_ASIAN) > 1 or (scripts & _EAST_ASIAN and "LATIN" in scripts)
+    if mixed or _has_odd_case(word):
+        return -1.0
+    return _script_score(word, strange, scripts, served, languages)
+
+
+def _script_score(
+    word: str, strange: Sequence[str], scripts: set[str], served: Sequence[str], languages: Counter[str]
+) -> float:
+    if scripts & _EAST_ASIAN:
+        return _east_asian_score(word, scripts, served)
+    if scripts == {"LATIN"}:
+        return _latin_score(strange, served, languages)
+    return 0.8 if len(word) > 2 else 0.2
+
+
+def _is_within(word: str) -> bool:
+    """True if one that is no alphabetic character stands between others."""
+    return any(not sign.isalpha() and not sign.isascii() for sign in word.strip("’‘“”„«»—–…")[1:-1])
+
+
+def _script(sign: str) -> str:
+    name = unicodedata.name(sign, "")
+    return next((script for script in _SCRIPTS if name.startswith(script)), name.split(" ")[0])
+
+
+def _has_odd_case(word: str) -> bool:
+    """True for a capital after a small one, as in "JÖrg": what other old encodings make of small ones."""
+    return any(before.islower() and sign.isupper() and not sign.isascii() for before, sign in pairwise(word))
+
+
+def _latin_score(strange: Sequence[str], served: Sequence[str], languages: Counter[str]) -> float:
+    fitting = [one for one in served if all(sign.lower() in _ALPHABETS.get(one, "") for sign in strange)]
+    if any(one in languages for one in fitting):
+        return 1.0
+    return 0.6 if fitting else 0.0
+
+
+def _east_asian_score(word: str, scripts: set[str], served: Sequence[str]) -> float:
+    """Names in Chinese and Japanese have two signs at least, and those of everyday use."""
+    if len(word) < 2:
+        return -0.5
+    if "ja" in served and scripts & {"HIRAGANA", "KATAKANA"}:
+        return -0.5 if any("｡" <= sign <= "ﾟ" for sign in word) else 0.9  # half-width: what others' bytes give
+    if "ko" in served:
+        return 0.9 if scripts == {"HANGUL"} else -0.3
+    if scripts & {"HIRAGANA", "KATAKANA", "HANGUL"}:
+        return -0.3
+    return 0.7 * _share_of_everyday(word, served)
+
+
+def _share_of_everyday(word: str, served: Sequence[str]) -> float:
+    """The share of signs in the first level of the language's own set, where the common ones stand."""
+    encoding, first, last = _EVERYDAY[served[0]]
+    octets = (sign.encode(encoding, "ignore") for sign in word)
+    return sum(1 for one in octets if len(one) == 2 and first <= one[0] <= last) / len(word)

@@ -1,0 +1,69 @@
+"""The row of a file that names its columns: not always the first, as many lists have titles above it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+HEADING_ROWS = 60  # rows that are not blank and among which the heading is looked for
+
+Record = tuple[int, Sequence[str]]
+
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.\w+")
+_SHOWN = 3  # titles that a remark quotes
+
+
+@dataclass(frozen=True, slots=True)
+class HeadingRow:
+    """The row that names the columns, with its number, and the rows above it that are not blank."""
+
+    row: Record
+    titles: tuple[Record, ...]
+
+    @classmethod
+    def at(cls, number: int, records: Sequence[Record]) -> HeadingRow | None:
+        """The row with this number; None where none of `records` has it."""
+        for place, record in enumerate(records):
+            if record[0] == number:
+                return cls(record, tuple(records[:place]))
+        return None
+
+    @property
+    def above(self) -> int:
+        """The number of rows above it that are not blank."""
+        return len(self.titles)
+
+    def remarks(self) -> list[str]:
+        """What is skipped, for the user; nothing where it is the first row that is not blank."""
+        if not self.titles:
+            return []
+        quoted = ", ".join(f'"{_text(cells)}"' for _, cells in self.titles[:_SHOWN])
+        more = ", …" if len(self.titles) > _SHOWN else ""
+        return [
+            f"the columns are named in row {self.row[0]}; above it stands {quoted}{more}, which is skipped "
+            "(if that is wrong, set header_row)"
+        ]
+
+
+def find_heading(records: Sequence[Record], email: str) -> HeadingRow:
+    """Find it among the first rows that are not blank, of which there is one at least.
+
+    It is the first row that has a cell called `email`.  Where none has, it is, of the rows above the first
+    address, the one with most cells that are not empty: a title is shorter than a heading.
+    """
+    for place, (_, cells) in enumerate(records):
+        if email and email in (cell.strip() for cell in cells):
+            return HeadingRow(records[place], tuple(records[:place]))
+    place = _fullest_above_addresses(records)
+    return HeadingRow(records[place], tuple(records[:place]))
+
+
+def _fullest_above_addresses(records: Sequence[Record]) -> int:
+    first = next((i for i, (_, cells) in enumerate(records) if any(map(_ADDRESS.search, cells))), 0)
+    widths = [sum(1 for cell in cells if cell.strip()) for _, cells in records[:first]]
+    return widths.index(max(widths)) if widths and max(widths) > 1 else 0
+
+
+def _text(cells: Sequence[str]) -> str:
+    return " ".join(" ".join(cell for cell in cells if cell.strip()).split())[:60]

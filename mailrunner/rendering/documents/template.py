@@ -1,0 +1,201 @@
+"""A document as a template: its text in UTF-8, its placeholders Jinja's, its pictures inline images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+from mailrunner.model.counted import counted
+from mailrunner.rendering.authoring import frame
+from mailrunner.rendering.documents.charset import declared_as_utf8
+from mailrunner.rendering.documents.columns import ColumnNames
+from mailrunner.rendering.documents.markup import MarkupPiece, attribute, pieces_of, with_attributes
+from mailrunner.rendering.documents.merge_fields import MergeFields
+from mailrunner.rendering.documents.pictures import Pictures
+from mailrunner.rendering.documents.source import DocumentSource
+
+_CONDITIONAL = re.compile(
+    r"(<!--\[if[^\]]*\]>(?:\s*<!-->|\s*-->)?)(.*?)(<!\[endif\]-->\Z)", re.DOTALL | re.IGNORECASE
+)
+_OFFICE = re.compile(r"<w:WordDocument|<w:LatentStyles|<m:mathPr|supportFields", re.IGNORECASE)
+_FIELDS = re.compile(r"<!--\[if supportFields\]>.*?<!\[endif\]-->", re.DOTALL | re.IGNORECASE)
+_MERGE_FIELD = re.compile(r"MERGEFIELD\s+(?:\"|&quot;)?([^\s<\"&\\]+)", re.IGNORECASE)
+_SCRIPTED = re.compile(r"\son\w+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
+_BRACES = ("{{", "{%", "{#", "}}", "%}", "#}")
+_DROPPED = frozenset({"base", "script", "o:p"})
+_LOCAL_LINKS = frozenset({"file-list", "themedata", "colorschememapping", "edit-time-data", "preview"})
+_GOOGLE = re.compile(r"https?://www\.google\.com/url\?", re.IGNORECASE)
+_VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+_FOOTER = (
+    '<p style="margin: 32px 16px 16px; text-align: center; font: 13px/1.6 Arial, sans-serif; color: #5c6669">'
+    '<a href="{{ unsubscribe_url }}" style="color: #5c6669">Unsubscribe</a><br>{{ postal_address }}</p>\n'
+)
+_PAGE = re.compile(r"padding\s*:\s*(?:\d+(?:\.\d+)?pt\s*){4}", re.IGNORECASE)
+_NARROW = (
+    "\n<style>@media (max-width: 620px) { body { padding: 16px !important; max-width: none !important } }"
+    "</style>\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedTemplate:
+    """A template, its pictures by name, sentences on what was changed, and what is left to the user.
+
+    `unknown` are placeholders that fit no column, each with the name that the template now uses.
+    """
+
+    html: str
+    pictures: dict[str, bytes]
+    changes: tuple[str, ...]
+    remarks: tuple[str, ...]
+    unknown: dict[str, str]
+
+
+def template_of(source: DocumentSource, name: str, columns: Sequence[str] | None) -> ImportedTemplate:
+    """Make a template called `name` of a document, for a list with these `columns`, None if there is none."""
+    names = ColumnNames(columns)
+    certain = source.fields.union(_MERGE_FIELD.findall(source.html))
+    fields, pictures = MergeFields(names, certain), Pictures(source, name)
+    cleaning = _Cleaning()
+    pieces = fields.in_texts(cleaning.pieces(_FIELDS.sub("", source.html), fields))
+    html = "".join(pictures.taken(piece).text for piece in pieces)
+    html = _framed(html) if source.is_fragment else declared_as_utf8(html)
+    html, added = _completed(html, source.is_fragment)
+    changes = [*source.changes, *cleaning.sentences(), *_sentences(fields, pictures), *added]
+    return ImportedTemplate(
+        html, pictures.files, tuple(changes), tuple(_remarks(fields, pictures)), names.unknown
+    )
+
+
+class _Cleaning:
+    """Takes out what no mail program needs, and keeps styles and what is meant for Outlook."""
+
+    def __init__(self) -> None:
+        self.scripts = self.office = self.links = self.braces = 0
+
+    def pieces(self, html: str, fields: MergeFields) -> list[MarkupPiece]:
+        """The pieces of a document that are kept."""
+        kept = ((piece, self._kept(piece, fields)) for piece in pieces_of(html))
+        return [piece._replace(text=text) for piece, text in kept if text]
+
+    def _kept(self, piece: MarkupPiece, fields: MergeFields) -> str:
+        """The text of a piece as it is kept, "" where it is not."""
+        if piece.kind == "script" or piece.name in _DROPPED or _is_office(piece):
+            self.scripts += piece.kind == "script"
+            return ""
+        if piece.kind == "comment":
+            return self._comment(piece.text, fields)
+        if piece.kind == "sheet":
+            return self._without_braces(piece.text)
+        return self._tag(piece) if piece.kind == "tag" else piece.text
+
+    def _comment(self, text: str, fields: MergeFields) -> str:
+        if found := _CONDITIONAL.fullmatch(text):
+            if _OFFICE.search(found[2]):
+                self.office += 1
+                return ""
+            inside = fields.in_texts(self.pieces(found[2], fields))
+            return found[1] + "".join(piece.text for piece in inside) + found[3]
+        if not text.startswith("<!--") or text.startswith(("<!--[", "<!--<![", "<!-->")):
+            return text
+        inner = text[4:].removesuffix("-->").strip()
+        return fields.in_line(inner) if inner.startswith("*|") and inner.endswith("|*") else ""
+
+    def _tag(self, piece: MarkupPiece) -> str:
+        text = _SCRIPTED.sub("", piece.text)
+        self.scripts += text != piece.text
+        if piece.name in ("a", "area"):
+            text = with_attributes(text, self._href)
+        return text
+
+    def _href(self, name: str, value: str) -> str | None:
+        """The address behind Google's redirection, which also tells Google who clicks."""
+        if name != "href" or not _GOOGLE.match(value.strip()):
+            return None
+        target = parse_qs(urlsplit(value.strip()).query).get("q", [""])[0]
+        self.links += bool(target)
+        return target or None
+
+    def _without_braces(self, css: str) -> str:
+        """CSS in which no two signs together mean something to Jinja."""
+        changed = css
+        for pair in _BRACES:
+            changed = changed.replace(pair, f"{pair[0]} {pair[1]}")
+        self.braces += changed != css
+        return changed
+
+    def sentences(self) -> list[str]:
+        """What was changed."""
+        said = {
+            "scripts were taken out; no mail program runs them": self.scripts,
+            "settings of Office were taken out; they are for Word alone": self.office,
+            f"{counted(self.links, 'link')} now not through google.com, which counted clicks": self.links,
+            "braces in the CSS were put apart; to a template they mean something": self.braces,
+        }
+        return [sentence for sentence, number in said.items() if number]
+
+
+def _is_office(piece: MarkupPiece) -> bool:
+    if piece.kind != "tag":
+        return False
+    if piece.name == "link":
+        return (attribute(piece.text, "rel") or "").lower() in _LOCAL_LINKS
+    refresh = (attribute(piece.text, "http-equiv") or "").lower() if piece.name == "meta" else ""
+    return refresh == "refresh"
+
+
+def _framed(content: str) -> str:
+    """The content in the ready frame that messages in Markdown have, as a page of its own."""
+    page = frame.source({}, can_unsubscribe=True, width=lambda _: None)
+    for block, text in {"content": content, "preheader": "", "title": "{{ campaign.list }}"}.items():
+        found = re.search(rf"\{{% block {block} %\}}.*?\{{% endblock %\}}", page)
+        assert found is not None  # noqa: S101 - the frame is ours
+        page = page[: found.start()] + text + page[found.end() :]
+    return page
+
+
+def _completed(html: str, is_fragment: bool) -> tuple[str, list[str]]:
+    """The page with all that a message must have, and what was added."""
+    added: list[str] = []
+    if is_fragment:
+        return html, ["it stands in a ready frame with a footer and the link to unsubscribe"]
+    if not re.search(r"<meta[^>]*viewport", html, re.IGNORECASE):
+        html = html.replace('<meta charset="utf-8">', f'<meta charset="utf-8">\n{_VIEWPORT}', 1)
+    if _PAGE.search(html):
+        html = re.sub(r"</head\s*>", lambda end: _NARROW + end[0], html, count=1, flags=re.IGNORECASE)
+        added.append("on telephones the margins of the printed page are left out")
+    if "unsubscribe_url" not in html:
+        end = re.search(r"</body\s*>", html, re.IGNORECASE)
+        place = end.start() if end else len(html)
+        html = html[:place] + _FOOTER + html[place:]
+        added.append("a footer with the link to unsubscribe and the postal address was added at the end")
+    return html, added
+
+
+def _sentences(fields: MergeFields, pictures: Pictures) -> list[str]:
+    fitted = [
+        f"{shown} is {{{{ {to} }}}} now" for shown, to in fields.names.fitted.items() if to not in shown
+    ]
+    number = len(pictures.files)
+    said = [
+        (fields.joined, f"{counted(fields.joined, 'placeholder')} that the editor had split: joined again"),
+        (fields.straightened, "curly quotes and blanks in placeholders are plain ones now"),
+        (number, f"{counted(number, 'picture')} in templates/{pictures.folder}/, sent inside the message"),
+    ]
+    return [*(sentence for number, sentence in said if number), *fitted]
+
+
+def _remarks(fields: MergeFields, pictures: Pictures) -> list[str]:
+    missing = [f"the picture {name} does not lie beside the file" for name in sorted(pictures.missing)]
+    unshown = [
+        f"the picture {name} is of a kind that no mail program shows" for name in sorted(pictures.unshown)
+    ]
+    dropped = [
+        f"{shown} can only be filled by its own system: it was left out" for shown in sorted(fields.dropped)
+    ]
+    unread = [
+        f"{shown} is no expression: it stands in the template as text" for shown in sorted(fields.unread)
+    ]
+    return [*missing, *unshown, *dropped, *unread]

@@ -1,0 +1,65 @@
+"""A Word document as HTML: its structure and pictures by mammoth, for the frame to give it its looks."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from mailrunner.errors import Problem, UserError
+from mailrunner.rendering.documents.source import DocumentSource
+
+_ALIGNED = ("center", "right")
+_STYLES = "\n".join(
+    (
+        *(f"p[style-name='mailrunner {side}'] => p.align-{side}:fresh" for side in _ALIGNED),
+        "p[style-name='Title'] => h1:fresh",
+        "p[style-name='Subtitle'] => h2:fresh",
+        "u => u",
+        "strike => s",
+    )
+)
+_FIELD = re.compile(rb"MERGEFIELD\s+(?:\"|&quot;)?([^\s<\"&\\]+)", re.IGNORECASE)
+_DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_LOST = "colours, fonts and page layout of Word were left behind; to keep them save it as filtered HTML"
+
+
+def from_word(octets: bytes, members: Mapping[str, bytes], label: str) -> DocumentSource:
+    """The content of a .docx, whose archive holds `members`; raises UserError for one that is damaged."""
+    import mammoth
+    import mammoth.transforms
+
+    if any(_DOCTYPE.search(part) for name, part in members.items() if name.endswith((".xml", ".rels"))):
+        raise UserError(Problem("defines entities, which no Word document does", label))
+    pictures: dict[str, bytes] = {}
+
+    def picture(image: Any) -> dict[str, str]:
+        name = f"picture-{len(pictures) + 1}"
+        with image.open() as file:
+            pictures[name] = file.read()
+        return {"src": name}
+
+    try:
+        result = mammoth.convert_to_html(
+            io.BytesIO(octets),
+            style_map=_STYLES,
+            convert_image=mammoth.images.img_element(picture),
+            transform_document=mammoth.transforms.paragraph(_with_alignment),
+        )
+    except Exception as error:  # whatever a damaged file makes of a parser of XML
+        raise UserError(Problem(f"cannot be read: {error}", label, hint="save it again in Word")) from None
+    html = re.sub(r' class="align-(center|right)"', r' align="\1" style="text-align: \1"', result.value)
+    return DocumentSource("Word", html, pictures.get, True, (_LOST,), _fields(members))
+
+
+def _fields(members: Mapping[str, bytes]) -> frozenset[str]:
+    names = _FIELD.findall(members["word/document.xml"])
+    return frozenset(name.decode("utf-8", "replace") for name in names)
+
+
+def _with_alignment(paragraph: Any) -> Any:
+    """A paragraph in the middle or to the right, told by a style that the map knows; headings stay such."""
+    if paragraph.alignment in _ALIGNED and paragraph.style_name in (None, "Normal"):
+        return paragraph.copy(style_name=f"mailrunner {paragraph.alignment}")
+    return paragraph

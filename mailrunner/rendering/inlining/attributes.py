@@ -1,0 +1,45 @@
+"""HTML attributes beside the style attribute, for Outlook's Word engine: `width`, `bgcolor`, `align`, ….
+
+The mapping is premailer's.  Left out is what would change the look in a browser or means nothing there
+(HTML Standard, section 15, "Rendering"): a value that is no legacy value, `align` where it moves the
+element itself, the second side of an image, which would set its aspect ratio.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_LENGTH = re.compile(r"(?:\d+(?:\.\d+)?|\.\d+)(?:px|%)?|0", re.IGNORECASE)
+_COLOUR = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})|[a-z]+", re.IGNORECASE)
+_NO_COLOURS = frozenset(
+    {"currentcolor", "inherit", "initial", "none", "revert", "transparent", "unset", "canvas", "canvastext"}
+)
+_ALIGN = frozenset({"left", "right", "center", "justify"})
+_VALIGN = frozenset({"top", "middle", "bottom", "baseline"})
+# Where `align` is about the text inside; on tables, images and rules it is about the element.
+_TEXT_INSIDE = frozenset(
+    {"div", "h1", "h2", "h3", "h4", "h5", "h6", "p", "tbody", "td", "tfoot", "th", "thead", "tr"}
+)
+_RATIO = frozenset({"canvas", "img", "input", "video"})
+
+
+def legacy_pairs(tag: str, sized: bool, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The declarations of an element that become attributes, in their order.
+
+    `sized` says that the template itself gives the element a width or height.
+    """
+    return [pair for pair in pairs if _is_legacy(tag, sized, *pair)]
+
+
+def _is_legacy(tag: str, sized: bool, name: str, value: str) -> bool:
+    value = value.lower()
+    if name == "text-align":
+        return tag in _TEXT_INSIDE and value in _ALIGN
+    if name == "vertical-align":
+        return value in _VALIGN
+    if name == "background-color":
+        return bool(_COLOUR.fullmatch(value)) and value not in _NO_COLOURS
+    if name in ("width", "height"):
+        return bool(_LENGTH.fullmatch(value)) and not (tag in _RATIO and (sized or name == "height"))
+    return False

@@ -1,0 +1,62 @@
+"""Mailgun: `messages.mime`, a form with the finished message as a file.
+
+https://documentation.mailgun.com/docs/mailgun/api-reference/openapi-final/tag/Messages/
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from secrets import token_hex
+from urllib.parse import quote, urlencode
+
+from mailrunner.transports.apis import ApiAnswer, ApiMessage, ApiUnavailableError, AskedMessage, Call
+from mailrunner.transports.apis.common import MIB, BaseApi, basic, cut_yes, dig, raw_text, words
+from mailrunner.transports.http_request import HttpAnswer, HttpRequest
+
+
+class MailgunApi(BaseApi):
+    """`domain` is the sending domain; a key of that domain alone is enough to send."""
+
+    provider = "mailgun-api"
+    max_bytes = 25 * MIB
+    place = "Mailgun's events"
+
+    def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
+        fields = {"to": message.recipient, "o:tracking": "no"}  # tracking would rewrite our links
+        if message.delivery_token:
+            fields["v:mailrunner-delivery"] = message.delivery_token
+        boundary = f"mailrunner-{token_hex(16)}"
+        before = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        ]
+        before.append(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="message"; filename="message.eml"\r\n'
+            "Content-Type: message/rfc822\r\n\r\n"
+        )
+        body = ("".join(before).encode(), message.data, f"\r\n--{boundary}--\r\n".encode())
+        kind = ("Content-Type", f"multipart/form-data; boundary={boundary}")
+        return HttpRequest("POST", f"{self._domain}/messages.mime", (kind, self._login()), body)
+
+    def read(self, answer: HttpAnswer) -> ApiAnswer:
+        said = answer.json()
+        if answer.status < 300 and (identity := words(dig(said, "id"))):
+            return ApiAnswer(True, id=identity.strip("<>"))
+        text = words(dig(said, "message"), dig(said, "error")) or raw_text(answer)
+        return ApiAnswer(cut_yes(answer), text=text)
+
+    def ask(self, call: Call, sought: AskedMessage) -> bool:
+        """The events of our Message-ID to this recipient; they are kept for days, by plan."""
+        query = urlencode({"message-id": sought.message_id.strip("<>"), "recipient": sought.recipient})
+        answer = call(HttpRequest("GET", f"{self._domain}/events?{query}", (self._login(),)))
+        items = dig(answer.json(), "items")
+        if answer.status != 200 or not isinstance(items, list):
+            raise ApiUnavailableError(f"Mailgun answered {answer.status}: a sending key may not read events")
+        return bool(items)
+
+    @property
+    def _domain(self) -> str:
+        return f"/v3/{quote(self._settings.domain, safe='')}"
+
+    def _login(self) -> tuple[str, str]:
+        return basic("api", self._settings.bearer())

@@ -1,0 +1,62 @@
+"""Mailchimp Transactional (Mandrill): `send-raw`, which answers 200 with what became of the recipient.
+
+https://mailchimp.com/developer/transactional/api/messages/send-mime-document/; X-MC fields in the message
+work as they do over SMTP.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+from mailrunner.transports.apis import ApiAnswer, ApiMessage, ApiUnavailableError, AskedMessage, Call
+from mailrunner.transports.apis.common import MIB, BaseApi, dig, raw_text, words
+from mailrunner.transports.http_request import HttpAnswer, HttpRequest
+
+_TAKEN = ("sent", "queued", "scheduled")
+
+
+class MandrillApi(BaseApi):
+    """`stream` is a subaccount; the key stands in the body of each request."""
+
+    provider = "mandrill-api"
+    max_bytes = 25 * MIB
+    place = "Mandrill's log"
+
+    def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
+        head = ["X-MC-Track: none"]  # tracking would rewrite our links
+        if message.delivery_token:
+            head.append(f"X-MC-Metadata: {json.dumps({'delivery': message.delivery_token})}")
+        if self._settings.stream:
+            head.append(f"X-MC-Subaccount: {self._settings.stream}")
+        raw = "\r\n".join((*head, message.data.decode("utf-8", "replace")))
+        value = {
+            "key": self._settings.bearer(),
+            "raw_message": raw,
+            "to": [message.recipient],
+            "async": False,
+        }
+        return self._post("/api/1.0/messages/send-raw.json", value)
+
+    def read(self, answer: HttpAnswer) -> ApiAnswer:
+        said = answer.json()
+        if answer.status >= 300:
+            text = words(dig(said, "message")) or raw_text(answer)
+            return ApiAnswer(False, words(dig(said, "name")), text)
+        one = dig(said, 0)
+        status = words(dig(one, "status"))
+        reason = words(dig(one, "reject_reason"), dig(one, "queued_reason"))
+        if not status:
+            return ApiAnswer(None, text=raw_text(answer))
+        return ApiAnswer(status in _TAKEN, status, reason, words(dig(one, "_id")))
+
+    def ask(self, call: Call, sought: AskedMessage) -> bool:
+        """The messages of the last seven days to this recipient, by our delivery's token."""
+        value = {"key": self._settings.bearer(), "query": f"email:{sought.recipient}", "limit": 100}
+        if sought.attempted_at:
+            value["date_from"] = (sought.attempted_at - timedelta(days=1)).date().isoformat()
+        answer = call(self._post("/api/1.0/messages/search.json", value))
+        found = answer.json()
+        if answer.status != 200 or not isinstance(found, list):
+            raise ApiUnavailableError(f"Mandrill answered {answer.status} to the search")
+        return any(dig(e, "metadata", "delivery") == sought.token for e in found)

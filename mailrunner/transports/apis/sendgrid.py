@@ -1,0 +1,63 @@
+"""Twilio SendGrid: v3 Mail Send, one message as fields.
+
+https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send.  It answers 202 without a body.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from mailrunner.transports.apis import ApiAnswer, ApiMessage, AttachedFile
+from mailrunner.transports.apis.common import BaseApi, as_object, dig, given, headers_without, raw_text, words
+from mailrunner.transports.http_request import HttpAnswer, HttpRequest
+
+# Names that the API keeps for itself.
+_RESERVED = ("x-sg-id", "x-sg-eid", "received", "dkim-signature", "content-type", "content-transfer-encoding")
+# Tracking rewrites links, and with them the link to unsubscribe.
+_NO_TRACKING = {
+    "click_tracking": {"enable": False, "enable_text": False},
+    "open_tracking": {"enable": False},
+    "subscription_tracking": {"enable": False},
+    "ganalytics": {"enable": False},
+}
+
+
+class SendgridApi(BaseApi):
+    """A message a request: personalizations share one body."""
+
+    provider = "sendgrid-api"
+    max_bytes = 30_000_000
+
+    def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
+        content = [{"type": "text/plain", "value": message.text}] if message.text else []
+        content += [{"type": "text/html", "value": message.html}] if message.html else []
+        args = given(delivery=message.delivery_token)
+        value = given(
+            personalizations=[given(to=[as_object(message.to)], custom_args=args)],
+            reply_to=as_object(message.reply_to) if message.reply_to else None,
+            subject=message.subject,
+            headers=headers_without(message, _RESERVED),
+            content=content,
+            attachments=list(map(_attachment, message.files)),
+            tracking_settings=_NO_TRACKING,
+        )
+        value["from"] = as_object(message.from_)
+        return self._post("/v3/mail/send", value, self._authorized())
+
+    def read(self, answer: HttpAnswer) -> ApiAnswer:
+        if answer.status < 300:
+            taken = None if answer.is_page else True
+            return ApiAnswer(taken, id=answer.headers.get("x-message-id", ""))
+        error = dig(answer.json(), "errors", 0)
+        return ApiAnswer(False, words(dig(error, "field")), words(dig(error, "message")) or raw_text(answer))
+
+
+def _attachment(file: AttachedFile) -> dict[str, Any]:
+    return given(
+        content=file.content,
+        filename=file.name,
+        type=file.media_type,
+        disposition="inline" if file.content_id else "attachment",
+        content_id=file.content_id,
+    )
