@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
 import sys
 import webbrowser
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -30,9 +29,7 @@ if TYPE_CHECKING:
 
     from mailrunner.event_log import EventLog
     from mailrunner.store import CampaignRecord, Ledger
-    from mailrunner.store.browsing import ListedDelivery
     from mailrunner.web.dashboard.app import Dashboard
-    from mailrunner.web.dashboard.desk import ShownMessage
     from mailrunner.web.dashboard.entrance import Entrance
     from mailrunner.web.dashboard.gate import GateRules
 
@@ -170,6 +167,7 @@ def _hosts(host: str, port: int, names: Iterable[str]) -> frozenset[str]:
 def _dashboard(
     context: CommandContext, ledger: Ledger, log: EventLog, rules: GateRules, entrance: Entrance
 ) -> Dashboard:
+    from mailrunner.cli.message_again import MessageAgain
     from mailrunner.web.dashboard.app import Dashboard
     from mailrunner.web.dashboard.desk import Desk
     from mailrunner.web.dashboard.sights import SightKeeper
@@ -189,27 +187,6 @@ def _dashboard(
         show_message=MessageAgain(context).show,
     )
     return Dashboard(desk, rules, entrance)
-
-
-class MessageAgain:
-    """Renders the messages of deliveries again, as `preview` does: no link in them belongs to a delivery."""
-
-    def __init__(self, context: CommandContext) -> None:
-        self._context = context
-
-    def show(self, record: CampaignRecord, one: ListedDelivery, values: Sequence[str]) -> ShownMessage:
-        """The message; raises MailrunnerError where the campaign's files or the row cannot make one."""
-        from mailrunner.model.tokens import TokenSigner
-        from mailrunner.preview.message_view import MessageView
-        from mailrunner.sending.message_factory import MessageFactory
-
-        prepared = self._context.prepare(record.file)
-        signer = TokenSigner((secrets.token_bytes(32),))
-        columns, domain = record.columns, record.message_domain
-        factory = MessageFactory(prepared, columns=columns, signer=signer, domain=domain)
-        fields = factory.fields(secrets.randbelow(2**62), one.address or "", values)
-        moment = one.finished_at or self._context.clock.now()
-        return MessageView.of(prepared.renderer.render(fields, moment))
 
 
 def _zone(context: CommandContext) -> tzinfo:

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from sqlalchemy import text
 
 from mailrunner.cli.context import CommandContext
-from mailrunner.cli.dashboard import MessageAgain
+from mailrunner.cli.message_again import MessageAgain
 from mailrunner.clock import SystemClock
 from mailrunner.config.project import load_project
 from mailrunner.event_log import EventLog

@@ -109,7 +109,12 @@ class Dashboard:
         ]
         app = Starlette(
             routes=routes,
-            exception_handlers={404: self._missing, UserError: self._refused, LedgerError: self._unreadable},
+            exception_handlers={
+                404: self._missing,
+                UserError: self._refused,
+                LedgerError: self._unreadable,
+                MailrunnerError: self._not_made,
+            },
             lifespan=self._lifespan,
         )
         app.router.redirect_slashes = False
@@ -339,6 +344,10 @@ class Dashboard:
         problem = error.problems[0]
         status = 404 if request.method == "GET" else 409
         return self._told(request, status, problem.message, problem.hint)
+
+    async def _not_made(self, request: Request, error: Exception) -> Response:
+        """A row that cannot become a message."""
+        return self._told(request, 404, str(error), "")
 
     async def _unreadable(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, MailrunnerError)  # noqa: S101

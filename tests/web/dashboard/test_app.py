@@ -93,6 +93,8 @@ def test_the_message_is_rendered_again_in_its_frame(lively_board: Board) -> None
     [
         ("/c/none", 404),
         ("/c/spring/recipients/3", 404),
+        ("/c/spring/recipients/1", 200),
+        ("/c/spring/recipients/1/frame", 404),  # its row has no cell that the template asks for
         ("/c/spring/recipients/99999999999999999999999", 404),
         ("/c/spring/recipients?state=nonsense&after=nonsense", 200),
         ("/c/spring/recipients?state=sent&after=99999999999999999999.1", 200),
