@@ -49,6 +49,7 @@ _MODULES = (
     "suppress.forget",
     "suppress.confirm_empty",
     "serve",
+    "dashboard",
     "ledger.copy",
     "ledger.machines",
 )

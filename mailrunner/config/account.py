@@ -68,9 +68,9 @@ class Account:
     ca_file: Path | None
     return_path: str | None
     imap: Imap | None
+    dkim: DkimSettings | None = None
     api: ApiAccess | None = None
     identity_name: str = ""
-    dkim: DkimSettings | None = None
 
     @property
     def identity(self) -> str:
@@ -205,6 +205,7 @@ def _oauth(name: str, table: AccountTable, chosen: Preset, user: str, folder: Pa
         provider=chosen.oauth,
         user=user,
         is_personal=chosen.name == "outlook" or (chosen.oauth == "google" and is_personal_google(user)),
+        for_api=table.via == "api",
         folder=folder,
     )
 

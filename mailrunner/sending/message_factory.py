@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.address import normalise
+from mailrunner.model.mailbox_address import mailboxes
 from mailrunner.model.tokens import (
     BOUNCE,
     UNSUBSCRIBE,
@@ -108,10 +108,11 @@ def dkim_signer(settings: DkimSettings) -> DkimSigner:
 
 def _mailto(prepared: PreparedCampaign) -> str:
     """The address of unsubscribe requests by mail: as configured, else the account, reply_to, From."""
+    reply_to = prepared.campaign.message.reply_to
     candidates = (
         prepared.project.unsubscribe.mailto,
         prepared.account.user if "@" in prepared.account.user else None,
-        parseaddr(prepared.campaign.message.reply_to or "")[1],
+        mailboxes(reply_to)[0].address if reply_to else "",
         prepared.from_address,
     )
     return next(address for address in candidates if address)
