@@ -16,7 +16,9 @@ POLICY = (
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 SANDBOX = "allow-popups allow-popups-to-escape-sandbox"  # of the iframe; never scripts or the same origin
-_OUT = ("script", "base", "iframe", "frame", "frameset", "object", "embed", "applet", "portal", "noscript")
+_OUT = ("script", "base", "iframe", "frame", "frameset")
+# What stands in them stays: the parser takes the rest of the message for the content of an <embed>.
+_UNWRAPPED = ("object", "embed", "applet", "portal", "noscript")
 _FETCHING = re.compile(
     r"\b(prefetch|preload|preconnect|dns-prefetch|modulepreload|prerender)\b", re.IGNORECASE
 )
@@ -43,27 +45,18 @@ def shown(html: str) -> str:
     return "<!doctype html>" + str(etree.tostring(root, encoding="unicode", method="html"))
 
 
-def _tame(element: etree._Element) -> None:
+def _tame(element: parser.HtmlElement) -> None:
+    """Take an element out, or what acts by itself out of it."""
     tag = str(element.tag).lower()
     equivalent = (element.get("http-equiv") or "").strip().lower()
     fetches = tag == "link" and _FETCHING.search(element.get("rel") or "")
+    if element.getparent() is None:
+        return
     if tag in _OUT or (tag == "meta" and equivalent == "refresh") or fetches:
-        parent = element.getparent()
-        if parent is not None:
-            _keep_tail(element, parent)
-            parent.remove(element)
-        return
-    for name in list(element.attrib):
-        if str(name).lower().startswith("on") or str(name).lower() in ("target", "ping"):
-            del element.attrib[name]
-
-
-def _keep_tail(element: etree._Element, parent: etree._Element) -> None:
-    """Leave the text behind an element where it stood: lxml would take it along."""
-    if not element.tail:
-        return
-    before = element.getprevious()
-    if before is not None:
-        before.tail = (before.tail or "") + element.tail
+        element.drop_tree()
+    elif tag in _UNWRAPPED:
+        element.drop_tag()
     else:
-        parent.text = (parent.text or "") + element.tail
+        for name in list(element.attrib):
+            if str(name).lower().startswith("on") or str(name).lower() in ("target", "ping"):
+                del element.attrib[name]
