@@ -204,7 +204,7 @@ def cells(octets: bytes) -> None:
             source = open_source(spec, Path(folder))
             for chunk in RecipientList(source, spec, file="campaigns/spring.toml").chunks():
                 for row in chunk:
-                    assert row.problem or "@" in row.key
+                    assert row.problem or "@" in (row.key or "")
                     _is_shown(row.address)
     for type_name in ("int", "float", "bool", "date", "datetime"):
         with suppress(ValueError):
