@@ -102,6 +102,10 @@ class EventLog:
     def serving_ended(self) -> None:
         self._write("serving_ended")
 
+    def dashboard_action(self, user: str, action: str, about: Mapping[str, object]) -> None:
+        """A user of the dashboard changed something, or searched the suppression list."""
+        self._write("dashboard_action", user=user, action=action, about=dict(about))
+
     def ledger_away(self, campaign: str, reason: str) -> None:
         """The ledger could not be used for a moment; the same is tried again."""
         self._write("ledger_away", campaign=campaign, reason=reason)

@@ -12,12 +12,12 @@ from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from mailrunner.config.database_url import url_secrets
 from mailrunner.config.project_tables import ListName
 from mailrunner.config.toml_table import Table, text_as
-from mailrunner.model.mailbox_address import MailboxAddress, refuse_control_characters
+from mailrunner.model.mailbox_address import MailboxAddress, mailboxes, refuse_control_characters
 from mailrunner.model.quota import Limit
 from mailrunner.model.schedule import ALWAYS, Schedule, duration
 
@@ -26,12 +26,29 @@ CellType = Literal["int", "float", "date", "datetime", "bool"]
 
 _NOT_IN_ID = re.compile(r"[^\w.-]")
 _HEADER_NAME = re.compile(r"[!-9;-~]+")  # ftext, RFC 5322 §2.2
-_RESERVED_HEADERS = (
-    *("bcc", "cc", "date", "from", "message-id", "mime-version", "precedence", "received", "reply-to"),
-    *("return-path", "sender", "subject", "to", "x-mailrunner-delivery"),
-)
-_RESERVED_PREFIXES = ("content-", "list-", "resent-")
-_KEY_FOR_HEADER = {"from": "message.from", "reply-to": "message.reply_to", "subject": "message.subject"}
+# Fields that a campaign does not set, each with the reason.
+_ONE_RECIPIENT = "every message goes to one recipient alone"
+_NOT_SET = {
+    "from": "is message.from",
+    "reply-to": "is message.reply_to",
+    "subject": "is message.subject",
+    "to": "is made from the columns that recipients.email and recipients.name name",
+    "cc": f"cannot be set: {_ONE_RECIPIENT}",
+    "bcc": f"cannot be set: {_ONE_RECIPIENT}",
+    "date": "is set to the time of sending",
+    "message-id": "is made for each delivery, so that replies and bounces find it",
+    "mime-version": "is set by the message's structure",
+    "precedence": "is set to bulk for bulk mail",
+    "received": "is written by mail servers",
+    "return-path": "is written by the receiving server, from return_path of the account",
+    "sender": "is written by the mail server where it differs from message.from",
+    "x-mailrunner-delivery": "is how mailrunner knows a delivery again",
+}
+_NOT_SET_PREFIXES = {
+    "content-": "is set by the message's structure",
+    "list-": "is made from list and [unsubscribe]",
+    "resent-": "belongs to mail that is forwarded (RFC 5322 §3.6.6)",
+}
 
 
 def campaign_id(text: str) -> str:
@@ -43,6 +60,20 @@ def campaign_id(text: str) -> str:
 
 def _sender(text: str) -> str:
     MailboxAddress.parse(text)
+    return text.strip()
+
+
+def _joined(value: object) -> object:
+    """A list of mailboxes as one text, with commas between them."""
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        for one in value:
+            MailboxAddress.parse(one)
+        return ", ".join(one.strip() for one in value)
+    return value
+
+
+def _mailboxes(text: str) -> str:
+    mailboxes(text)
     return text.strip()
 
 
@@ -69,9 +100,11 @@ def _one_character(text: str) -> str:
 def _header_name(name: str) -> str:
     if not _HEADER_NAME.fullmatch(name):
         raise ValueError(f'"{name}" is not the name of a header; use letters, digits and "-" (RFC 5322 §2.2)')
-    if name.casefold() in _RESERVED_HEADERS or name.casefold().startswith(_RESERVED_PREFIXES):
-        key = _KEY_FOR_HEADER.get(name.casefold())
-        raise ValueError(f"mailrunner sets {name} itself; " + (f"use {key}" if key else "leave it out"))
+    reason = _NOT_SET.get(name.casefold()) or next(
+        (why for prefix, why in _NOT_SET_PREFIXES.items() if name.casefold().startswith(prefix)), None
+    )
+    if reason:
+        raise ValueError(f"{name} {reason}; leave it out of headers")
     return name
 
 
@@ -111,6 +144,12 @@ def _pace(value: object) -> float:
     return float(value)
 
 
+ReplyTo = Annotated[
+    str,
+    BeforeValidator(_joined),
+    AfterValidator(_mailboxes),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 OneLine = Annotated[str, AfterValidator(refuse_control_characters)]
 Text = Annotated[str, AfterValidator(_not_blank)]
 Duration = Annotated[
@@ -137,8 +176,8 @@ class MessageSpec(Table):
     from_: Annotated[str, AfterValidator(_sender)] = Field(
         alias="from", description='The sender: "ana@example.org" or "Ana Pop <ana@example.org>".'
     )
-    reply_to: Annotated[str, AfterValidator(_sender)] | None = Field(
-        None, description="Where replies go, if not to the sender."
+    reply_to: ReplyTo | None = Field(
+        None, description="Where replies go, if not to the sender: an address, or a list of addresses."
     )
     subject: Annotated[OneLine, AfterValidator(_not_blank)] = Field(
         "",

@@ -34,6 +34,14 @@ def check(
             "the row, the cell and the reason. Default: the first 20 are shown.",
         ),
     ] = None,
+    links: Annotated[
+        bool,
+        typer.Option(
+            "--links",
+            help="Also ask for the links that are the same for all recipients (HEAD, 100 at most), "
+            "and name those that lead nowhere.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> Exit:
     """Render every message and report every problem; send nothing.
@@ -41,4 +49,4 @@ def check(
     Example: mailrunner check newsletter --left-out left-out.csv
     """
     name = campaign or only_campaign(context)
-    return inspect_campaign(context, name, as_json=as_json, dry_run=False, left_out=left_out)
+    return inspect_campaign(context, name, as_json=as_json, dry_run=False, left_out=left_out, links=links)

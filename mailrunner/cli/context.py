@@ -54,16 +54,21 @@ class CommandContext:
 
         return load_project(self.folder, os.environ)
 
-    def prepare(self, name: str, *, strict_inlining: bool = False) -> PreparedCampaign:
+    def prepare(
+        self, name: str, *, strict_inlining: bool = False, fresh_list: bool = True
+    ) -> PreparedCampaign:
         """The campaign `name` with its files read, before the ledger is touched.
 
+        The options are those of `PreparedCampaign.prepare`.
         Raises UserError with all that is wrong in them.
         """
         from mailrunner.campaign.campaign_file import load_campaign
         from mailrunner.sending.prepared_campaign import PreparedCampaign
 
         self.project, campaign, account = load_campaign(self.folder, name, os.environ)
-        return PreparedCampaign.prepare(self.project, campaign, account, strict_inlining=strict_inlining)
+        return PreparedCampaign.prepare(
+            self.project, campaign, account, strict_inlining=strict_inlining, fresh_list=fresh_list
+        )
 
     def signer(self, ledger: Ledger) -> TokenSigner:
         """Makes and reads tokens with the ledger's secrets and the one of mailrunner.toml."""

@@ -167,7 +167,7 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 def _lines(
     made: ImportedTemplate, files: Mapping[str, bytes], columns: Sequence[str] | None
 ) -> Iterator[str]:
-    yield from (f"  made  {path}" for path in files)
+    yield from (f"  {'made' if path.startswith('templates/') else 'changed'}  {path}" for path in files)
     yield from (f"  · {sentence}" for sentence in made.changes)
     yield from (f"  ! {sentence}" for sentence in made.remarks)
     for shown, name in made.unknown.items():

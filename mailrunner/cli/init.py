@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
@@ -53,6 +54,14 @@ def init(
             "Default: asked for on a terminal.",
         ),
     ] = None,
+    from_env: Annotated[
+        bool,
+        typer.Option(
+            "--from-env",
+            help="Take server and login from EMAIL_HOST and its like (Django's names), in the environment "
+            "or in DIR/.env.",
+        ),
+    ] = False,
 ) -> None:
     """Create a project with an example campaign, its template and its list.
 
@@ -63,7 +72,10 @@ def init(
     folder = directory or context.project_dir or Path()
     if folder.exists() and not folder.is_dir():
         raise UserError(Problem(f"{folder} is a file", hint="name another folder"))
-    sender = _sender(context, provider, address, name, server)
+    if from_env:
+        sender = _sender_of_env(folder, provider or server, address, name)
+    else:
+        sender = _sender(context, provider, address, name, server)
     made, kept = project_template.write(folder, project_template.project_files(sender))
     made_hidden, kept_hidden = project_template.write(folder, project_template.hidden_files(sender))
     project_template.write_schemas(folder)
@@ -74,6 +86,38 @@ def init(
     for advice in _missing_lines(folder, sender, kept_hidden):
         context.say(advice)
     _say_next(context, folder, sender)
+
+
+def _sender_of_env(
+    folder: Path, elsewhere: str | None, address: str | None, name: str | None
+) -> ProjectSender:
+    """The sender that the environment and `folder`/.env name; address and name go before them.
+
+    `elsewhere` is the value of an option that names a server, which these do too.
+    """
+    from mailrunner.config.env_sender import env_sender
+    from mailrunner.config.variables import read_variables
+    from mailrunner.model.mailbox_address import check_address
+
+    if elsewhere is not None:
+        hint = "leave those out: EMAIL_HOST tells server and provider"
+        raise UserError(Problem("does not go with --provider or --server", key="--from-env", hint=hint))
+    variables, problems = read_variables(folder, os.environ)
+    UserError.collect(problems)
+    sender = env_sender(variables)
+    return replace(
+        sender,
+        address=_given(address, check_address, "--address") if address else sender.address,
+        name=_given(name, _one_line, "--name") if name else sender.name,
+    )
+
+
+def _given(text: str, read: Callable[[str], str], option: str) -> str:
+    """An option's value as `read` returns it; UserError where it is wrong."""
+    try:
+        return read(text)
+    except ValueError as error:
+        raise UserError(Problem(str(error), key=option)) from None
 
 
 def _sender(
@@ -129,10 +173,7 @@ def _answer(
 ) -> str:
     """The option's value, else what is typed on a terminal, else the default; ask again for what is wrong."""
     if given is not None:
-        try:
-            return read(given)
-        except ValueError as error:
-            raise UserError(Problem(str(error), key=option)) from None
+        return _given(given, read, option)
 
     def typed(text: str) -> str:
         try:
@@ -197,7 +238,7 @@ def _say_next(context: CommandContext, folder: Path, sender: ProjectSender) -> N
     from mailrunner.config.project_template import CAMPAIGN, placeholder
 
     steps = [f"cd {shlex.quote(str(folder))}"] if folder.resolve() != Path.cwd() else []
-    if sender.secrets():
+    if sender.secrets() and not sender.user_variable:  # else they are where the sender was read from
         steps.append(f"put {' and '.join(sender.secrets())} into .env")
     if sender.host == placeholder(sender.provider).host != "":
         steps.append(f"put your mail server in place of {sender.host} into mailrunner.toml")

@@ -25,11 +25,18 @@ _ALL = "all of them: check --left-out FILE"
 
 
 def inspect_campaign(
-    context: CommandContext, name: str, *, as_json: bool, dry_run: bool, left_out: Path | None = None
+    context: CommandContext,
+    name: str,
+    *,
+    as_json: bool,
+    dry_run: bool,
+    left_out: Path | None = None,
+    links: bool = False,
 ) -> Exit:
     """Print or return as JSON what a run would send; SOME_FAILED if a row cannot be rendered.
 
     `dry_run` changes the first line only.  `left_out` is a file for all rows that would not be sent.
+    With `links` the links of the message are asked for.
     """
     from mailrunner.config.account_checks import refuse_without_login
     from mailrunner.sending.preflight import Preflight
@@ -47,6 +54,8 @@ def inspect_campaign(
         with _notes(prepared, left_out, rows if as_json else None) as note:
             preflight = Preflight(prepared, ledger, ledger.clock.now(), progress, on_left_out=note)
             found = preflight.inspect()
+        if links:
+            found.warnings += _dead_links(prepared)
         plan = _plan(prepared, ledger, found.to_send)
         refuse_without_login(prepared.account)
         if as_json:
@@ -54,6 +63,15 @@ def inspect_campaign(
         else:
             _print(context, prepared, found, plan, dry_run=dry_run)
     return Exit.SOME_FAILED if found.failing else Exit.DONE
+
+
+def _dead_links(prepared: PreparedCampaign) -> Iterator[str]:
+    """Sentences on links that lead nowhere; a server on this machine may have its pages there, too."""
+    from mailrunner.sending.link_check import LinkCheck, link_remarks
+
+    base_url = prepared.project.unsubscribe.base_url
+    check = LinkCheck(allow_private=prepared.account.is_local)
+    yield from link_remarks(prepared.renderer.outline, [base_url] if base_url else [], check)
 
 
 @contextmanager

@@ -63,7 +63,7 @@ class ResumeRound:
 
     def _run(self, record: CampaignRecord) -> None:
         try:
-            prepared = self._context.prepare(record.file)
+            prepared = self._context.prepare(record.file, fresh_list=False)
             result = run_campaign(self._context, prepared, self._ledger, self._log, RunOptions())
         except UserError as error:
             show_problems(error.problems)

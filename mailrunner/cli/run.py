@@ -94,7 +94,7 @@ def run(
         wait=wait,
         by_hand=context.is_interactive,
     )
-    prepared = context.prepare(campaign, strict_inlining=strict_inlining)
+    prepared = context.prepare(campaign, strict_inlining=strict_inlining, fresh_list=refresh)
     with context.open_ledger(new=new_ledger, same=same_ledger) as ledger, context.event_log() as log:
         result = run_campaign(context, prepared, ledger, log, options, asks=not yes and not as_json)
     if as_json:

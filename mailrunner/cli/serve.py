@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
-from datetime import UTC, datetime
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -14,10 +11,9 @@ import typer
 
 from mailrunner.cli.app import SERVICES, app, command
 from mailrunner.cli.context import CommandContext
+from mailrunner.cli.listening import check_extra, check_trusted, print_line
 from mailrunner.cli.output import complain
 from mailrunner.cli.signals import SIGNALS
-from mailrunner.clock import rfc3339
-from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from mailrunner.event_log import EventLog
@@ -69,8 +65,8 @@ def serve(
 
     A proxy in front of it provides https.
     """
-    _check_extra()
-    _check_trusted(forwarded_allow)
+    check_extra("serve")
+    check_trusted(forwarded_allow)
     from mailrunner.web import server
     from mailrunner.web.access_log import AccessLog
 
@@ -78,7 +74,7 @@ def serve(
     listener = server.listen_unix(unix) if unix else server.listen(host, port)
     with closing(listener), context.open_ledger() as ledger, context.event_log() as log:
         prefix = _published_path(context) if root_path is None else root_path
-        access_log = AccessLog(log, line=None if context.quiet else _print_line)
+        access_log = AccessLog(log, line=None if context.quiet else print_line)
         application = _site(context, ledger, log).application(access_log, prefix=prefix)
         _say_where(context, server.address_of(listener), is_open=is_open)
         log.serving(server.address_of(listener))
@@ -140,32 +136,3 @@ def _say_where(context: CommandContext, address: str, *, is_open: bool) -> None:
 
 def _published_path(context: CommandContext) -> str:
     return urlsplit(context.project.unsubscribe.base_url or "").path
-
-
-def _check_extra() -> None:
-    try:
-        import starlette
-        import uvicorn
-    except ModuleNotFoundError as error:
-        raise UserError(
-            Problem(f"serve needs {error.name}, which is not installed", hint='pip install "mailrunner[web]"')
-        ) from error
-    assert starlette and uvicorn  # noqa: S101
-
-
-def _check_trusted(proxies: str) -> None:
-    """Raise UserError for what is no IP address; uvicorn would silently trust no proxy."""
-    problems = []
-    for proxy in (part.strip() for part in proxies.split(",") if proxies and proxies != "*"):
-        try:
-            ip_network(proxy) if "/" in proxy else ip_address(proxy)
-        except ValueError as error:
-            problems.append(
-                Problem(str(error), key="--forwarded-allow", hint="write e.g. 127.0.0.1 or 10.0.0.0/8")
-            )
-    UserError.collect(problems)
-
-
-def _print_line(line: str) -> None:
-    """Print one line of the access log on stderr."""
-    sys.stderr.write(f"{rfc3339(datetime.now(UTC))} {line}\n")

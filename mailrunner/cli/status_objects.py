@@ -61,7 +61,7 @@ def _object(context: CommandContext, ledger: Ledger, record: CampaignRecord) -> 
         counts=counts,
         reason=record.reason if record.phase is not Phase.FINISHED else "",
         resume_at=resume_at,
-        finish_at=record.finished_at or _finish_at(context, ledger, record, counts.open, resume_at),
+        finish_at=record.finished_at or finish_at(context, ledger, record, counts.open, resume_at),
     )
 
 
@@ -78,7 +78,7 @@ def _state(context: CommandContext, ledger: Ledger, record: CampaignRecord) -> s
     return "stopped" if known and known.stop_reason else "waiting"
 
 
-def _finish_at(
+def finish_at(
     context: CommandContext, ledger: Ledger, record: CampaignRecord, number: int, resume_at: datetime | None
 ) -> datetime | None:
     """The forecast for `number` messages; None where the campaign's file cannot be read."""

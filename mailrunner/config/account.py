@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from mailrunner.config.account_table import AccountTable, ImapTable
 from mailrunner.config.api_access import ApiAccess, complete_api
 from mailrunner.config.api_table import is_loopback
+from mailrunner.config.dkim_table import DkimSettings, complete_dkim
 from mailrunner.config.identity import IdentityFacts, is_personal_google
 from mailrunner.config.oauth import OAuthSettings, complete_oauth
 from mailrunner.config.providers import Login, Preset, Tls, by_host, preset, tls_of_port
@@ -67,6 +68,7 @@ class Account:
     ca_file: Path | None
     return_path: str | None
     imap: Imap | None
+    dkim: DkimSettings | None = None
     api: ApiAccess | None = None
     identity_name: str = ""
 
@@ -151,6 +153,7 @@ def complete(name: str, table: AccountTable, folder: Path) -> Account:
         timeout=table.timeout,
         ca_file=folder / table.ca_file if table.ca_file else None,
         return_path=table.return_path,
+        dkim=complete_dkim(table.dkim, folder),
         imap=_imap(table.imap, known, user, oauth or password),
         api=api,
         identity_name=table.identity or "",
@@ -202,6 +205,7 @@ def _oauth(name: str, table: AccountTable, chosen: Preset, user: str, folder: Pa
         provider=chosen.oauth,
         user=user,
         is_personal=chosen.name == "outlook" or (chosen.oauth == "google" and is_personal_google(user)),
+        for_api=table.via == "api",
         folder=folder,
     )
 

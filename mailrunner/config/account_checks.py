@@ -9,6 +9,7 @@ from mailrunner.config.account import IMAP_PORTS, Account, login_of
 from mailrunner.config.account_table import AccountTable
 from mailrunner.config.api_access import api_problems
 from mailrunner.config.api_table import is_loopback
+from mailrunner.config.dkim_table import dkim_problems
 from mailrunner.config.identity import is_personal_google
 from mailrunner.config.oauth import oauth_problems
 from mailrunner.config.paths import is_file
@@ -25,6 +26,8 @@ def contradictions(account: Account, table: AccountTable, folder: Path) -> list[
     checks = (*(smtp if table.via == "smtp" else (_smtp_problems,)), _imap_problems, _other_problems)
     found = [problem for check in checks for problem in check(account, table)]
     of_api = api_problems(table, account.preset, account.user, has_token=account.oauth is not None)
+    signs_itself = "" if account.preset.name == "smtp" else account.preset.title
+    found += dkim_problems(table.dkim, signs_itself=signs_itself, folder=folder)
     return [*of_api, *found, *_oauth_problems(account, table, folder)]
 
 

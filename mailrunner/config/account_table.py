@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from mailrunner.config.api_table import ApiKeys
+from mailrunner.config.dkim_table import DkimTable
 from mailrunner.config.oauth_table import OAuthTable
 from mailrunner.config.providers import Tls, preset_names
 from mailrunner.config.toml_table import Secret, Table, text_as
@@ -127,4 +128,5 @@ class AccountTable(ApiKeys):
         None, description="Where bounces go, one address per message: bounce+{token}@example.org."
     )
     imap: ImapTable | None = Field(None, description="Where sent messages and bounces are looked up.")
+    dkim: DkimTable | None = Field(None, description="DKIM signing, for an own relay.")
     oauth: OAuthTable | None = Field(None, description='How tokens are got, for login = "oauth".')

@@ -24,7 +24,8 @@ class OAuthSettings:
     """One grant: for `user`, by the app `client_id`, from `provider`'s authorization server.
 
     `account` is the account's name, for sentences.  `url` replaces scheme and host of the server ("": the
-    provider's own).  `is_personal`: a personal account at the provider, which no organisation administers.
+    provider's own).  `for_api`: tokens are for the provider's HTTP API, not for SMTP and IMAP.
+    `is_personal`: a personal account at the provider, which no organisation administers.
     """
 
     account: str
@@ -38,6 +39,7 @@ class OAuthSettings:
     key_file: Path | None
     url: str
     is_personal: bool
+    for_api: bool = False
 
     def secrets(self) -> tuple[SecretStr, ...]:
         """The secrets of the file; tokens that were got by them are not among them."""
@@ -111,6 +113,7 @@ def complete_oauth(
     provider: Literal["google", "microsoft"],
     user: str,
     is_personal: bool,
+    for_api: bool,
     folder: Path,
 ) -> OAuthSettings:
     """The settings, with the provider's own values where the table has none; paths start at `folder`."""
@@ -126,4 +129,5 @@ def complete_oauth(
         key_file=folder / table.key_file if table.key_file else None,
         url=table.url or "",
         is_personal=is_personal,
+        for_api=for_api,
     )

@@ -64,6 +64,7 @@ class Project:
     database_url: str = field(repr=False)
     failover: str  # "ask" or "synchronous"
     unsubscribe: Unsubscribe
+    dashboard_password: SecretStr | None
     lists: dict[str, ListSettings]
     account_names: tuple[str, ...]
     environ: Mapping[str, str] = field(repr=False)
@@ -101,8 +102,8 @@ class Project:
         """All that no output may show: the passwords of accounts and ledger, and every signing key."""
         found = [secret for account in self.accounts.values() for secret in account.secrets()]
         found += [secret for settings in self.events.values() for secret in settings.secrets()]
-        if self.unsubscribe.secret:
-            found.append(self.unsubscribe.secret.get_secret_value())
+        given = (self.unsubscribe.secret, self.dashboard_password)
+        found += [secret.get_secret_value() for secret in given if secret]
         return tuple(dict.fromkeys((*found, *url_secrets(self.database_url))))
 
 
@@ -167,6 +168,7 @@ def _project(folder: Path, table: Any, missing: Mapping[Keys, Problem]) -> tuple
         failover=given.ledger.failover,
         database_url=absolute_database(given.database, folder),
         unsubscribe=Unsubscribe(**dict(given.unsubscribe)),
+        dashboard_password=given.dashboard.password,
         lists=lists,
         account_names=(),
         environ={},

@@ -77,6 +77,16 @@ class UnsubscribeTable(Table):
     )
 
 
+class DashboardTable(Table):
+    """[dashboard]."""
+
+    password: Secret | None = Field(
+        None,
+        description="Lets users into `mailrunner dashboard` where it does not listen on loopback, and "
+        "programs that read /metrics (Authorization: Bearer).",
+    )
+
+
 class ListTable(Table):
     """[lists.NAME]: one list that recipients subscribe to."""
 
@@ -110,6 +120,9 @@ class ProjectTable(Table):
     ledger: LedgerTable = Field(default_factory=LedgerTable, description="How the ledger's database is kept.")
     unsubscribe: UnsubscribeTable = Field(
         default_factory=UnsubscribeTable, description="How recipients leave a list."
+    )
+    dashboard: DashboardTable = Field(
+        default_factory=DashboardTable, description="The way into the dashboard."
     )
     lists: dict[str, ListTable] = Field(default_factory=dict, description="Lists by name.")
     accounts: dict[str, AccountTable] = Field(default_factory=dict, description="Sending identities by name.")

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Literal
 
-from mailrunner.config.providers import Preset, preset, tls_of_port
+from mailrunner.config.providers import Preset, Tls, preset, tls_of_port
 
 SECRETS_FILE = ".env"
 IGNORED = (".env", ".mailrunner/", "data/*.db", "data/*.db-*", "previews/")
@@ -32,7 +33,9 @@ _NEEDS_QUOTES = re.compile(r"[^\w\s!#$%&\'*+/=?^`{|}~-]")  # RFC 5322 §3.2.3, a
 class ProjectSender:
     """The sender of a new project.  `host` and `port` are for presets that know none.
 
-    `limits` are written as in mailrunner.toml, e.g. "500/24h"; empty, the preset's hold.
+    `limits` are written as in mailrunner.toml, e.g. "500/24h"; empty, the preset's hold.  `tls` is for
+    ports that do not imply it.  With `user_variable` the login is in the variables that are named, and
+    there is none where `password_variable` is empty.
     """
 
     provider: str
@@ -41,6 +44,9 @@ class ProjectSender:
     host: str = ""
     port: int = 0
     limits: tuple[str, ...] = ()
+    tls: Tls | Literal[""] = ""
+    user_variable: str = ""
+    password_variable: str = ""
 
     @property
     def mailbox(self) -> str:
@@ -73,10 +79,13 @@ class ProjectSender:
         port = self.port or chosen.port
         yield f"port = {port}"
         if tls_of_port(port) is None:
-            yield f'tls = "{"none" if self.host in _LOOPBACK else "starttls"}"'
+            yield f'tls = "{self.tls or ("none" if self.host in _LOOPBACK else "starttls")}"'
 
     def _login_lines(self, chosen: Preset) -> Iterator[str]:
         """A mailbox's user is its address; a mailing service's is a variable, or fixed by the preset."""
+        if self.user_variable:
+            yield from self._variable_lines()
+            return
         if self.host in _LOOPBACK or chosen.name == "google-relay":
             return
         variable = re.sub(r"\W", "_", self.provider).upper()
@@ -86,6 +95,11 @@ class ProjectSender:
             yield f'user = "${{{variable}_USER}}"'
         kind = "APP_PASSWORD" if chosen.app_password else "PASSWORD"
         yield f'password = "${{{variable}_{kind}}}"'
+
+    def _variable_lines(self) -> Iterator[str]:
+        yield f'user = "${{{self.user_variable}}}"'
+        if self.password_variable:
+            yield f'password = "${{{self.password_variable}}}"'
 
 
 def placeholder(provider: str) -> ProjectSender:

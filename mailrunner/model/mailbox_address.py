@@ -8,6 +8,7 @@ from dataclasses import dataclass
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAMES = {"\r": "a carriage return", "\n": "a line break", "\0": "a NUL character", "\t": "a tab"}
 _NAME_ADDR = re.compile(r'(?:"((?:[^"\\]|\\.)*)"|([^"()<>\[\]:;@\\,]*))\s*<([^<>]*)>')
+_BETWEEN = re.compile(r',(?=(?:[^"\\]|\\.|"(?:[^"\\]|\\.)*")*$)', re.DOTALL)  # a comma outside of quotes
 _HINT = 'write "ana@example.org" or "Ana Pop <ana@example.org>", and a name with a comma in double quotes'
 
 
@@ -34,6 +35,15 @@ class MailboxAddress:
         if re.search(r'[\s<>",;]', text.strip()) or "@" not in text:
             raise ValueError(f'"{text}" is not one address; {_HINT}')
         return cls("", check_address(text))
+
+
+def mailboxes(text: str) -> list[MailboxAddress]:
+    """Read one mailbox or several, with commas between them (RFC 5322 §3.4); raise ValueError with a hint."""
+    refuse_control_characters(text)
+    parts = [part for part in _BETWEEN.split(text) if part.strip()]
+    if not parts:
+        raise ValueError(f"is empty; {_HINT}")
+    return [MailboxAddress.parse(part) for part in parts]
 
 
 def check_address(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from mailrunner.model.address import BLANKS, Address, normalise
+from mailrunner.model.counted import counted
 
 # Zero-width and soft characters, marks of direction: copied from web pages and chats without being seen.
 _INVISIBLE = dict.fromkeys(
@@ -47,7 +48,8 @@ class SeveralAddressesError(ValueError):
     def __init__(self, found: tuple[WrittenAddress, ...]) -> None:
         self.found = found
         names = " and ".join(one.written for one in found[:3]) + (" …" if len(found) > 3 else "")
-        super().__init__(f"the cell has {len(found)} addresses, {names}")
+        addresses = counted(len(found), "address", "addresses")
+        super().__init__(f"the cell has {addresses}, {names}")
 
 
 def read_address(text: str) -> WrittenAddress:

@@ -21,7 +21,7 @@ from mailrunner.recipients.other_formats import refuse_other_formats
 from mailrunner.recipients.source import HeadedFile
 
 DELIMITERS = ",;\t|"
-# How Excel is told the delimiter: a first line that it shows to nobody.
+# How Excel is told the delimiter: a first line that it does not show.
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?\r?\n', re.IGNORECASE)
 _CSV_ERRORS = {
     "unexpected end of data": "a quotation mark is opened here and never closed",

@@ -66,6 +66,9 @@ class Source(ABC):
         """The name of a cell as the user finds it: "B7" in a sheet, else the name of its column."""
         return column
 
+    def keep(self) -> None:  # noqa: B027 - a file needs nothing
+        """Called when the snapshot of the rows stands: later runs need not read them again."""
+
     def explain_empty(self, number: int, column: str) -> str:
         """Why a cell is empty, where the table tells; else ""."""
         return ""

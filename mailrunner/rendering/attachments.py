@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from jinja2 import nodes
 
 from mailrunner.errors import Problem, RowError
+from mailrunner.rendering.calendars import calendar
 from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.inline_images import VALUE
-from mailrunner.rendering.project_files import ProjectFile, ProjectFiles
+from mailrunner.rendering.project_files import ProjectFile, ProjectFiles, attached_file
 from mailrunner.rendering.segments import unsegmented
 from mailrunner.rendering.template_names import outlined
 
@@ -24,11 +25,15 @@ _PLAIN = "write a path with {{ … }} and, at most, {% if … %} around it"
 
 @dataclass(frozen=True, slots=True)
 class AttachmentEntry:
-    """An entry of `attachments`; `file` is the one for all recipients, else `path` gives each row's."""
+    """An entry of `attachments`; `file` is the one for all recipients, else `path` gives each row's.
+
+    `calendar` makes each row's file, where the entry is a calendar of templates/.
+    """
 
     entry: str
     file: ProjectFile | None
     path: CompiledTemplate
+    calendar: CompiledTemplate | None = None
 
     def read(self, files: ProjectFiles, context: Mapping[str, object]) -> ProjectFile | None:
         """Return the row's file; None where an entry with `{% if … %}` gives nothing for this row.
@@ -37,6 +42,9 @@ class AttachmentEntry:
         """
         if self.file is not None:
             return self.file
+        if self.calendar is not None:
+            octets = calendar(self.calendar.render(context), f"the attachment {self.entry}")
+            return attached_file(self.entry.rpartition("/")[2], octets)
         segments = self.path.segments(context)
         if segments is None:
             self.path.render(context)  # says what is wrong with the row

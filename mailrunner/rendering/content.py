@@ -188,7 +188,7 @@ class Content:
         )
 
     def _all(self) -> list[CompiledTemplate]:
-        paths = [a.path for a in self.attachments]
+        paths = [a.calendar or a.path for a in self.attachments]
         return [*self.bodies().values(), self.subject, *self.headers.values(), *paths]
 
     def _clash(self, column: str) -> Iterator[Problem]:
@@ -235,6 +235,9 @@ class Content:
         key = dotted(("message", "attachments", number))
         self._line("attachments", entry)
         path = self._compiled(lambda text: self._templates.path("[message] attachments", text), entry)
+        if name := self._templates.calendar_name(entry):
+            made = self._compiled(self._templates.calendar, name)
+            return AttachmentEntry(entry, None, path, made)
         if "{{" in entry or "{%" in entry:
             self.problems += entry_problems(entry, path, self._files, key)
             return AttachmentEntry(entry, None, path)

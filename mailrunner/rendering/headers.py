@@ -18,7 +18,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 
 from mailrunner.errors import Problem, RowError
-from mailrunner.model.mailbox_address import MailboxAddress
+from mailrunner.model.mailbox_address import MailboxAddress, mailboxes
 from mailrunner.model.tokens import a_label
 from mailrunner.rendering.encoded_words import (
     ATOMS,
@@ -115,7 +115,7 @@ def _fixed_fields(
         "message.from": lambda: mailbox_field("From", parsed_mailbox(sender))
     }
     if reply_to:
-        makers["message.reply_to"] = lambda: mailbox_field("Reply-To", parsed_mailbox(reply_to))
+        makers["message.reply_to"] = lambda: mailboxes_field("Reply-To", reply_to)
     if list_id:
         makers["list"] = lambda: list_id_field(list_id)
         if not any(name.lower() == "precedence" for name in extra):
@@ -197,6 +197,29 @@ def long_mailbox_field(name: str, mailbox: MailboxAddress) -> bytes:
     if not shown:
         return f"{name}: {mailbox.address}".encode()
     return folded(name, [*phrase(shown, len(name) + 2), f"<{mailbox.address}>"])
+
+
+def parsed_mailboxes(text: str) -> list[MailboxAddress]:
+    """Read what a file gives as Reply-To, one mailbox or several, ready for the wire; else RowError."""
+    try:
+        written = mailboxes(single_line(text, "it"))
+    except ValueError as error:
+        raise RowError(str(error)) from None
+    return [MailboxAddress(one.name, wire_address(one.address, "the address")) for one in written]
+
+
+def mailboxes_field(name: str, text: str) -> bytes:
+    """An address field with one mailbox or several (RFC 5322 §3.6.2); RowError for what is none."""
+    ready = parsed_mailboxes(text)
+    if len(ready) == 1:
+        return mailbox_field(name, ready[0])
+    words: list[str] = []
+    for mailbox in ready:
+        address = f"<{mailbox.address}>" if mailbox.name else mailbox.address
+        words += [*phrase(mailbox.name, len(name) + 2), address] if mailbox.name else [address]
+        words[-1] += ","
+    words[-1] = words[-1].removesuffix(",")
+    return folded(name, words)
 
 
 def list_id_field(value: str) -> bytes:

@@ -12,7 +12,7 @@ only links give rise to, is asked of a `Judge`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +23,12 @@ _SHOWN = ("http:", "https:", "mailto:")
 _MAILTO = len("mailto:")
 _XML = re.compile(r"^\s*<\?xml[^>]*\?>")  # libxml2 takes text with an XML declaration for an error
 _LENGTH = re.compile(r"(-?[0-9]*\.?[0-9]+)\s*([a-z]*)")
+# Filler behind a preheader, which keeps a mailbox from showing what follows: `&zwnj;&nbsp;` many times.
+# It begins with such a character: a search from every blank would take the square of their number.
+_FILLING = "[\u034f\u200b-\u200d\u2060\ufeff\u00ad]"
+_FILLER = re.compile(f"{_FILLING}(?:[ \t\r\n\u00a0\u2007]*{_FILLING}){{2,}}")
+_NUMBER = re.compile(r"\s*[-+\u2212]?[0-9]+\s*")
+_SPACER = 4  # pixels: an image that is no larger shows nothing
 _INDENT = 4
 _BULLETS = ("* ", "+ ", "o ", "- ")
 _HIDDEN = frozenset({"head", "link", "meta", "script", "style", "template", "title"})
@@ -175,12 +181,13 @@ class _Layout(NamedTuple):
         tag = element.tag
         block, spaced = tag in _BLOCKS, tag in _SPACED
         style = element.get("style")
+        is_hidden = tag in _HIDDEN or "hidden" in element.attrib
         if not style:
-            return cls(tag in _HIDDEN, block, spaced, spaced, pre or tag in _KEPT)
+            return cls(is_hidden, block, spaced, spaced, pre or tag in _KEPT)
         rules = dict(_rules(style.lower()))
         display, space = rules.get("display"), rules.get("white-space", "")
         return cls(
-            hidden=tag in _HIDDEN or display == "none",
+            hidden=is_hidden or _conceals(rules),
             block=block if display is None else not display.startswith("inline"),
             before=_is_space(rules.get("margin-top"), spaced),
             after=_is_space(rules.get("margin-bottom"), spaced),
@@ -206,6 +213,8 @@ class _Reader:
             return
         if tag == "br":
             flow.end_line()
+        elif tag == "img":
+            self._image(element, flow)
         elif tag == "tr":
             self._row(element, flow, layout)
         elif tag in ("ol", "ul"):
@@ -221,6 +230,8 @@ class _Reader:
 
     def _inside(self, element: HtmlElement, flow: _Flow, pre: bool) -> None:
         quote = '"' if element.tag == "q" else ""
+        if element.tag == "sup" and _NUMBER.fullmatch(element.text_content()):
+            flow.put("^")  # 10 to the power of 2 is not 102
         flow.put(quote)
         self._text(element.text, flow, pre)
         for child in element:
@@ -230,12 +241,23 @@ class _Reader:
             self._address(element, flow)
         flow.put(quote)
 
+    def _image(self, image: HtmlElement, flow: _Flow) -> None:
+        """Write what stands for a picture; one in a link without a text is the link's label already."""
+        alt = " ".join((image.get("alt") or "").split())
+        sizes = [_number(image.get(side), _SPACER + 1) for side in ("width", "height")]
+        if alt and min(sizes) > _SPACER and not self._is_label(image):
+            flow.write(f"[{alt}]")
+
+    def _is_label(self, image: HtmlElement) -> bool:
+        link = next(image.iterancestors("a"), None)
+        return link is not None and bool(link.get("href")) and not link.text_content().split()
+
     def _text(self, text: str | None, flow: _Flow, pre: bool) -> None:
         if text and pre:
             self.keeps_blanks = True
             flow.write_kept(text)
         elif text:
-            flow.write(text)
+            flow.write(_FILLER.sub(" ", text))
 
     def _address(self, link: HtmlElement, flow: _Flow) -> None:
         """Write the address after the link's text, or after the names of its pictures."""
@@ -288,6 +310,22 @@ class _Reader:
             if cell is not flow:
                 cell.block()
                 yield cell
+
+
+def _conceals(rules: Mapping[str, str]) -> bool:
+    """True if an element is not seen: as preheaders are hidden, and what is for some programs alone."""
+    return (
+        rules.get("display") == "none"
+        or rules.get("visibility") in ("hidden", "collapse")
+        or rules.get("mso-hide") == "all"
+        or ("max-height" in rules and _is_zero(rules["max-height"]))
+        or ("font-size" in rules and _is_zero(rules["font-size"]) and "line-height" in rules)
+    )
+
+
+def _is_zero(length: str) -> bool:
+    found = _LENGTH.match(length)
+    return found is not None and float(found[1]) == 0
 
 
 def _rules(style: str) -> Iterator[tuple[str, str]]:

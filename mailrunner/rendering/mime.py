@@ -1,6 +1,6 @@
 """The MIME message: header fields, and a tree of parts that are already encoded.
 
-    mixed( alternative( text, related( html, images ) ), attachments )
+    mixed( alternative( text, related( html, images ), invitations ), attachments )
 
 Levels with a single child are left out.  Everything is 7-bit and bytes from the start, so that what is
 the same for all recipients (an image, an attachment, the fixed text of a newsletter) is encoded once; a
@@ -11,6 +11,7 @@ body begins with a dot.
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +25,7 @@ from mailrunner.rendering.segments import SegmentedText
 _CRLF = b"\r\n"
 _BLANK_LINE = b"\r\n\r\n"  # ends the line of the last field too
 _COLUMNS = 76
+_METHOD = re.compile(rb"; method=([A-Z-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,22 +150,39 @@ def compose(
     html: Part | None,
     images: Sequence[Part] = (),
     attachments: Sequence[Part] = (),
+    *,
+    invitations: Sequence[Part] = (),
 ) -> bytes:
     """Put header fields (no last CRLF) before the tree of the module's docstring; the message ends with CRLF.
 
     The least rich version stands first (RFC 2046 §5.1.4).
     """
-    body = text
+    versions = [text]
     if html is not None:
         if images:
             html = multipart("related", [html, *images], parameters='; type="text/html"')
-        body = multipart("alternative", [text, html])
+        versions.append(html)
+    versions += invitations
+    body = multipart("alternative", versions) if len(versions) > 1 else text
     if attachments:
         body = multipart("mixed", [body, *attachments])
     chunks = [head, b"\r\nMIME-Version: 1.0\r\n", body.fields, _BLANK_LINE, *body.body]
     if not chunks[-1].endswith(_CRLF):
         chunks.append(_CRLF)
     return b"".join(chunks)
+
+
+def as_invitation(attachment: Part) -> Part | None:
+    """An attached invitation as a version of the message, as which Outlook and Gmail ask for an answer.
+
+    None for what asks for none: a calendar that is only published (RFC 5546 §1.4), and every other file.
+    """
+    fields = attachment.fields.split(_CRLF)
+    found = _METHOD.search(fields[0])
+    if not fields[0].startswith(b"Content-Type: text/calendar") or found is None or found[1] == b"PUBLISH":
+        return None
+    kept = [field for field in fields if not field.startswith(b"Content-Disposition")]
+    return Part(_CRLF.join(kept), attachment.body)
 
 
 @lru_cache

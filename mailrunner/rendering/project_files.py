@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from mailrunner.config.paths import is_file
 from mailrunner.errors import RowError
+from mailrunner.rendering import calendars
 from mailrunner.rendering.image_size import image_size
 from mailrunner.rendering.inline_images import InlineImage, require_name
 from mailrunner.rendering.media_types import image_type, media_type_of
@@ -41,9 +42,7 @@ class ProjectFiles:
         """Read `name`, relative to the project; raise RowError if it is not sent, or outside of `within`."""
         what = f"the attachment {name}"
         path = self._contained(name, self._folder / within, what)
-        octets = self._octets(path, what)
-        disposition = f"Content-Disposition: attachment; {_filename(path.name)}"
-        return _file(octets, media_type_of(path.name), disposition)
+        return attached_file(path.name, self._octets(path, what))
 
     def image(self, image: InlineImage) -> ProjectFile:
         """Read an inline image, in the templates' folder, else in the project's.
@@ -104,6 +103,27 @@ class ProjectFiles:
         if reason := self._private.reason(path, octets):
             raise RowError(f"{what} is not sent: it {reason}")
         return octets
+
+
+def attached_file(name: str, octets: bytes) -> ProjectFile:
+    """The content of a file as an attachment of this name; a text tells its charset."""
+    media_type = media_type_of(name)
+    if media_type == "text/calendar":
+        media_type = calendars.media_type(octets)
+    elif media_type.startswith("text/") and (charset := _charset(octets)):
+        media_type = f"{media_type}; charset={charset}"
+    return _file(octets, media_type, f"Content-Disposition: attachment; {_filename(name)}")
+
+
+def _charset(octets: bytes) -> str:
+    """The charset of a text, without which it is ASCII (RFC 2046 §4.1.2); "" where it is not known."""
+    if octets.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return ""
+    return "us-ascii" if octets.isascii() else "utf-8"
 
 
 def _read(path: Path, what: str) -> bytes:

@@ -14,9 +14,22 @@ from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.rendering.bodies import Bodies
 from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.content import Content, MessageSource, digest_of
-from mailrunner.rendering.headers import MessageHeaders, parsed_mailbox, single_line, wire_address
+from mailrunner.rendering.headers import (
+    MessageHeaders,
+    parsed_mailbox,
+    parsed_mailboxes,
+    single_line,
+    wire_address,
+)
 from mailrunner.rendering.inlining import InliningTally, ShapeInliner
-from mailrunner.rendering.mime import Message, MessageFields, Part, around_versions, compose
+from mailrunner.rendering.mime import (
+    Message,
+    MessageFields,
+    Part,
+    around_versions,
+    as_invitation,
+    compose,
+)
 from mailrunner.rendering.segments import LineTemplate
 
 _SENDERS = 16  # return paths that are kept: one, unless each message has its own
@@ -77,7 +90,7 @@ class Renderer:
         self._sender = lru_cache(maxsize=_SENDERS)(_sender)
         UserError.collect([*self._content.problems, *self._headers.problems])
         self._from = parsed_mailbox(spec.from_)
-        self._reply_to = parsed_mailbox(spec.reply_to) if spec.reply_to else None
+        self._reply_to = parsed_mailboxes(spec.reply_to)[0] if spec.reply_to else None
 
     def render(self, fields: MessageFields, now: datetime) -> Message:
         """Return the message of one row, dated `now`; raise RowError, with a sentence, if it has none."""
@@ -101,7 +114,8 @@ class Renderer:
             images = [self._content.image(image).part for image in body.images]
             attached = self._content.attached(context)
             files = (*images, *attached)
-            data = compose(head, text, html, images, attached)
+            invitations = [invitation for part in attached if (invitation := as_invitation(part))]
+            data = compose(head, text, html, images, attached, invitations=invitations)
         else:
             before, between, behind = around_versions(text.fields, html.fields)
             data = b"".join([head, before, *text.body, between, *html.body, behind])
@@ -143,6 +157,12 @@ class Renderer:
     def clashes(self, columns: Iterable[str]) -> list[Problem]:
         """Columns whose name means something else too, so that a template would be misread."""
         return self._content.clashes(columns)
+
+    @property
+    def outline(self) -> str:
+        """The text of the HTML templates, a NUL in place of each value: what is the same for all rows."""
+        html = self._content.html
+        return "\n".join(tree.outline() for tree in html.trees) if html else ""
 
     def digest(self) -> dict[str, str]:
         """A sha256 for each thing that the messages are made of, by a name for the user.

@@ -7,6 +7,7 @@ other names can only be judged row by row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ _ALWAYS: dict[type[nodes.Node], tuple[str, ...]] = {
     nodes.Import: (),
     nodes.FromImport: (),
 }
+_HINT = "name a column, or set it in [message] vars"
 _OWN = frozenset({"caller", "kwargs", "loop", "self", "super", "varargs"})
 
 
@@ -172,7 +174,15 @@ def unknown(
     return list(problems.values())
 
 
+def _spelled(use: NameUse, there: set[str] | frozenset[str]) -> str:
+    """The spelling of a column that a name is only a part of: `E-Mail` is read as E less Mail."""
+    column = next(
+        (c for c in sorted(there) if not c.isidentifier() and use.name in re.split(r"\W+", c)), None
+    )
+    return f'a column with blanks or signs in its name is written row["{column}"]' if column else ""
+
+
 def _problem(use: NameUse, there: set[str] | frozenset[str]) -> Problem:
     what = f'there is no column "{use.name}"' if use.column else f'nothing is called "{use.name}"'
-    hint = nearest(use.name, sorted(there)) or "name a column, or set it in [message] vars"
+    hint = _spelled(use, there) or nearest(use.name, sorted(there)) or _HINT
     return Problem(f"line {use.line}: {what}", file=use.label, hint=hint)

@@ -21,12 +21,14 @@ from jinja2 import meta, nodes
 from mailrunner.config.paths import is_file
 from mailrunner.errors import Problem, UserError, nearest
 from mailrunner.rendering.authoring.jinja_marks import TemplateText
+from mailrunner.rendering.calendars import marked_value
 from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.inline_images import NameTags
 from mailrunner.rendering.linked_sheets import LinkedSheets
 from mailrunner.rendering.private_files import PrivateFiles
 from mailrunner.rendering.segments import SegmentingEnvironment, keeps_segments
 from mailrunner.rendering.template_choice import ChoiceEnvironment, ChoiceRules, folders
+from mailrunner.rendering.template_hints import not_utf8, syntax_hint
 from mailrunner.rendering.template_names import TemplateTree
 
 
@@ -68,7 +70,8 @@ class _Loader(jinja2.FileSystemLoader):
         try:
             source, filename, _ = super().get_source(environment, template)
         except UnicodeDecodeError:
-            raise UserError(Problem("is not UTF-8; save it in that encoding", file=label)) from None
+            octets = (Path(self.searchpath[0]) / template).read_bytes()
+            raise UserError(not_utf8(octets, label)) from None
         path = Path(filename).resolve()
         if not path.is_relative_to(self._project):
             raise UserError(Problem("is outside the project", file=label))
@@ -116,6 +119,11 @@ class Templates:
             escaped: ChoiceEnvironment(parsed=[self._choice.guard], autoescape=escaped, **options)
             for escaped in (True, False)
         }
+        self._calendars = ChoiceEnvironment(
+            parsed=[self._choice.guard],
+            autoescape=False,
+            **{**options, "finalize": marked_value(_nothing_for_none)},
+        )
         changes = [self._choice.guard, self._tags.tag]
         self._tagging = ChoiceEnvironment(parsed=changes, autoescape=True, **options)
         # These parse without a change, too: a name that must be guarded is none of theirs.
@@ -131,7 +139,7 @@ class Templates:
         with _explained(label, missing=self._missing(name)):
             source, _, _ = self._loader.get_source(self._tagging, name)
             self._segmenting[False].parse(source, filename=label)
-        return source
+        return source.removeprefix("\ufeff")
 
     def put(self, name: str, made: TemplateText, label: str) -> None:
         """Have a template that was made; errors call it by its `label` and by the lines of its source."""
@@ -145,6 +153,17 @@ class Templates:
     def text(self, name: str) -> CompiledTemplate:
         """Compile a file whose values stand as they are; raise UserError with all that is wrong with it."""
         return self._file(name, escaped=False)
+
+    def calendar_name(self, path: str) -> str:
+        """The name of a calendar of templates/, given its path in the project; "" for any other file."""
+        home = self._label("")
+        return path.removeprefix(home) if path.startswith(home) and path.lower().endswith(".ics") else ""
+
+    def calendar(self, name: str) -> CompiledTemplate:
+        """Compile a calendar, whose values stand between marks; raise UserError with all that is wrong."""
+        trees = self._whole(self._tree(name))
+        with _explained(self._label(name)):
+            return CompiledTemplate(self._label(name), self._calendars.get_template(name), trees)
 
     def line(self, label: str, source: str) -> CompiledTemplate:
         """Compile a template that stands in a campaign file, under a name that errors give."""
@@ -277,7 +296,8 @@ def _explained(label: str, missing: Problem | None = None) -> Iterator[None]:
             missing or Problem(f'names "{error.name}", which does not exist', file=label)
         ) from None
     except jinja2.TemplateSyntaxError as error:
-        raise UserError(Problem(f"line {error.lineno}: {error.message}", file=label)) from None
+        hint = syntax_hint(error.message or "", error.source or "", error.lineno)
+        raise UserError(Problem(f"line {error.lineno}: {error.message}", file=label, hint=hint)) from None
     except (RecursionError, SyntaxError):  # Python cannot compile what Jinja made of it
         raise UserError(Problem("nests too deeply", file=label, hint="make it simpler")) from None
     except ValueError as error:  # a number of thousands of digits, a NUL in a name

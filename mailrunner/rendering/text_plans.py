@@ -30,7 +30,11 @@ _EMPTY, _BLANK, _TEXT = "", " ", "x"  # classes; a text that blanks begin or end
 _WEB = ("http:", "https:")
 _MAILTO = "mailto:"
 _SALTS = ("zq", "qz", "zqz", "qzq", "zzq")
-_READ = r"""\s(?:style|start|value)=(?:"[^"]*|'[^']*)"""  # attributes that lay a text out
+# Attributes that lay a text out, and an exponent, which is shown by what stands in it.
+_READ = r"""(?:\s(?:style|start|value|width|height|hidden)=(?:"[^"]*|'[^']*)|<sup\b[^>]*>(?:(?!</sup).)*)"""
+_FILLS = re.compile(
+    "[\u034f\u200b-\u200d\u2060\ufeff\u00ad]{2}|^[\u034f\u200b\u2060\ufeff\u00ad]|[\u034f\u200b\u2060\ufeff\u00ad]$"
+)
 _HOSTILE = " & <b>&lt;</b> \"'> é中 {{ x }} (https://x.example/%20&amp;b) end"
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "nbsp": "\u00a0", "#34": '"', "#39": "'"}
 _ENTITY = re.compile(r"&(amp|lt|gt|quot|nbsp|#34|#39);")
@@ -79,7 +83,7 @@ class TextValues(NamedTuple):
             texts, joined = unescaped, " ".join(("", *unescaped, ""))
         if joined.isprintable() and "  " not in joined:
             return cls(texts)
-        if _CONTROL.search(joined):
+        if _CONTROL.search(joined) or any(map(_FILLS.search, texts)):
             return None
         cores = [" ".join(text.split()) for text in texts]
         classes = tuple([_class(text, core) for text, core in zip(texts, cores, strict=True)])
@@ -196,7 +200,7 @@ class _Draft:
         self._token = re.compile(f"{salt}([0-9]+){salt[::-1]}")
         tokens = [f"{salt}{n}{salt[::-1]}" for n in range(len(values.texts))]
         document = interleaved(pieces, values.spelled(tokens))
-        self._doubts = bool(re.search(_READ + salt, document, re.IGNORECASE))
+        self._doubts = bool(re.search(_READ + salt, document, re.IGNORECASE | re.DOTALL))
         page = lay_out(document, self._judge)
         self.is_doubtful = self._doubts or (page.keeps_blanks and bool(values.classes))
         self.filling = self._split(page.text)

@@ -43,7 +43,7 @@ class ApiConnections:
             raise UserError(
                 Problem("HTTP APIs need the package h11, which is not installed", key="via", hint=hint)
             )
-        bearer = bearer_of(account, access)
+        bearer = bearer_of(account, access, clock)
         context = network.tls_context(account.ca_file) if access.is_encrypted else None
         reach = HttpReach(
             url=access.url,
@@ -51,7 +51,7 @@ class ApiConnections:
             own_proxy=access.proxy.get_secret_value() if access.proxy else "",
             timeout=account.timeout,
         )
-        return cls(account, access, clock, bearer, api_of(access, bearer), reach)
+        return cls(account, access, clock, bearer, api_of(account, access, bearer), reach)
 
     def transport(self) -> HttpTransport:
         """A new connection, not open yet."""

@@ -114,6 +114,7 @@ class ListImport:
             self._ledger.snapshots.discard(record.no, run_no=self._run.no)
             raise
         self._ledger.snapshots.finish(record.no, run_no=self._run.no)
+        self._prepared.source.keep()
         return ImportedList(replace(record, phase=Phase.READY), tuple(self._notices))
 
     def _fill(self, record: CampaignRecord) -> int:
@@ -204,7 +205,7 @@ class ListImport:
         )
         self._ledger.campaigns.accept(record.no, **values, account_no=account.no, recent="")
         self._notices.append(
-            f"changed before anybody was sent to: {what}" if unseen else f"changes accepted: {what}"
+            f"changed before the first message was sent: {what}" if unseen else f"changes accepted: {what}"
         )
         return self._reread(record)
 
@@ -223,7 +224,7 @@ class ListImport:
         return self._reread(record)
 
     def _is_unseen(self, record: CampaignRecord) -> bool:
-        """True while no server was offered a message of this campaign: nobody can have the old one."""
+        """True while no server was offered a message of this campaign: no recipient has the old one."""
         counts = self._ledger.deliveries.counts(record.no)
         return not (counts.sent or counts.failed or counts.in_doubt or counts.in_flight)
 
@@ -268,6 +269,8 @@ class ListImport:
             mark |= {"new": drift.new, "edited": drift.edited}
             self._note_waiting(drift.new, drift.edited)
         self._ledger.campaigns.accept(record.no, list_mark=as_json(mark))
+        if refresh:
+            self._prepared.source.keep()
 
     def _read_incoming(self, record: CampaignRecord, columns: tuple[str, ...]) -> None:
         self._ledger.snapshots.clear_incoming(self._run.no)
@@ -347,7 +350,9 @@ def empty_list(prepared: PreparedCampaign, rows: int, reasons: Sequence[str]) ->
     if rows:
         message = f"none of {counted(rows, 'row')} of {label} has a usable address"
     elif recipients.filtered:
-        message = f"{label} has no rows that match `where`: it leaves out all {recipients.filtered:,}"
+        message = (
+            f"{label} has no rows that match `where`: it leaves out {counted(recipients.filtered, 'row')}"
+        )
         key, hint = "recipients.where", recipients.where_values() or hint
     else:
         message = f"{label} has no rows"
@@ -358,7 +363,7 @@ def list_remarks(prepared: PreparedCampaign, rows: int) -> list[str]:
     """What a user should know about a list that was read to its end; `rows` are those that it gave."""
     remarks = prepared.source.remarks()
     if prepared.campaign.recipients.where and rows and not prepared.recipients.filtered:
-        remarks.append(f"`where` leaves out no row: all {rows:,} match it")
+        remarks.append(f"`where` leaves out no row of {rows:,}")
     return remarks
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from email.utils import parseaddr
+from typing import TYPE_CHECKING
 
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.address import normalise
+from mailrunner.model.mailbox_address import mailboxes
 from mailrunner.model.tokens import (
     BOUNCE,
     UNSUBSCRIBE,
@@ -20,6 +21,10 @@ from mailrunner.recipients.reader import RowReader
 from mailrunner.rendering import Message, MessageFields
 from mailrunner.sending.prepared_campaign import PreparedCampaign
 from mailrunner.store import Delivery
+
+if TYPE_CHECKING:
+    from mailrunner.config.dkim_table import DkimSettings
+    from mailrunner.rendering.dkim import DkimSigner
 
 TEST_PREFIX = "[TEST] "
 
@@ -52,10 +57,16 @@ class MessageFactory:
         self._unsubscribe_uris = [unsubscribe_url(base, "")] if base else []
         self._unsubscribe_uris.append(unsubscribe_mailto(_mailto(prepared), ""))
         self._return_path = prepared.account.return_path or prepared.from_address
+        self._dkim = dkim_signer(prepared.account.dkim) if prepared.account.dkim else None
 
     def message(self, delivery: Delivery, now: datetime) -> Message:
         """The message of one claimed delivery; raises RowError where its row cannot become one."""
-        return self._renderer.render(self.fields(delivery.id, delivery.address, delivery.values), now)
+        return self.rendered(self.fields(delivery.id, delivery.address, delivery.values), now)
+
+    def rendered(self, fields: MessageFields, now: datetime) -> Message:
+        """The message with these fields, signed where the account has DKIM keys."""
+        message = self._renderer.render(fields, now)
+        return self._dkim.sign(message, now) if self._dkim else message
 
     def message_id(self, delivery: Delivery) -> str:
         """The Message-ID of `delivery`: the same at every attempt, stored nowhere."""
@@ -88,12 +99,20 @@ class MessageFactory:
         )
 
 
+def dkim_signer(settings: DkimSettings) -> DkimSigner:
+    """Read the keys; UserError where one is of no use."""
+    from mailrunner.rendering.dkim import DkimSigner, load_key
+
+    return DkimSigner(tuple(load_key(settings.domain, selector, file) for selector, file in settings.keys))
+
+
 def _mailto(prepared: PreparedCampaign) -> str:
     """The address of unsubscribe requests by mail: as configured, else the account, reply_to, From."""
+    reply_to = prepared.campaign.message.reply_to
     candidates = (
         prepared.project.unsubscribe.mailto,
         prepared.account.user if "@" in prepared.account.user else None,
-        parseaddr(prepared.campaign.message.reply_to or "")[1],
+        mailboxes(reply_to)[0].address if reply_to else "",
         prepared.from_address,
     )
     return next(address for address in candidates if address)

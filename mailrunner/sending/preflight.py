@@ -20,9 +20,10 @@ from mailrunner.model.suppression import governing
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.recipients.reader import RecipientRow, flag_duplicates
 from mailrunner.rendering.lint import remarks
+from mailrunner.rendering.lint.shapes import ShapeRemarks
 from mailrunner.rendering.message_pieces import MessagePieces
 from mailrunner.sending.account_warnings import provider_warnings
-from mailrunner.sending.api_settings import api_of, bearer_of
+from mailrunner.sending.api_settings import api_of, fixed_bearer
 from mailrunner.sending.left_out import LeftOutKind, LeftOutRow, left_out_row
 from mailrunner.sending.list_import import empty_list, list_remarks, twin_problem
 from mailrunner.sending.login_warnings import login_warnings
@@ -101,8 +102,9 @@ class Preflight:
         self._twin = None if self._record else _twin(prepared, ledger)
         self._found = PreflightResult()
         self._elsewhere: Counter[str] = Counter()
+        self._pages = ShapeRemarks(prepared.renderer.outline)
         access = prepared.account.api
-        self._api = api_of(access, bearer_of(prepared.account, access)) if access else None
+        self._api = api_of(prepared.account, access, fixed_bearer(access)) if access else None
 
     def inspect(self) -> PreflightResult:
         """Render every row; raises UserError for what is wrong for all of them."""
@@ -156,6 +158,12 @@ class Preflight:
             return
         if typo := suggestion(row.wire.rpartition("@")[2]):
             self._remark(f'an address looks mistyped (did you mean "{typo}"?)', row, row.address)
+        if not row.wire.rpartition("@")[0].isascii():
+            self._remark(
+                "an address has letters beyond ASCII before the @: only a server with SMTPUTF8 takes it",
+                row,
+                row.address,
+            )
         if row.wire.endswith(_RESERVED):
             self._remark(
                 "an address in a domain that is reserved for examples: it has no mailboxes", row, row.address
@@ -177,6 +185,8 @@ class Preflight:
         found.octets += message.size
         found.largest = max(found.largest, message.size)
         for kind, detail in remarks(message.html, message.subject, message.size, message.images):
+            self._remark(kind, row, detail)
+        for kind, detail in self._pages.remarks(message):
             self._remark(kind, row, detail)
 
     def _fail(self, row: RecipientRow, reason: str) -> None:

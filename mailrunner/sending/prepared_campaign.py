@@ -59,11 +59,18 @@ class PreparedCampaign:
 
     @classmethod
     def prepare(
-        cls, project: Project, campaign: Campaign, account: Account, *, strict_inlining: bool = False
+        cls,
+        project: Project,
+        campaign: Campaign,
+        account: Account,
+        *,
+        strict_inlining: bool = False,
+        fresh_list: bool = True,
     ) -> PreparedCampaign:
         """Open the list and compile the templates; raise UserError with all that is wrong for every row.
 
         With `strict_inlining` premailer itself makes every message, none is put together from a plan.
+        Without `fresh_list` a list at an https address is not fetched again once its snapshot was made.
         """
         problems: list[Problem] = []
         file = relative_name(campaign.file, project.folder)
@@ -73,7 +80,7 @@ class PreparedCampaign:
         except UserError as error:
             problems += error.problems
         try:
-            source = open_source(campaign.recipients, project.folder)
+            source = open_source(campaign.recipients, project.folder, campaign=campaign.id, fresh=fresh_list)
             recipients = RecipientList(source, campaign.recipients, file=file)
         except UserError as error:
             problems += error.problems

@@ -28,7 +28,11 @@ class SendTest:
     """
 
     def __init__(self, prepared: PreparedCampaign, ledger: Ledger, *, row: str | None) -> None:
-        """`row` is the address of the row to show; without it, the first that can be mailed."""
+        """`row` is the address of the row to show; without it, the first that can be mailed.
+
+        `data` are the octets of the last message that was made.
+        """
+        self.data = b""
         self._prepared, self._ledger = prepared, ledger
         self._row = self._chosen(row)
         signer = token_signer(prepared.project, ledger)
@@ -48,6 +52,7 @@ class SendTest:
     def send(self, address: str) -> Outcome:
         """Send one test to `address`, taking a slot of the account's quota."""
         message = self._message(address)
+        self.data = message.data
         run = Run.begin(self._ledger.database)
         try:
             return self._counted(message, run)
@@ -82,7 +87,7 @@ class SendTest:
             # Below 2**CAMPAIGN_SHIFT is campaign 0, that of tests.
             number = randbits(CAMPAIGN_SHIFT)
             fields = self._factory.fields(number, row.address, row.values, TEST_PREFIX)
-            message = self._prepared.renderer.render(fields, self._ledger.clock.now())
+            message = self._factory.rendered(fields, self._ledger.clock.now())
         except RowError as error:
             raise UserError(
                 Problem(

@@ -3,6 +3,7 @@
     with Ledger.open(folder=…, url=…, clock=…) as ledger:
         ledger.campaigns · ledger.snapshots · ledger.batches · ledger.deliveries · ledger.accounts
         ledger.suppressions · ledger.inbound_events · ledger.manual_actions · ledger.reports
+        ledger.browsing · ledger.sights
 
 A `Ledger` is safe to use from several threads; several processes may have the same one open.
 """
@@ -28,6 +29,7 @@ from mailrunner.store.account_takeover import take_over_accounts
 from mailrunner.store.accounts import AccountRecord, Accounts
 from mailrunner.store.admission import Admission, LedgerConsent, admit, require_same
 from mailrunner.store.batch import Answer, Batch, Batches, BatchResult
+from mailrunner.store.browsing import Browsing
 from mailrunner.store.campaigns import CampaignRecord, Campaigns, Phase, Twin
 from mailrunner.store.deliveries import Deliveries
 from mailrunner.store.inbound_events import InboundEvents
@@ -50,6 +52,7 @@ from mailrunner.store.run_transaction import ClaimTerms, Delivery, SendPermit
 from mailrunner.store.runs import Run
 from mailrunner.store.schema import secrets
 from mailrunner.store.send_journal import SendJournal
+from mailrunner.store.sights import Sights
 from mailrunner.store.snapshot import ListDrift, PlainSnapshotRow, SnapshotRow, Snapshots
 from mailrunner.store.suppressions import Suppressions
 from mailrunner.store.which_ledger import ChosenLedger, begin_new, choose
@@ -91,11 +94,13 @@ class Ledger:
         self.clock = self.database.clock
         self.accounts = Accounts(self.database)
         self.batches = Batches(self.database)
+        self.browsing = Browsing(self.database)
         self.campaigns = Campaigns(self.database)
         self.deliveries = Deliveries(self.database)
         self.manual_actions = ManualActions(self.database)
         self.reports = ReportRows(self.database)
         self.inbound_events = InboundEvents(self.database)
+        self.sights = Sights(self.database)
         self.snapshots = Snapshots(self.database)
         self.suppressions = Suppressions(self.database)
 
@@ -236,6 +241,11 @@ class Ledger:
                 yield
             finally:
                 self.batches.journal = None
+
+    @property
+    def mark(self) -> str:
+        """Eight hexadecimal digits that tell this ledger from others; its id, which is secret, stays so."""
+        return hmac.digest(self._id.encode(), b"mark", "sha256").hex()[:8]
 
     def count_run(self) -> None:
         """Count up, in the ledger first and then in the rollback guard.

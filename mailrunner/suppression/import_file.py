@@ -172,7 +172,7 @@ _NO_GROUP = Group(None, None)
 def keys_in(text: str, pseudonyms: Pseudonyms) -> tuple[str, ...]:
     """The keys of entries for a text: of each address in it, "@domain", or a pseudonym "#…".
 
-    Several addresses in a cell are all meant: left out would be somebody who wants no messages.  Raises
+    Several addresses in a cell are all meant: one left out would go on getting messages.  Raises
     ValueError, with a sentence, for any other text, and for a pseudonym of another ledger.
     """
     written = text.strip(BLANKS)

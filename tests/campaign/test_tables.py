@@ -53,8 +53,37 @@ def test_a_header_is_one_line(folder: Path, value: str) -> None:
 def test_headers_that_mailrunner_sets_are_refused(folder: Path, name: str) -> None:
     text = HEAD + MESSAGE + f'headers = {{ {name} = "x" }}\n' + RECIPIENTS
     problem = campaign_problems(folder, text)[f"message.headers.{name}"]
-    assert "sets" in problem.message
-    assert problem.hint
+    assert problem.message.startswith(f"{name} ") and problem.hint == "leave it out of headers"
+
+
+@pytest.mark.parametrize(
+    ("name", "truth"),
+    [("Bcc", "one recipient alone"), ("Reply-To", "is message.reply_to"), ("List-Post", "is made from list")],
+)
+def test_a_header_that_cannot_be_set_says_why(folder: Path, name: str, truth: str) -> None:
+    text = HEAD + MESSAGE + f'headers = {{ {name} = "x" }}\n' + RECIPIENTS
+    assert truth in campaign_problems(folder, text)[f"message.headers.{name}"].message
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ('"a@example.org"', "a@example.org"),
+        ('"Pop, Ana <a@example.org>"', None),
+        ('"\\"Pop, Ana\\" <a@example.org>, b@example.org"', '"Pop, Ana" <a@example.org>, b@example.org'),
+        ('["a@example.org", "Bo <b@example.org>"]', "a@example.org, Bo <b@example.org>"),
+        ('["a@example.org", "b@example.org, c@example.org"]', None),
+        ('["a@example.org", 7]', None),
+        ("[]", None),
+        ('","', None),
+    ],
+)
+def test_replies_may_go_to_several_mailboxes(folder: Path, written: str, read: str | None) -> None:
+    text = HEAD + MESSAGE + f"reply_to = {written}\n" + RECIPIENTS
+    if read is None:
+        assert set(campaign_problems(folder, text)) == {"message.reply_to"}
+    else:
+        assert campaign_of(folder, text).message.reply_to == read
 
 
 @pytest.mark.parametrize("name", ["News!", "!!!", "a b", "a/b", "..", ""])

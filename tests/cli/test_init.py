@@ -294,3 +294,21 @@ def test_files_are_written_whole_whatever_the_platform(tmp_path: Path) -> None:
     assert (made, kept) == (["a/b.txt", ".env"], [])
     assert (tmp_path / "a/b.txt").read_bytes() == b"x\n\xff"
     assert os.access(tmp_path / ".env", os.R_OK)
+
+
+def test_a_project_is_made_from_djangos_settings_and_the_password_stays_where_it_is(tmp_path: Path) -> None:
+    env = "EMAIL_HOST=mail.example.org\nEMAIL_PORT=587\nEMAIL_HOST_USER=ana@example.org\n"
+    env += "EMAIL_HOST_PASSWORD=canary-5\n"
+    project = Project(tmp_path)
+    project.put(".env", env)
+    answer = project.mailrunner("init", str(tmp_path), "--from-env", "--name", "Ana")
+    assert answer.code == 0, answer.stderr
+    text = (tmp_path / "mailrunner.toml").read_text("utf-8")
+    assert 'host = "mail.example.org"' in text
+    assert 'password = "${EMAIL_HOST_PASSWORD}"' in text
+    assert (tmp_path / ".env").read_text("utf-8") == env
+    for name, octets in project.texts().items():
+        assert b"canary-5" not in octets or name == ".env"
+    assert "canary-5" not in answer.stdout + answer.stderr
+    assert project.mailrunner("check", "newsletter").code == 0
+    assert project.mailrunner("init", str(tmp_path), "--from-env", "--provider", "gmail").code == 78

@@ -20,6 +20,7 @@ COMPOSED = {
     "unknown key … did you mean",
     "the variable … is not set",
     "the row … has N cells instead of M",
+    "the cell has 2 addresses",
     "given up after … tries, the last of which ended the connection",
     "the list has … new and … edited rows",
     "this is Mailchimp's subscribed contacts",

@@ -102,3 +102,17 @@ def test_a_lost_connection_waits_longer_each_time(failures: int, seconds: float)
     delays = [reconnect_delay(failures, seeded(seed)).total_seconds() for seed in range(20)]
     assert all(0.75 * seconds <= delay <= seconds for delay in delays)
     assert len(set(delays)) > 1
+
+
+class _Longest(Random):
+    """Draws the upper bound."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(0, 1), (1, 1), (2, 2), (3, 4), (9, 256), (10, 300), (11, 300), (10_000, 300)]
+)
+def test_the_longest_wait_before_a_connection_doubles_up_to_five_minutes(failures: int, seconds: int) -> None:
+    assert reconnect_delay(failures, _Longest()) == timedelta(seconds=seconds)

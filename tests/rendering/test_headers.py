@@ -118,6 +118,21 @@ def test_international_domains_go_as_ascii_and_need_no_extension(project: Path) 
     assert parsed["Reply-To"].addresses[0].addr_spec == "b@xn--bro-hoa.example"
 
 
+def test_several_reply_to_addresses_are_one_field(project: Path) -> None:
+    several = '"Pop, Ana" <a@example.org>, b@büro.example, Jörg <c@example.org>, ' + ", ".join(
+        f"person{n}@long-domain.example.org" for n in range(6)
+    )
+    message = renderer(project, Spec(reply_to=several)).render(FIELDS, NOW)
+    assert_clean_on_the_wire(message.data)
+    found = [(one.display_name, one.addr_spec) for one in modern(message)["Reply-To"].addresses]
+    assert found[:3] == [
+        ("Pop, Ana", "a@example.org"),
+        ("", "b@xn--bro-hoa.example"),
+        ("Jörg", "c@example.org"),
+    ]
+    assert len(found) == 9 and fields(message).count("Reply-To") == 1
+
+
 def test_an_international_local_part_needs_smtputf8_and_stands_raw(project: Path) -> None:
     message = renderer(project, Spec()).render(replace(FIELDS, address="bäb@example.net", name=""), NOW)
     assert message.smtputf8

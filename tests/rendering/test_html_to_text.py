@@ -55,7 +55,7 @@ def test_text_is_what_a_recipient_would_read(html: str, text: str) -> None:
         ('see<a href="https://x.org"><img src="a"></a>', "see (https://x.org)\n"),
         ('<a href="https://x.org"><div>block</div></a>', "block\n(https://x.org)\n"),
         ('<a href="https://x.org">shop </a>', "shop (https://x.org)\n"),
-        ('<img src="a" alt="a picture">', ""),
+        ('<img src="a" alt="a picture">', "[a picture]\n"),
     ],
 )
 def test_a_link_names_its_address_unless_it_is_its_text(html: str, text: str) -> None:
@@ -112,3 +112,41 @@ def test_any_markup_gives_lines_without_two_blank_ones(html: str) -> None:
     assert "\n\n\n" not in text
     assert not text.startswith("\n")
     assert text == "" or (text.endswith("\n") and not text.endswith("\n\n"))
+
+
+@pytest.mark.parametrize(
+    "hiding",
+    [
+        'style="max-height:0; overflow:hidden"',
+        'style="max-height: 0px"',
+        'style="mso-hide:all"',
+        'style="visibility:hidden"',
+        'style="font-size:0; line-height:0"',
+        "hidden",
+        'hidden="hidden"',
+    ],
+)
+def test_what_no_reader_sees_stays_out(hiding: str) -> None:
+    assert text_from_html(f"<div {hiding}>preheader</div><p>Hello</p>") == "Hello\n"
+
+
+def test_filler_of_preheaders_stays_out_and_joiners_of_words_stay_in() -> None:
+    assert (
+        text_from_html(f"<p>Hi{'&zwnj;&nbsp;' * 40}</p><p>{'&#847;&shy; ' * 20}</p><p>x</p>") == "Hi\n\nx\n"
+    )
+    assert text_from_html("<p>علی\u200cرضا 👩\u200d👩\u200d👧</p>") == "علی\u200cرضا 👩\u200d👩\u200d👧\n"
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ('<p>Hi <img src="x" alt="Our garden"> there</p>', "Hi [Our garden] there\n"),
+        ('<p><img src="x" alt=""><img src="x" alt="pixel" width="1" height="1">a</p>', "a\n"),
+        ('<a href="https://a.example"><img src="x" alt="Shop"></a>', "Shop (https://a.example)\n"),
+        ('<a href="https://a.example">Go <img src="x" alt="arrow"></a>', "Go [arrow] (https://a.example)\n"),
+        ("<p>10<sup>2</sup> m<sup>-1</sup></p>", "10^2 m^-1\n"),
+        ("<p>the 1<sup>st</sup>, H<sub>2</sub>O, Acme<sup>®</sup></p>", "the 1st, H2O, Acme®\n"),
+    ],
+)
+def test_pictures_that_matter_and_exponents_are_written(html: str, text: str) -> None:
+    assert text_from_html(html) == text

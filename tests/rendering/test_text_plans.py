@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,3 +107,26 @@ def test_plain_rows_are_planned_from_the_third_on() -> None:
     texts = [planned(plans, plain_row(n)) for n in range(50)]
     assert texts[0] is None
     assert texts[1:] == [text_from_html(document(plain_row(n))) for n in range(1, 50)]
+
+
+@pytest.mark.parametrize(
+    "value", ["2", "st", "-1", "a\u200c\u200cb", "\u200b", "\u200b\u00a0\u200b\u00a0\u200b"]
+)
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ("<p>10<sup>", "</sup></p>"),
+        ('<p><img src="x" alt="a" width="', '"></p>'),
+        ("<p>a\u200b\u200b", "b</p>"),
+    ],
+)
+def test_a_plan_of_an_exponent_a_size_or_a_filler_gives_what_the_document_does(
+    pieces: tuple[str, str], value: str
+) -> None:
+    plans = TextPlans(pieces)
+    for other in ("2", "x", value, value, "7", value):
+        document = SegmentedText(pieces, (other,))
+        values = TextValues.of((other,))
+        plan = plans.plan(values, document) if values else None
+        if plan and values:
+            assert plan.filling.text(values.texts) == text_from_html(document.text)

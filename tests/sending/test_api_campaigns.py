@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import ssl
+import subprocess
+import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 
+from mailrunner.campaign.campaign_file import load_campaign
+from mailrunner.model.wait_reason import WaitReason
+from mailrunner.sending.prepared_campaign import PreparedCampaign, digest
 from tests.support.api_campaigns import ApiCampaign
-from tests.support.campaigns import people
+from tests.support.campaigns import LETTER, people
+from tests.support.connect_proxy import ConnectProxy
 from tests.support.http_api_server import (
+    Exchange,
     Fault,
     HttpApiServer,
     answer,
@@ -19,7 +31,8 @@ from tests.support.http_api_server import (
     take_then_cut,
     yes_then_close,
 )
-from tests.support.http_apis import READ, error
+from tests.support.http_apis import READ, error, ses_account
+from tests.support.projects import Project
 
 NUMBER = 600
 FAULTS = (
@@ -82,3 +95,185 @@ def test_a_refused_recipient_is_told_at_once_where_the_api_tells_it(preset: str,
     assert (counts.sent, counts.failed, counts.in_doubt) == (7, 1, 0)
     assert campaign.states()["person3@example.org"] == "failed"
     assert server.problems == []
+
+
+def test_a_campaign_of_an_older_version_goes_on_with_its_account(tmp_path: Path) -> None:
+    """Its content knows the account by an identity of that time, and so does its row."""
+    with HttpApiServer("sendgrid") as server:
+        campaign = ApiCampaign(tmp_path, server).write(csv=people(9), connections=1)
+        job = PreparedCampaign.prepare(*load_campaign(tmp_path, "spring", {}))
+        assert campaign.run(limit=3).sent_now == 3
+        with campaign.inner.ledger() as ledger:
+            record = ledger.campaigns.find("spring")
+            assert record is not None
+            old = ledger.accounts.ensure(job.account.former_identity)
+            content = {**record.content, "account": digest(job.account.former_identity)}
+            ledger.campaigns.accept(
+                record.no, content=json.dumps(content), content_digest="old", account_no=old.no
+            )
+        counts = campaign.run_to_the_end().counts
+        with campaign.inner.ledger() as ledger:
+            record = ledger.campaigns.find("spring")
+            owner = ledger.accounts.find(job.account.identity)
+    assert counts.sent == 9
+    assert record is not None and owner is not None and record.account_no == owner.no
+
+
+@pytest.mark.parametrize(
+    ("told", "limits", "sent"),
+    [
+        ({"day": 5.0}, "", 5),
+        ({"day": 50.0, "sent": 46.0}, "", 4),
+        ({"day": 1000.0}, 'limits = ["3/24h"]', 3),
+        ({"day": 8.0}, 'limits = ["unlimited/24h"]', 8),
+    ],
+)
+def test_the_limits_that_amazon_tells_lower_those_of_the_account(
+    told: dict[str, float], limits: str, sent: int, tmp_path: Path
+) -> None:
+    with HttpApiServer("ses") as server:
+        server.account = ses_account(**told)
+        campaign = ApiCampaign(tmp_path, server).write(csv=people(20), connections=1)
+        file = tmp_path / "mailrunner.toml"
+        lines = [line for line in file.read_text().splitlines() if not line.startswith("limits")]
+        file.write_text("\n".join([*lines, limits]))
+        result = campaign.run()
+    assert (result.sent_now, result.wait.reason) == (sent, WaitReason.QUOTA)
+    assert len(server.accepted) == sent
+
+
+def test_a_key_that_may_not_read_the_limits_is_said_and_sends(tmp_path: Path) -> None:
+    with HttpApiServer("ses") as server:
+        server.account = error(
+            "ses", 403, "AccessDeniedException", "not authorized to perform ses:GetAccount"
+        )
+        result = ApiCampaign(tmp_path, server).write(csv=people(5)).run()
+    assert result.counts.sent == 5
+    assert any("does not tell this key" in notice for notice in result.notices)
+
+
+def test_a_campaign_goes_out_through_a_proxy_with_a_list_of_hosts_where_nothing_else_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host of the API has no address here, so that the proxy is the one way to it."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("api.mailgun.test").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    with HttpApiServer("mailgun", context=context) as server:
+        name = f"api.mailgun.test:{server.port}"
+        with ConnectProxy(allowed={name}, names={"api.mailgun.test": "127.0.0.1"}) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+            monkeypatch.delenv("NO_PROXY", raising=False)
+            monkeypatch.delenv("no_proxy", raising=False)
+            campaign = ApiCampaign(tmp_path, server).write(
+                csv=people(40), account='ca_file = "authority.pem"'
+            )
+            file = tmp_path / "mailrunner.toml"
+            file.write_text(file.read_text().replace(server.url, f"https://{name}"))
+            counts = campaign.run_to_the_end().counts
+    assert (counts.sent, counts.in_doubt) == (40, 0)
+    assert set(proxy.asked) == {name}
+    assert set(campaign.copies().values()) == {1}
+
+
+def test_a_host_that_the_proxy_does_not_let_through_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
+    with HttpApiServer("mailgun") as server, ConnectProxy(allowed=()) as proxy:
+        account = f'proxy = "http://127.0.0.1:{proxy.port}"'
+        result = ApiCampaign(tmp_path, server).write(csv=people(5), account=account).run()
+    assert (result.sent_now, result.wait.reason) == (0, WaitReason.SETUP)
+    assert "list of allowed hosts" in result.wait.detail
+    assert server.accepted == []
+
+
+@pytest.mark.parametrize("preset", [name for name in READ if name != "brevo"])
+def test_images_and_attachments_arrive_as_they_are(preset: str, tmp_path: Path) -> None:
+    image = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+    )
+    letter = LETTER.replace("<p>Hello", '<img src="cid:logo.png" alt="us"><p>Hello')
+    with HttpApiServer(preset) as server:
+        campaign = ApiCampaign(tmp_path, server).write(
+            csv="email,name\nana@example.org,Änne „X“ O'Hara\n",
+            message='attachments = ["data/Prüfung.pdf"]\nreply_to = "office@example.org"',
+            letter=letter,
+        )
+        (tmp_path / "templates/logo.png").write_bytes(image)
+        (tmp_path / "data/Prüfung.pdf").write_bytes(b"%PDF-1.4 " + bytes(range(256)) * 300)
+        assert campaign.run().counts.sent == 1
+    assert server.problems == []
+    [taken] = server.accepted
+    assert taken.recipient == "ana@example.org"
+    assert "Änne" in taken.html
+    if taken.files:
+        files = {name: (cid, octets) for name, cid, octets in taken.files}
+        assert files["logo.png"] == ("logo.png", image)
+        assert files["Prüfung.pdf"] == ("", b"%PDF-1.4 " + bytes(range(256)) * 300)
+
+
+def test_a_row_that_the_provider_cannot_carry_fails_alone_and_check_says_so(tmp_path: Path) -> None:
+    with HttpApiServer("sparkpost") as server:
+        campaign = ApiCampaign(tmp_path, server).write(
+            csv="email,name\nana@example.org,Ana\nbo@example.org,{{ bo }}\njosé@example.org,José\n"
+        )
+        checked = Project(tmp_path).mailrunner("check", "spring")
+        counts = campaign.run_to_the_end().counts
+    assert (counts.sent, counts.failed) == (1, 2)
+    assert "SparkPost would take for its own placeholder" in checked.stdout
+    assert "which this API cannot carry" in checked.stdout
+
+
+def test_a_test_goes_to_its_own_recipient_where_the_header_is_the_envelope(tmp_path: Path) -> None:
+    with HttpApiServer("gmail") as server:
+        ApiCampaign(tmp_path, server).write(csv=people(3))
+        answer = Project(tmp_path).mailrunner("send-test", "spring", "--to", "me@example.org")
+    assert answer.code == 0, answer.stderr
+    assert [taken.recipient for taken in server.accepted] == ["me@example.org"]
+    assert "person" not in server.accepted[0].headers["To"]
+
+
+def test_a_quota_inside_a_200_pauses_the_account_and_the_message_is_sent(tmp_path: Path) -> None:
+    def queued(each: Exchange) -> None:
+        each.take()
+        each.answer(error("mandrill", 200, "queued", "hourly-quota-exhausted"))
+
+    with HttpApiServer("mandrill", faults=[Fault(queued, nth=3)]) as server:
+        campaign = ApiCampaign(tmp_path, server).write(csv=people(6), connections=1)
+        first = campaign.run()
+        counts = campaign.run_to_the_end().counts
+    assert (first.sent_now, first.wait.reason) == (3, WaitReason.ACCOUNT_PAUSED)
+    assert counts.sent == 6
+
+
+def test_spent_credits_under_a_401_pause_and_stop_no_credentials(tmp_path: Path) -> None:
+    spent = error("sendgrid", 401, "", "Maximum credits exceeded")
+    with HttpApiServer("sendgrid", faults=[Fault(lambda each: each.answer(spent), nth=2)]) as server:
+        campaign = ApiCampaign(tmp_path, server).write(csv=people(4), connections=1)
+        first = campaign.run()
+        assert first.wait.reason is WaitReason.ACCOUNT_PAUSED
+        campaign.clock.turn(timedelta(days=1))
+        assert campaign.run_to_the_end().counts.sent == 4
+
+
+def test_a_run_by_smtp_loads_nothing_of_the_apis(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from tests.support.campaigns import CampaignInProcess, people\n"
+        "from tests.support.smtp_server import SmtpServer\n"
+        "before = set(sys.modules)  # the scripted server's own\n"
+        "with SmtpServer() as server:\n"
+        "    made = CampaignInProcess(Path(sys.argv[1]), server).write(csv=people(3))\n"
+        "    assert made.run().counts.sent == 3\n"
+        "print(*(set(sys.modules) - before), *(name for name in sys.modules if name.startswith('mailrunner')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert not {"h11", "authlib", "cryptography", "dns"} & loaded
+    assert not [
+        name
+        for name in loaded
+        if name.startswith(("mailrunner.transports.http", "mailrunner.transports.apis.m"))
+    ]

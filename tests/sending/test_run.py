@@ -309,7 +309,7 @@ def test_a_changed_template_stops_the_run_until_it_is_accepted(mailing: Campaign
     assert mailing.run(accept_changes=True).counts == Counts(sent=4)
 
 
-def test_a_template_that_changed_before_anybody_was_sent_to_needs_no_consent(
+def test_a_template_that_changed_before_the_first_message_needs_no_consent(
     mailing: CampaignInProcess,
 ) -> None:
     mailing.write(csv=people(2), send="start = 2026-11-21T08:00:00Z")
@@ -317,7 +317,7 @@ def test_a_template_that_changed_before_anybody_was_sent_to_needs_no_consent(
     (mailing.folder / "templates" / "letter.html").write_text(LETTER.replace("Hello", "Hi"))
     result = mailing.run(wait=True)
     assert result.counts == Counts(sent=2)
-    assert any("changed before anybody was sent to" in notice for notice in result.notices)
+    assert any("changed before the first message was sent" in notice for notice in result.notices)
     assert not any(b"Hello" in message.data for message in mailing.server.accepted)
 
 
@@ -385,7 +385,7 @@ def test_an_empty_list_is_the_files_fault(mailing: CampaignInProcess) -> None:
     with pytest.raises(UserError, match="no rows"):
         mailing.run()
     mailing.list("email,name\nnonsense,X\n")
-    with pytest.raises(UserError, match="none of 1 row"):
+    with pytest.raises(UserError, match="none of 1 row of"):
         mailing.run()
 
 

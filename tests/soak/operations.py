@@ -42,7 +42,7 @@ def resume(world: World) -> Iterator[str]:
 def sends(
     world: World, *words: str, ahead: timedelta = timedelta(0), dies: bool = False, behaves: bool = False
 ) -> Iterator[str]:
-    """A command that may send: what it sends must not go to whom the ledger held suppressed before."""
+    """A command that may send: it must send nothing to a recipient who was suppressed before."""
     for server in world.servers.values():
         server.rules = () if behaves else misbehaviour(world.random)
     before = {name: len(server.copies) for name, server in world.servers.items()}
@@ -88,7 +88,7 @@ def suppress(world: World) -> Iterator[str]:
 
 
 def click(world: World) -> Iterator[str]:
-    """One-click unsubscribe of somebody who got a message, through the public page."""
+    """One-click unsubscribe of a recipient who got a message, through the public page."""
     if not (found := _arrived(world)):
         return
     copy = world.random.choice(found)
@@ -144,7 +144,7 @@ def move(world: World) -> Iterator[str]:
 
 
 def decide(world: World) -> Iterator[str]:
-    """What is in doubt is decided by somebody who knows, or sent again by somebody who does not."""
+    """What is in doubt is decided by a user who knows, or sent again by one who does not."""
     plan = _plan(world)
     doubts = [
         row.key for row in world.books.deliveries() if (row.campaign, row.state) == (plan.name, "in_doubt")

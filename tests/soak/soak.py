@@ -55,7 +55,7 @@ def _steps(world: World, most: int) -> tuple[int, list[str]]:
 
 
 def _end(world: World) -> Iterator[str]:
-    """The servers behave, the days pass: every campaign that nobody ended comes to its end."""
+    """The servers behave, the days pass: every campaign that was not cancelled comes to its end."""
     for server in world.servers.values():
         server.rules = ()
     for _ in range(_ROUNDS):

@@ -18,7 +18,7 @@ _HEAD = """
 [unsubscribe]
 base_url = "https://news.example.org"
 [accounts.relay]
-limits = ["unlimited/24h", "unlimited/month", "100000/minute", "10000/second"]
+limits = ["unlimited/24h", "unlimited/day", "unlimited/month", "100000/minute", "10000/second"]
 timeout = {timeout}
 connections = {connections}
 {account}

@@ -6,16 +6,21 @@ import base64
 import select
 import socket
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Self
 
 
 class ConnectProxy:
-    """`allowed` are "host:port"; `login` is "user:password" or "" for none; `asked` is its record."""
+    """`allowed` are "host:port"; `login` is "user:password" or "" for none; `asked` is its record.
 
-    def __init__(self, *, allowed: Collection[str], login: str = "") -> None:
-        self._allowed, self._login = allowed, login
+    `names` are addresses of hosts that it alone knows.
+    """
+
+    def __init__(
+        self, *, allowed: Collection[str], login: str = "", names: Mapping[str, str] | None = None
+    ) -> None:
+        self._allowed, self._login, self._names = allowed, login, names or {}
         self.asked: list[str] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -53,7 +58,10 @@ class ConnectProxy:
             sock.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
         else:
             host, _, port = target.rpartition(":")
-            with suppress(OSError), socket.create_connection((host, int(port))) as other:
+            with (
+                suppress(OSError),
+                socket.create_connection((self._names.get(host, host), int(port))) as other,
+            ):
                 sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 _relay(sock, other)
         sock.close()

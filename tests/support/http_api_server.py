@@ -34,6 +34,7 @@ from tests.support.http_apis import (
     WrongRequestError,
     ses_account,
 )
+from tests.support.http_apis import error as error_answer
 
 KEYS = {
     "gmail": f'user = "ana@gmail.com"\nkey = "{KEY}"',
@@ -199,6 +200,7 @@ class HttpApiServer:
         self.doubtful: Counter[str] = Counter()
         self.cut_early = 0
         self.account = ses_account()
+        self.is_valid: Callable[[str], bool] | None = None  # of OAuth tokens; None: the key of the account
         self.requests: list[Incoming] = []
         self.others: Callable[[Incoming], Answer | None] = lambda _: None
         self._known: dict[str, tuple[bytes, Answer]] = {}
@@ -285,7 +287,7 @@ class HttpApiServer:
         return not each.is_over and http.our_state is h11.DONE and http.their_state is h11.DONE
 
     def _answer(self, each: Exchange, incoming: Incoming, is_message: bool) -> None:
-        if other := self.others(incoming):
+        if other := self.others(incoming) or self._refused_token(incoming):
             each.answer(other)
             return
         try:
@@ -310,6 +312,17 @@ class HttpApiServer:
         each.yes()
         if key:
             self._known[key] = incoming.body, YES[self.preset](each.number, each.taken)
+
+    def _refused_token(self, incoming: Incoming) -> Answer | None:
+        """The answer to a token that does not hold; one that does stands for the account's key."""
+        if self.is_valid is None:
+            return None
+        token = incoming.headers.get("authorization", "").removeprefix("Bearer ")
+        if self.is_valid(token):
+            incoming.headers["authorization"] = f"Bearer {KEY}"
+            return None
+        name = "authError" if self.preset == "gmail" else "InvalidAuthenticationToken"
+        return error_answer(self.preset, 401, name, f"the token {token} does not hold")
 
     def _looked_up(self, incoming: Incoming) -> Answer:
         """Answer a request that asks for something."""

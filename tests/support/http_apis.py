@@ -112,7 +112,7 @@ def bearer(incoming: Incoming) -> None:
 
 
 def fields_file(each: dict[str, Any], name: str, content: str, cid: str) -> tuple[str, str, bytes]:
-    return each[name], each.get(cid, ""), base64.b64decode(each[content], validate=True)
+    return each[name], each.get(cid, "").removeprefix("cid:"), base64.b64decode(each[content], validate=True)
 
 
 # -- Requests

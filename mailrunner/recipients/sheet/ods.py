@@ -24,11 +24,11 @@ def ods_look(path: Path, sheet: str) -> SheetLook:
     with zipfile.ZipFile(path) as archive, archive.open("content.xml") as stream:
         parse(stream, reader.start, reader.end, reader.text)
     if reader.texts:
-        reader.look.shown = _Written(reader.texts)
+        reader.look.shown = _CellTexts(reader.texts)
     return reader.look
 
 
-class _Written:
+class _CellTexts:
     """Texts of cells by row and column, as the file has them."""
 
     def __init__(self, texts: Mapping[int, Mapping[int, str]]) -> None:

@@ -67,7 +67,7 @@ class MarkedText:
 
     def restored(self, text: str) -> TemplateText:
         """Put the braces back into a converted text; comments are left out."""
-        written = _Written()
+        written = _RestoredText()
         rest = 0
         for found in self.words.finditer(text):
             written.plain(text[rest : found.start()])
@@ -79,7 +79,7 @@ class MarkedText:
         return TemplateText("".join(written.pieces), tuple(written.known_lines()))
 
 
-class _Written:
+class _RestoredText:
     """The restored text as it grows, and the source of each of its lines."""
 
     def __init__(self) -> None:

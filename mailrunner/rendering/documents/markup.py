@@ -11,7 +11,7 @@ _PIECE = re.compile(
     r"(?P<comment><!--.*?(?:-->|\Z)|<!\[[^>]*>|<![^>]*>|<\?[^>]*>)"
     r"|(?P<sheet><style\b[^>]*>.*?(?:</style\s*>|\Z))"
     r"|(?P<script><script\b[^>]*>.*?(?:</script\s*>|\Z))"
-    r"|(?P<tag></?[a-zA-Z](?:\"[^\"]*\"|'[^']*'|[^\"'>])*>)"
+    r"|(?P<tag></?[a-zA-Z](?:\"[^\"]*\"|'[^']*'|[^\"'<>])*+>)"
     r"|(?P<text>[^<]+|<)",
     re.DOTALL | re.IGNORECASE,
 )

@@ -17,9 +17,11 @@ import jinja2
 from mailrunner.rendering.documents.columns import ColumnNames
 from mailrunner.rendering.documents.markup import INLINE, MarkupPiece, with_attributes
 
+# Each part is bounded: what begins a placeholder may stand a hundred thousand times in a document.
 _FIELD = re.compile(
-    r"\{\{\{?(?P<braces>[^{}]*(?:\{[^{}]*\}[^{}]*)*)\}\}\}?"  # Jinja, Handlebars, Liquid, Brevo
-    r"|\{%(?P<statement>.*?)%\}"
+    # Jinja, Handlebars, Liquid, Brevo, HubSpot
+    r"\{\{\{?(?P<braces>[^{}]{0,1000}(?:\{[^{}]{0,1000}\}[^{}]{0,1000}){0,9})\}\}\}?"
+    r"|\{%(?P<statement>.{0,1000}?)%\}"
     r"|\*\|(?P<mailchimp>[^|\n]{1,80})\|\*"  # Mailchimp, Mandrill
     r"|\[\[(?P<brackets>[^\[\]\n]{1,80})\]\]"  # Constant Contact, GetResponse, Mailjet
     r"|%%(?P<percents>[A-Za-z_][\w. -]{0,60})%%"  # Salesforce Marketing Cloud
@@ -56,8 +58,8 @@ _TOKEN = re.compile(
 _OR = re.compile(r"(?P<name>.+?)\s+OR\s+(?P<text>\"[^\"]*\"|'[^']*')")
 _MAILCHIMP_IF = re.compile(r"(IF|IFNOT|ELSEIF):\s*([\w:]+)(?:\s*=\s*(.*))?")
 _ENCODED = re.compile(
-    r"(?:\{|%7B){2}.*?(?:\}|%7D){2}|\*(?:\||%7C)[\w%:.-]+?(?:\||%7C)\*|(?:\[|%5B){2}[^\]]*?(?:\]|%5D){2}"
-    r"|%C2%AB[\w.%-]+?%C2%BB",
+    r"(?:\{|%7B){2}.{0,500}?(?:\}|%7D){2}|\*(?:\||%7C)[\w%:.-]{1,99}?(?:\||%7C)\*"
+    r"|(?:\[|%5B){2}[^\]]{0,99}?(?:\]|%5D){2}|%C2%AB[\w.%-]{1,99}?%C2%BB",
     re.IGNORECASE | re.DOTALL,
 )
 # Placeholders that only their own system can fill.
@@ -74,6 +76,7 @@ class MergeFields:
     """Translates the placeholders of one document; what it did stands in the sets afterwards."""
 
     names: ColumnNames
+    certain: frozenset[str] = frozenset()  # names that the document itself calls merge fields
     joined: int = 0
     straightened: int = 0
     dropped: set[str] = field(default_factory=set)
@@ -151,7 +154,7 @@ class MergeFields:
         shown = found[0]
         inner = _straight(found[kind])
         self.straightened += inner != unescape(found[kind]).strip()
-        if kind in _IF_KNOWN and not self.names.is_known(inner):
+        if kind in _IF_KNOWN and inner not in self.certain and not self.names.is_known(inner):
             if kind == "word":
                 self.names.unknown[shown] = inner
             return None

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentSource:
     """A document: `html` is a whole page, or with `is_fragment` the content of one.
 
-    `picture` gives the content behind a name that the HTML uses, None where there is none.
+    `picture` gives the content behind a name that the HTML uses, None where there is none.  `fields` are the
+    names that the document itself calls merge fields, and does not only show in guillemets.
     """
 
     kind: str
     html: str
     picture: Callable[[str], bytes | None]
     is_fragment: bool = False
-    changes: tuple[str, ...] = field(default=())
+    changes: tuple[str, ...] = ()
+    fields: frozenset[str] = frozenset()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
+from mailrunner.model.counted import counted
 from mailrunner.rendering.authoring import frame
 from mailrunner.rendering.documents.charset import declared_as_utf8
 from mailrunner.rendering.documents.columns import ColumnNames
@@ -20,6 +21,7 @@ _CONDITIONAL = re.compile(
 )
 _OFFICE = re.compile(r"<w:WordDocument|<w:LatentStyles|<m:mathPr|supportFields", re.IGNORECASE)
 _FIELDS = re.compile(r"<!--\[if supportFields\]>.*?<!\[endif\]-->", re.DOTALL | re.IGNORECASE)
+_MERGE_FIELD = re.compile(r"MERGEFIELD\s+(?:\"|&quot;)?([^\s<\"&\\]+)", re.IGNORECASE)
 _SCRIPTED = re.compile(r"\son\w+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
 _BRACES = ("{{", "{%", "{#", "}}", "%}", "#}")
 _DROPPED = frozenset({"base", "script", "o:p"})
@@ -54,7 +56,8 @@ class ImportedTemplate:
 def template_of(source: DocumentSource, name: str, columns: Sequence[str] | None) -> ImportedTemplate:
     """Make a template called `name` of a document, for a list with these `columns`, None if there is none."""
     names = ColumnNames(columns)
-    fields, pictures = MergeFields(names), Pictures(source, name)
+    certain = source.fields.union(_MERGE_FIELD.findall(source.html))
+    fields, pictures = MergeFields(names, certain), Pictures(source, name)
     cleaning = _Cleaning()
     pieces = fields.in_texts(cleaning.pieces(_FIELDS.sub("", source.html), fields))
     html = "".join(pictures.taken(piece).text for piece in pieces)
@@ -182,11 +185,6 @@ def _sentences(fields: MergeFields, pictures: Pictures) -> list[str]:
         (number, f"{counted(number, 'picture')} in templates/{pictures.folder}/, sent inside the message"),
     ]
     return [*(sentence for number, sentence in said if number), *fitted]
-
-
-def counted(number: int, thing: str) -> str:
-    """`1 picture`, `2 pictures`."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _remarks(fields: MergeFields, pictures: Pictures) -> list[str]:

@@ -20,6 +20,7 @@ _STYLES = "\n".join(
         "strike => s",
     )
 )
+_FIELD = re.compile(rb"MERGEFIELD\s+(?:\"|&quot;)?([^\s<\"&\\]+)", re.IGNORECASE)
 _DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _LOST = "colours, fonts and page layout of Word were left behind; to keep them save it as filtered HTML"
 
@@ -29,9 +30,7 @@ def from_word(octets: bytes, members: Mapping[str, bytes], label: str) -> Docume
     import mammoth
     import mammoth.transforms
 
-    if any(
-        _DOCTYPE.search(part[:2000]) for name, part in members.items() if name.endswith((".xml", ".rels"))
-    ):
+    if any(_DOCTYPE.search(part) for name, part in members.items() if name.endswith((".xml", ".rels"))):
         raise UserError(Problem("defines entities, which no Word document does", label))
     pictures: dict[str, bytes] = {}
 
@@ -51,7 +50,12 @@ def from_word(octets: bytes, members: Mapping[str, bytes], label: str) -> Docume
     except Exception as error:  # whatever a damaged file makes of a parser of XML
         raise UserError(Problem(f"cannot be read: {error}", label, hint="save it again in Word")) from None
     html = re.sub(r' class="align-(center|right)"', r' align="\1" style="text-align: \1"', result.value)
-    return DocumentSource("Word", html, pictures.get, True, (_LOST,))
+    return DocumentSource("Word", html, pictures.get, True, (_LOST,), _fields(members))
+
+
+def _fields(members: Mapping[str, bytes]) -> frozenset[str]:
+    names = _FIELD.findall(members["word/document.xml"])
+    return frozenset(name.decode("utf-8", "replace") for name in names)
 
 
 def _with_alignment(paragraph: Any) -> Any:

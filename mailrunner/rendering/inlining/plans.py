@@ -3,7 +3,7 @@
 What premailer makes of a document depends on its tags, attributes, tree and sheets.  A `DocumentForm` is made
 for the fixed texts of a rendering and knows which slots hold what no sheet looks at (`places`, by kind);
 every other value is literal: its own text is a part of the key.  So is a value that has no spelling in
-its slot, an empty one, and the answers to what selectors ask of an attribute with values in it.  Equal
+its slot, and the answers to what selectors ask of an attribute with values in it.  Equal
 keys therefore mean equal documents but for the contents of text, attributes and comments that nothing
 depends on.  `plan` inlines that document once, with tokens in the slots, and with the rules that the
 actual message's elements have been found to have.
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -83,18 +83,27 @@ class DocumentForm:
     behind it, and what picks them.  Otherwise `clean` is None.
     """
 
-    def __init__(self, kinds: Sequence[SlotKind | None], asked: Iterable[Asked]) -> None:
-        self.kinds, self.asked = tuple(kinds), tuple(asked)
-        self._spellings = [SPELLINGS[kind] if kind else LITERAL for kind in self.kinds]
+    def __init__(
+        self, kinds: Sequence[SlotKind | None], asked: Iterable[Asked], hollow: Collection[int] = ()
+    ) -> None:
+        """`hollow` are the slots whose value may be empty and leave the document the same."""
+        self.kinds, self.asked, self.hollow = tuple(kinds), tuple(asked), frozenset(hollow)
+        self._spellings = [
+            (SPELLINGS[kind] if kind else LITERAL, slot in self.hollow)
+            for slot, kind in enumerate(self.kinds)
+        ]
         self.clean_key: Key = (None,) * len(self.kinds)
-        self.clean = None if self.asked or None in self.kinds else _clean(self.kinds)
+        self.clean = None if self.asked or None in self.kinds else _clean(self.kinds, self.hollow)
 
     def key(self, values: Sequence[str]) -> tuple[Key, list[str]]:
         """Return what of the values belongs to the shape, and the others in their output spelling."""
         key: list[object] = []
         spelled: list[str] = []
-        for spelling, value in zip(self._spellings, values, strict=True):
-            text = value if spelling.is_clean(value) else spelling.spell(value)
+        for (spelling, hollow), value in zip(self._spellings, values, strict=True):
+            if spelling.is_clean(value) or (hollow and not value):
+                text: str | None = value
+            else:
+                text = spelling.spell(value)
             if text is None:
                 key.append(value)
             else:
@@ -107,12 +116,12 @@ class DocumentForm:
         return tuple(key), spelled
 
 
-def _clean(kinds: Sequence[SlotKind | None]) -> list[CleanTest]:
-    slots: dict[SlotKind, list[int]] = {}
+def _clean(kinds: Sequence[SlotKind | None], hollow: Collection[int]) -> list[CleanTest]:
+    slots: dict[tuple[SlotKind, bool], list[int]] = {}
     for slot, kind in enumerate(kinds):
         if kind:
-            slots.setdefault(kind, []).append(slot)
-    return [(all_clean(kind, len(chosen)), _picking(chosen)) for kind, chosen in slots.items()]
+            slots.setdefault((kind, slot in hollow), []).append(slot)
+    return [(all_clean(kind, len(chosen), may), _picking(chosen)) for (kind, may), chosen in slots.items()]
 
 
 def _picking(slots: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:
@@ -136,17 +145,22 @@ class Planner:
     def __init__(self, cached: CachedInliner) -> None:
         self._cached = cached
 
-    def form(self, segments: SegmentedText, literal: Iterable[int] = ()) -> DocumentForm:
-        """Find out what holds each slot, some being `literal`; raise what reading the document raises."""
+    def form(
+        self, segments: SegmentedText, literal: Iterable[int] = (), full: Iterable[int] = ()
+    ) -> DocumentForm:
+        """Find out what holds each slot; raise what reading the document raises.
+
+        Some are `literal`; others must be `full`: their empty value makes another document.
+        """
         fixed = set(literal) | _at_the_edge(segments.statics)
         fixed |= {slot for slot in range(len(segments.values)) if cut(segments.statics[slot])}
         shared = self._shared(segments)
         while True:
             found, asked, more = self._survey(segments, fixed, shared)
             if not more:
-                return DocumentForm(
-                    [found[n].kind if n in found else None for n in range(len(segments.values))], asked
-                )
+                kinds = [found[n].kind if n in found else None for n in range(len(segments.values))]
+                hollow = {n for n, place in found.items() if place.kind is not SlotKind.COMMENT} - set(full)
+                return DocumentForm(kinds, asked, hollow)
             fixed |= more
 
     def plan(self, segments: SegmentedText, form: DocumentForm) -> InliningPlan:
@@ -157,10 +171,14 @@ class Planner:
         while True:
             key, values = form.key(segments.values)
             shape = self._shape(form, key, segments)
-            weak = self._weak(form, key, segments, shape)
-            if not weak:
+            literal = {n for n, kind in enumerate(form.kinds) if kind is None}
+            full = set(range(len(form.kinds))) - form.hollow
+            if weak := self._weak(form, key, segments, shape):
+                form = self.form(segments, weak | literal, full)
+            elif needed := self._needed(form, key, segments, shape):
+                form = self.form(segments, literal, full | needed)
+            else:
                 return InliningPlan(form, key, shape, tuple(values))
-            form = self.form(segments, weak | {n for n, kind in enumerate(form.kinds) if kind is None})
 
     def _shape(self, form: DocumentForm, key: Key, segments: SegmentedText) -> Shape:
         """Make the shape of a key, from a message that has it; raise NoPlanError if there is none."""
@@ -197,6 +215,17 @@ class Planner:
         if not weak:
             raise NoPlanError("its values cannot be told apart in the inlined document")
         return weak
+
+    def _needed(self, form: DocumentForm, key: Key, segments: SegmentedText, shape: Shape) -> set[int]:
+        """The slots that cannot be empty after all."""
+        hollow = sorted(n for n in form.hollow if key[n] is None)
+        empty = [n for n in hollow if self._with_same_key(form, key, segments, n, "") == ""]
+        # Every other one too, so that each is also empty beside one that is not.
+        for chosen in (empty, empty[::2], empty[1::2]):
+            if not self._holds(form, key, shape, _with(segments, dict.fromkeys(chosen, ""))):
+                alone = {n for n in empty if not self._holds(form, key, shape, _with(segments, {n: ""}))}
+                return alone or set(empty)
+        return set()
 
     def _shared(self, segments: SegmentedText) -> list[tuple[str, frozenset[int]]]:
         """The attributes with values in them, by name, and the slots of each."""

@@ -4,7 +4,8 @@ A *slot* is a place of one value.  Its `SlotKind` says what becomes of the value
 inlined document: the parser takes character references away and the serialiser puts its own.  A
 spelling is exact for the values that it accepts and None for all others (control characters, markup
 that the row brings along, what only means something together with its neighbours): those are part of
-the shape and not of the slot, and so are empty and blank values, which leave no text node behind.
+the shape and not of the slot, and so are blank values.  An empty one is spelled as nothing wherever the
+plan of a shape was found to hold with it: a document that is not indented is the same around it.
 
 The spellings are those of libxml2's HTML parser and serialiser.  They need not be trusted: every plan is
 tried with `HOSTILE` values before it is used, see `plans`.
@@ -83,10 +84,11 @@ class Place:
 
 
 @lru_cache(maxsize=1024)
-def all_clean(kind: SlotKind, many: int) -> Callable[[str], object]:
+def all_clean(kind: SlotKind, many: int, may_be_empty: bool) -> Callable[[str], object]:
     """Return a test of so many values at once, each with a NUL behind it: true if all stay as they are."""
     # Counted, as a value may hold a NUL itself and look like two.
-    return re.compile(f"(?:{SPELLINGS[kind].clean}\0){{{many}}}").fullmatch
+    one = f"(?:{SPELLINGS[kind].clean})?+" if may_be_empty else SPELLINGS[kind].clean
+    return re.compile(f"(?:{one}\0){{{many}}}").fullmatch
 
 
 def token(slot: int) -> str:
@@ -161,7 +163,7 @@ _IN_COMMENT = rf"\t\n -;=?-~{_ORDINARY}"
 # libxml2 keeps "&{…}" and "<!--" in attributes as they are, and drops blanks around a URL.
 _RISKY = r"&amp;(?:\{|\Z)|&lt;(?:!|\Z)"
 
-# A clean value has at least one character that is not blank, or there would be no text node.
+# A clean value has at least one character that is not blank; what parsers do with the others depends on more.
 SPELLINGS: Mapping[SlotKind, Spelling] = {
     SlotKind.TEXT: _spelling(
         rf"[\t\n ]*[!-%'-;=?-~{_ORDINARY}][{_IN_TEXT}]*",

@@ -27,7 +27,8 @@ class ApiSettings:
     """What an account gives its API.
 
     `url` is scheme and host without a slash at the end.  `bearer` gives the key, or the token that stands
-    for it; the rest is "" where the account has none.
+    for it; the rest is "" where the account has none.  `mailbox` is set where an app without a mailbox of
+    its own sends for it.
     """
 
     url: str
@@ -37,6 +38,7 @@ class ApiSettings:
     region: str = ""
     stream: str = ""
     domain: str = ""
+    mailbox: str = ""
 
 
 class ApiAnswer(NamedTuple):

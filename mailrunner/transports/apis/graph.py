@@ -24,7 +24,7 @@ class GraphApi(BaseApi):
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         headers = (("Content-Type", "text/plain"), self._authorized())
-        return HttpRequest("POST", "/v1.0/me/sendMail", headers, (Base64Of(message.addressed()),))
+        return HttpRequest("POST", f"{self._mailbox}/sendMail", headers, (Base64Of(message.addressed()),))
 
     def read(self, answer: HttpAnswer) -> ApiAnswer:
         if answer.status < 300:
@@ -35,9 +35,14 @@ class GraphApi(BaseApi):
     def ask(self, call: Call, sought: AskedMessage) -> bool:
         """The sent items by Message-ID."""
         wanted = quote(f"internetMessageId eq '{sought.message_id}'")
-        target = f"/v1.0/me/mailFolders/sentitems/messages?$select=id&$filter={wanted}"
+        target = f"{self._mailbox}/mailFolders/sentitems/messages?$select=id&$filter={wanted}"
         answer = call(HttpRequest("GET", target, (self._authorized(),)))
         found = dig(answer.json(), "value")
         if answer.status != 200 or not isinstance(found, list):
             raise ApiUnavailableError(f"Microsoft answered {answer.status}: the login needs Mail.Read")
         return bool(found)
+
+    @property
+    def _mailbox(self) -> str:
+        mailbox = self._settings.mailbox
+        return f"/v1.0/users/{quote(mailbox, safe='@')}" if mailbox else "/v1.0/me"

@@ -16,6 +16,8 @@ _MICROSOFT_MAIL = (
     "https://outlook.office.com/SMTP.Send",
     "https://outlook.office.com/IMAP.AccessAsUser.All",
 )
+_MICROSOFT_GRAPH = ("https://graph.microsoft.com/Mail.Send", "https://graph.microsoft.com/Mail.Read")
+_GRAPH_APP = "https://graph.microsoft.com/.default"
 _MICROSOFT_APP = "https://outlook.office365.com/.default"
 # Who signed in is told by an id token; Microsoft gives a refresh token for offline_access alone.
 _IDENTITY = {"google": ("openid", "email"), "microsoft": ("offline_access", "openid", "email", "profile")}
@@ -50,6 +52,8 @@ class Grant(Protocol):
     def url(self) -> str: ...
     @property
     def is_personal(self) -> bool: ...
+    @property
+    def for_api(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +86,14 @@ def endpoints(grant: Grant) -> Endpoints:
 
 
 def scope(grant: Grant, *, with_identity: bool = False) -> str:
-    """The scopes of a token for SMTP and IMAP, as the server wants them named.
+    """The scopes of a token for SMTP and IMAP or, `for_api`, for the API, as the server wants them named.
 
     `with_identity`: with those of a login by a user.  Microsoft gives a token for one resource at a time.
     """
     if grant.flow == "client-credentials":
-        return _MICROSOFT_APP
-    mail = (GOOGLE_MAIL,) if grant.provider == "google" else _MICROSOFT_MAIL
+        return _GRAPH_APP if grant.for_api else _MICROSOFT_APP
+    microsoft = _MICROSOFT_GRAPH if grant.for_api else _MICROSOFT_MAIL
+    mail = (GOOGLE_MAIL,) if grant.provider == "google" else microsoft
     return " ".join((*mail, *(_IDENTITY[grant.provider] if with_identity else ())))
 
 

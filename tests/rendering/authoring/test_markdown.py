@@ -190,3 +190,10 @@ def test_a_template_that_includes_html_gets_its_text_from_the_html(tmp_path: Pat
     Project(tmp_path).put("templates/brief.md", 'Hi\n\n{% include "card.html" %}\n')
     sent = renderer(tmp_path, Spec(html=None, subject="S", markdown="brief.md")).render(fields_for(), NOW)
     assert "a card" in sent.text and "<i>" not in sent.text
+
+
+def test_a_byte_order_mark_and_line_ends_of_windows_are_no_text(tmp_path: Path) -> None:
+    made = of_markdown(
+        tmp_path, "\ufeff---\r\nsubject: News\r\n---\r\n# Hi\r\n{% if vip %}\r\nyes\r\n{% endif %}\r\n"
+    )
+    assert made.render(fields_for(vip=True), NOW).text.startswith("Hi\n==\n\nyes\n")

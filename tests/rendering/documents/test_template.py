@@ -161,6 +161,11 @@ def test_a_word_document_comes_into_the_frame_with_its_fields_and_picture(tmp_pa
     assert "{% extends" not in made.html and "{% block" not in made.html and "unsubscribe_url" in made.html
 
 
+def test_what_word_calls_a_merge_field_is_one_though_it_fits_no_column(tmp_path: Path) -> None:
+    made = imported(tmp_path, word_document(), "b.docx", ("email", "Vorname"))
+    assert "<p>Mitglied {{ Nummer }}</p>" in made.html and made.unknown == {"«Nummer»": "Nummer"}
+
+
 def test_a_zip_of_google_docs_comes_with_its_pictures_and_direct_links(tmp_path: Path) -> None:
     made = imported(tmp_path, google_zip(), "g.zip")
     assert '<span class="c0">Hello </span><span\nclass="c0">{{ Vorname }}</span>' in made.html
@@ -207,3 +212,9 @@ def test_what_is_meant_for_outlook_stays_and_scripts_go(tmp_path: Path) -> None:
 def test_a_page_that_can_unsubscribe_gets_no_second_footer(tmp_path: Path) -> None:
     assert imported(tmp_path, '<body><a href="*|UNSUB|*">u</a></body>').html.count("unsubscribe_url") == 1
     assert imported(tmp_path, "<body>x</body>").html.count("unsubscribe_url") == 1
+
+
+@pytest.mark.parametrize("begun", ["{{", "{% ", "*|", "[[", '<a "', "<a", "url(", "<span>{{"])
+def test_what_is_begun_and_never_ended_takes_no_square_of_time(tmp_path: Path, begun: str) -> None:
+    """With a search that starts again at each of them this would be ended as a test that hangs."""
+    assert len(imported(tmp_path, "<html>" + begun * 20_000).html) >= 20_000

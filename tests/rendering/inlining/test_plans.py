@@ -13,9 +13,12 @@ KINDS = tuple(SlotKind)
 values = st.text(st.sampled_from("aZ9 \t\n.,&;#<>\"'!-{}/:%=\0\u2028é中😀"), max_size=8) | st.text(max_size=8)
 
 
+@pytest.mark.parametrize("hollow", [(), (0,), (0, 2, 3)], ids=len)
 @pytest.mark.parametrize("kinds", [KINDS[:1], KINDS, KINDS * 2, (*KINDS[:1] * 3, *KINDS[2:])], ids=len)
-def test_clean_values_are_those_that_stay_as_they_are(kinds: tuple[SlotKind, ...]) -> None:
-    form = DocumentForm(kinds, ())
+def test_clean_values_are_those_that_stay_as_they_are(
+    kinds: tuple[SlotKind, ...], hollow: tuple[int, ...]
+) -> None:
+    form = DocumentForm(kinds, (), hollow)
 
     @given(given=st.lists(values, min_size=len(kinds), max_size=len(kinds)).map(tuple))
     def holds(given: tuple[str, ...]) -> None:

@@ -218,6 +218,39 @@ def test_a_value_never_completes_what_another_one_began(compile_: Any) -> None:
     assert inliner.tally.hits
 
 
+EMPTIABLE = [
+    "<p>Dear {{ x }} {{ y }},</p>",
+    '<a href="https://example.org/{{ x }}" title="to {{ y }}">z</a>',
+    "<td>{{ x }} and {{ y }}</td>",
+    "<div>from<br>{{ x }}, {{ y }}<br></div>",
+    "<td>{{ x }}</td><td> {{ y }}</td>",
+    "<p>{{ x }} {{ y }}</p>",
+    """<img alt="{{ x }}" src="{{ y }}">""",
+    "<div><p>a</p>{{ x }}<p>b</p>{{ y }}<p>c</p></div>",
+    "b{{ x }}<i>{{ y }}</i>",
+]
+
+
+@pytest.mark.parametrize("body", EMPTIABLE)
+def test_an_empty_value_makes_no_other_shape(body: str, compile_: Any) -> None:
+    compiled = compile_(f"<html><style>p {{ color: red }}</style><body>{body}</body></html>")
+    inliner = ShapeInliner()
+    rows = [{"x": x, "y": y} for x in ("Ana", "", " ") for y in ("Pop", "", "<b>")]
+    for context in [{"x": "a", "y": "b"}] * 2 + rows * 3:
+        assert outcome(inliner, compiled, context) == expected(compiled, context)
+    shapes = {inliner.inline(compiled, {"x": x, "y": y}).shape for x in ("", "c") for y in ("", "d")}
+    assert len(shapes) == 1
+    assert None not in shapes
+
+
+def test_an_empty_value_in_a_comment_is_a_part_of_the_shape(compile_: Any) -> None:
+    compiled = compile_("<html><style>p { color: red }</style><body><p>y</p><!--{{ x }}--></body></html>")
+    inliner = ShapeInliner()
+    for value in ("a", "", "b", "") * 3:
+        assert outcome(inliner, compiled, {"x": value}) == expected(compiled, {"x": value})
+    assert inliner.inline(compiled, {"x": ""}).shape is not inliner.inline(compiled, {"x": "c"}).shape
+
+
 def test_markup_that_a_row_brings_is_a_part_of_the_shape(compile_: Any) -> None:
     compiled = compile_("<html><style>b { color: red }</style><body><p>{{ x|safe }}</p></body></html>")
     inliner = ShapeInliner()

@@ -1,5 +1,10 @@
 """Lint of a message that can be sent: remarks on what is doubtful, never refusals.
 
+    remarks         of one message, cheap enough for a million
+    page            of what the messages of one shape have in common
+    placeholders    fields of other systems that are still there
+    contrast        texts that are hard to read
+
 Pure: looks at one rendered message.  Sources of the figures: Gmail clips HTML above about 102 KB and
 hides the unsubscribe link in what is cut off; most receivers refuse more than 25 MB.
 """
@@ -8,8 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
+
+from mailrunner.rendering.lint.page import page_remarks
+from mailrunner.rendering.lint.remark import Remark
+
+__all__ = ["GMAIL_CLIPS", "RECEIVERS_REFUSE", "Remark", "page_remarks", "remarks"]
 
 GMAIL_CLIPS = 102 * 1024
 RECEIVERS_REFUSE = 25 * 1024 * 1024
@@ -20,13 +29,6 @@ _HIDDEN = re.compile(r"<!--.*?-->", re.DOTALL)
 _SCHEMES = ("http", "https", "mailto", "tel", "sms", "cid", "data")
 
 _CID = "cid:"
-
-
-class Remark(NamedTuple):
-    """One doubtful thing; `kind` is the same for all messages that have it, `detail` this message's."""
-
-    kind: str
-    detail: str = ""
 
 
 def remarks(
@@ -62,10 +64,12 @@ def _image(attributes: dict[str, str]) -> Iterator[Remark]:
         yield Remark("an image has no alt text", source)
     if source.lower().startswith("http:"):
         yield Remark("an image is fetched by http: and not https:, which many readers block", source)
+    elif source.lower().startswith("data:"):
+        yield Remark("an image is a data: address, which Gmail and Outlook do not show", source[:40] + "…")
     elif not source:
         yield Remark("an image has no src")
     elif not _is_url(source):
-        yield Remark("an image's src is neither a URL nor cid:, so no reader can show it", source)
+        yield Remark("an image's src is neither a URL nor cid:, so no reader can show it", _as_cid(source))
 
 
 def _dangling(source: str, images: Collection[str] | None) -> Iterator[Remark]:
@@ -80,7 +84,23 @@ def _link(attributes: dict[str, str]) -> Iterator[Remark]:
     if target is None or target.startswith("#"):
         return
     if not _is_url(target):
-        yield Remark("a link is no URL", target or "(empty)")
+        yield Remark("a link is no URL", _nearer(target) or "(empty)")
+
+
+def _as_cid(source: str) -> str:
+    """A file as it is written to go inside the message."""
+    if re.fullmatch(r"(?:\./)?[\w@+./-]+\.(?:png|jpe?g|gif|webp|bmp|svg)", source, re.IGNORECASE | re.ASCII):
+        return f'{source}; to send the file with the message write src="cid:{source.removeprefix("./")}"'
+    return source
+
+
+def _nearer(target: str) -> str:
+    """The address with what is most likely missing."""
+    if re.fullmatch(r"(?:[\w-]+\.)+[a-z]{2,}(?:[/?#].*)?", target.strip(), re.IGNORECASE):
+        return f"{target}, is it https://{target.strip()}?"
+    if re.fullmatch(r"[^\s@/]+@[^\s@/]+", target.strip()):
+        return f"{target}, is it mailto:{target.strip()}?"
+    return target
 
 
 def _is_url(text: str) -> bool:

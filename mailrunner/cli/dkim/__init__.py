@@ -1,0 +1,1 @@
+"""`mailrunner dkim`: keys of an own relay, one module for each command."""

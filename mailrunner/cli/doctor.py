@@ -1,0 +1,164 @@
+"""`mailrunner doctor`: what stands between an account and its recipients' inboxes."""
+
+from __future__ import annotations
+
+from email.utils import parseaddr
+from pathlib import Path
+from secrets import randbits
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailrunner.cli.app import BEFORE_SENDING, app, command
+from mailrunner.cli.context import CommandContext
+from mailrunner.cli.exit_codes import Exit, first_of
+from mailrunner.cli.options import JsonOption
+from mailrunner.errors import Problem, UserError
+
+if TYPE_CHECKING:
+    from mailrunner.config.account import Account
+    from mailrunner.sending.doctor.examination import Examination
+    from mailrunner.sending.doctor.finding import Finding
+
+_MARKS = {"ok": "✓", "info": "·", "unknown": "?", "warning": "!", "fault": "✗"}
+
+
+@command(app, "doctor", panel=BEFORE_SENDING)
+def doctor(
+    context: CommandContext,
+    account: Annotated[
+        str | None, typer.Argument(metavar="[ACCOUNT]", help="Name of the account. Default: all of them.")
+    ] = None,
+    send: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Also send one real message to yourself, and read it back by IMAP: what of it arrived, "
+            "and how receivers judge it.",
+        ),
+    ] = None,
+    eml: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Look at a message of ours that arrived elsewhere, saved as .eml."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> Exit:
+    """Examine ports, TLS, login, the DNS of the sender's domain, the one-click address and the clock.
+
+    Takes 15 seconds at most without --send. Ends with 0 if all is well, 1 with warnings, 78 with faults.
+
+    Example: mailrunner doctor gmail
+    """
+    project = context.project
+    names = [account] if account is not None else list(project.account_names)
+    if not names:
+        raise UserError(
+            Problem("there is no account", file=project.file.name, hint="add a table [accounts.NAME]")
+        )
+    accounts = [project.account(name) for name in names]
+    arrived = _arrived(context, accounts, send, eml)
+    click_url = _click_url(context)
+    examined = [(each, _examination(context, each, click_url)) for each in accounts]
+    results = [(each.name, [*examination.findings(), *arrived]) for each, examination in examined]
+    if as_json:
+        context.json({"accounts": [_object(name, findings) for name, findings in results]})
+    else:
+        context.result("\n".join(line for name, findings in results for line in _lines(name, findings)))
+    return first_of([_exit(findings) for _, findings in results])
+
+
+def _arrived(
+    context: CommandContext, accounts: list[Account], send: str | None, eml: Path | None
+) -> list[Finding]:
+    """What a message to oneself tells, where one is sent or given."""
+    from mailrunner.cli import doctor_send
+    from mailrunner.model.written_address import read_address
+    from mailrunner.sending.doctor.examination import on_lines
+
+    if send is None and eml is None:
+        return []
+    if len(accounts) != 1:
+        hint = "name one: mailrunner doctor ACCOUNT --send ADDRESS"
+        raise UserError(Problem("a message goes through one account", key="ACCOUNT", hint=hint))
+    found = doctor_send.of_file(eml) if eml else []
+    if send is not None:
+        try:
+            address = read_address(send).address.wire
+        except ValueError as error:
+            raise UserError(Problem(str(error), key="--send")) from None
+        found += doctor_send.by_sending(context, accounts[0], address)
+    return [on_lines(finding) for finding in found]
+
+
+def _examination(context: CommandContext, account: Account, click_url: str | None) -> Examination:
+    from mailrunner.sending.doctor.examination import Examination
+
+    return Examination(
+        account=account,
+        clock=context.clock,
+        from_domains=_from_domains(context, account),
+        click_url=click_url,
+    )
+
+
+def _from_domains(context: CommandContext, account: Account) -> tuple[str, ...]:
+    """The domains of From of the account's campaigns, and of its bounce address."""
+    from mailrunner.campaign.folder import tables
+    from mailrunner.model.tokens import a_label
+
+    addresses = [account.return_path or ""]
+    for _, table in tables(context.project):
+        message = table.get("message")
+        sender = message.get("from") if isinstance(message, dict) else None
+        if table.get("account") == account.name and isinstance(sender, str):
+            addresses.append(parseaddr(sender)[1])
+    domains = (address.rpartition("@")[2].casefold().rstrip(".") for address in addresses if "@" in address)
+    return tuple(dict.fromkeys(a_label(domain) for domain in domains if domain))
+
+
+def _click_url(context: CommandContext) -> str | None:
+    """The one-click address with the token of a test; None where there is no address."""
+    from mailrunner.model.tokens import UNSUBSCRIBE, unsubscribe_url
+    from mailrunner.store.schema import CAMPAIGN_SHIFT
+
+    base = context.project.unsubscribe.base_url
+    if base is None:
+        return None
+    with context.existing_ledger() as ledger:
+        token = context.signer(ledger).token(UNSUBSCRIBE, randbits(CAMPAIGN_SHIFT))
+    return unsubscribe_url(base, token)
+
+
+def _lines(name: str, findings: list[Finding]) -> list[str]:
+    lines = [f"{name}:"]
+    for finding in findings:
+        lines.append(f"  {_MARKS[finding.level]} {finding.check:<10} {finding.what}")
+        lines += [f"      {finding.evidence}"] if finding.evidence else []
+        lines += [f"      → {finding.remedy}"] if finding.remedy else []
+    return lines
+
+
+def _object(name: str, findings: list[Finding]) -> dict[str, Any]:
+    """One account as JSON shows it; the keys are a contract."""
+    from mailrunner.sending.doctor.examination import worst
+
+    return {
+        "name": name,
+        "worst": worst(findings).value,
+        "findings": [
+            {
+                "check": finding.check,
+                "level": finding.level.value,
+                "what": finding.what,
+                "evidence": finding.evidence,
+                "remedy": finding.remedy,
+            }
+            for finding in findings
+        ],
+    }
+
+
+def _exit(findings: list[Finding]) -> Exit:
+    from mailrunner.sending.doctor.examination import worst
+
+    return {"fault": Exit.SETUP, "warning": Exit.SOME_FAILED}.get(worst(findings).value, Exit.DONE)

@@ -1,0 +1,12 @@
+"""`mailrunner doctor`: what stands between an account and its recipients' inboxes, each with the next step.
+
+    finding      one thing seen: level, evidence, remedy
+    examination  asks network and name servers, all at once and within a deadline, and runs the checks
+    facts        what was found out of one account
+    dns_lookup   questions to name servers, each answered, refused or not answered
+    provider_dns the SPF includes and DKIM selectors of known providers
+    spf, dmarc   reading those records as receivers do (pure, over a function that looks up)
+    ports, server, sender_domain, own_relay, one_click, clock_skew, bulk_rules: a check each
+
+A check is a function of the facts alone, and yields findings.
+"""

@@ -1,0 +1,27 @@
+"""One finding of the doctor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How grave it is; UNKNOWN is what could not be found out, and no fault."""
+
+    OK = "ok"
+    INFO = "info"
+    UNKNOWN = "unknown"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`what` is a sentence, `evidence` a record or reply, `remedy` the next step; "" for none."""
+
+    check: str
+    level: Level
+    what: str
+    evidence: str = ""
+    remedy: str = ""

@@ -1,0 +1,42 @@
+"""The reverse DNS of an own relay, which receivers look at; a provider's is the provider's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailrunner.sending.doctor.dns_lookup import DnsState
+from mailrunner.sending.doctor.facts import Facts, ServerFound, Unanswered
+from mailrunner.sending.doctor.finding import Finding, Level
+
+
+def relay_check(facts: Facts) -> Iterator[Finding]:
+    """PTR, and that the name leads back; the name that the server gives itself."""
+    for address, found in facts.reverse.items():
+        if isinstance(found, Unanswered) or found[0].state is DnsState.UNANSWERED:
+            yield Finding("relay", Level.UNKNOWN, f"the reverse DNS of {address} is not known")
+            continue
+        answer, leads_back = found
+        if answer.state is DnsState.NOTHING:
+            yield Finding(
+                "relay",
+                Level.WARNING,
+                f"{address} has no reverse DNS (PTR): large receivers refuse its mail",
+                remedy="if messages leave from that address, ask the owner of the address for a PTR record",
+            )
+        elif not leads_back:
+            yield Finding(
+                "relay",
+                Level.WARNING,
+                f"the reverse DNS of {address} does not lead back to it",
+                answer.values[0],
+                f"give {answer.values[0]} the address {address}",
+            )
+        else:
+            yield Finding("relay", Level.OK, f"the reverse DNS of {address} is in order", answer.values[0])
+    if (
+        facts.reverse
+        and isinstance(facts.server, ServerFound)
+        and "." not in (facts.server.greeting_name or ".")
+    ):
+        what = f"the server calls itself {facts.server.greeting_name}, which is no full name"
+        yield Finding("relay", Level.WARNING, what, remedy="give it the name that its address has in DNS")

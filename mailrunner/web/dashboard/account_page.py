@@ -1,0 +1,62 @@
+"""The page of one account: its limits, the slots that come back, and what the provider was heard to say."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from mailrunner.errors import Problem, UserError
+from mailrunner.model.quota import Limit
+from mailrunner.web.dashboard.charts import Chart, Series, over_time
+from mailrunner.web.dashboard.desk import AccountState, Desk
+from mailrunner.web.dashboard.overview import rooms
+
+_QUARTER = timedelta(minutes=15)
+_PROBES = 97  # of 24 hours, and one before them
+_DAY = timedelta(days=1)
+
+
+def account_page(desk: Desk, name: str) -> dict[str, Any]:
+    """The values of an account's page; raises UserError where mailrunner.toml has none of that name."""
+    state = next((one for one in desk.accounts() if one.account.name == name), None)
+    if state is None:
+        raise UserError(Problem(f"there is no account {name} in mailrunner.toml"))
+    used, back = _charts(desk, state)
+    return {
+        "state": state,
+        "rooms": rooms(desk, state),
+        "used": used,
+        "back": back,
+        "refused": len(state.record.refused) if state.record else 0,
+        "campaigns": [one for one in desk.ledger.campaigns.all() if one.account_name == name][-10:],
+    }
+
+
+def rolling_day(limits: list[Limit]) -> Limit | None:
+    """The limit of a rolling day, of which the drawing tells when its slots return; None without."""
+    return next((limit for limit in limits if limit.period == _DAY and not limit.calendar), None)
+
+
+def _charts(desk: Desk, state: AccountState) -> tuple[Chart | None, Chart | None]:
+    """Slots used in the last 24 hours, and those of a rolling day that return in the next."""
+    if state.record is None:
+        return None, None
+    now = _floor(desk.ledger.clock.now())
+    moments = [now - _DAY + _QUARTER * n for n in range(_PROBES)]
+    totals = desk.ledger.browsing.used(state.record.no, [*moments, desk.ledger.clock.now()])
+    used = [
+        (moment, 0, after - before)
+        for moment, before, after in zip(moments, totals, totals[1:], strict=False)
+        if after > before
+    ]
+    back = [(moment + _DAY, 0, number) for moment, _, number in used]
+    zone = state.account.timezone
+    drawn = over_time("Slots used in the last 24 hours", [Series("used", "sent")], used, zone=zone)
+    if rolling_day(list(state.account.limits)) is None:
+        return drawn, None
+    title = "Slots that come back in the next 24 hours"
+    return drawn, over_time(title, [Series("come back", "queued")], back, zone=zone)
+
+
+def _floor(moment: datetime) -> datetime:
+    return moment - (moment - moment.replace(minute=0, second=0, microsecond=0)) % _QUARTER

@@ -1,0 +1,107 @@
+"""The page of one campaign: how far, when done, and which messages failed, with the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from mailrunner.model.delivery import State
+from mailrunner.model.inbound_event import EventKind
+from mailrunner.store import CampaignRecord, Phase
+from mailrunner.store.sights import Tally
+from mailrunner.web.dashboard.charts import Chart, Series, over_time
+from mailrunner.web.dashboard.desk import EVENT_WORDS, STATE_WORDS, Desk
+from mailrunner.web.dashboard.overview import campaign_line
+from mailrunner.web.dashboard.sight import Sight
+
+_LATEST, _MOST_DOMAINS = 12, 12
+_PATIENT = 1.5  # seconds for the first sight
+_ANSWERED = (State.SENT, State.FAILED, State.IN_DOUBT)
+_SENT_FAILED = (Series("sent", "sent"), Series("failed", "failed"))
+_CAME_BACK = (
+    Series("unsubscribed", "suppressed"),
+    Series("bounced", "failed"),
+    Series("complained", "in_doubt"),
+)
+_PLACES = {
+    EventKind.UNSUBSCRIBED: 0,
+    EventKind.BOUNCED: 1,
+    EventKind.REFUSED: 1,
+    EventKind.COMPLAINED: 2,
+}
+
+
+class DomainLine(NamedTuple):
+    """One receiving domain: failed deliveries of how many; `total` is None until it is counted."""
+
+    domain: str
+    failed: int
+    total: int | None
+
+
+def campaign_page(desk: Desk, record: CampaignRecord) -> dict[str, Any]:
+    """The values of a campaign's page."""
+    line = campaign_line(desk, record, wait=_PATIENT)
+    sight = line.sight
+    history = desk.keeper.numbers(record, sight).history if sight else []
+    return {
+        "line": line,
+        "record": record,
+        "can": _actions(record),
+        "age": _age(desk, sight),
+        "progress": _progress(desk, history),
+        "came_back": _came_back(desk, sight),
+        "domains": _domains(sight) if sight else [],
+        "latest": desk.ledger.browsing.newest(record.no, _ANSWERED, most=_LATEST),
+        "state_words": STATE_WORDS,
+        "back": _back(sight) if sight else [],
+    }
+
+
+def _actions(record: CampaignRecord) -> list[str]:
+    """The actions that the campaign's phase allows."""
+    phase, found = record.phase, []
+    if phase is Phase.BEGUN:
+        found.append("pause")
+    if phase is Phase.PAUSED:
+        found.append("unpause")
+    if phase not in (Phase.FINISHED, Phase.CANCELLED, Phase.LOADING):
+        found.append("cancel")
+    return found
+
+
+def _age(desk: Desk, sight: Sight | None) -> int:
+    """Seconds since the slow numbers were counted; 0 for less than ten, which need not be said."""
+    if sight is None:
+        return 0
+    seconds = int((desk.ledger.clock.now() - sight.taken_at).total_seconds())
+    return seconds if seconds > 10 else 0
+
+
+def _progress(desk: Desk, history: Iterable[Tally]) -> Chart | None:
+    places = {State.SENT: 0, State.FAILED: 1}
+    points = [(row.quarter, places[row.state], row.number) for row in history if row.state in places]
+    return over_time("Sent and failed", _SENT_FAILED, points, zone=desk.zone)
+
+
+def _came_back(desk: Desk, sight: Sight | None) -> Chart | None:
+    rows = sight.returned if sight else []
+    points = [(row.day, _PLACES[row.kind], row.number) for row in rows if row.kind in _PLACES]
+    return over_time("Bounces, complaints, unsubscribes", _CAME_BACK, points, zone=desk.zone,
+                     least=timedelta(days=1))  # fmt: skip
+
+
+def _back(sight: Sight) -> list[tuple[str, int]]:
+    """The kinds of inbound events with their numbers, those that are most of them first."""
+    kinds = {row.kind: sight.came_back(row.kind) for row in sight.returned}
+    return sorted(((EVENT_WORDS[kind], n) for kind, n in kinds.items()), key=lambda pair: -pair[1])
+
+
+def _domains(sight: Sight) -> list[DomainLine]:
+    known = sight.domains
+    return [
+        DomainLine(domain, failed, known.get(domain) if known else None)
+        for domain, failed in sight.failed_domains[:_MOST_DOMAINS]
+        if domain and not domain.startswith("#")
+    ]

@@ -1,0 +1,281 @@
+"""The doctor against planted faults of DNS, TLS, ports, login, one-click address and clock: each is found."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailrunner.config.account import Account
+from mailrunner.sending.doctor import dns_lookup
+from mailrunner.sending.doctor.dns_lookup import DnsAnswer, DnsState
+from mailrunner.sending.doctor.examination import Examination
+from mailrunner.sending.doctor.finding import Finding, Level
+from tests.support.clocks import START, ManualClock
+from tests.support.dns_server import DnsServer
+from tests.support.project_toml import account_of
+from tests.support.smtp_server import Rule, SmtpServer, reply
+
+SOUND = {
+    ("club.org", "TXT"): ['"v=spf1 include:_spf.google.com ~all"'],
+    ("_spf.google.com", "TXT"): ['"v=spf1 ip4:192.0.2.0/24 ~all"'],
+    ("google._domainkey.club.org", "TXT"): [f'"v=DKIM1; k=rsa; p={"A" * 200}" "{"A" * 192}"'],
+    ("_dmarc.club.org", "TXT"): ['"v=DMARC1; p=none; rua=mailto:a@club.org"'],
+    ("club.org", "MX"): ["10 mx.club.org."],
+}
+
+
+class Web:
+    """A web server that answers POST with `post`, and says that the time is `date`."""
+
+    def __init__(self, post: int = 200, ahead: timedelta = timedelta(0)) -> None:
+        self.post, self.date = post, format_datetime(START + ahead, usegmt=True)
+        self.bodies: list[bytes] = []
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                web.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+                self._say(web.post)
+
+            def do_GET(self) -> None:
+                self._say(200)
+
+            def do_HEAD(self) -> None:
+                self._say(204)
+
+            def _say(self, status: int) -> None:
+                self.send_response_only(status)
+                self.send_header("Date", web.date)
+                self.send_header("Location", "/elsewhere")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
+def google_account(folder: Path, server: SmtpServer, *, word: str = "right") -> Account:
+    ca_file = f'ca_file = "{server.ca_file}"' if server.ca_file else ""
+    return account_of(
+        folder,
+        'provider = "google-workspace"',
+        'host = "127.0.0.1"',
+        f"port = {server.port}",
+        f'tls = "{server.tls}"',
+        ca_file,
+        'user = "ana@club.org"',
+        f'password = "{word}"',
+    )
+
+
+def examined(
+    account: Account,
+    zone: dict[tuple[str, str], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    web: Web | None = None,
+    seconds: float = 20,
+) -> list[Finding]:
+    web = web or Web()
+    with DnsServer(zone) as server, web.serving() as url:
+        server.use(monkeypatch)
+        return Examination(
+            account=account,
+            clock=ManualClock(),
+            from_domains=("club.org",),
+            click_url=f"{url}/u/token",
+            time_servers=(url,),
+        ).findings(seconds)
+
+
+def graves(findings: list[Finding]) -> dict[str, str]:
+    """Faults and warnings, by check."""
+    found: dict[str, str] = {}
+    for finding in findings:
+        if finding.level in (Level.FAULT, Level.WARNING):
+            found[finding.check] = f"{found.get(finding.check, '')} {finding.what} {finding.remedy}"
+    return found
+
+
+def test_nothing_is_found_where_nothing_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server:
+        web = Web()
+        found = examined(google_account(tmp_path, server), SOUND, monkeypatch, web=web)
+    assert set(graves(found)) == {"one-click"}  # of the test's own: it is no https
+    assert {f.check for f in found if f.level is Level.OK} >= {
+        "name", "port", "tls", "login", "spf", "dkim", "dmarc", "mx", "one-click", "clock",
+    }  # fmt: skip
+    assert web.bodies == [b"List-Unsubscribe=One-Click"]
+    assert not [f for f in found if f.level is Level.UNKNOWN]
+    rules = [f.what for f in found if f.check == "bulk rules"]
+    assert any(rule.startswith("met: SPF and DKIM") for rule in rules)
+    assert any(rule.startswith("cannot be known: fewer than 3") for rule in rules)
+    assert "token" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "check", "words"),
+    [
+        ({("club.org", "TXT"): []}, "spf", "has no SPF record"),
+        ({("club.org", "TXT"): ['"v=spf1 -all"', '"v=spf1 ~all"']}, "spf", "counts as none"),
+        ({("club.org", "TXT"): ['"v=spf1 ip4:192.0.2.1 ~all"']}, "spf", "include:_spf.google.com"),
+        ({("club.org", "TXT"): ['"v=spf1 include:_spf.google.com +all"']}, "spf", "lets everything through"),
+        (
+            {("club.org", "TXT"): ['"v=spf1 include:_spf.google.com a:x.y a:y.y a:z.y ~all"']},
+            "spf",
+            "do not exist",
+        ),
+        ({("club.org", "TXT"): ['"v=spf1 include:club.org ~all"']}, "spf", "more than 10"),
+        ({("google._domainkey.club.org", "TXT"): []}, "dkim", "no DKIM key"),
+        ({("google._domainkey.club.org", "TXT"): ['"v=DKIM1; p="']}, "dkim", "revoked"),
+        ({("google._domainkey.club.org", "TXT"): ['"v=DKIM1; p=!!"']}, "dkim", "no key that can be read"),
+        ({("google._domainkey.club.org", "TXT"): ['"p=AAAA"']}, "dkim", "too short"),
+        ({("_dmarc.club.org", "TXT"): []}, "dmarc", "no DMARC record"),
+        (
+            {("_dmarc.club.org", "TXT"): ['"v=DMARC1; p=none"', '"v=DMARC1; p=reject"']},
+            "dmarc",
+            "counts as none",
+        ),
+        ({("_dmarc.club.org", "TXT"): ['"v=DMARC1; p=sometimes"']}, "dmarc", "no valid policy"),
+        ({("club.org", "MX"): []}, "mx", "takes no mail"),
+        ({("club.org", "MX"): ["0 ."]}, "mx", "null MX"),
+        ({("club.org", "MX"): [], ("club.org", "A"): ["192.0.2.7"]}, "mx", "only an address"),
+    ],
+)
+def test_each_fault_of_dns_is_found_and_none_beside_it(
+    changes: dict[tuple[str, str], list[str]],
+    check: str,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server:
+        found = graves(examined(google_account(tmp_path, server), {**SOUND, **changes}, monkeypatch))
+    assert words in found[check]
+    assert set(found) <= {check, "one-click"}
+
+
+def test_a_wrong_password_and_a_certificate_that_is_not_trusted_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer(auth=("ana@club.org", "right"), tls="implicit") as server:
+        account = google_account(tmp_path, server, word="canarywrong")
+        found = examined(account, SOUND, monkeypatch)
+        assert "535" in next(f.evidence for f in found if f.check == "login" and f.level is Level.FAULT)
+        assert "canarywrong" not in str(found)
+        untrusting = account_of(
+            tmp_path, 'provider = "google-workspace"', 'host = "127.0.0.1"', f"port = {server.port}",
+            'tls = "implicit"', 'user = "ana@club.org"', 'password = "right"',
+        )  # fmt: skip
+        assert "not to be trusted" in graves(examined(untrusting, SOUND, monkeypatch))["tls"]
+
+
+def test_a_server_that_is_busy_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = [Rule("auth", reply(454, "4.7.0 try later"))]
+    with SmtpServer(auth=("ana@club.org", "right"), tls="starttls", rules=rules) as server:
+        found = examined(google_account(tmp_path, server), SOUND, monkeypatch)
+    assert [f.level for f in found if f.check == "login"] == [Level.WARNING]
+
+
+def test_a_port_on_which_no_server_listens_is_refused_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer() as server:
+        account = google_account(tmp_path, server)
+    found = graves(examined(account, SOUND, monkeypatch))
+    assert "refuses connections" in found["port"]
+
+
+@pytest.mark.parametrize(("post", "words"), [(302, "redirects"), (500, "answers 500"), (404, "answers 404")])
+def test_a_one_click_address_that_does_not_answer_as_it_must_is_found(
+    post: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server:
+        found = examined(google_account(tmp_path, server), SOUND, monkeypatch, web=Web(post=post))
+    assert any(words in f.what for f in found if f.check == "one-click" and f.level is Level.FAULT)
+
+
+@pytest.mark.parametrize(("hours", "words"), [(-1, "60 minutes ahead"), (2, "120 minutes behind")])
+def test_a_wrong_clock_is_found(
+    hours: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server:
+        web = Web(ahead=timedelta(hours=hours))
+        assert (
+            words in graves(examined(google_account(tmp_path, server), SOUND, monkeypatch, web=web))["clock"]
+        )
+
+
+def test_name_servers_that_are_dead_hold_nothing_up_and_invent_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = threading.Event()
+
+    def never(name: str, kind: str) -> DnsAnswer:
+        held.wait(60)
+        return DnsAnswer(DnsState.UNANSWERED)
+
+    with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server, Web().serving() as url:
+        found = Examination(
+            account=google_account(tmp_path, server),
+            clock=ManualClock(),
+            from_domains=("club.org",),
+            click_url=None,
+            ask=never,
+            time_servers=(url,),
+        ).findings(1.0)
+        held.set()
+    assert {f.check for f in found if f.level is Level.UNKNOWN} == {"domain"}
+    assert "domain" not in graves(found)
+
+
+def test_an_own_relay_without_reverse_dns_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mailrunner.sending.doctor import examination
+
+    monkeypatch.setattr(examination, "_addresses", lambda _: ("192.0.2.9", "192.0.2.10", "192.0.2.11"))
+    zone = {
+        ("10.2.0.192.in-addr.arpa", "PTR"): ["mail.club.org."],
+        ("mail.club.org", "A"): ["192.0.2.10"],
+        ("11.2.0.192.in-addr.arpa", "PTR"): ["mail.club.org."],
+    }
+    with DnsServer(zone) as server:
+        server.use(monkeypatch)
+        found = examination._reverse("mail.club.org", dns_lookup.ask)
+    states = {address: (answer.state, leads_back) for address, (answer, leads_back) in found.items()}
+    assert states == {
+        "192.0.2.9": (DnsState.NOTHING, False),
+        "192.0.2.10": (DnsState.FOUND, True),
+        "192.0.2.11": (DnsState.FOUND, False),
+    }
+
+
+def test_what_others_say_stands_on_one_line_of_bounded_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forged = ['"v=DMARC1; p=none; rua=x\\010\\027[2J  ok" "' + '" "'.join("x" * 200 for _ in range(20)) + '"']
+    with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server:
+        zone = {**SOUND, ("_dmarc.club.org", "TXT"): forged}
+        found = examined(google_account(tmp_path, server), zone, monkeypatch)
+    assert any("rua=x" in f.evidence for f in found)
+    assert all(
+        text.isprintable() and len(text) <= 600 for f in found for text in (f.what, f.evidence, f.remedy)
+    )
