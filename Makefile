@@ -77,6 +77,10 @@ crash-peers: $(VENV)/.dev  ## the same kill for other programs, in an environmen
 	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/crash/peers/requirements.txt
 	@$(BIN)/python -m tests.crash.peers --home build/peers --report build/crash-peers.md
 
+axe:  ## axe-core in build/, which looks for obstacles on pages (needs npm)
+	@mkdir -p build/axe-core && cd build && npm pack --silent axe-core@4.14.1 >/dev/null \
+	  && tar -xzf axe-core-4.14.1.tgz -C axe-core --strip-components 1 && rm axe-core-4.14.1.tgz
+
 looks: $(VENV)/.dev  ## do messages look as their templates do? public templates in Chromium (needs npm; a quarter of an hour)
 	@$(BIN)/python -m tests.looks
 

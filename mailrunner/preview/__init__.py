@@ -23,6 +23,7 @@ from mailrunner.errors import RowError
 from mailrunner.model.counted import counted
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.preview.folder import PreviewFolder
+from mailrunner.preview.frame import FILE_POLICY, SANDBOX, shown
 from mailrunner.preview.message_view import MessageView
 from mailrunner.preview.sample import Sample, Specimen
 from mailrunner.recipients.reader import RecipientRow
@@ -91,7 +92,7 @@ class Preview:
         target.write(f"{stem}.eml", message.data)
         if view.html is not None:
             # The charset is in the message's header; a file declares it with a byte order mark.
-            target.write(f"{stem}.html", view.html.encode("utf-8-sig"))
+            target.write(f"{stem}.html", shown(view.html, policy=FILE_POLICY).encode("utf-8-sig"))
         target.write(f"{stem}.txt", view.text.encode())
         return Card(number, entry, reasons, stem, view, "")
 
@@ -103,7 +104,9 @@ class Preview:
 
     def _write_index(self, target: PreviewFolder, cards: list[Card], sample: Sample) -> None:
         template = _template()
-        page = template.render(campaign=self._prepared.campaign, cards=cards, sample=sample, now=self._now)
+        page = template.render(
+            campaign=self._prepared.campaign, cards=cards, sample=sample, now=self._now, sandbox=SANDBOX
+        )
         target.write(INDEX, page.encode())
 
 

@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mailrunner.cli import commands
+from mailrunner.preview.frame import SANDBOX
 from mailrunner.preview.message_view import MessageView, ShownLink
 from mailrunner.preview.sample import Sample, choose
 from mailrunner.recipients.formats import open_source
@@ -166,7 +167,7 @@ def test_the_page_shows_what_a_reader_sees_and_doubts_what_looks_wrong(project: 
     assert "Ana Pop <ana@example.org>" in page and "Ana Pop, spring is here" in page
     assert "programme.txt" in page and "https://example.org/programme" in page
     assert "is gmail.com meant?" in page
-    assert page.count('<iframe sandbox loading="lazy" src="01-ana-pop.html"') == 2
+    assert page.count(f'<iframe sandbox="{SANDBOX}" loading="lazy" src="01-ana-pop.html"') == 2
     assert not re.search(r"<script|https?://[^<]*\.(js|css)", page)
 
 

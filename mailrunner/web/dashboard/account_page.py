@@ -7,7 +7,7 @@ from typing import Any
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.quota import Limit
-from mailrunner.web.dashboard.charts import Chart, ChartSeries, over_time
+from mailrunner.report.charts import Chart, ChartSeries, over_time
 from mailrunner.web.dashboard.desk import AccountState, Desk
 from mailrunner.web.dashboard.overview import rooms
 

@@ -160,7 +160,7 @@ def _requeue(
         number = desk.ledger.browsing.number(record.no, state)
     one = counted(number, f"{state.value} message")
     return ActionQuestion(
-        title=f"Queue {state.value} messages again?",
+        title=f"Queue {one} again?",
         number=number,
         effect=f"{one} will be tried again by the next run. Recipients who are suppressed, and rows without "
         "a usable address, stay as they are.",

@@ -30,9 +30,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
 from mailrunner.errors import LedgerError, MailrunnerError, UserError
+from mailrunner.preview import frame
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.body import BodyBudget, read_body
-from mailrunner.web.dashboard import actions, frame, metrics
+from mailrunner.web.dashboard import actions, metrics
 from mailrunner.web.dashboard.account_page import account_page
 from mailrunner.web.dashboard.campaign_page import campaign_page
 from mailrunner.web.dashboard.desk import Desk

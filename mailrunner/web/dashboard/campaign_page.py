@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from mailrunner.model.delivery import State
 from mailrunner.model.inbound_event import EventKind
+from mailrunner.report.charts import Chart, ChartSeries, over_time
 from mailrunner.store import CampaignRecord, Phase
 from mailrunner.store.sights import Tally
-from mailrunner.web.dashboard.charts import Chart, ChartSeries, over_time
 from mailrunner.web.dashboard.desk import EVENT_WORDS, STATE_WORDS, Desk
 from mailrunner.web.dashboard.overview import campaign_line
 from mailrunner.web.dashboard.sight import Sight

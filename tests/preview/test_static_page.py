@@ -1,0 +1,82 @@
+"""The page that `mailrunner preview` writes, opened as a file in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from mailrunner.cli import commands
+from tests.support.browsers import DESK, PHONE, chromium, obstacles
+from tests.support.hostile_message import Hits
+from tests.support.projects import Project
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, ViewportSize
+
+LETTER = """<html><head><style>p {{ background: url("{o}/background.png") }}</style></head><body>
+<p>Hello {{{{ name }}}} <img src="{o}/pixel.png" alt=""><svg><image href="{o}/svg.png"/></svg></p>
+<p><a id="programme" href="{o}/programme">The programme</a></p>
+<p>{{{{ postal_address }}}} <a href="{{{{ unsubscribe_url }}}}">Unsubscribe</a></p></body></html>
+"""
+LIST = "email,name\nana@example.org,Ana\nbo@gmial.com,\n"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def hits() -> Iterator[Hits]:
+    with Hits() as server:
+        yield server
+
+
+@pytest.fixture
+def index(tmp_path: Path, hits: Hits) -> str:
+    """The address of the page."""
+    project = Project(tmp_path)
+    project.write_account()
+    letter = LETTER.format(o=hits.origin)
+    project.write_campaign("spring", csv="list.csv", recipients='name = "name"', letter=letter)
+    project.put("data/list.csv", LIST)
+    result = CliRunner().invoke(commands(), ["preview", "spring", "--project", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    return Path(result.stdout.strip()).as_uri()
+
+
+def opened(browser: Browser, index: str, size: ViewportSize) -> Page:
+    page = browser.new_page(viewport=size)
+    page.goto(index)
+    page.wait_for_load_state("networkidle")
+    return page
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_page_fetches_nothing_fits_its_screen_and_bars_no_reader(
+    browser: Browser, index: str, hits: Hits, size: ViewportSize
+) -> None:
+    page = opened(browser, index, size)
+    assert page.frames[1].inner_text("p >> nth=0").startswith("Hello Ana")
+    assert hits.paths == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert obstacles(page) == []
+    page.close()
+
+
+def test_a_link_opens_a_tab_of_its_own_and_the_message_stays(
+    browser: Browser, index: str, hits: Hits
+) -> None:
+    page = opened(browser, index, DESK)
+    message = page.frames[1].url
+    with page.context.expect_page() as tab:
+        page.frames[1].click("#programme")
+    tab.value.wait_for_load_state()
+    assert (hits.paths, hits.referrers) == (["/programme"], [""])
+    assert page.frames[1].url == message
+    page.close()

@@ -1,0 +1,48 @@
+"""The system's Chromium, and axe-core (npm), which looks for what keeps people from using a page.
+
+with chromium() as browser: …
+assert obstacles(page) == []
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, ViewportSize
+
+CHROMIUM = Path("/usr/bin/chromium")
+AXE = Path(__file__).parents[2] / "build/axe-core/axe.min.js"
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 800}
+_RUN = """async () => (await axe.run(document, {iframes: false})).violations
+  .filter(found => ['serious', 'critical'].includes(found.impact))
+  .map(found => found.id + ': ' + found.nodes.map(node => node.html.slice(0, 120)).join(' | '))"""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser; where there is none the test is skipped, but never in CI."""
+    if not CHROMIUM.exists() and "CI" not in os.environ:
+        pytest.skip(f"NOT TESTED: the pages in a browser, because there is no {CHROMIUM}")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as player:
+        running = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+def obstacles(page: Page) -> list[str]:
+    """The serious and critical findings of axe-core, by way of evaluate(): the page's policy stays on."""
+    if not AXE.exists() and "CI" not in os.environ:
+        pytest.skip(f"NOT TESTED: obstacles on the pages, because there is no {AXE} (make axe)")
+    page.evaluate(AXE.read_text("utf-8"))
+    found: list[str] = page.evaluate(_RUN)
+    return found
