@@ -41,7 +41,8 @@ def dashboard(project: Project, *words: str) -> Iterator[tuple[subprocess.Popen[
     finally:
         running.kill()
         running.wait()
-        running.stderr.close()
+        if running.stderr is not None:
+            running.stderr.close()
 
 
 def await_listening(project: Project) -> str:

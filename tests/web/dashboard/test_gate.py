@@ -245,6 +245,7 @@ def test_the_access_log_has_no_token_campaign_or_address(served: ServedDashboard
     for path in (*PAGES, f"/enter?t={token}", "/suppressions?q=ana@example.org", f"/{token}"):
         served.get(path)
     enter(served, t=token)
+    served.stop()  # a line is written after its answer
     lines = "\n".join(served.log)
     assert not re.search(rf"{token}|{served.session}|spring|ana|relay", lines)
     assert "GET /enter 200" in lines and "POST /enter 303" in lines
