@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from mailrunner.model.delivery import State
     from mailrunner.report.columns import Columns
-    from mailrunner.report.page import Heading
+    from mailrunner.report.summary import Summary
     from mailrunner.store import CampaignRecord
     from mailrunner.store.report_rows import Reading
 
@@ -29,7 +31,11 @@ class ReportFormat(StrEnum):
     CSV = "csv"
     JSON = "json"
     XLSX = "xlsx"
+    PARQUET = "parquet"
     HTML = "html"
+
+
+_BINARY = {ReportFormat.XLSX: "an Excel file", ReportFormat.PARQUET: "a Parquet file"}
 
 
 @command(app, "report", panel=AFTER_SENDING)
@@ -42,7 +48,7 @@ def report(
         typer.Option(
             "--format",
             metavar="|".join(ReportFormat),
-            help="File format. Default: by the ending of --out, else csv.",
+            help="File format. Default: by the ending of --out, else csv; a short table in a terminal.",
         ),
     ] = None,
     out: Annotated[
@@ -66,12 +72,16 @@ def report(
 
     Example: mailrunner report newsletter --out report.html
     """
+    from mailrunner.cli.report_heading import report_heading
     from mailrunner.model.delivery import State
     from mailrunner.report.columns import Columns
-    from mailrunner.report.page import Heading
+    from mailrunner.report.short import short_report
+    from mailrunner.report.summary import Summary
     from mailrunner.store.report_rows import NO_CAMPAIGN
 
-    form = _format(format_, out, is_list=failed or in_doubt)
+    is_list = failed or in_doubt
+    form = _format(format_, out, is_list=is_list)
+    is_short = format_ is None and out is None and not is_list and sys.stdout.isatty()
     if failed and in_doubt:
         raise typer.BadParameter("--failed and --in-doubt exclude each other")
     with context.existing_ledger() as ledger:
@@ -79,11 +89,18 @@ def report(
         record = _loaded(ledger.campaigns.find(name))
         columns = Columns(signer=context.signer(ledger), domain=record.message_domain if record else "")
         with ledger.reports.reading(record.no if record else NO_CAMPAIGN) as reading:
-            if failed or in_doubt:
+            if is_list:
                 _write_list(reading, State.FAILED if failed else State.IN_DOUBT, record, out)
+            elif not is_short and form not in (ReportFormat.HTML, ReportFormat.JSON):
+                _write_table(form, out, map(columns.values, reading.rows()))
             else:
-                heading = Heading.of(name, record)
-                _write(form, out, reading=reading, columns=columns, heading=heading, now=context.clock.now())
+                summary = Summary.of(reading, report_heading(context, name, record, reading), record)
+                now = context.clock.now()
+                if is_short:
+                    for line in short_report(summary):
+                        context.result(line)
+                else:
+                    _write_summary(form, out, reading=reading, columns=columns, summary=summary, now=now)
     if out is not None:
         context.say(f"The report is in {out}")
 
@@ -99,8 +116,8 @@ def _format(chosen: ReportFormat | None, out: Path | None, *, is_list: bool) -> 
         ReportFormat.CSV,
     )
     form = chosen or by_name
-    if form is ReportFormat.XLSX and out is None:
-        raise typer.BadParameter("an Excel file is not written to stdout; add --out report.xlsx")
+    if form in _BINARY and out is None:
+        raise typer.BadParameter(f"{_BINARY[form]} is not written to stdout; add --out report.{form}")
     return form
 
 
@@ -111,31 +128,36 @@ def _loaded(record: CampaignRecord | None) -> CampaignRecord | None:
     return None if record is None or record.phase is Phase.LOADING else record
 
 
-def _write(
+def _write_table(form: ReportFormat, out: Path | None, rows: Iterable[dict[str, Any]]) -> None:
+    from mailrunner.report.files import write_csv, write_parquet, write_xlsx
+    from mailrunner.report.output_file import bytes_to, text_to
+
+    if form in _BINARY and out is not None:
+        with bytes_to(out) as octets:
+            (write_xlsx if form is ReportFormat.XLSX else write_parquet)(rows, octets)
+        return
+    with text_to(out) as stream:
+        write_csv(rows, stream)
+
+
+def _write_summary(
     form: ReportFormat,
     out: Path | None,
     *,
     reading: Reading,
     columns: Columns,
-    heading: Heading,
+    summary: Summary,
     now: datetime,
 ) -> None:
-    from mailrunner.report.files import write_csv, write_json, write_xlsx
-    from mailrunner.report.output_file import bytes_to, text_to
+    from mailrunner.report.files import write_json
+    from mailrunner.report.output_file import text_to
     from mailrunner.report.page import write_page
 
-    rows = map(columns.values, reading.rows())
-    if form is ReportFormat.XLSX and out is not None:
-        with bytes_to(out) as octets:
-            write_xlsx(rows, octets)
-        return
     with text_to(out) as stream:
         if form is ReportFormat.HTML:
-            write_page(reading, stream, heading=heading, now=now)
-        elif form is ReportFormat.JSON:
-            write_json(rows, stream, campaign=heading.campaign, counts=reading.counts())
+            write_page(reading, stream, summary=summary, now=now)
         else:
-            write_csv(rows, stream)
+            write_json(map(columns.values, reading.rows()), stream, head=summary.as_json())
 
 
 def _write_list(reading: Reading, state: State, record: CampaignRecord | None, out: Path | None) -> None:

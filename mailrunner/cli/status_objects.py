@@ -88,7 +88,7 @@ def finish_at(
     if not number:
         return None
     try:
-        _, campaign, account = load_campaign(context.folder, record.file, os.environ)
+        _, campaign, account = load_campaign(context.folder, str(context.folder / record.file), os.environ)
     except UserError:
         return None
     forecaster = Forecaster(campaign, account, ledger)

@@ -1,4 +1,4 @@
-"""Reports for programs and spreadsheets: CSV, JSON, Excel.  Each is written row by row.
+"""Reports for programs and spreadsheets: CSV, JSON, Excel, Parquet.  Each is written row by row.
 
 In CSV a cell that a spreadsheet would run as a formula begins with an apostrophe: lists and servers hold
 what strangers chose.  In Excel every cell is text, so nothing needs it there.
@@ -11,11 +11,12 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, BinaryIO, TextIO
 
-from mailrunner.model.delivery import Counts
+from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.spreadsheet_cell import defused
 from mailrunner.report.columns import COLUMNS
 
@@ -23,6 +24,9 @@ Values = Mapping[str, Any]
 
 _in_order = itemgetter(*COLUMNS)
 _SHEET_ROWS = 1_048_576  # what one Excel sheet holds, the header among them
+_AT_ONCE = 10_000  # rows of one group of a Parquet file
+_NUMBERS = ("code", "attempts", "row")
+_TIMES = ("last_attempt_at", "finished_at", "came_back_at")
 _WIDTHS = {"state": 12, "code": 7, "enhanced_code": 14, "attempts": 9, "row": 8, "reason": 44, "reply": 60}
 
 
@@ -34,9 +38,8 @@ def write_csv(rows: Iterable[Values], out: TextIO) -> None:
         writer.writerow([defused(v) if isinstance(v, str) else v for v in _in_order(values)])
 
 
-def write_json(rows: Iterable[Values], out: TextIO, *, campaign: str, counts: Counts) -> None:
-    """Write one object with `campaign`, `counts`, `total` and `deliveries`, a delivery a line."""
-    head = {"campaign": campaign, "counts": counts.as_dict(), "total": counts.total}
+def write_json(rows: Iterable[Values], out: TextIO, *, head: Values) -> None:
+    """Write one object with what `head` has and `deliveries`, a delivery a line."""
     out.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "deliveries": [')
     between = "\n"
     for values in rows:
@@ -55,6 +58,33 @@ def write_xlsx(rows: Iterable[Values], out: BinaryIO) -> None:
         _write_book(rows, whole)
         whole.seek(0)
         shutil.copyfileobj(whole, out)
+
+
+def write_parquet(rows: Iterable[Values], out: BinaryIO) -> None:
+    """Write a Parquet file: numbers are int64, times timestamps in UTC, all else is text.
+
+    Raises UserError where pyarrow (the extra `parquet`) is not installed, OSError where it cannot be written.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ModuleNotFoundError:
+        hint = 'pip install "mailrunner[parquet]"'
+        raise UserError(Problem("writing Parquet needs pyarrow", hint=hint)) from None
+    types = {
+        **dict.fromkeys(_NUMBERS, pyarrow.int64()),
+        **dict.fromkeys(_TIMES, pyarrow.timestamp("us", "UTC")),
+    }
+    schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in COLUMNS])
+    rest = iter(rows)
+    with pyarrow.parquet.ParquetWriter(out, schema) as writer:
+        while batch := [_typed(values) for values in islice(rest, _AT_ONCE)]:
+            writer.write_table(pyarrow.Table.from_pylist(batch, schema))
+
+
+def _typed(values: Values) -> dict[str, Any]:
+    moments = {name: datetime.fromisoformat(values[name]) for name in _TIMES if values[name]}
+    return {**values, **dict.fromkeys(_TIMES), **moments}
 
 
 def _write_book(rows: Iterable[Values], out: BinaryIO) -> None:

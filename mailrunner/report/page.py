@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
 from importlib.resources import files
 from typing import Any, NamedTuple, TextIO
 
+from mailrunner.model.counted import counted
 from mailrunner.model.delivery import Counts, State
 from mailrunner.model.inbound_event import EventKind
-from mailrunner.store import CampaignRecord
+from mailrunner.report.charts import Chart, ChartSeries, over_time
+from mailrunner.report.rates import LABELS
+from mailrunner.report.summary import Summary
+from mailrunner.store.report_numbers import DomainCount
 from mailrunner.store.report_rows import Reading, ReportRow
 from mailrunner.store.snapshot import LEFT_LIST
 
 MOST_ROWS = 2_000  # of each table; the other formats have all rows
-_MOST_CAUSES = 12
+_MOST_CAUSES, _MOST_DOMAINS = 50, 15
 _LABELS = {
     "sent": "sent",
     "failed": "failed",
@@ -25,15 +29,21 @@ _LABELS = {
     "queued": "still to send",
     "in_flight": "being sent",
 }
-_REPORTED = {  # label and meaning
-    EventKind.BOUNCED: ("bounced", "accepted by the server, and bounced later"),
-    EventKind.REFUSED: ("refused later", "bounced because of the sender or the content"),
-    EventKind.SOFT_BOUNCED: ("not delivered this time", "a full mailbox, or a server that cannot be reached"),
-    EventKind.COMPLAINED: ("complained", "marked as spam"),
-    EventKind.UNSUBSCRIBED: ("unsubscribed", "by the link, or by e-mail"),
-}
-_NOT_SENT = (State.FAILED, State.IN_DOUBT, State.SUPPRESSED, State.SKIPPED)
 _OF_STATE = {State.CLAIMED: "in_flight", State.SENDING: "in_flight"}
+_TRIED = (ChartSeries("sent", "sent"), ChartSeries("failed", "failed"), ChartSeries("in doubt", "in_doubt"))
+_TRIED_PLACES = {State.SENT: 0, State.FAILED: 1, State.IN_DOUBT: 2}
+_REPORTED = (
+    ChartSeries("unsubscribed", "suppressed"),
+    ChartSeries("bounced", "failed"),
+    ChartSeries("complained", "in_doubt"),
+)
+_REPORTED_PLACES = {
+    EventKind.UNSUBSCRIBED: 0,
+    EventKind.BOUNCED: 1,
+    EventKind.REFUSED: 1,
+    EventKind.COMPLAINED: 2,
+}
+_USED = (ChartSeries("this campaign", "sent"), ChartSeries("others of the account", "queued"))
 
 
 class StateShare(NamedTuple):
@@ -45,44 +55,22 @@ class StateShare(NamedTuple):
     percent: float
 
 
-class EventCount(NamedTuple):
-    """One kind of inbound event: its label, its meaning, and the number of deliveries."""
-
-    label: str
-    meaning: str
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """The head of the page."""
-
-    campaign: str
-    list_name: str
-    account: str
-    begun: datetime | None
-    finished: datetime | None
-
-    @classmethod
-    def of(cls, campaign_id: str, record: CampaignRecord | None) -> Heading:
-        """The heading of a campaign; of one that was never run, its id alone."""
-        if record is None:
-            return cls(campaign_id, "", "", None, None)
-        finished = record.finished_at
-        return cls(record.id, record.list_name, record.account_name, record.created_at, finished)
-
-
-def write_page(reading: Reading, out: TextIO, *, heading: Heading, now: datetime) -> None:
+def write_page(reading: Reading, out: TextIO, *, summary: Summary, now: datetime) -> None:
     """Write the page.  Times are in this machine's time zone."""
-    counts = reading.counts()
+    counts = summary.counts
     template = _template()
     for piece in template.generate(
-        heading=heading,
+        heading=summary.heading,
         now=now,
         counts=counts,
         shares=_shares(counts),
-        reported=_reported(reading.inbound_counts()),
-        causes=reading.causes(*_NOT_SENT, most=_MOST_CAUSES),
+        plan=_plan(summary),
+        charts=[chart for chart in _charts(summary, now.astimezone().tzinfo or UTC) if chart],
+        reported=summary.events,
+        causes=summary.reasons[:_MOST_CAUSES],
+        other_causes=summary.reasons[_MOST_CAUSES:],
+        domains=summary.domains[:_MOST_DOMAINS],
+        other_domains=_together(summary.domains[_MOST_DOMAINS:]),
         failed=reading.rows(State.FAILED, most=MOST_ROWS),
         in_doubt=reading.rows(State.IN_DOUBT, most=MOST_ROWS),
         rows=reading.rows(most=MOST_ROWS),
@@ -92,11 +80,15 @@ def write_page(reading: Reading, out: TextIO, *, heading: Heading, now: datetime
 
 
 def _template() -> Any:
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     # Blocks are trimmed so that a table of 2,000 rows is not mostly blank lines.
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(lambda name: files(__package__).joinpath(name).read_text("utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
         "local": _local,
@@ -105,9 +97,12 @@ def _template() -> Any:
         "answer": _answer,
         "event": _event,
         "label": _LABELS.get,
-        "why": _why,
+        "why": reason_shown,
+        "n": "{:,}".format,
+        "percent": percent,
+        "counted": lambda number, one, several="": counted(number, one, several),
     }
-    return environment.from_string(files(__package__).joinpath("page.html").read_text("utf-8"))
+    return environment.get_template("page.html")
 
 
 def _shares(counts: Counts) -> list[StateShare]:
@@ -119,8 +114,71 @@ def _shares(counts: Counts) -> list[StateShare]:
     ]
 
 
-def _reported(numbers: Mapping[EventKind, int]) -> list[EventCount]:
-    return [EventCount(*texts, numbers[kind]) for kind, texts in _REPORTED.items() if numbers.get(kind)]
+def _plan(summary: Summary) -> str:
+    """The planned end beside the real one, as a sentence; "" where either is not known."""
+    planned, ended = summary.heading.planned, summary.heading.finished
+    if planned is None:
+        return ""
+    told = f"By its limits and sending hours alone it would have ended {_local(planned)}"
+    if ended is None:
+        return f"{told}; it has not ended yet."
+    late = ended - planned
+    if abs(late) < timedelta(minutes=1):
+        return f"{told}, and so it did."
+    return f"{told}; it ended {_duration(abs(late))} {'later' if late > timedelta() else 'earlier'}."
+
+
+def _duration(time: timedelta) -> str:
+    minutes = round(time.total_seconds() / 60)
+    if minutes < 120:
+        return counted(minutes, "minute")
+    return counted(round(minutes / 60), "hour") if minutes < 48 * 60 else counted(time.days, "day")
+
+
+def _charts(summary: Summary, zone: tzinfo) -> list[Chart | None]:
+    tried = [(one.quarter, _TRIED_PLACES[one.state], one.number) for one in summary.answered]
+    back = [
+        (one.day, _REPORTED_PLACES[one.kind], one.number)
+        for one in summary.returned
+        if one.kind in _REPORTED_PLACES
+    ]
+    return [
+        over_time("Sent over time", _TRIED, tried, zone=zone),
+        _quota(summary),
+        over_time("Bounces, complaints, unsubscribes", _REPORTED, back, zone=zone, least=timedelta(days=1)),
+    ]
+
+
+def _quota(summary: Summary) -> Chart | None:
+    """What the account sent by day, of which this campaign is a part."""
+    if not summary.quota:
+        return None
+    zone = summary.heading.zone
+    return Chart(
+        title=f"Quota of {summary.heading.account} by day, {zone}",
+        series=_USED,
+        moments=[datetime(one.day.year, one.day.month, one.day.day, tzinfo=zone) for one in summary.quota],
+        values=[(one.campaign, max(one.account - one.campaign, 0)) for one in summary.quota],
+        bucket="day",
+        zone=zone,
+        limit=summary.heading.day_limit,
+    )
+
+
+def _together(domains: Sequence[DomainCount]) -> DomainCount | None:
+    """Many domains as one line; None for none."""
+    if not domains:
+        return None
+    sums: Counter[str] = Counter()
+    for one in domains:
+        sums.update(number=one.number, sent=one.sent, failed=one.failed, in_doubt=one.in_doubt)
+    return DomainCount(counted(len(domains), "other domain"), **{k: sums[k] for k in DomainCount._fields[1:]})
+
+
+def percent(part: float, whole: float = 100.0) -> str:
+    """A share with as many digits as tell something: "0.04 %", "12.5 %"."""
+    value = 100 * part / whole if whole else 0.0
+    return f"{value:.2f} %" if 0 < value < 1 else f"{value:.1f} %"
 
 
 def _state(state: State) -> str:
@@ -128,7 +186,7 @@ def _state(state: State) -> str:
     return _OF_STATE.get(state, state.value)
 
 
-def _why(reason: str) -> str:
+def reason_shown(reason: str) -> str:
     """A reason as the page shows it; LEFT_LIST is a constant in the ledger."""
     return "no longer on the list" if reason == LEFT_LIST else reason
 
@@ -143,7 +201,7 @@ def _answer(row: ReportRow) -> str:
 def _event(row: ReportRow) -> str:
     """The label of the inbound event; empty for bounces, whose text is in the reason."""
     return (
-        _REPORTED[EventKind(row.came_back)][0]
+        LABELS[EventKind(row.came_back)][0]
         if row.came_back not in ("", EventKind.BOUNCED, EventKind.REFUSED)
         else ""
     )

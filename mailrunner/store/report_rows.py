@@ -36,6 +36,7 @@ from mailrunner.model.inbound_event import EventKind
 from mailrunner.store.campaigns import counts
 from mailrunner.store.database import Database
 from mailrunner.store.inbound_events import inbound_counts, of_campaign
+from mailrunner.store.report_numbers import ReportNumbers
 from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries, recipients, returns
 
 NO_CAMPAIGN = 0  # the number of a campaign without rows: numbers begin at 1
@@ -110,6 +111,11 @@ class Reading:
         statement = _with_data(_in_states(mine, states), back).order_by(deliveries.c.id).limit(most)
         streamed = self._connection.execute(statement, execution_options={"yield_per": _AT_ONCE})
         return map(_report_row, streamed)
+
+    @property
+    def numbers(self) -> ReportNumbers:
+        """The numbers over time, by domain and by day."""
+        return ReportNumbers(self._connection, self._campaign_no)
 
     def inbound_counts(self) -> dict[EventKind, int]:
         """The number of messages with each kind of inbound event."""

@@ -85,6 +85,7 @@ OWN_FORMS = {
     "cli/output.py",
     "clock.py",
     "recipients/cell.py",
+    "report/charts.py",
     "report/page.py",
     "store/which_ledger.py",
 }

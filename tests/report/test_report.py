@@ -194,7 +194,7 @@ def test_json_is_one_object_with_the_same_keys(tmp_path: Path) -> None:
     with sent(tmp_path):
         result = report(tmp_path, "spring", "--format", "json")
     answer = json.loads(result.stdout)
-    assert list(answer) == ["campaign", "counts", "total", "deliveries"]
+    assert (list(answer)[:3], list(answer)[-1]) == (["campaign", "counts", "total"], "deliveries")
     assert (answer["campaign"], answer["total"]) == ("spring", 7)
     assert answer["counts"] == Counts(sent=2, failed=1, in_doubt=1, suppressed=1, skipped=2).as_dict()
     rows = by_name(answer["deliveries"])
@@ -344,7 +344,7 @@ def test_the_page_has_a_small_table_of_what_came_back(tmp_path: Path) -> None:
         tell(mailing, ana=EventKind.COMPLAINED, Bo=EventKind.UNSUBSCRIBED, doubt=EventKind.BOUNCED)
         page = report(tmp_path, "spring", "--format", "html").stdout
     table = page[page.index("<h2>Bounces, complaints") : page.index("<h2>Failed")]
-    assert re.findall(r'class="why">(\w+)<.*>(\d)</td>', table) == [
+    assert re.findall(r'class="why">(\w+)<.*messages?">(\d)</td>', table) == [
         ("bounced", "1"),
         ("complained", "1"),
         ("unsubscribed", "1"),
@@ -486,7 +486,13 @@ def test_an_empty_report_in_json_has_all_numbers(tmp_path: Path) -> None:
     with SmtpServer() as server:
         CampaignInProcess(tmp_path, server).write(csv=people(2))
     answer = json.loads(report(tmp_path, "spring", "--format", "json").stdout)
-    assert answer == {"campaign": "spring", "counts": Counts().as_dict(), "total": 0, "deliveries": []}
+    assert {key: answer[key] for key in ("campaign", "counts", "total")} == {
+        "campaign": "spring",
+        "counts": Counts().as_dict(),
+        "total": 0,
+    }
+    lists = ("reasons", "over_time", "domains", "events", "events_by_day", "quota_by_day", "deliveries")
+    assert [answer[key] for key in lists] == [[]] * len(lists)
 
 
 def test_a_list_that_is_still_being_read_is_not_shown(tmp_path: Path) -> None:

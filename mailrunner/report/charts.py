@@ -1,6 +1,6 @@
 """Charts as plain numbers: buckets of time, bars, and the sentence that tells what they show.
 
-`templates/charts.html` draws each as SVG, with the same numbers in a table.
+`charts.html` draws each as SVG, with the same numbers in a table: for the report and the dashboard.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from mailrunner.clock import utc_day
+from mailrunner.clock import rfc3339
 
 _MOST_BARS, _FEWEST_BARS = 100, 16
 _BUCKETS = (
@@ -26,7 +26,7 @@ _WORDS = ("quarter of an hour", "hour", "6 hours", "day", "week", "4 weeks")
 WIDTH, HEIGHT = 720.0, 120.0
 
 
-class Series(NamedTuple):
+class ChartSeries(NamedTuple):
     """One kind of number in a chart: its label, and the class that gives its colour and pattern."""
 
     label: str
@@ -49,23 +49,36 @@ class Chart:
     """Stacked bars over time: `values[i]` are the numbers of each of `series` at `moments[i]`."""
 
     title: str
-    series: Sequence[Series]
+    series: Sequence[ChartSeries]
     moments: Sequence[datetime]
     values: Sequence[Sequence[int]]
     bucket: str
     zone: tzinfo
+    limit: int | None = None  # drawn as a line across the bars
 
     @property
     def highest(self) -> int:
-        """The highest bar."""
-        return max(map(sum, self.values), default=0)
+        """The highest bar, or the limit where that is higher."""
+        return max(*map(sum, self.values), self.limit or 0)
 
     @property
     def sentence(self) -> str:
         """What the chart shows, for those who do not see it."""
         totals = [sum(row[place] for row in self.values) for place in range(len(self.series))]
         told = ", ".join(f"{n:,} {one.label}" for n, one in zip(totals, self.series, strict=True))
-        return f"{self.title}: {told}; at most {self.highest:,} in a {self.bucket}"
+        most = max(map(sum, self.values))
+        limit = f"; the limit is {self.limit:,}" if self.limit else ""
+        return f"{self.title}: {told}; at most {most:,} in {self.article} {self.bucket}{limit}"
+
+    @property
+    def article(self) -> str:
+        """What stands before the words of the bucket: "a day", "an hour", but "6 hours"."""
+        return {"hour": "an", "6 hours": "any", "4 weeks": "any"}.get(self.bucket, "a")
+
+    @property
+    def limit_at(self) -> float | None:
+        """The height of the limit's line in the frame."""
+        return HEIGHT * (1 - self.limit / self.highest) if self.limit else None
 
     @property
     def bars(self) -> Iterator[Bar]:
@@ -87,19 +100,19 @@ class Chart:
         """The table: moment in RFC 3339, its words, the numbers; times in which nothing was are left out."""
         for place, row in enumerate(self.values):
             if any(row):
-                yield self.moments[place].isoformat(), self.label(place), row
+                yield rfc3339(self.moments[place]) or "", self.label(place), row
 
     def label(self, place: int) -> str:
-        """The words of a moment, in the zone of the chart where it is less than a day."""
+        """The words of a moment, in the zone of the chart where the bucket is less than a day."""
         moment = self.moments[place]
         if self.bucket in ("day", "week", "4 weeks"):
-            return utc_day(moment)
+            return f"{moment:%a %d %b %Y}"  # a day of the zone that it was counted in
         return f"{moment.astimezone(self.zone):%a %d %b %H:%M}"
 
 
 def over_time(
     title: str,
-    series: Sequence[Series],
+    series: Sequence[ChartSeries],
     points: Iterable[tuple[datetime, int, int]],
     *,
     zone: tzinfo,
