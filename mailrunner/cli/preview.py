@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,8 @@ from mailrunner.cli.app import BEFORE_SENDING, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import CampaignArgument
+from mailrunner.cli.preview_server import serve_preview
+from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
 
 
@@ -36,19 +39,30 @@ def preview(
             "--out", help="Folder to write to. Default: previews/CAMPAIGN in the project.", metavar="DIR"
         ),
     ] = None,
-    open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    open_: Annotated[
+        bool,
+        typer.Option("--open", help="Open the browser: on a terminal, at the whole list (as --serve)."),
+    ] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve the whole list on this machine until Ctrl-C.")
+    ] = False,
 ) -> Exit:
-    """Write messages as an HTML page to look at.
+    """Show the messages of a campaign: all of them in the browser, or some as an HTML page.
 
-    It shows the first rows, and the rows with the longest or emptiest cells. The exit code is 1 if one
-    of the messages cannot be rendered.  Example: mailrunner preview newsletter --open
+    The page has the first rows, and the rows with the longest or emptiest cells. The exit code is 1 if one
+    of its messages cannot be rendered.  Example: mailrunner preview newsletter --open
     """
-    from mailrunner.errors import UserError
     from mailrunner.preview import Preview
     from mailrunner.preview.sample import choose
     from mailrunner.sending.list_import import empty_list
 
+    chosen = count is not None or bool(to) or out is not None
+    if serve and chosen:
+        raise UserError(Problem("--serve shows the whole list", hint="leave out --count, --to and --out"))
     prepared = context.prepare(campaign)
+    if serve or (open_ and not chosen and context.is_interactive and find_spec("uvicorn")):
+        serve_preview(context, prepared, open_=open_)
+        return Exit.DONE
     sample = choose(prepared.recipients, first=count, addresses=to or ())
     if not sample.specimens:
         raise UserError(empty_list(prepared, sample.rows or 0, sample.reasons))

@@ -85,7 +85,7 @@ class Preview:
     def _card(self, target: PreviewFolder, number: int, specimen: Specimen, stem: str) -> Card:
         entry, reasons = specimen.entry, specimen.reasons
         try:
-            message = self._message(entry)
+            message = self.message(entry)
         except RowError as error:
             return Card(number, entry, reasons, stem, None, str(error))
         view = MessageView.of(message)
@@ -96,7 +96,8 @@ class Preview:
         target.write(f"{stem}.txt", view.text.encode())
         return Card(number, entry, reasons, stem, view, "")
 
-    def _message(self, entry: RecipientRow) -> Message:
+    def message(self, entry: RecipientRow) -> Message:
+        """The message of one row; raises RowError where it has none."""
         if entry.problem:
             raise RowError(entry.problem)
         fields = self._factory.fields(secrets.randbelow(2**62), entry.address, entry.values)

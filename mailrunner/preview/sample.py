@@ -55,7 +55,7 @@ class _Record:
 
 
 @dataclass(slots=True)
-class _Extremes:
+class Extremes:
     """The edge cases of a list."""
 
     columns: Sequence[str]
@@ -64,6 +64,7 @@ class _Extremes:
     foreign: _Record = field(default_factory=_Record)
 
     def consider(self, entry: RecipientRow) -> None:
+        """Compare one more row with them."""
         values = entry.values
         self.longest.offer(max(map(len, values)), entry)
         self.emptiest.offer(sum(1 for value in values if not value or value.isspace()), entry)
@@ -71,7 +72,13 @@ class _Extremes:
         if not joined.isascii():
             self.foreign.offer(sum(1 for character in joined if not character.isascii()), entry)
 
+    def has(self, row: int) -> bool:
+        """True while row `row` is one of them."""
+        records = (self.longest, self.emptiest, self.foreign)
+        return any(record.entry is not None and record.entry.row == row for record in records)
+
     def specimens(self) -> Iterator[tuple[RecipientRow, str]]:
+        """The rows, each with its reason."""
         if entry := self.longest.entry:
             place = [len(value) for value in entry.values].index(self.longest.best)
             length = counted(self.longest.best, "character")
@@ -103,7 +110,7 @@ def choose(recipients: RecipientList, *, first: int | None, addresses: Sequence[
 def sample(recipients: RecipientList, *, first: int = FIRST) -> Sample:
     """Choose the first `first` valid rows, and the edge cases among all valid rows."""
     chosen: list[tuple[RecipientRow, str]] = []
-    extremes = _Extremes(recipients.columns)
+    extremes = Extremes(recipients.columns)
     reasons: dict[str, str] = {}
     rows = mailable = 0
     for entry, is_duplicate in flag_duplicates(recipients.chunks()):

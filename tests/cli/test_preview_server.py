@@ -1,0 +1,71 @@
+"""`mailrunner preview --serve`, as a process of its own: where it listens, how it is entered, how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.support.projects import Project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    made = Project(tmp_path)
+    made.write_account()
+    made.write_campaign("spring", csv="list.csv")
+    made.put("data/list.csv", "email,name\nana@example.org,Ana\n")
+    return made.folder
+
+
+def preview(project: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "mailrunner", "preview", "spring", *words, "--project", str(project)]
+
+
+def first_line(stream: IO[str] | None) -> str:
+    assert stream is not None
+    return stream.readline().strip()
+
+
+def test_it_serves_until_ctrl_c_and_its_link_stands_in_a_private_file_alone(project: Path) -> None:
+    with subprocess.Popen(
+        preview(project, "--serve"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        file = Path(first_line(running.stdout))
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        found = re.search(r'url=(http://127\.0\.0\.1:\d+/enter\?t=([\w-]+))"', file.read_text("utf-8"))
+        assert found is not None
+        with urllib.request.urlopen(found[1]) as page:  # noqa: S310 - of loopback
+            assert page.status == 200
+        running.send_signal(signal.SIGINT)
+        rest, said = running.communicate()
+    assert running.returncode == 0
+    assert found[2] not in rest + said and "Stopped." in said
+    assert not file.exists()
+
+
+def test_without_a_terminal_open_writes_the_page_and_serves_nothing(project: Path) -> None:
+    done = subprocess.run(
+        preview(project, "--open"),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "BROWSER": "true"},
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, f"{project / 'previews/spring/index.html'}\n")
+
+
+@pytest.mark.parametrize("words", [("--count", "2"), ("--to", "ana@example.org"), ("--out", "x")])
+def test_options_of_the_written_page_are_refused_when_served(project: Path, words: tuple[str, str]) -> None:
+    done = subprocess.run(preview(project, "--serve", *words), capture_output=True, text=True, check=False)
+    assert done.returncode == 78
+    assert "--serve shows the whole list" in done.stderr and "leave out --count" in done.stderr

@@ -1,0 +1,65 @@
+"""The gallery of a campaign on loopback, in a thread.
+
+with ServedGallery(project.folder, "spring") as gallery:
+    assert gallery.get("/").status == 200
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mailrunner.cli.context import CommandContext
+from mailrunner.clock import SystemClock
+from mailrunner.event_log import EventLog
+from mailrunner.preview import Preview
+from mailrunner.preview.list_index import ListIndex
+from mailrunner.web import server
+from mailrunner.web.access_log import AccessLog
+from mailrunner.web.dashboard.entrance import Entrance
+from mailrunner.web.dashboard.gate import GateRules
+from mailrunner.web.forwarded import TrustedProxies
+from mailrunner.web.gallery.app import Gallery
+from tests.support.web_clicks import Reply, ask
+
+COOKIE = "mr_preview"
+
+
+class ServedGallery:
+    """The gallery; `index` is filled at its start, and `log` has the lines of the access log."""
+
+    def __init__(self, project: Path, campaign: str) -> None:
+        context = CommandContext(project_dir=project, clock=SystemClock())
+        prepared = context.prepare(campaign)
+        render = Preview(prepared, now=context.clock.now()).message
+        self.index, self.log = ListIndex(prepared.recipients, render), list[str]()
+        self.entrance = Entrance(project / ".mailrunner" / "preview", clock=context.clock)
+        self._listener = server.listen("127.0.0.1", 0)
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        rules = GateRules(
+            hosts={f"127.0.0.1:{self.port}"}, cookie=COOKIE, proxies=TrustedProxies(""), read_only=True
+        )
+        gallery = Gallery(prepared.campaign.id, self.index, render, rules, self.entrance)
+        log = AccessLog(EventLog(None, clock=context.clock), line=self.log.append)
+        self._server = server.uvicorn_server(gallery.application(log), tell=self.log.append)
+        self._thread = threading.Thread(target=self._server.run, args=([self._listener],))
+        self.session = self.entrance.new_session()
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
+        """A request with the session's cookie."""
+        return ask(self.port, "GET", path, headers={"Cookie": f"{COOKIE}={self.session}", **(headers or {})})
+
+    def __enter__(self) -> Self:
+        self.index.fill()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join()

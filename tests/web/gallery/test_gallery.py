@@ -1,0 +1,197 @@
+"""The gallery in a real browser, with and without scripts, and its rules by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.support.browsers import DESK, PHONE, chromium, obstacles
+from tests.support.galleries import COOKIE, ServedGallery
+from tests.support.hostile_message import Hits
+from tests.support.projects import Project
+from tests.support.web_clicks import ask
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, ViewportSize
+
+LETTER = """<html><head><style>body {{ background: #ffffff; color: #222222; font: 16px/1.6 Georgia, serif }}
+@media only screen and (prefers-color-scheme: dark) {{ body {{ background: #102030 !important }} }}
+h1 {{ color: #23744a }}</style></head><body>
+<h1>Spring is here, {{{{ name }}}}</h1><p>The beds are dug, and the garden opens on Saturday.</p>
+{{% if note %}}<p>Your plot: {{{{ note }}}}</p>{{% endif %}}<p><img src="{o}/pixel.png" alt="a flower"></p>
+<p>{{{{ postal_address }}}} · <a href="{{{{ unsubscribe_url }}}}">Unsubscribe</a></p></body></html>
+"""
+RECIPIENTS = 'name = "name"\ndefaults = { name = "friend" }\ntypes = { points = "int" }'
+ROWS = [
+    "email,name,note,points",
+    *(f"gardener{number}@example.org,Gardener {number},,1" for number in range(60)),
+    "plot@example.org,Ștefan Wiśniewski,Behind the old pear tree,2",
+    "hostile@example.org,<script>document.title='stolen'</script>,,3",
+    "many@example.org,Many,,points",
+    "no address,Gus,,1",
+    "gardener1@example.org,Again,,1",
+]
+STEFAN = 61
+CSP = "content-security-policy"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def hits() -> Iterator[Hits]:
+    with Hits() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory, hits: Hits) -> Iterator[ServedGallery]:
+    folder = tmp_path_factory.mktemp("club")
+    with ServedGallery(garden(folder, hits.origin), "spring") as running:
+        yield running
+
+
+def garden(folder: Path, origin: str) -> Path:
+    project = Project(folder)
+    project.write_account()
+    letter = LETTER.format(o=origin)
+    project.write_campaign("spring", csv="list.csv", recipients=RECIPIENTS, letter=letter)
+    project.put("data/list.csv", "\n".join(ROWS) + "\n")
+    return project.folder
+
+
+def opened(
+    browser: Browser,
+    gallery: ServedGallery,
+    size: ViewportSize = DESK,
+    *,
+    scheme: Literal["light", "dark"] = "light",
+    script: bool = True,
+    **query: object,
+) -> Page:
+    context = browser.new_context(viewport=size, color_scheme=scheme, java_script_enabled=script)
+    context.add_cookies([{"name": COOKIE, "value": gallery.session, "url": gallery.url}])
+    page = context.new_page()
+    page.goto(f"{gallery.url}?{urlencode(query)}")
+    page.wait_for_load_state("networkidle")
+    return page
+
+
+def names(page: str) -> list[str]:
+    """The recipients of the list on the page."""
+    return [unescape(found) for found in re.findall(r"<b><bdi>([^<]*)</bdi></b>", page)]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_every_view_fits_its_screen_bars_no_reader_and_asks_no_other_server(
+    browser: Browser,
+    gallery: ServedGallery,
+    hits: Hits,
+    size: ViewportSize,
+    scheme: Literal["light", "dark"],
+) -> None:
+    for query in ({}, {"row": STEFAN, "colours": "inverted", "screen": "phone"}, {"part": "source"}):
+        page = opened(browser, gallery, size, scheme=scheme, **query)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert obstacles(page) == []
+        page.context.close()
+    assert hits.paths == []
+
+
+def test_a_recipient_is_found_looked_at_and_shown_in_other_views_without_script(
+    browser: Browser, gallery: ServedGallery
+) -> None:
+    page = opened(browser, gallery, script=False)
+    page.fill("[name=q]", "pear TREE")
+    page.keyboard.press("Enter")
+    page.click("text=Ștefan Wiśniewski")
+    assert "plot: Behind the old pear tree" in page.frames[1].inner_text("body")
+    page.click("text=Headers")
+    assert "List-Unsubscribe: <" in page.inner_text("pre")
+    assert f"row={STEFAN}" in page.url and "part=headers" in page.url
+    page.context.close()
+
+
+def test_dark_is_the_authors_own_whatever_the_system_says(browser: Browser, gallery: ServedGallery) -> None:
+    found = {}
+    for colours in ("light", "dark"):
+        page = opened(browser, gallery, scheme="dark", row=1, colours=colours)
+        found[colours] = page.frames[1].evaluate("getComputedStyle(document.body).backgroundColor")
+        page.context.close()
+    assert found == {"light": "rgb(255, 255, 255)", "dark": "rgb(16, 32, 48)"}
+
+
+def test_cells_are_text_on_the_page(browser: Browser, gallery: ServedGallery) -> None:
+    page = opened(browser, gallery, q="hostile")
+    assert page.title().startswith("spring")
+    assert "<script>document.title" in page.inner_text(".rows")
+    page.context.close()
+
+
+def test_odd_rows_come_first_with_their_reasons(gallery: ServedGallery) -> None:
+    page = gallery.get("/").text
+    assert names(page)[:3] == ["Gardener 0", "Gardener 1", "Gardener 2"]
+    assert "most characters beyond ASCII: name" in page and "the first with this wording" in page
+    assert "Gardener 30" not in names(page)
+    assert len(names(gallery.get("/?show=all").text)) == 50
+    assert names(gallery.get("/?show=all&after=50").text)[0] == "Gardener 50"
+
+
+def test_each_kind_of_message_has_a_card(gallery: ServedGallery) -> None:
+    assert [(kind.first, kind.count) for kind in gallery.index.kinds] == [(1, 61), (STEFAN, 1)]
+    assert "2 kinds of message" in gallery.get("/").text
+
+
+def test_rows_without_a_message_say_why(gallery: ServedGallery) -> None:
+    page = unescape(gallery.get("/?show=problems").text)
+    assert names(page) == ["Many", "Gus", "Again"]
+    assert "the address stands in an earlier row" in page and "points" in page
+
+
+@pytest.mark.parametrize("query", ["row=99999", "row=x", "row=-1", "part=exe", "after=9e9", "q=%00", "q='"])
+def test_a_query_of_any_kind_has_a_page(gallery: ServedGallery, query: str) -> None:
+    assert gallery.get(f"/?{query}").status == 200
+    assert gallery.get(f"/frame?{query}").status == 200
+
+
+def test_no_images_is_a_policy(gallery: ServedGallery) -> None:
+    policies = [gallery.get(f"/frame?row=1&images={word}").headers[CSP] for word in ("on", "off")]
+    assert "img-src data:" in policies[0] and "img-src 'none'" in policies[1]
+    assert all("sandbox allow-popups" in policy and "default-src 'none'" in policy for policy in policies)
+
+
+@pytest.mark.parametrize("path", ["/", "/frame?row=1"])
+def test_it_is_closed_to_other_sites_and_without_a_session(gallery: ServedGallery, path: str) -> None:
+    assert ask(gallery.port, "GET", path).status == 401
+    assert gallery.get(path, {"Host": f"evil.example:{gallery.port}"}).status == 421
+    assert gallery.get(path, {"Host": "127.0.0.1:1"}).status == 421
+
+
+def test_its_link_works_once_and_the_form_from_elsewhere_never(gallery: ServedGallery) -> None:
+    token = gallery.entrance.new_link()
+    body = urlencode({"t": token}).encode()
+    assert ask(gallery.port, "POST", "/enter", body, {"Sec-Fetch-Site": "cross-site"}).status == 403
+    assert ask(gallery.port, "POST", "/enter", body, {"Sec-Fetch-Site": "same-site"}).status == 403
+    first = ask(gallery.port, "POST", "/enter", body, {"Sec-Fetch-Site": "same-origin"})
+    assert first.status == 303 and "samesite=strict" in first.headers["set-cookie"].lower()
+    assert ask(gallery.port, "POST", "/enter", body, {"Sec-Fetch-Site": "same-origin"}).status == 403
+    assert token not in "".join(gallery.log)
+
+
+def test_a_browser_enters_by_the_link(browser: Browser, gallery: ServedGallery) -> None:
+    page = browser.new_page()
+    page.goto(f"{gallery.url}enter?t={gallery.entrance.new_link()}")
+    page.click("text=Look at them")
+    assert page.url == gallery.url
+    assert "Gardener 0" in page.inner_text(".rows")
+    page.close()
