@@ -51,6 +51,11 @@ class Spec:
     reply_to: str | None = "office@example.org"
     subject: str = "{{ first_name }}, spring is here"
     html: str | None = "news.html"
+    markdown: str | None = None
+    mjml: str | None = None
+    frame: str | None = None
+    locale: str | None = None
+    locale_column: str | None = None
     postal_address: str | None = "Club, 1 Park Street, Cluj"
     attachments: Sequence[str] = ()
     headers: dict[str, str] = None  # type: ignore[assignment]

@@ -62,6 +62,9 @@ def commands() -> typer.Typer:
         import_module(f"mailrunner.cli.{module}")
     from mailrunner.cli.app import app
 
+    # A module may have been imported before, by a program that uses it alone.
+    order = {f"mailrunner.cli.{module}": place for place, module in enumerate(_MODULES)}
+    app.registered_commands.sort(key=lambda known: order[known.callback.__module__] if known.callback else 0)
     return app
 
 

@@ -77,7 +77,7 @@ def dashboard(
         typer.Option(
             "--forwarded-user",
             metavar="HEADER",
-            help="The header in which these proxies name the user whom they let in, e.g. X-Forwarded-User.",
+            help="The header in which these proxies name the user that is signed in, e.g. X-Forwarded-User.",
         ),
     ] = "",
     read_only: Annotated[bool, typer.Option("--read-only", help="Refuse every change.")] = False,

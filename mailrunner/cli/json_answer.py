@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from mailrunner.cli.context import CommandContext
 
 # The arrays in the JSON answer of commands that take no campaign.
-_PARTS = {"inbox": ("mailboxes",), "list": ("entries",), "history": ("history",), "quota": ("accounts",)}
+_PARTS = {
+    "inbox": ("mailboxes",),
+    "list": ("entries",),
+    "history": ("history",),
+    "quota": ("accounts",),
+    "doctor": ("accounts",),
+    "providers": ("providers",),
+}
 # Those of the same commands with an option that shows something else.
 _PARTS_WITH = {("inbox", "review"): ("requests",), ("list", "imports"): ("imports",)}
 _LOOK_SECONDS = 5.0  # the ledger may be locked or far away

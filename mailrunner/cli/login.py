@@ -151,9 +151,9 @@ def _try(context: CommandContext, account: Account) -> Exit:
     """Log in to the mail servers with the token, as a campaign will."""
     from mailrunner.inbound.imap import ImapLoginRefusedError, ImapMailbox, ImapUnavailableError
     from mailrunner.model.outcome import Scope
-    from mailrunner.sending.run import smtp_transport
+    from mailrunner.sending.run import transports_for
 
-    transport = smtp_transport(account, context.clock)
+    transport = transports_for(account, context.clock)()
     try:
         refused = transport.open()
     finally:
@@ -161,7 +161,10 @@ def _try(context: CommandContext, account: Account) -> Exit:
     if refused:
         complain(f"{account.host} does not let it in: {refused.reason}", "the login itself is kept")
         return Exit.CREDENTIALS if refused.scope is Scope.CREDENTIALS else Exit.LATER
-    context.result(f"{account.host} lets it in: campaigns can be sent")
+    if account.api:
+        context.result(f"{account.host} is reached; mailrunner send-test shows that it takes the token")
+    else:
+        context.result(f"{account.host} lets it in: campaigns can be sent")
     if account.imap is None:
         return Exit.DONE
     try:

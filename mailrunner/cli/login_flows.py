@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from mailrunner.cli.context import CommandContext
+from mailrunner.cli.output import ask_of_user
 from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ def consent(context: CommandContext, grant: OAuthSettings, *, device: bool, past
             )
         )
     if paste:
-        return _by_paste(context, grant)
-    return _by_device(context, grant) if device or grant.flow == "device" else _by_browser(context, grant)
+        return _by_paste(grant)
+    return _by_device(context, grant) if device or grant.flow == "device" else _by_browser(grant)
 
 
-def _by_browser(context: CommandContext, grant: OAuthSettings) -> dict[str, Any]:
+def _by_browser(grant: OAuthSettings) -> dict[str, Any]:
     from mailrunner.transports.oauth import grants
     from mailrunner.transports.oauth.errors import TokenUnavailableError
     from mailrunner.transports.oauth.loopback import Listener
@@ -48,8 +49,7 @@ def _by_browser(context: CommandContext, grant: OAuthSettings) -> dict[str, Any]
     with Listener.open(grant) as listener:
         begun = grants.begin_authorization(grant, listener.redirect_uri)
         listener.expect(begun.state)
-        _say(
-            context,
+        ask_of_user(
             f"Log in as {grant.user} on this page, which your browser should have opened:\n{begun.url}",
         )
         _open_browser(begun.url)
@@ -59,17 +59,15 @@ def _by_browser(context: CommandContext, grant: OAuthSettings) -> dict[str, Any]
     return grants.exchange_code(grant, begun, code)
 
 
-def _by_paste(context: CommandContext, grant: OAuthSettings) -> dict[str, Any]:
+def _by_paste(grant: OAuthSettings) -> dict[str, Any]:
     from mailrunner.transports.oauth import grants
     from mailrunner.transports.oauth.errors import TokenUnavailableError
     from mailrunner.transports.oauth.loopback import pasted_code
 
     nowhere = _NOWHERE if grant.provider == "google" else _NOWHERE.replace("127.0.0.1", "localhost")
     begun = grants.begin_authorization(grant, nowhere)
-    _say(context, f"Open this page on any computer, and log in as {grant.user}:\n{begun.url}")
-    _say(
-        context, f"The browser ends at an address on {nowhere} that it cannot open. Paste that address here:"
-    )
+    ask_of_user(f"Open this page on any computer, and log in as {grant.user}:\n{begun.url}")
+    ask_of_user(f"The browser ends at an address on {nowhere} that it cannot open. Paste that address here:")
     for _ in range(_MOST_PASTES):
         line = sys.stdin.readline()
         if not line:
@@ -77,7 +75,7 @@ def _by_paste(context: CommandContext, grant: OAuthSettings) -> dict[str, Any]:
         try:
             code = pasted_code(grant, begun.state, line)
         except ValueError as error:
-            _say(context, f"{error}. Once more:")
+            ask_of_user(f"{error}. Once more:")
             continue
         return grants.exchange_code(grant, begun, code)
     raise TokenUnavailableError("no address of this login was pasted")
@@ -89,19 +87,11 @@ def _by_device(context: CommandContext, grant: OAuthSettings) -> dict[str, Any]:
     from mailrunner.transports.oauth.errors import TokenUnavailableError
 
     begun = grants.begin_device(grant)
-    _say(context, f"On any device open {begun.page}, type {begun.user_code}, and log in as {grant.user}.")
+    ask_of_user(f"On any device open {begun.page}, type {begun.user_code}, and log in as {grant.user}.")
     answer = wait_for_consent(grant, begun, clock=context.clock, stop=threading.Event())
     if answer is None:
         raise TokenUnavailableError("it was interrupted")
     return answer
-
-
-def _say(context: CommandContext, sentence: str) -> None:
-    """What the user must see to go on, also under --quiet."""
-    from mailrunner.model.terminal_text import printable
-
-    sys.stderr.write(printable(f"{sentence}\n"))
-    sys.stderr.flush()
 
 
 def _open_browser(url: str) -> None:

@@ -57,6 +57,12 @@ def complain(sentence: str, hint: str = "") -> None:
         sys.stderr.write(said)
 
 
+def ask_of_user(sentence: str) -> None:
+    """Print on stderr what the user has to do for the command to go on, also under --quiet."""
+    sys.stderr.write(printable(f"{sentence}\n"))
+    sys.stderr.flush()
+
+
 def show_problems(problems: Iterable[Problem]) -> None:
     """Print each problem, its place first and the next step below."""
     for problem in problems:

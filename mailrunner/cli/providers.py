@@ -47,11 +47,14 @@ def _logins(chosen: Preset) -> list[str]:
 
 
 def _abilities(chosen: Preset) -> list[str]:
-    """What helps afterwards: the Sent folder proves what was in doubt, IMAP has the bounces."""
+    """What helps afterwards: the Sent folder proves what was in doubt, IMAP has the bounces; another way."""
+    from mailrunner.config.api_presets import api_preset
+
     by_oauth = " (OAuth)" if chosen.imap_login == "oauth" else ""
     found = {
         "keeps sent messages, so doubt can be resolved": chosen.files_submissions,
         f"IMAP at {chosen.imap_host}{by_oauth}": bool(chosen.imap_host),
+        'HTTP API too: via = "api"': api_preset(chosen.name) is not None,
         "replaces Message-IDs": not chosen.keeps_message_id,
         "sends under the account's own address": chosen.from_rewritten,
     }
@@ -60,6 +63,8 @@ def _abilities(chosen: Preset) -> list[str]:
 
 def _object(chosen: Preset) -> dict[str, Any]:
     """One preset as JSON shows it; the keys are a contract."""
+    from mailrunner.config.api_presets import api_preset
+
     return {
         "name": chosen.name,
         "title": chosen.title,
@@ -70,6 +75,7 @@ def _object(chosen: Preset) -> dict[str, Any]:
         "login": chosen.login,
         "app_password": chosen.app_password,
         "oauth": bool(chosen.oauth),
+        "http_api": api_preset(chosen.name) is not None,
         "imap_host": chosen.imap_host or None,
         "files_submissions": chosen.files_submissions,
         "keeps_message_id": chosen.keeps_message_id,

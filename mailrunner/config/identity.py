@@ -71,9 +71,9 @@ class IdentityFacts:
             found = _SES_HOST.fullmatch(self._server)
             region = self.region or (found[1] if found else "")
             owner = self.api_key.casefold() or user
-            return f"{api.name}/{region}/{owner}" if region and owner else ""
+            return f"{api.name}/{region}/{key_digest(owner)}" if region and owner else ""
         if by == "key" and (owner := self.api_key.casefold() or user):
-            return f"{api.name}/{owner}"
+            return f"{api.name}/{key_digest(owner)}"
         if by == "password" or (by == "digest" and self.is_api and not user):
             return f"{api.name}/{key_digest(key)}" if key else ""
         if self.is_api and user:

@@ -33,6 +33,7 @@ _SCOPES = {
     Action.IN_DOUBT: Scope.RECIPIENT,
     Action.SENT_AND_QUOTA: Scope.RECIPIENT,
 }
+_SHORTEST_QUOTA = timedelta(minutes=1)
 _DEFERRED = frozenset({Action.RETRY, Action.QUOTA, Action.RECONNECT})
 _UNKNOWN = HttpRule(Action.IN_DOUBT, "the provider's answer cannot be understood")
 
@@ -43,7 +44,8 @@ class HttpReply:
 
     `provider` as in the tables ("gmail-api"), `name` the provider's name of the error or "", `text` its
     words.  `taken`: it says that it took this very message, by `provider_id`; None where that cannot be
-    read from it.  `early`: it came before the message was wholly written.  `wait` is what it asks for.
+    read from it.  `early`: it came before the message was wholly written.  `wait` is what Retry-After asks
+    for, `rate_wait` when the window of a rate begins anew: that says nothing of a quota or a fault.
     """
 
     provider: str
@@ -54,6 +56,7 @@ class HttpReply:
     provider_id: str = ""
     early: bool = False
     wait: timedelta | None = None
+    rate_wait: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +113,22 @@ def connect_outcome(status: int, text: str) -> Outcome:
     )
 
 
-def asked_wait(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """The wait that the header fields of an answer ask for; None where they name none that can be meant.
+def asked_waits(headers: Mapping[str, str], now: datetime) -> tuple[timedelta | None, timedelta | None]:
+    """`HttpReply.wait` and `rate_wait` by the header fields; None where they name none that can be meant.
 
     Retry-After is seconds or a date (RFC 9110 §10.2.3); SendGrid's X-RateLimit-Reset is in seconds since
     1970, Resend's ratelimit-reset in seconds from now, MailerSend's x-apiquota-reset is ISO 8601.
     """
-    for name in ("retry-after", "ratelimit-reset", "x-ratelimit-reset", "x-apiquota-reset"):
-        if (wait := _field_wait(headers.get(name, ""), now)) is not None:
-            return wait
-    return None
+    asked = [_field_wait(headers.get(name, ""), now) for name in ("retry-after", "x-apiquota-reset")]
+    rates = [_field_wait(headers.get(name, ""), now) for name in ("ratelimit-reset", "x-ratelimit-reset")]
+    return next(filter(None, asked), None), next(filter(None, rates), None)
 
 
 def _field_wait(value: str, now: datetime) -> timedelta | None:
     value = value.strip()
     try:
         if re.fullmatch(r"\d{1,12}(?:\.\d{1,6})?", value):
-            number = float(value)
+            number = float(value) or 1.0  # at once: but not in the same moment
             wait = timedelta(seconds=number) if number < 1e9 else datetime.fromtimestamp(number, UTC) - now
         elif value[:1].isdigit():
             at = datetime.fromisoformat(value)
@@ -179,8 +181,11 @@ def _kind(action: Action) -> OutcomeKind:
 
 def _wait(reply: HttpReply, action: Action, now: datetime | None) -> timedelta | None:
     """The wait that is asked for: by a header field, by an instant in the text, or by a span."""
-    if reply.wait is not None:
+    # A quota that is used up is not there again in seconds, whatever the rate's fields say.
+    if reply.wait is not None and (action is not Action.QUOTA or reply.wait >= _SHORTEST_QUOTA):
         return reply.wait
+    if action is Action.RETRY and reply.rate_wait is not None:
+        return reply.rate_wait
     if now and (at := named_time(reply.text)):
         return at - now if timedelta(0) < at - now <= LONGEST_NAMED else None
     if (wait := named_wait(reply.text)) is not None:
@@ -199,6 +204,7 @@ def _tidied(reply: HttpReply) -> HttpReply:
         provider_id=_tidy(reply.provider_id)[:255],
         early=reply.early,
         wait=reply.wait,
+        rate_wait=reply.rate_wait,
     )
 
 

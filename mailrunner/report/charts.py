@@ -26,7 +26,7 @@ _WORDS = ("quarter of an hour", "hour", "6 hours", "day", "week", "4 weeks")
 WIDTH, HEIGHT = 720.0, 120.0
 
 
-class Series(NamedTuple):
+class ChartSeries(NamedTuple):
     """One kind of number in a chart: its label, and the class that gives its colour and pattern."""
 
     label: str
@@ -49,7 +49,7 @@ class Chart:
     """Stacked bars over time: `values[i]` are the numbers of each of `series` at `moments[i]`."""
 
     title: str
-    series: Sequence[Series]
+    series: Sequence[ChartSeries]
     moments: Sequence[datetime]
     values: Sequence[Sequence[int]]
     bucket: str
@@ -112,7 +112,7 @@ class Chart:
 
 def over_time(
     title: str,
-    series: Sequence[Series],
+    series: Sequence[ChartSeries],
     points: Iterable[tuple[datetime, int, int]],
     *,
     zone: tzinfo,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TextIO
 from mailrunner.model.counted import counted
 from mailrunner.model.delivery import Counts, State
 from mailrunner.model.inbound_event import EventKind
-from mailrunner.report.charts import Chart, Series, over_time
+from mailrunner.report.charts import Chart, ChartSeries, over_time
 from mailrunner.report.rates import LABELS
 from mailrunner.report.summary import Summary
 from mailrunner.store.report_numbers import DomainCount
@@ -30,12 +30,12 @@ _LABELS = {
     "in_flight": "being sent",
 }
 _OF_STATE = {State.CLAIMED: "in_flight", State.SENDING: "in_flight"}
-_TRIED = (Series("sent", "sent"), Series("failed", "failed"), Series("in doubt", "in_doubt"))
+_TRIED = (ChartSeries("sent", "sent"), ChartSeries("failed", "failed"), ChartSeries("in doubt", "in_doubt"))
 _TRIED_PLACES = {State.SENT: 0, State.FAILED: 1, State.IN_DOUBT: 2}
 _REPORTED = (
-    Series("unsubscribed", "suppressed"),
-    Series("bounced", "failed"),
-    Series("complained", "in_doubt"),
+    ChartSeries("unsubscribed", "suppressed"),
+    ChartSeries("bounced", "failed"),
+    ChartSeries("complained", "in_doubt"),
 )
 _REPORTED_PLACES = {
     EventKind.UNSUBSCRIBED: 0,
@@ -43,7 +43,7 @@ _REPORTED_PLACES = {
     EventKind.REFUSED: 1,
     EventKind.COMPLAINED: 2,
 }
-_USED = (Series("this campaign", "sent"), Series("others of the account", "queued"))
+_USED = (ChartSeries("this campaign", "sent"), ChartSeries("others of the account", "queued"))
 
 
 class StateShare(NamedTuple):

@@ -61,11 +61,11 @@ class MessageFactory:
 
     def message(self, delivery: Delivery, now: datetime) -> Message:
         """The message of one claimed delivery; raises RowError where its row cannot become one."""
-        return self.rendered(self.fields(delivery.id, delivery.address, delivery.values), now)
+        message = self._renderer.render(self.fields(delivery.id, delivery.address, delivery.values), now)
+        return self.signed(message, now) if self._dkim else message
 
-    def rendered(self, fields: MessageFields, now: datetime) -> Message:
-        """The message with these fields, signed where the account has DKIM keys."""
-        message = self._renderer.render(fields, now)
+    def signed(self, message: Message, now: datetime) -> Message:
+        """The message with a signature of each DKIM key that the account has."""
         return self._dkim.sign(message, now) if self._dkim else message
 
     def message_id(self, delivery: Delivery) -> str:

@@ -365,7 +365,11 @@ def transports_of(prepared: PreparedCampaign, clock: Clock) -> Callable[[], Tran
 
     `clock` is the ledger's, as the instants that replies name become pauses there.
     """
-    account = prepared.account
+    return transports_for(prepared.account, clock)
+
+
+def transports_for(account: Account, clock: Clock) -> Callable[[], Transport]:
+    """The same for an account alone; UserError where it cannot log in as it stands."""
     if account.api is not None:
         from mailrunner.sending.api_transport import ApiConnections
 

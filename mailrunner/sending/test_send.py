@@ -82,12 +82,12 @@ class SendTest:
         return outcome
 
     def _message(self, address: str) -> Message:
-        row = self._row
+        row, now = self._row, self._ledger.clock.now()
         try:
             # Below 2**CAMPAIGN_SHIFT is campaign 0, that of tests.
             number = randbits(CAMPAIGN_SHIFT)
             fields = self._factory.fields(number, row.address, row.values, TEST_PREFIX)
-            message = self._factory.rendered(fields, self._ledger.clock.now())
+            message = self._factory.signed(self._prepared.renderer.render(fields, now), now)
         except RowError as error:
             raise UserError(
                 Problem(

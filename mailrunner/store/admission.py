@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select, update
 
 from mailrunner.errors import LedgerError
+from mailrunner.model.counted import counted
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store.database import Database
 from mailrunner.store.lineage import differs, is_failover, lineage_of
@@ -92,8 +93,8 @@ def _notices(number: int) -> tuple[str, ...]:
     if not number:
         return ("the ledger was confirmed; it knows everything that this machine had begun",)
     return (
-        f"the ledger was confirmed; {number:,} messages that this machine had begun were unknown to it and "
-        "are in doubt now: see mailrunner resolve",
+        f"the ledger was confirmed; {counted(number, 'message')} that this machine had begun and it did not "
+        "know of: in doubt now, see mailrunner resolve",
     )
 
 

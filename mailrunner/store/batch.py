@@ -187,14 +187,14 @@ def _record(at: RunTransaction, answers: Sequence[Answer]) -> tuple[list[Decisio
     for answer in others:
         mine = (deliveries.c.id == answer.delivery.id, deliveries.c.token == answer.delivery.token)
         at.connection.execute(update(deliveries).where(*mine).values(_columns(answer.decision, at.now)))
-    slots = 0
+    slots, pauses = 0, False
     for state, answer in zip(states, answers, strict=True):
         slots += state == State.SENDING and answer.decision.answered
+        pauses = pauses or answer.decision.pause_account_until is not None
     for log in at.usage:
         log.add(Series.ANSWERS, at.now, slots)
-    pausing = [each for each in ours if each.decision.pause_account_until is not None]
-    if others or pausing:  # an acceptance may have been the last that the account's quota allowed
-        _apply_side_effects(at, [*others, *(each for each in pausing if each not in others)])
+    if others or pauses:  # an acceptance may have been the last that the account's quota allowed
+        _apply_side_effects(at, ours)
     decisions = {answer.delivery: answer.decision for answer in ours}
     marks = [(d.outcome.reason if d.stop_campaign else "", d.mark) for d in decisions.values()]
     return [decisions.get(answer.delivery) for answer in answers], _add_marks(at, marks)

@@ -67,7 +67,9 @@ def test_dead_name_servers_are_no_fault_of_the_domain(
 
 
 def test_an_account_that_is_not_there_is_named(tmp_path: Path) -> None:
-    assert written(tmp_path, 2525).mailrunner("doctor", "relais").code == 78
+    answer = written(tmp_path, 2525).mailrunner("doctor", "relais", "--json")
+    said = json.loads(answer.stdout)
+    assert (answer.code, said["accounts"], "relais" in said["reason"]) == (78, [], True)
 
 
 def test_a_message_to_oneself_is_sent_counted_and_read_back_by_imap(

@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from mailrunner.cli import login_flows
+from tests.support.http_api_server import HttpApiServer
 from tests.support.imap_server import TokenImapServer
 from tests.support.oauth_projects import token_project, user_at_the_browser
-from tests.support.oauth_server import CANARY, OAuthServer
+from tests.support.oauth_server import CANARY, OAuthServer, error
 from tests.support.projects import Answer, Project
 from tests.support.smtp_server import SmtpServer
 
@@ -220,3 +221,43 @@ def test_a_run_by_password_imports_nothing_of_oauth(tmp_path: Path) -> None:
         )
         assert (done.returncode, done.stdout.splitlines()[-1]) == (0, ""), done.stderr
         assert len(smtp.accepted) == 1
+
+
+def test_a_login_for_an_http_api_is_tried_there_and_not_by_smtp(
+    tmp_path: Path, token_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_at_the_browser(monkeypatch)
+    with OAuthServer(user="ana@gmail.com") as oauth, HttpApiServer("gmail") as api:
+        project = Project(tmp_path)
+        keys = f'provider = "gmail"\nvia = "api"\nurl = "{api.url}"\nuser = "{oauth.user}"\nlogin = "oauth"\n'
+        imap = 'imap = { host = "127.0.0.1", port = 1, tls = "none" }\n'
+        table = f"{keys}{imap}[accounts.club.oauth]\n{oauth.table('google')}"
+        project.put("mailrunner.toml", f"[accounts.club]\n{table}")
+        answer = quiet(project.mailrunner("login", "club"))
+    assert (answer.code, "is reached" in answer.stdout) == (0, True), answer.stderr
+    assert "reading the mailbox does not" in answer.stderr
+
+
+@pytest.mark.parametrize("fault", ["", "revoked", "garbage", "refused by the mail server", "preview"])
+def test_no_secret_stands_in_anything_that_a_run_says_or_writes(
+    fault: str, tmp_path: Path, token_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user_at_the_browser(monkeypatch)
+    with OAuthServer() as oauth, SmtpServer(bearer=oauth.is_valid) as smtp:
+        project = token_project(tmp_path, oauth, port=smtp.port, provider="google")
+        assert project.mailrunner("login", "club").code == 0
+        if fault == "refused by the mail server":
+            oauth.access.clear()
+        elif fault:
+            monkeypatch.setattr("mailrunner.transports.oauth.token.AccessToken.is_due", lambda *_: True)
+            told = error("invalid_grant", " ".join(oauth.refresh))
+            oauth.faults["token"] = [told if fault == "revoked" else (200, " ".join(oauth.refresh).encode())]
+        words = ("preview", "spring") if fault == "preview" else ("run", "spring", "--yes", "--json")
+        quiet(project.mailrunner(*words, "--log-json", str(tmp_path / "events.jsonl")))
+        for command in (("status", "spring", "--json"), ("report", "spring"), ("quota", "--json")):
+            quiet(project.mailrunner(*command))
+        holding = {name for name, octets in project.texts().items() if CANARY.encode() in octets}
+        assert holding == {
+            "mailrunner.toml",
+            f"state/mailrunner/tokens/{next(token_folder.glob('*.json')).name}",
+        }

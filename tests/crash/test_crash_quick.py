@@ -97,7 +97,7 @@ def test_a_kill_at_any_time_keeps_every_promise(tmp_path: Path) -> None:
     assert_kept(attempt(plan, tmp_path))
 
 
-def test_an_smtp_server_that_dies_and_comes_back_costs_no_copy_and_gives_nobody_two(tmp_path: Path) -> None:
+def test_an_smtp_server_that_dies_and_comes_back_costs_no_copy_and_sends_none_twice(tmp_path: Path) -> None:
     moment = Moment("step", "sending")
     tally = attempt(Plan(moment=moment, seed=1, connections=2, kills=2, restarted=SMTP), tmp_path)
     assert_kept(tally)

@@ -26,7 +26,6 @@ ALLOWED = (
     ("mailrunner/data/providers.toml", r"\btrial\b", "a provider's trial account"),
     ("*", r"your-list-and-your-letter", "the name of a page, called as its readers look for it"),
     ("docs/your-list-and-your-letter.md", r"Your letter|your letter", "the title of that page"),
-    ("docs/performance.md", r"^\| letter \|", "the name of a template in bench/"),
     ("docs/decisions.md", r"clerk, courier, postbox", "the entry about the retired words"),
     ("*", r"\bnobody@example\.org\b", "an address"),
     ("mailrunner/store/event_effects.py", r"\"of nobody\"", "a value in ledgers"),

@@ -40,8 +40,11 @@ _VALUE = re.compile(r"\{\{.*?\}\}\}?|<%[=-].*?%>|\{[a-z_]+\}(?![^<]*</style)", r
 _LINK = re.compile(r"<link\b[^>]*\bhref=[\"']?([^\"'\s>]+\.css)[\"']?[^>]*>", re.IGNORECASE)
 
 
-def templates(folder: Path = BUILD) -> Iterator[tuple[str, str]]:
-    """The name and the document of every template, in packages that are fetched where they are missing."""
+def templates(folder: Path = BUILD, value: str = "Ana") -> Iterator[tuple[str, str]]:
+    """The name and the document of every template, in packages that are fetched where they are missing.
+
+    `value` stands for each of its fields.
+    """
     for package in PACKAGES:
         root = _fetched(package, folder)
         frame = (root / package.frame).read_text(encoding="utf-8") if package.frame else "<%= contents %>"
@@ -49,13 +52,13 @@ def templates(folder: Path = BUILD) -> Iterator[tuple[str, str]]:
             source = frame.replace("<%= contents %>", _text(path))
             if "<" in source:
                 name = f"{package.name} {path.relative_to(root)}"
-                yield name, plain(source, root)
+                yield name, plain(source, root, value)
 
 
-def plain(source: str, root: Path) -> str:
-    """A template as a document of its own, without fields."""
+def plain(source: str, root: Path, value: str) -> str:
+    """A template as a document of its own, with a value for each field."""
     source = _LINK.sub(lambda link: _sheet(link, root), source)
-    return _VALUE.sub("Ana", _FIELD.sub("", source))
+    return _VALUE.sub(lambda _: value, _FIELD.sub("", source))
 
 
 def _fetched(package: Package, folder: Path) -> Path:

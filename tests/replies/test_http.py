@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrunner.model.outcome import Action, OutcomeKind, Scope, Stage
-from mailrunner.replies.http import HttpReply, asked_wait, classify, connect_outcome, outcome
+from mailrunner.replies.http import HttpReply, asked_waits, classify, connect_outcome, outcome
 
 NOW = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
 DATA = Path(__file__).parents[1] / "data"
@@ -111,6 +111,7 @@ def test_what_is_taken_and_kept_back_is_sent_and_pauses_the_account() -> None:
         ("retry-after", "Thu, 26 Nov 2026 01:00:30 GMT", timedelta(seconds=30)),
         ("retry-after", "Thu, 26 Nov 2020 01:00:30 GMT", None),
         ("retry-after", "soon", None),
+        ("retry-after", "0", timedelta(seconds=1)),
         ("retry-after", "-5", None),
         ("retry-after", "99999999999999999999", None),
         ("ratelimit-reset", "1", timedelta(seconds=1)),
@@ -120,7 +121,19 @@ def test_what_is_taken_and_kept_back_is_sent_and_pauses_the_account() -> None:
     ],
 )
 def test_the_wait_that_header_fields_ask_for(field: str, value: str, wait: timedelta | None) -> None:
-    assert asked_wait({field: value}, NOW) == wait
+    assert next(filter(None, asked_waits({field: value}, NOW)), None) == wait
+
+
+def test_the_window_of_a_rate_says_nothing_of_a_quota_or_a_fault() -> None:
+    second = timedelta(seconds=1)
+    spent = HttpReply(
+        provider="resend-api", status=429, name="daily_quota_exceeded", wait=second, rate_wait=second
+    )
+    assert outcome(spent, NOW).retry_after is None
+    slower = HttpReply(provider="resend-api", status=429, name="rate_limit_exceeded", rate_wait=second)
+    assert outcome(slower, NOW).retry_after == second
+    fault = HttpReply(provider="sendgrid-api", status=500, rate_wait=second)
+    assert outcome(fault, NOW).retry_after is None
 
 
 def test_the_wait_that_words_ask_for() -> None:

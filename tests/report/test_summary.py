@@ -15,7 +15,7 @@ import pytest
 
 from mailrunner.model.delivery import Counts
 from mailrunner.model.inbound_event import EventKind
-from mailrunner.report.charts import Chart, Series, over_time
+from mailrunner.report.charts import Chart, ChartSeries, over_time
 from mailrunner.report.page import percent
 from mailrunner.report.rates import event_counts
 from mailrunner.store import Ledger
@@ -145,7 +145,7 @@ def test_shares_have_digits_that_tell_something() -> None:
 
 def test_a_chart_has_at_most_a_hundred_bars_and_all_its_numbers() -> None:
     points = [(NOON + timedelta(hours=7 * n), 0, n) for n in range(300)]
-    chart = over_time("Sent", [Series("sent", "sent")], points, zone=UTC)
+    chart = over_time("Sent", [ChartSeries("sent", "sent")], points, zone=UTC)
     assert chart is not None
     assert len(chart.values) <= 100
     assert sum(row[0] for row in chart.values) == sum(range(300))
@@ -153,7 +153,7 @@ def test_a_chart_has_at_most_a_hundred_bars_and_all_its_numbers() -> None:
 
 def test_a_limit_is_a_line_within_the_frame() -> None:
     zone = ZoneInfo("Europe/Bucharest")
-    chart = Chart(title="Quota", series=[Series("used", "sent")],
+    chart = Chart(title="Quota", series=[ChartSeries("used", "sent")],
                   moments=[datetime(2026, 11, 20, tzinfo=zone)],
                   values=[(50,)], bucket="day", zone=zone, limit=200)  # fmt: skip
     assert (chart.highest, chart.limit_at, chart.label(0)) == (200, 0.0, "Fri 20 Nov 2026")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import trustme
@@ -31,7 +32,7 @@ from tests.support.http_api_server import (
     take_then_cut,
     yes_then_close,
 )
-from tests.support.http_apis import READ, error, ses_account
+from tests.support.http_apis import KEY, READ, SECRET, error, ses_account
 from tests.support.projects import Project
 
 NUMBER = 600
@@ -265,15 +266,33 @@ def test_a_run_by_smtp_loads_nothing_of_the_apis(tmp_path: Path) -> None:
         "with SmtpServer() as server:\n"
         "    made = CampaignInProcess(Path(sys.argv[1]), server).write(csv=people(3))\n"
         "    assert made.run().counts.sent == 3\n"
-        "print(*(set(sys.modules) - before), *(name for name in sys.modules if name.startswith('mailrunner')))"
+        "ours = {name for name in sys.modules if name.startswith('mailrunner')}\n"
+        "print(*(set(sys.modules) - before), *ours)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
     )
     loaded = set(done.stdout.split())
     assert not {"h11", "authlib", "cryptography", "dns"} & loaded
-    assert not [
-        name
-        for name in loaded
-        if name.startswith(("mailrunner.transports.http", "mailrunner.transports.apis.m"))
-    ]
+    of_apis = ("mailrunner.transports.http", "mailrunner.transports.apis")
+    assert not [name for name in loaded if name.startswith(of_apis)]
+
+
+@pytest.mark.parametrize("preset", ["mailgun", "mailjet", "mandrill", "sendgrid", "ses"])
+def test_no_key_stands_in_what_a_run_writes_whatever_the_server_repeats(preset: str, tmp_path: Path) -> None:
+    pair = base64.b64encode(f"api:{KEY}".encode()).decode()
+    other = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
+    repeated = f"wrong {KEY} {SECRET} {quote(KEY)} Basic {pair} Basic {other} for {KEY}"
+    refusal = error(preset, 403, "access_denied", repeated)
+    with HttpApiServer(preset, faults=[Fault(lambda each: each.answer(refusal), nth=2)]) as server:
+        campaign = ApiCampaign(tmp_path, server).write(csv=people(4), connections=1)
+        inner = campaign.inner
+        inner.log_json = tmp_path / "log.json"
+        result = inner.run()
+    assert result.wait.reason in (WaitReason.CREDENTIALS, WaitReason.STOPPED)
+    written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    del written[tmp_path / "mailrunner.toml"]
+    own = (SECRET,) if preset in ("ses", "mailjet") else ()
+    for secret in (KEY, *own, pair, other):
+        assert secret not in result.wait.detail
+        assert [path for path, octets in written.items() if secret.encode() in octets] == []

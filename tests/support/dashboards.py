@@ -163,7 +163,7 @@ class ServedDashboard:
         """A request with the session's cookie."""
         return ask(self.port, "GET", path, headers={**self.cookie, **(headers or {})})
 
-    def post(self, path: str, headers: Mapping[str, str] = SAME, **form: object) -> Reply:
+    def post(self, path: str, headers: Mapping[str, str] = SAME, **form: Any) -> Reply:
         """A form from a page of the dashboard; with other headers from elsewhere."""
         return ask(self.port, "POST", path, urlencode(form).encode(), {**self.cookie, **headers})
 

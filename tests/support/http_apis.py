@@ -275,6 +275,7 @@ def brevo(incoming: Incoming) -> Taken:
     optional = {"textContent": str, "headers": dict, "attachment": list, "replyTo": dict, "tags": list}
     shape(value, {"sender": dict, "to": list, "subject": str, "htmlContent": str}, optional)
     need(all(text.isascii() for text in value["headers"].values()), "a header field is not ASCII")
+    need(isinstance(json.loads(value["headers"]["X-Mailin-custom"]), dict), "the metadata is no JSON")
     for each in value.get("attachment", []):
         shape(each, {"name": str, "content": str}, {})
     files = [fields_file(each, "name", "content", "") for each in value.get("attachment", [])]

@@ -29,10 +29,11 @@ def new(
 
     Example: mailrunner dkim new example.org
     """
+    from mailrunner.clock import utc_day
     from mailrunner.config.dkim_table import dkim_domain, dkim_selector
     from mailrunner.rendering.dkim import load_key, make_key
 
-    month = f"{context.clock.now():%Y%m}"
+    month = utc_day(context.clock.now()).replace("-", "")[:6]
     try:
         at = dkim_domain(domain.strip().rstrip("."))
         word = dkim_selector(selector or f"mr{month}{'e' if ed25519 else ''}")

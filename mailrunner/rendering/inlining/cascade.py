@@ -63,7 +63,11 @@ class Cascade(Styles):
         matched: list[Rules] = []
         for element, tag in zip(elements, tags, strict=True):
             get = element.get
-            answers = tuple([(given := get(n)) is not None and test.holds(given) for test, n in tests])
+            answers = (
+                tuple([(given := get(n)) is not None and test.holds(given) for test, n in tests])
+                if tests
+                else ()
+            )
             signature = (tag, get("class"), answers)
             above = states[element.getparent()]
             move = above.moves.get(signature)

@@ -15,7 +15,7 @@ from mailrunner.rendering.inlining.styles import Rules, Sheets, Signature, Style
 
 _PROLOGUE = re.compile(r"\A\s*(?:<\?xml[^>]*\?>)?\s*(?P<doctype><!doctype[^>]*>)?", re.IGNORECASE)
 _NOTHING = re.compile(r"(?:\s|<!--.*?-->|<!(?!--)[^>]*>)*+", re.DOTALL)
-_DOCTYPES = 64
+_DOCTYPES = _SHEETS = 64
 # Selectors by which it matters that a browser puts the rows of every table into a tbody.
 _ROWS = re.compile(r"tbody|[>+~]|\btr\s*:", re.IGNORECASE)
 _EVERYWHERE = frozenset({None, "", "all", "screen"})
@@ -62,7 +62,7 @@ def read(html: str) -> Document:
         elements[tags.index("body")].getparent().insert(0, etree.Element("head"))
     styles = [e for e, tag in zip(elements, tags, strict=True) if tag == "style" and _is_css(e)]
     sheets = tuple(_sheets(styles))
-    if any(_ROWS.search(css) for css, _ in sheets):
+    if any(_tells_rows(css) for css, _ in sheets):
         added = _with_table_bodies(page) or added
     if "meta" in tags:
         for meta in page.iter("meta"):
@@ -127,6 +127,11 @@ def _doctype(declared: str | None) -> str:
     if not declared:
         return ""
     return str(etree.fromstring(f"{declared}<p>", etree.HTMLParser()).getroottree().docinfo.doctype)
+
+
+@lru_cache(maxsize=_SHEETS)
+def _tells_rows(css: str) -> bool:
+    return bool(_ROWS.search(css))
 
 
 def _is_css(style: Any) -> bool:

@@ -15,7 +15,7 @@ MOST_RULES = 5_000
 MOST_COMPARISONS = 20_000_000  # of a rule with a tag
 MOST_IN_A_TAG = 6_000  # blanks and quotation marks between which attributes may stand
 
-_STYLE = re.compile(r"<style\b[^>]*+>(.*?)(?:</style|\Z)", re.IGNORECASE | re.DOTALL)
+_STYLE = re.compile(r"<style\b[^>]*+>([^<]*+(?:<(?!/style)[^<]*+)*+)", re.IGNORECASE)
 _LONG_TAG = re.compile(
     r"""<[a-z](?=[^<]{6000}|[^>]{6000})(?:[^"'>]++|"[^"]*+"?|'[^']*+'?)*+""", re.IGNORECASE
 )

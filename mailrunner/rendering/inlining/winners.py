@@ -103,9 +103,11 @@ def inlined(entries: Sequence[Entry], decision: Precedence) -> list[tuple[Entry,
     return [(entry, (entry.own and entry.declaration.important) or entry in raised) for entry in kept]
 
 
-def _pairs(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
-    """All pairs of entries that set something in common, the lower one first."""
+def _pairs(entries: Sequence[Entry], *, below_conditional: bool = False) -> Iterator[tuple[Entry, Entry]]:
+    """All pairs of entries that set something in common, the lower first; or those below conditional ones."""
     for place, higher in enumerate(entries):
+        if below_conditional and not higher.conditional:
+            continue
         for lower in entries[:place]:
             if related(lower.declaration.name, higher.declaration.name):
                 yield lower, higher
@@ -116,7 +118,7 @@ def _promoted(elements: Sequence[Sequence[Entry]], banned: AbstractSet[int]) -> 
     pairs = [
         (lower, higher)
         for entries in elements
-        for lower, higher in _pairs(entries)
+        for lower, higher in _pairs(entries, below_conditional=True)
         if higher.promotable and higher.declaration.number not in banned
     ]
     promoted = {higher.declaration.number for lower, higher in pairs if not lower.conditional}
@@ -150,9 +152,7 @@ def _clashing(entries: Sequence[Entry], promoted: AbstractSet[int]) -> Iterator[
     """The promoted declarations for which the page's order cannot be had on this element."""
     raised = _raised(entries, promoted)
     own = [entry.declaration.number for entry in entries if entry.declaration.number in promoted]
-    for lower, higher in _pairs(entries) if own else ():
-        if not higher.conditional:
-            continue
+    for lower, higher in _pairs(entries, below_conditional=True) if own else ():
         if lower in raised:  # and so would beat what beats it in the page
             yield from own
         elif (

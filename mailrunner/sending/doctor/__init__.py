@@ -6,7 +6,7 @@
     dns_lookup   questions to name servers, each answered, refused or not answered
     provider_dns the SPF includes and DKIM selectors of known providers
     spf, dmarc   reading those records as receivers do (pure, over a function that looks up)
-    ports, server, sender_domain, own_relay, one_click, clock_skew, bulk_rules: a check each
+    ports, server, account_quota, sender_domain, own_relay, one_click, clock_skew, bulk_rules: a check each
 
 A check is a function of the facts alone, and yields findings.
 """

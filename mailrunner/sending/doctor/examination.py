@@ -22,10 +22,18 @@ from mailrunner.config.account import Account
 from mailrunner.errors import UserError
 from mailrunner.model.outcome import Outcome
 from mailrunner.sending.doctor import dmarc, dns_lookup, spf
+from mailrunner.sending.doctor.account_quota import quota_check
 from mailrunner.sending.doctor.bulk_rules import rules_table
 from mailrunner.sending.doctor.clock_skew import clock_check
 from mailrunner.sending.doctor.dns_lookup import Ask, DnsAnswer
-from mailrunner.sending.doctor.facts import ClickFound, DomainFound, Facts, ServerFound, Unanswered
+from mailrunner.sending.doctor.facts import (
+    ClickFound,
+    DomainFound,
+    Facts,
+    QuotaFound,
+    ServerFound,
+    Unanswered,
+)
 from mailrunner.sending.doctor.finding import Finding, Level
 from mailrunner.sending.doctor.one_click import click_check
 from mailrunner.sending.doctor.own_relay import relay_check
@@ -34,9 +42,9 @@ from mailrunner.sending.doctor.provider_dns import DKIM_SELECTORS
 from mailrunner.sending.doctor.sender_domain import domain_checks
 from mailrunner.sending.doctor.server import login_check, tls_check
 from mailrunner.sending.opening_threads import OpeningThreads
-from mailrunner.sending.run import smtp_transport
+from mailrunner.sending.run import transports_for
 from mailrunner.transports import network
-from mailrunner.transports.smtp.probe import probe
+from mailrunner.transports.smtp.probe import certificate_end, probe
 
 IN_ALL = 12.0  # seconds for all answers; the command ends within 15
 _PER_ANSWER = 5.0
@@ -48,6 +56,7 @@ _CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     port_check,
     tls_check,
     login_check,
+    quota_check,
     domain_checks,
     relay_check,
     click_check,
@@ -74,13 +83,16 @@ class Examination:
         self._threads = OpeningThreads(_MOST_THREADS)
         account = self.account
         self._begin("addresses", "", lambda: _addresses(account.host))
-        for port in {account.port, *(() if account.is_local else (*MAIL_PORTS, HTTPS_PORT))}:
+        others = () if account.is_local or account.api else (*MAIL_PORTS, HTTPS_PORT)
+        for port in {account.port, *others}:
             self._begin("port", port, partial(_port, account.host, port))
-        self._begin("server", "", lambda: _server(account))
+        self._begin("server", "", lambda: _api(account, self.clock) if account.api else _server(account))
         self._begin("login", "", lambda: _login(account, self.clock))
+        if account.api and account.preset.name == "ses":
+            self._begin("quota", "", lambda: _quota(account, self.clock))
         for domain in self.from_domains:
             self._begin("domain", domain, partial(_domain, domain, account, self.ask))
-        if account.preset.name == "smtp" and not account.is_local:
+        if account.preset.name == "smtp" and not account.api and not account.is_local:
             self._begin("reverse", "", lambda: _reverse(account.host, self.ask))
         if self.click_url:
             self._begin("click", "", lambda: _click(self.click_url or ""))
@@ -106,6 +118,7 @@ class Examination:
             ports=self._many("port"),
             server=self._one("server", ServerFound()),
             login=self._one("login", None),
+            quota=self._one("quota", None),
             domains=self._many("domain"),
             reverse={"the server": reverse} if isinstance(reverse, Unanswered) else reverse,
             click=self._one("click", None),
@@ -175,12 +188,41 @@ def _server(account: Account) -> ServerFound:
     return ServerFound(found.refusal, found.certificate_ends, found.greeting_name)
 
 
+def _api(account: Account, clock: Clock) -> ServerFound:
+    """An HTTP API, reached as messages reach it: by the proxy, where there is one."""
+    from mailrunner.sending.api_transport import ApiConnections
+
+    assert account.api  # noqa: S101 - asked for such an account alone
+    reached = ApiConnections.of(replace(account, timeout=int(_PER_ANSWER)), account.api, clock).reach.open()
+    if isinstance(reached, Outcome):
+        return ServerFound(refusal=reached.reason)
+    with reached:
+        certificate = reached.getpeercert() if isinstance(reached, ssl.SSLSocket) else None
+    return ServerFound(certificate_ends=certificate_end(certificate))
+
+
 def _login(account: Account, clock: Clock) -> Outcome | None:
-    transport = smtp_transport(replace(account, timeout=int(_PER_ANSWER)), clock)
+    transport = transports_for(replace(account, timeout=int(_PER_ANSWER)), clock)()
     try:
         return transport.open()
     finally:
         transport.close()
+
+
+def _quota(account: Account, clock: Clock) -> QuotaFound:
+    """Amazon SES's GetAccount; no other API tells an account's limits by a sending key."""
+    from mailrunner.sending.api_transport import ApiConnections
+    from mailrunner.transports.apis.ses import SesApi
+
+    assert account.api  # noqa: S101 - asked for such an account alone
+    connections = ApiConnections.of(account, account.api, clock)
+    api, call = connections.api, connections.caller(_PER_ANSWER)
+    assert isinstance(api, SesApi)  # noqa: S101 - the preset's
+    try:
+        told = api.read_quota(call(api.quota_request(clock.now())))
+    finally:
+        call.close()
+    return QuotaFound(told.limits, told.sent)
 
 
 def _domain(domain: str, account: Account, ask: Ask) -> DomainFound:

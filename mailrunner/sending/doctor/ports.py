@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailrunner.sending.doctor.facts import Facts, Unanswered
+from mailrunner.sending.doctor.facts import Facts, ServerFound, Unanswered
 from mailrunner.sending.doctor.finding import Finding, Level
 
 MAIL_PORTS = (25, 465, 587, 2525)
@@ -15,7 +15,9 @@ _NO_WAY = ("silent", "unreachable")
 def name_check(facts: Facts) -> Iterator[Finding]:
     """The server's name can be looked up."""
     host = facts.account.host
-    if isinstance(facts.addresses, Unanswered):
+    if isinstance(facts.addresses, Unanswered) and _is_reached(facts):
+        yield Finding("name", Level.OK, f"{host} is reached by the proxy")
+    elif isinstance(facts.addresses, Unanswered):
         yield Finding(
             "name",
             Level.FAULT,
@@ -29,7 +31,7 @@ def name_check(facts: Facts) -> Iterator[Finding]:
 
 def port_check(facts: Facts) -> Iterator[Finding]:
     """The account's port can be reached, and if not, another one."""
-    if isinstance(facts.addresses, Unanswered):
+    if isinstance(facts.addresses, Unanswered) or _is_reached(facts):
         return
     states = {port: "silent" if isinstance(s, Unanswered) else s for port, s in facts.ports.items()}
     wanted, seen = facts.account.port, ", ".join(f"{port} {state}" for port, state in sorted(states.items()))
@@ -38,6 +40,12 @@ def port_check(facts: Facts) -> Iterator[Finding]:
         return
     others = [port for port in (587, 465, 2525) if states.get(port) == "open" and port != wanted]
     yield Finding("port", Level.FAULT, _closed(facts, wanted, states), seen, _remedy(wanted, others, states))
+
+
+def _is_reached(facts: Facts) -> bool:
+    """True for an HTTP API that was reached, perhaps by a proxy: its port is then no matter."""
+    found = facts.server
+    return facts.account.api is not None and isinstance(found, ServerFound) and not found.refusal
 
 
 def _closed(facts: Facts, wanted: int, states: dict[int, str]) -> str:

@@ -49,6 +49,9 @@ def login_check(facts: Facts) -> Iterator[Finding]:
             facts.login.reason,
             "type the command again later" if is_passing else remedy,
         )
+    elif facts.account.api and not facts.account.oauth:
+        what = "the API was reached; whether it takes the key, only a message shows: mailrunner send-test"
+        yield Finding("login", Level.INFO, what)
     elif not facts.account.logs_in:
         yield Finding("login", Level.INFO, "the account has no login")
     else:

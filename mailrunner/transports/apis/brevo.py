@@ -6,6 +6,7 @@ attachment's type from its name.
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 from mailrunner.transports.apis import ApiAnswer, ApiMessage
@@ -32,7 +33,8 @@ class BrevoApi(BaseApi):
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         headers = headers_without(message)
         if message.delivery_token:
-            headers["X-Mailin-custom"] = message.delivery_token
+            # Its events carry it back, and readers of them take it for JSON.
+            headers["X-Mailin-custom"] = json.dumps({"delivery": message.delivery_token})
         value = given(
             sender=as_object(message.from_),
             to=[as_object(message.to)],

@@ -35,6 +35,7 @@ class HttpOutcomes:
     def answered(self, answer: HttpAnswer, recipient: str) -> Outcome:
         """Judge the answer to a message."""
         read, now = self.api.read(answer), self.clock.now()
+        wait, rate_wait = replies.asked_waits(answer.headers, now)
         reply = replies.HttpReply(
             provider=self.api.provider,
             status=answer.status,
@@ -43,7 +44,8 @@ class HttpOutcomes:
             taken=read.taken,
             provider_id=read.id,
             early=answer.early,
-            wait=replies.asked_wait(answer.headers, now),
+            wait=wait,
+            rate_wait=rate_wait,
         )
         outcome = self._braked(replies.outcome(reply, now), answer)
         if outcome.scope is Scope.CAMPAIGN and recipient and recipient.casefold() in read.text.casefold():

@@ -73,8 +73,8 @@ def _post(url: str, body: bytes, headers: Mapping[str, str]) -> TokenAnswer:
             client.stream("POST", url, content=body, headers=dict(headers)) as answer,
         ):
             return TokenAnswer(answer.status_code, _bounded(answer.iter_bytes(), host, until), host)
-    except httpx.TimeoutException as error:
-        raise TokenUnavailableError(f"{host} does not answer") from error
+    except httpx.TimeoutException:
+        raise TokenUnavailableError(f"{host} does not answer") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         # Only the kind of the failure: httpx's own words may repeat a URL, and that a proxy's password.
         raise TokenUnavailableError(f"{host} cannot be reached ({type(error).__name__})") from None

@@ -132,13 +132,13 @@ def as_json(login: Login) -> str:
         "grant_id": login.grant_id,
         "refresh_token": login.refresh_token,
         "signed_in_as": login.signed_in_as,
-        "logged_in_at": login.logged_in_at.isoformat(),
-        "ends_at": login.ends_at.isoformat() if login.ends_at else None,
+        "logged_in_at": login.logged_in_at.timestamp(),
+        "ends_at": login.ends_at.timestamp() if login.ends_at else None,
         "access": {
             scope: {
                 "value": token.value,
-                "obtained_at": token.obtained_at.isoformat(),
-                "expires_at": token.expires_at.isoformat(),
+                "obtained_at": token.obtained_at.timestamp(),
+                "expires_at": token.expires_at.timestamp(),
             }
             for scope, token in login.access.items()
         },
@@ -165,9 +165,10 @@ def from_json(text: str) -> Login:
                 for scope, token in read["access"].items()
             },
         )
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError("no login") from error
+    except (KeyError, TypeError, AttributeError, RecursionError, OverflowError, OSError):
+        raise ValueError("no login") from None
 
 
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+def _instant(seconds: float) -> datetime:
+    """An instant of seconds since 1970."""
+    return datetime.fromtimestamp(seconds, UTC)

@@ -51,9 +51,10 @@ def probe(*, host: str, port: int, tls: str, ca_file: Path | None, timeout: floa
     with suppress(OSError):
         session.docmd("QUIT")
     session.close()
-    return ServerProbe(certificate_ends=_ends(certificate), greeting_name=greeting[:255])
+    return ServerProbe(certificate_ends=certificate_end(certificate), greeting_name=greeting[:255])
 
 
-def _ends(certificate: object) -> datetime | None:
+def certificate_end(certificate: object) -> datetime | None:
+    """The end of what `getpeercert` gave; None where that is nothing."""
     ends = certificate.get("notAfter") if isinstance(certificate, dict) else None
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC) if isinstance(ends, str) else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.quota import Limit
-from mailrunner.web.dashboard.charts import Chart, Series, over_time
+from mailrunner.report.charts import Chart, ChartSeries, over_time
 from mailrunner.web.dashboard.desk import AccountState, Desk
 from mailrunner.web.dashboard.overview import rooms
 
@@ -51,11 +51,11 @@ def _charts(desk: Desk, state: AccountState) -> tuple[Chart | None, Chart | None
     ]
     back = [(moment + _DAY, 0, number) for moment, _, number in used]
     zone = state.account.timezone
-    drawn = over_time("Slots used in the last 24 hours", [Series("used", "sent")], used, zone=zone)
+    drawn = over_time("Slots used in the last 24 hours", [ChartSeries("used", "sent")], used, zone=zone)
     if rolling_day(list(state.account.limits)) is None:
         return drawn, None
     title = "Slots that come back in the next 24 hours"
-    return drawn, over_time(title, [Series("come back", "queued")], back, zone=zone)
+    return drawn, over_time(title, [ChartSeries("come back", "queued")], back, zone=zone)
 
 
 def _floor(moment: datetime) -> datetime:

@@ -42,7 +42,7 @@ SENTENCES: Mapping[str, Callable[[int], str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class ActionQuestion:
     """The page that asks: `number` deliveries are concerned, `place` is one alone (None: all of them)."""
 
     title: str
@@ -60,7 +60,7 @@ class Question:
 class NumberChangedError(Exception):
     """The number changed since the page was shown; carries the question to ask again."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: ActionQuestion) -> None:
         super().__init__(question.title)
         self.question = question
 
@@ -81,7 +81,7 @@ def unpause(desk: Desk, record: CampaignRecord, user: str) -> Done:
     return Done("unpaused")
 
 
-def question(desk: Desk, record: CampaignRecord, form: Mapping[str, str]) -> Question:
+def question(desk: Desk, record: CampaignRecord, form: Mapping[str, str]) -> ActionQuestion:
     """The question before an action, with the number that it concerns now; raises UserError for no action."""
     place = int(form["place"]) if form.get("place", "").isdigit() else None
     asked = {"cancel": _cancel, "resolve": _resolve, "requeue": _requeue, "suppress": _suppress}
@@ -108,9 +108,11 @@ def act(desk: Desk, record: CampaignRecord, form: Mapping[str, str], user: str) 
 # -- Questions
 
 
-def _cancel(desk: Desk, record: CampaignRecord, _form: Mapping[str, str], _place: int | None) -> Question:
+def _cancel(
+    desk: Desk, record: CampaignRecord, _form: Mapping[str, str], _place: int | None
+) -> ActionQuestion:
     number = desk.ledger.deliveries.counts(record.no).open
-    return Question(
+    return ActionQuestion(
         title=f"Cancel {record.id}?",
         number=number,
         effect=f"{counted(number, 'recipient')} will not get it. What is being sent at this moment arrives.",
@@ -122,11 +124,13 @@ def _cancel(desk: Desk, record: CampaignRecord, _form: Mapping[str, str], _place
     )
 
 
-def _resolve(desk: Desk, record: CampaignRecord, form: Mapping[str, str], place: int | None) -> Question:
+def _resolve(
+    desk: Desk, record: CampaignRecord, form: Mapping[str, str], place: int | None
+) -> ActionQuestion:
     number = len(_doubts(desk, record, place))
     resend = form.get("as") == "resend"
     one = counted(number, "message")
-    return Question(
+    return ActionQuestion(
         title="Send again what is in doubt?" if resend else "Record as sent what is in doubt?",
         number=number,
         effect=(
@@ -144,7 +148,9 @@ def _resolve(desk: Desk, record: CampaignRecord, form: Mapping[str, str], place:
     )
 
 
-def _requeue(desk: Desk, record: CampaignRecord, form: Mapping[str, str], place: int | None) -> Question:
+def _requeue(
+    desk: Desk, record: CampaignRecord, form: Mapping[str, str], place: int | None
+) -> ActionQuestion:
     state = _REQUEUEABLE.get(form.get("state", ""))
     if state is None:
         raise UserError(Problem("choose failed, suppressed or skipped deliveries to queue again"))
@@ -153,8 +159,8 @@ def _requeue(desk: Desk, record: CampaignRecord, form: Mapping[str, str], place:
     else:
         number = desk.ledger.browsing.number(record.no, state)
     one = counted(number, f"{state.value} message")
-    return Question(
-        title=f"Queue {state.value} messages again?",
+    return ActionQuestion(
+        title=f"Queue {one} again?",
         number=number,
         effect=f"{one} will be tried again by the next run. Recipients who are suppressed, and rows without "
         "a usable address, stay as they are.",
@@ -166,7 +172,9 @@ def _requeue(desk: Desk, record: CampaignRecord, form: Mapping[str, str], place:
     )
 
 
-def _suppress(desk: Desk, record: CampaignRecord, form: Mapping[str, str], place: int | None) -> Question:
+def _suppress(
+    desk: Desk, record: CampaignRecord, form: Mapping[str, str], place: int | None
+) -> ActionQuestion:
     if place is None:
         raise UserError(Problem("choose the recipient to suppress on the recipient's own page"))
     one = delivery_at(desk, record, place)
@@ -174,7 +182,7 @@ def _suppress(desk: Desk, record: CampaignRecord, form: Mapping[str, str], place
         raise UserError(Problem("this row has no usable address to suppress"))
     own = form.get("of") == "list" and record.list_key
     scope = f"the list {record.list_name}" if own else "all lists"
-    return Question(
+    return ActionQuestion(
         title=f"Suppress {one.key}?",
         number=1,
         effect=f"This recipient gets no more messages of {scope}, this campaign included.",
@@ -189,13 +197,13 @@ def _suppress(desk: Desk, record: CampaignRecord, form: Mapping[str, str], place
 # -- Deeds
 
 
-def _do_cancel(desk: Desk, record: CampaignRecord, _asked: Question) -> Done:
+def _do_cancel(desk: Desk, record: CampaignRecord, _asked: ActionQuestion) -> Done:
     if record.phase in (Phase.FINISHED, Phase.LOADING):
         raise UserError(Problem(f"{record.id} is {record.phase}; there is nothing to cancel"))
     return Done("cancelled", desk.ledger.campaigns.cancel(record.no))
 
 
-def _do_resolve(desk: Desk, record: CampaignRecord, asked: Question) -> Done:
+def _do_resolve(desk: Desk, record: CampaignRecord, asked: ActionQuestion) -> Done:
     doubts = _doubts(desk, record, asked.place)
     manual = desk.ledger.manual_actions
     if asked.fields["as"] == "resend":
@@ -204,7 +212,7 @@ def _do_resolve(desk: Desk, record: CampaignRecord, asked: Question) -> Done:
     return Done("resolved", manual.resolve_as_sent(doubts, reason=reason))
 
 
-def _do_requeue(desk: Desk, record: CampaignRecord, asked: Question) -> Done:
+def _do_requeue(desk: Desk, record: CampaignRecord, asked: ActionQuestion) -> Done:
     keys: set[str] = set()
     if asked.place is not None:
         key = delivery_at(desk, record, asked.place).key
@@ -221,7 +229,7 @@ def _do_requeue(desk: Desk, record: CampaignRecord, asked: Question) -> Done:
     return Done("requeued", done.number)
 
 
-def _do_suppress(desk: Desk, record: CampaignRecord, asked: Question) -> Done:
+def _do_suppress(desk: Desk, record: CampaignRecord, asked: ActionQuestion) -> Done:
     key = delivery_at(desk, record, asked.place or 0).key
     of = record.list_key if asked.fields["of"] == "list" else ""
     reason = SuppressionReason.MANUAL

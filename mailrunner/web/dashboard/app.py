@@ -48,7 +48,7 @@ from mailrunner.web.dashboard.recipients_page import (
 )
 from mailrunner.web.dashboard.records import log_page, suppressions_page
 from mailrunner.web.dashboard.stream import Streams
-from mailrunner.web.dashboard.templating import Templates
+from mailrunner.web.dashboard.templating import PageTemplates
 from mailrunner.web.rate_limit import client_key
 
 FORM_BYTES = 8_192
@@ -74,7 +74,7 @@ class Dashboard:
         self._ending = False
         self._streams = Streams(is_ending=lambda: self._ending)
         self._budget = BodyBudget()
-        self._templates = Templates(
+        self._templates = PageTemplates(
             desk.zone,
             now=desk.ledger.clock.now,
             project=desk.project.folder.name,
@@ -219,7 +219,7 @@ class Dashboard:
             return (actions.pause if action == "pause" else actions.unpause)(desk, record, user)
         return actions.act(desk, record, form, user)
 
-    def _asked(self, request: Request, question: actions.Question, *, again: bool = False) -> Values:
+    def _asked(self, request: Request, question: actions.ActionQuestion, *, again: bool = False) -> Values:
         record = self._desk.campaign(request.path_params["campaign"])
         return {"record": record, "question": question, "again": again}
 

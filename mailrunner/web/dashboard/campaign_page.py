@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from mailrunner.model.delivery import State
 from mailrunner.model.inbound_event import EventKind
+from mailrunner.report.charts import Chart, ChartSeries, over_time
 from mailrunner.store import CampaignRecord, Phase
 from mailrunner.store.sights import Tally
-from mailrunner.web.dashboard.charts import Chart, Series, over_time
 from mailrunner.web.dashboard.desk import EVENT_WORDS, STATE_WORDS, Desk
 from mailrunner.web.dashboard.overview import campaign_line
 from mailrunner.web.dashboard.sight import Sight
@@ -18,11 +18,11 @@ from mailrunner.web.dashboard.sight import Sight
 _LATEST, _MOST_DOMAINS = 12, 12
 _PATIENT = 1.5  # seconds for the first sight
 _ANSWERED = (State.SENT, State.FAILED, State.IN_DOUBT)
-_SENT_FAILED = (Series("sent", "sent"), Series("failed", "failed"))
+_SENT_FAILED = (ChartSeries("sent", "sent"), ChartSeries("failed", "failed"))
 _CAME_BACK = (
-    Series("unsubscribed", "suppressed"),
-    Series("bounced", "failed"),
-    Series("complained", "in_doubt"),
+    ChartSeries("unsubscribed", "suppressed"),
+    ChartSeries("bounced", "failed"),
+    ChartSeries("complained", "in_doubt"),
 )
 _PLACES = {
     EventKind.UNSUBSCRIBED: 0,

@@ -1,4 +1,4 @@
-"""Templates of the dashboard: everything is text until a template says otherwise.
+"""PageTemplates of the dashboard: everything is text until a template says otherwise.
 
 Addresses, names and servers' words are written by others: they are escaped, and control characters in them
 are shown as U+FFFD.
@@ -23,7 +23,7 @@ _LONGEST = 300  # characters of one value in a list
 _LIVE = "live_"  # blocks of this beginning are sections that the stream renews
 
 
-class Templates:
+class PageTemplates:
     """The pages; moments are told in `zone`, those of today by the clock alone."""
 
     def __init__(self, zone: tzinfo, *, now: Callable[[], datetime], **everywhere: Any) -> None:

@@ -13,6 +13,7 @@ from mailrunner.errors import RowError
 from mailrunner.rendering.inlining.cached import CachedInliner
 from mailrunner.rendering.inlining.premailer import PremailerInliner
 from tests.data.shape_corpus.rows import HOSTILE, PLAIN, TEMPLATES, row, template
+from tests.looks.constructs import by_chance, constructs
 
 PREMAILER = PremailerInliner()
 MEMO = CachedInliner(PremailerInliner())
@@ -99,6 +100,11 @@ def bodies(draw: st.DrawFn, depth: int = 4) -> str:
 def test_any_sheet_over_any_tree_gives_what_premailer_gives(rules: list[tuple[str, str]], body: str) -> None:
     html = page(" ".join(f"{selector} {{{style}}}" for selector, style in rules), body)
     assert outcome(MEMO, html) == outcome(PREMAILER, html)
+
+
+def test_constructs_and_combinations_come_out_as_the_reference_makes_them() -> None:
+    pages = [*(page for _, page in constructs()), *map(by_chance, range(300))]
+    assert [outcome(MEMO, html) for html in pages] == [outcome(PREMAILER, html) for html in pages]
 
 
 def test_threads_get_what_premailer_gives() -> None:

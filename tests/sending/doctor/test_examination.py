@@ -20,6 +20,8 @@ from mailrunner.sending.doctor.examination import Examination
 from mailrunner.sending.doctor.finding import Finding, Level
 from tests.support.clocks import START, ManualClock
 from tests.support.dns_server import DnsServer
+from tests.support.http_api_server import HttpApiServer
+from tests.support.http_apis import ses_account
 from tests.support.project_toml import account_of
 from tests.support.smtp_server import Rule, SmtpServer, reply
 
@@ -279,3 +281,40 @@ def test_what_others_say_stands_on_one_line_of_bounded_length(
     assert all(
         text.isprintable() and len(text) <= 600 for f in found for text in (f.what, f.evidence, f.remedy)
     )
+
+
+def test_an_account_of_an_http_api_is_examined_by_its_own_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone = {**SOUND, ("s1._domainkey.club.org", "TXT"): ['"v=DKIM1; k=ed25519; p=AAAA"']}
+    with HttpApiServer("sendgrid") as api:
+        account = account_of(tmp_path, api.account_lines())
+        found = examined(account, zone, monkeypatch)
+    assert set(graves(found)) == {"one-click"}
+    assert [f.level for f in found if f.check == "login"] == [Level.INFO]
+    away = graves(examined(account, zone, monkeypatch))
+    assert "refuse" in away["port"]
+    assert set(away) == {"port", "tls", "login", "one-click"}
+
+
+def test_limits_are_told_as_the_provider_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with HttpApiServer("ses") as api:
+        api.account = ses_account(day=50_000, rate=14, sent=1)
+        account = account_of(tmp_path, api.account_lines())
+        found = examined(account, {}, monkeypatch)
+        assert any(
+            "allows 50000/24h, 14/second" in f.what.replace(",0", "0") for f in found if f.check == "quota"
+        )
+        api.account = (403, {}, b"{}")
+        refused = [f for f in examined(account, {}, monkeypatch) if f.check == "quota"]
+    assert refused[0].level in (Level.UNKNOWN, Level.OK)
+
+
+def test_an_account_without_a_known_limit_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer() as server:
+        account = account_of(
+            tmp_path, 'provider = "smtp"', 'host = "127.0.0.1"', f"port = {server.port}", 'tls = "none"'
+        )
+        assert "no limit is known" in graves(examined(account, {}, monkeypatch))["quota"]

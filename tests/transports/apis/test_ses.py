@@ -41,20 +41,8 @@ def made(session: str = "", stream: str = "") -> SesApi:
 def theirs(request: HttpRequest, session: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """What botocore would sign the same request with."""
 
-    class At(datetime):
-        @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
-            return NOW
-
-        @classmethod
-        def utcnow(cls) -> datetime:
-            return NOW.replace(tzinfo=None)
-
     moment = NOW.replace(tzinfo=None)
-    if hasattr(botocore.auth, "get_current_datetime"):
-        monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_, **__: moment)
-    else:
-        monkeypatch.setattr(botocore.auth.datetime, "datetime", At)
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *_, **__: moment)
     own = AWSRequest(
         request.method,
         f"https://{HOST}{request.target}",

@@ -61,6 +61,7 @@ class Script:
     @contextmanager
     def served(self) -> Iterator[int]:
         listener = socket.create_server(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # a large message does not fit in
         thread = threading.Thread(target=self._serve, args=(listener,), daemon=True)
         thread.start()
         try:

@@ -1,0 +1,34 @@
+"""The account's limits: as its provider tells them, where it does, and as mailrunner keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailrunner.model.counted import counted
+from mailrunner.sending.doctor.facts import Facts, Unanswered
+from mailrunner.sending.doctor.finding import Finding, Level
+
+_CHECK = "quota"
+
+
+def quota_check(facts: Facts) -> Iterator[Finding]:
+    """What is told, and that there is a limit at all."""
+    own = ", ".join(map(str, facts.account.limits))
+    if isinstance(facts.quota, Unanswered):
+        what = "the provider does not tell this account's limits now"
+        yield Finding(
+            _CHECK, Level.UNKNOWN, what, facts.quota.reason, "mailrunner keeps to its own until then"
+        )
+    elif facts.quota is not None:
+        told = ", ".join(map(str, facts.quota.limits)) or "none"
+        sent = counted(facts.quota.sent, "recipient")
+        yield Finding(_CHECK, Level.OK, f"the provider allows {told}", f"{sent} in the last 24 hours")
+    if own:
+        yield Finding(_CHECK, Level.OK, f"mailrunner sends at most {own}")
+    elif facts.quota is None:
+        yield Finding(
+            _CHECK,
+            Level.WARNING,
+            "no limit is known for this account: a passed cap can block it",
+            remedy=f'ask the provider, and set limits in [accounts.{facts.account.name}], e.g. ["500/24h"]',
+        )
