@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from mailrunner.web.catcher.mailbox import arrivals
 from mailrunner.web.catcher.messages import Arrival, CaughtMessages
 from mailrunner.web.catcher.one_click import loopback_link
 from mailrunner.web.catcher.pages import CatcherPages
-from mailrunner.web.catcher.smtp import CatchingServer
+from mailrunner.web.catcher.smtp import MOST_CONNECTIONS, CatchingServer
 from mailrunner.web.catcher.view import MessageParts
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -49,7 +50,9 @@ def site() -> Iterator[Site]:
         thread = threading.Thread(target=running.run, kwargs={"sockets": [web]})
         thread.start()
         with CatchingServer(smtp, messages, now=lambda: NOW, slow=0):
-            yield Site(smtp.getsockname()[1], server.address_of(web), messages)
+            caught = Site(smtp.getsockname()[1], server.address_of(web), messages)
+            with caught.http:
+                yield caught
         running.stop()
         thread.join()
 
@@ -210,3 +213,19 @@ def test_a_mailbox_of_files_is_shown(tmp_path: Path) -> None:
         "ana@garden.example",
         "Grüße",
     )
+
+
+def test_connections_beyond_the_limit_are_told_so_and_room_comes_back(site: Site) -> None:
+    def greeting(client: socket.socket) -> bytes:
+        return client.recv(200)
+
+    with ExitStack() as stack:
+        address = ("127.0.0.1", site.smtp_port)
+        clients = [stack.enter_context(socket.create_connection(address)) for _ in range(MOST_CONNECTIONS)]
+        assert all(greeting(client).startswith(b"220") for client in clients)
+        with socket.create_connection(address) as late:
+            assert greeting(late).startswith(b"421")
+        for client in clients:
+            client.sendall(b"QUIT\r\n")
+            assert greeting(client).startswith(b"221")
+    assert site.send("ana@garden.example") == {}
