@@ -49,6 +49,7 @@ _MODULES = (
     "suppress.forget",
     "suppress.confirm_empty",
     "serve",
+    "catch",
     "dashboard",
     "ledger.copy",
     "ledger.machines",

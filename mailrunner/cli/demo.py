@@ -15,7 +15,8 @@ import typer
 from mailrunner.cli.app import SET_UP, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
-from mailrunner.cli.output import complain
+from mailrunner.cli.output import complain, show_problems
+from mailrunner.errors import UserError
 from mailrunner.model.counted import counted
 
 
@@ -58,7 +59,20 @@ def demo(
     if any(codes):
         complain("the demonstration did not end as it should", f"look at {folder}")
         return Exit.SOME_FAILED
-    return _show_result(context, folder, got)
+    code = _show_result(context, folder, got)
+    if context.is_interactive and not context.quiet:
+        _show_messages(context, folder)
+    return code
+
+
+def _show_messages(context: CommandContext, folder: Path) -> None:
+    """Serve the messages of the demonstration on this machine, until Ctrl-C."""
+    from mailrunner.cli.catch import serve_caught
+
+    try:
+        serve_caught(context, port=0, web=0, mailbox=folder / "mailbox")
+    except UserError as error:  # without the extra `web`
+        show_problems(error.problems)
 
 
 def _play(context: CommandContext, folder: Path, *words: str) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from mailrunner.cli.bars import terminal_bar
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.output import local
 from mailrunner.model.counted import counted
@@ -21,6 +22,8 @@ def print_campaign(context: CommandContext, found: dict[str, Any]) -> None:
     )
     line = f"{found['campaign']}: {found['state']}, {counts['sent']:,} of {total:,} sent"
     context.result(line + (f", {numbers}" if numbers else ""))
+    if drawn := terminal_bar(counts["sent"], total):
+        context.result(f"  {drawn}")
     if found["reason"] and found["state"] != "running":
         context.result(f"  {found['reason']}")
     if found["resume_at"] and found["state"] == "waiting":
@@ -41,6 +44,9 @@ def print_accounts(context: CommandContext, accounts: Iterable[dict[str, Any]]) 
             left = "no limit" if limit["left"] is None else f"{limit['left']:,} left"
             then = f", the next slot {_shown(limit['next_slot_at'])}" if limit["next_slot_at"] else ""
             context.result(f"  {limit['limit']:<12} {limit['used']:,} used, {left}{then}")
+            room = limit["left"]
+            if room is not None and (drawn := terminal_bar(limit["used"], limit["used"] + room)):
+                context.result(f"  {'':<12} {drawn}")
         if account["reserve"]:
             reserved = counted(account["reserve"], "message")
             context.result(f"  {reserved} a day reserved for what you send yourself")

@@ -1,0 +1,101 @@
+"""A caught message, taken apart: any octets are a message, whatever is wrong with them."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.header import decode_header, make_header
+from email.message import Message
+from urllib.parse import unquote
+
+_CID = re.compile(r"""cid:([^"'\s<>)&]+)""", re.IGNORECASE)
+_IMAGE = re.compile(r"image/[a-z0-9.+-]+")
+_MOST_PARTS = 200
+_LONGEST_SHOWN = 5_000_000  # characters of HTML
+
+
+@dataclass(frozen=True, slots=True)
+class MessageParts:
+    """What is shown of a message; `html` has its inline images as data: URIs."""
+
+    subject: str
+    message_id: str
+    list_id: str
+    headers: tuple[tuple[str, str], ...]
+    html: str
+    text: str
+    attachments: tuple[tuple[str, str, int], ...]  # name, media type, octets
+
+    @classmethod
+    def of(cls, data: bytes) -> MessageParts:
+        """Take octets apart; raises nothing."""
+        parsed = message_from_bytes(data, policy=policy.compat32)
+        parts = [part for _, part in zip(range(_MOST_PARTS), parsed.walk(), strict=False)]
+        parts = [part for part in parts if not part.is_multipart()]
+        attached = [part for part in parts if part.get_content_disposition() == "attachment"]
+        html = next(
+            (_text(p) for p in parts if p not in attached and p.get_content_type() == "text/html"), ""
+        )
+        text = next(
+            (_text(p) for p in parts if p not in attached and p.get_content_type() == "text/plain"), ""
+        )
+        headers = tuple((name, _header(value)) for name, value in parsed.items())
+        named = {name.lower(): value for name, value in reversed(headers)}
+        return cls(
+            subject=named.get("subject", ""),
+            message_id=named.get("message-id", ""),
+            list_id=named.get("list-id", ""),
+            headers=headers,
+            html=_with_images(html[:_LONGEST_SHOWN], parts),
+            text=text,
+            attachments=tuple((_filename(p), p.get_content_type(), len(_octets(p))) for p in attached),
+        )
+
+    def header(self, name: str) -> str:
+        """The first header of that name, unfolded; "" for none."""
+        return next((value for own, value in self.headers if own.lower() == name.lower()), "")
+
+
+def _header(value: object) -> str:
+    raw = (
+        re.sub(r"\r?\n(?=[ \t])", "", str(value))
+        .encode("utf-8", "surrogateescape")
+        .decode("utf-8", "replace")
+    )
+    try:
+        return str(make_header(decode_header(raw)))
+    except (LookupError, ValueError):  # an unknown charset, or broken base64
+        return raw
+
+
+def _octets(part: Message) -> bytes:
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _text(part: Message) -> str:
+    try:
+        return _octets(part).decode(part.get_content_charset() or "utf-8", "replace")
+    except (LookupError, ValueError):
+        return _octets(part).decode("utf-8", "replace")
+
+
+def _filename(part: Message) -> str:
+    try:
+        return _header(part.get_filename() or "")
+    except (LookupError, ValueError, TypeError):
+        return ""
+
+
+def _with_images(html: str, parts: list[Message]) -> str:
+    """The HTML with its inline images in it; a Content-ID is looked up, and names no file."""
+    images = {}
+    for part in parts:
+        if part["Content-ID"] and _IMAGE.fullmatch(part.get_content_type()):
+            encoded = base64.b64encode(_octets(part)).decode()
+            images[str(part["Content-ID"]).strip().strip("<>")] = (
+                f"data:{part.get_content_type()};base64,{encoded}"
+            )
+    return _CID.sub(lambda found: images.get(unquote(found[1]), found[0]), html)
