@@ -26,7 +26,7 @@ def _is_passing(error: DBAPIError) -> bool:
 
 
 _IDLE_TOO_LONG = "25P03"  # PostgreSQL: idle_in_transaction_session_timeout; the session is over
-_LASTING = ("authentication failed", "pg_hba.conf", "does not exist")  # the server, but not for us
+_LASTING = ("authentication failed", "pg_hba.conf", "does not exist", "no such table", "no such column")
 
 
 def _sentence(error: DBAPIError, path: Path | None) -> tuple[str, str]:

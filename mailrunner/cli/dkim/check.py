@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mailrunner.cli.app import command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.dkim.group import dkim_app
 from mailrunner.cli.dkim.show import configured_keys
 from mailrunner.cli.exit_codes import Exit, first_of
-from mailrunner.rendering.dkim import DkimKey
+
+if TYPE_CHECKING:
+    from mailrunner.rendering.dkim import DkimKey
 
 
 @command(dkim_app, "check", panel="Keys")

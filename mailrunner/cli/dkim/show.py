@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mailrunner.cli.app import command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.dkim.group import dkim_app, say_record
 from mailrunner.errors import Problem, UserError
-from mailrunner.rendering.dkim import DkimKey
+
+if TYPE_CHECKING:
+    from mailrunner.rendering.dkim import DkimKey
 
 
 @command(dkim_app, "show", panel="Keys")

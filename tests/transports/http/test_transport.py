@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,19 +79,27 @@ class Script:
                     sock = self.context.wrap_socket(sock, server_side=True)
             except OSError:
                 return
-            with sock:
+            with sock, suppress(OSError):  # the client may hang up first
                 act(sock, b"")
+
+
+def received(sock: socket.socket) -> bytes:
+    """What comes next; raises OSError at the end."""
+    octets = sock.recv(65536)
+    if not octets:
+        raise ConnectionResetError
+    return octets
 
 
 def whole(sock: socket.socket) -> bytes:
     """Read one request to its end."""
     octets = b""
     while b"\r\n\r\n" not in octets:
-        octets += sock.recv(65536)
+        octets += received(sock)
     head, _, body = octets.partition(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
     while len(body) < length:
-        body += sock.recv(65536)
+        body += received(sock)
     return head + b"\r\n\r\n" + body
 
 
