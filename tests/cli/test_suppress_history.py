@@ -429,7 +429,7 @@ class TestLostTable:
             problem = listed.suppressions.check_not_emptied(["club news", "old news"])
             assert problem is not None
             assert '"Club news"' in problem.message
-            assert "1 entries" in problem.message
+            assert "1 entry" in problem.message
             assert 'confirm-empty --list "Club news"' in problem.hint
 
     def test_it_is_right_once_the_user_says_so(self, listed: Ledger) -> None:

@@ -41,7 +41,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        pytest.param("* SEARCH {3221225472}\nOK", "announces 3221225472 octets", id="literal of 3 GB"),
+        pytest.param("* SEARCH {3221225472}\nOK", "announces 3,221,225,472 octets", id="literal of 3 GB"),
         pytest.param(f"* SEARCH {{{'9' * 5_000}}}\nOK", "not IMAP", id="literal of no size"),
         pytest.param(lambda _: repeat(b"1 " * 500), "more than 200,000 octets", id="endless line"),
         pytest.param(lambda _: repeat(b"* 1 EXISTS\r\n"), "more than 1,000 lines", id="endless lines"),
