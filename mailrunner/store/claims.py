@@ -59,7 +59,9 @@ _BEGIN = """
 """
 _STILL_SENDING = "SELECT id FROM deliveries WHERE token = ? AND state = 'sending' AND id IN (*)"
 _NOT_BEGUN = """
-    UPDATE deliveries SET state = 'claimed', account_no = ?, attempts = attempts - 1
+    UPDATE deliveries
+    SET state = 'claimed', account_no = ?, attempts = attempts - 1,
+        not_before = CASE state WHEN 'in_doubt' THEN ? ELSE not_before END
     WHERE token = ? AND state IN ('sending', 'in_doubt') AND id IN (*) RETURNING id
 """
 _PUT_BACK = """
@@ -133,7 +135,7 @@ def check_again(at: RunTransaction, held: Sequence[Delivery], wait: Wait | None)
     reasons = suppression_reasons(at.connection, at.terms, held)
     may_go = set() if wait else _change(at.connection, _STILL_SENDING, held) - reasons.keys()
     back = [delivery for delivery in held if delivery.id not in may_go]
-    ours = _change(at.connection, _NOT_BEGUN, back, at.terms.account_no)
+    ours = _change(at.connection, _NOT_BEGUN, back, at.terms.account_no, to_micros(at.now))
     tokens = {delivery.id: delivery.token for delivery in back if delivery.id in ours & reasons.keys()}
     suppressed = mark_suppressed(at, {number: reasons[number] for number in tokens}, tokens)
     rest = [delivery for delivery in back if delivery.id not in suppressed]

@@ -69,7 +69,7 @@ def test_no_command_writes_text_past_it() -> None:
         "cli/context.py",
         "cli/app.py",
         "cli/reference.py",
-        "cli/serve.py",
+        "cli/listening.py",
         "cli/signals.py",
         "cli/suppress/rows.py",
     )

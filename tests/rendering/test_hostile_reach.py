@@ -134,6 +134,7 @@ def test_nothing_is_fetched_by_checking_previewing_or_sending(tmp_path: Path) ->
         mailing = CampaignInProcess(tmp_path, server).write(
             csv=f"email,name\na@example.org,{listener.url}/row.css\n", letter=source
         )
+        (mailing.folder / "templates" / "relative.css").write_text("p { color: navy }")  # the only one read
         for words in (("check", "spring"), ("preview", "spring"), ("run", "spring"), ("report", "spring")):
             assert said(mailing.folder, *words)[0] == 0
         assert len(server.accepted) == 1
