@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mailrunner.store import Phase
+from tests.support.browsers import AXE, CHROMIUM
 from tests.support.dashboards import Board, ServedDashboard, new_board, small_campaign
 from tests.support.ledger_builder import IN_DOUBT, claim, claim_terms, send
 from tests.support.projects import Project
@@ -18,8 +19,6 @@ from tests.support.projects import Project
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
-AXE = Path(__file__).parents[3] / "build" / "axe-core" / "axe.min.js"
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 C = "/c/spring-newsletter"
 PAGES = (
