@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 from collections.abc import Callable
 from datetime import datetime
-from types import TracebackType
 from typing import Any
 
 from mailrunner.web.catcher.messages import Arrival, CaughtMessages
+from mailrunner.web.catcher.smtp_thread import SmtpThread
 from mailrunner.web.catcher.view import MessageParts
 
 MOST_OCTETS, MOST_RECIPIENTS, MOST_CONNECTIONS = 32_000_000, 100, 30
@@ -26,7 +25,7 @@ _REFUSED = {
 }
 
 
-class CatchingServer:
+class CatchingServer(SmtpThread):
     """The server, on a socket that listens already, from `with` to its end."""
 
     def __init__(
@@ -37,31 +36,9 @@ class CatchingServer:
         now: Callable[[], datetime],
         slow: float = _SLOW,
     ) -> None:
-        self._listener, self._messages, self._now, self._slow = listener, messages, now, slow
-        self._loop = asyncio.new_event_loop()
+        self._messages, self._now, self._slow = messages, now, slow
         self._open = 0
-        self._thread = threading.Thread(target=self._loop.run_forever, name="catcher", daemon=True)
-
-    def __enter__(self) -> CatchingServer:
-        opening = self._loop.create_server(self._dialogue, sock=self._listener)
-        self._server = self._loop.run_until_complete(opening)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    async def _close(self) -> None:
-        self._server.close()
-        dialogues = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in dialogues:
-            task.cancel()
-        await asyncio.gather(*dialogues, return_exceptions=True)
+        super().__init__(listener)
 
     def _dialogue(self) -> Any:
         from aiosmtpd.smtp import SMTP
