@@ -108,7 +108,16 @@ class Restart(Ambush):
 
     do: Do = lambda _: None
     times: int = 0
+    _restarting: threading.Lock = field(default_factory=threading.Lock)
+
+    def disarm(self) -> None:
+        """Restart no more, and wait for one that goes on: the next process finds a server that answers."""
+        with self._restarting:
+            Ambush.disarm(self)
 
     def _strike(self, dialogue: Dialogue) -> Answer | None:
-        self.times += 1
-        return self.do(dialogue)
+        with self._restarting:
+            if not self._fatal:  # disarmed while this thread was on its way
+                return None
+            self.times += 1
+            return self.do(dialogue)
