@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
@@ -29,9 +29,9 @@ from mailrunner.recipients.reader import RecipientRow
 from mailrunner.rendering import Message
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.body import BodyBudget, read_body
-from mailrunner.web.dashboard.entrance import SESSION_LASTS, Entrance
-from mailrunner.web.dashboard.gate import Gate, GateRules
 from mailrunner.web.gallery.message_page import CHOICES, Look, message_frame, message_page
+from mailrunner.web.gate.entrance import Entrance
+from mailrunner.web.gate.gate import Gate, GateRules, entered
 from mailrunner.web.rate_limit import client_key
 
 FORM_BYTES = 2_048
@@ -105,15 +105,7 @@ class Gallery:
         session = await run_in_threadpool(self._entrance.redeem, token) if token else None
         if session is None:
             return self._enter_page("", "This link was used already, or is too old.", status=403)
-        answer = RedirectResponse("./", 303)
-        answer.set_cookie(
-            self._rules.cookie,
-            session,
-            max_age=int(SESSION_LASTS.total_seconds()),
-            httponly=True,
-            samesite="strict",
-        )
-        return answer
+        return entered(request, self._rules.cookie, session)
 
     def _page(self, look: Look) -> str:
         index = self._index
