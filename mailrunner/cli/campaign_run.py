@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mailrunner.model.delivery import Counts
     from mailrunner.sending.loop import SendLoop
     from mailrunner.sending.prepared_campaign import PreparedCampaign
+    from mailrunner.sending.recorder import RepeatedVisits
     from mailrunner.sending.run import RunOptions, RunResult, SendPlan
     from mailrunner.store import CampaignRecord, Ledger
 
@@ -69,12 +70,36 @@ def run_campaign(
             random=Random(),  # noqa: S311 - jitter, not secrets
             log=log,
             options=options,
-            callbacks=Callbacks(confirm=confirm, loading=loading, started=started, watch=display.watch),
+            callbacks=Callbacks(
+                confirm=confirm,
+                loading=loading,
+                started=started,
+                watch=display.watch,
+                ledger_away=lambda fault: say_ledger_away(context, fault, patient=options.wait),
+            ),
         ).run()
     for notice in result.notices:
         context.say(notice)
         log.notice(prepared.campaign.id, notice)
     return result
+
+
+def repeated_visits(context: CommandContext, *, patient: bool = False) -> RepeatedVisits:
+    """Visits before there is a run, for opening a ledger that may be away as those of a run are made."""
+    from mailrunner.sending.recorder import RepeatedVisits
+
+    return RepeatedVisits(
+        context.clock, patient=patient, say=lambda fault: say_ledger_away(context, fault, patient=patient)
+    )
+
+
+def say_ledger_away(context: CommandContext, fault: str, *, patient: bool) -> None:
+    """Say that a visit to the ledger is repeated, and, with no fault, that it is back."""
+    if not fault:
+        context.say("the ledger is back")
+        return
+    how_long = "until it is back" if patient else "for a minute"
+    context.say(f"{fault}: trying again {how_long}; nothing is lost")
 
 
 def _finishing_in_flight(loop: SendLoop) -> AbstractContextManager[None]:

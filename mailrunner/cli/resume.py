@@ -20,11 +20,13 @@ def resume(
 
     A campaign that was never run is left alone.
     """
+    from mailrunner.cli.campaign_run import repeated_visits
     from mailrunner.cli.json_objects import result_object
     from mailrunner.cli.resume_round import ResumeRound
     from mailrunner.cli.run_summary import say_summary
 
-    with context.existing_ledger(same=same_ledger) as ledger, context.event_log() as log:
+    ledger = repeated_visits(context).repeat(lambda: context.existing_ledger(same=same_ledger))
+    with ledger, context.event_log() as log:
         round_ = ResumeRound(context, ledger, log)
         round_.go(wait=wait)
         if as_json:

@@ -15,7 +15,7 @@ from random import Random
 from mailrunner.clock import Clock
 from mailrunner.config.account import Account
 from mailrunner.config.account_checks import refuse_without_login
-from mailrunner.errors import UserError
+from mailrunner.errors import LedgerError, UserError
 from mailrunner.event_log import EventLog
 from mailrunner.model.delivery import Counts
 from mailrunner.model.forecast import Forecast
@@ -82,13 +82,15 @@ class Callbacks:
 
     `confirm` returns True to begin, `loading` gets the number of rows read, `started` the loop, the
     campaign, the counts it begins with and how many of them are suppressed; `watch` is called a few
-    times a second, `on_step` after each step (for tests).
+    times a second, `ledger_away` with the fault when a visit is to be repeated and with "" when the ledger
+    is back, `on_step` after each step (for tests).
     """
 
     confirm: Callable[[SendPlan], bool] = lambda _: True
     loading: Callable[[int], None] = lambda _: None
     started: Callable[[SendLoop, CampaignRecord, Counts, int], None] = lambda *_: None
     watch: Callable[[RunTally], None] = lambda _: None
+    ledger_away: Callable[[str], None] = lambda _: None
     on_step: Step | None = None
 
 
@@ -108,7 +110,9 @@ class CampaignRun:
         self._prepared, self._ledger, self._random = prepared, ledger, random
         self._log, self._options, self._callbacks = log, options, callbacks
         self._id = prepared.campaign.id
-        self._visits = LedgerVisits(ledger, log=log, campaign_id=self._id, patient=options.wait)
+        self._visits = LedgerVisits(
+            ledger, log=log, campaign_id=self._id, patient=options.wait, say=callbacks.ledger_away
+        )
         self._notices = ledger.notices
         self._own_limits = prepared.account.limits  # as this machine's file has them
         self._forecaster = Forecaster(prepared.campaign, prepared.account, ledger)
@@ -128,8 +132,17 @@ class CampaignRun:
             with self._ledger.journal(run):
                 return self._run(run)
         finally:
-            self._visits.repeat(run.end)
-            self._visits.repeat(self._ledger.count_run)
+            self._end(run)
+
+    def _end(self, run: Run) -> None:
+        """Record the end; one that a user asked for waits for others briefly, as the next run can do it."""
+        asked = self._visits.stop.is_set()
+        try:
+            self._visits.repeat(lambda: run.end(briefly=asked))
+            self._visits.repeat(lambda: self._ledger.count_run(briefly=asked))
+        except LedgerError as error:
+            if not (asked and error.passing):
+                raise
 
     def _run(self, run: Run) -> RunResult:
         self._notices = (*self._notices, *self._lower_limits(), *self._share_limits())

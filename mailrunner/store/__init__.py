@@ -24,6 +24,7 @@ from typing import Self
 from sqlalchemy import Connection, insert, select
 
 from mailrunner.clock import Clock, LedgerClock
+from mailrunner.errors import LedgerError
 from mailrunner.model.quota import Limit, strictest
 from mailrunner.store.account_takeover import take_over_accounts
 from mailrunner.store.accounts import AccountRecord, Accounts
@@ -247,23 +248,30 @@ class Ledger:
         """Eight hexadecimal digits that tell this ledger from others; its id, which is secret, stays so."""
         return hmac.digest(self._id.encode(), b"mark", "sha256").hex()[:8]
 
-    def count_run(self) -> None:
+    def count_run(self, *, briefly: bool = False) -> None:
         """Count up, in the ledger first and then in the rollback guard.
 
         Raises LedgerError if the database was replaced since a run was admitted.
         """
-        with self.database.write() as connection:
+        with self.database.write(briefly=briefly) as connection:
             require_same(connection, self._lineage)
             mark = count_up(connection)
         if self._guard is not None and mark is not None:
             self._guard.write(replace(mark, lineage=self._lineage))
 
     def heartbeat(self, run: Run) -> bool:
-        """Renew the lease of `run` and count up, once a minute; True if it was time.  Call it often."""
+        """Renew the lease of `run` and count up, once a minute; True if it was time.  Call it often.
+
+        A fault that passes is raised and met again in five seconds.
+        """
         if not run.is_due(self.clock.now()):
             return False
-        run.renew()
-        self.count_run()
+        try:
+            run.renew()
+            self.count_run(briefly=True)
+        except LedgerError:
+            run.put_off(self.clock.now())
+            raise
         return True
 
     def take_over_accounts(self, pairs: Iterable[tuple[str, str]]) -> None:

@@ -25,6 +25,7 @@ from mailrunner.store.schema import runs
 
 LEASE = timedelta(minutes=20)  # twice the ten minutes that RFC 5321 §4.5.3.2.6 gives the final reply
 _HEARTBEAT = timedelta(minutes=1)
+_AGAIN = timedelta(seconds=5)
 
 
 class Run:
@@ -70,19 +71,26 @@ class Run:
         """The ledger was away: look at once whether it still knows this run, and take its lock again."""
         self._next_heartbeat = None
 
+    def put_off(self, now: datetime) -> None:
+        """The heartbeat met a fault: it is due again in a moment."""
+        self._next_heartbeat = now + _AGAIN
+
     def renew(self) -> None:
-        """Renew the lease; raises LedgerError if another process has taken this run for dead."""
-        with self._database.write() as connection:
+        """Renew the lease; raises LedgerError if another process has taken this run for dead.
+
+        It waits for others only briefly: whoever calls it has a terminal and signals to attend to.
+        """
+        with self._database.write(briefly=True) as connection:
             self._lock.keep()
             until = self._database.now(connection) + LEASE
             mine = (runs.c.no == self.no, runs.c.ended_at.is_(None))
             if not connection.execute(update(runs).where(*mine).values(leased_until=until)).rowcount:
                 raise LedgerError(*RUN_WAS_RECOVERED)
 
-    def end(self) -> None:
+    def end(self, *, briefly: bool = False) -> None:
         """Record the end, free the deliveries that it still holds, and release the lock."""
         try:
-            with self._database.write() as connection:
+            with self._database.write(briefly=briefly) as connection:
                 free_deliveries(self._database, connection, self.no)
                 close_run(connection, self.no, self._database.now(connection))
         finally:
