@@ -6,7 +6,7 @@ from mailrunner.cli.app import SEND, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import JsonOption
 from mailrunner.cli.status_objects import account_objects
-from mailrunner.cli.status_text import print_accounts
+from mailrunner.cli.status_text import print_accounts, print_learned
 
 
 @command(app, "quota", panel=SEND)
@@ -18,3 +18,4 @@ def quota(context: CommandContext, as_json: JsonOption = False) -> None:
         context.json({"accounts": accounts})
     else:
         print_accounts(context, accounts)
+        print_learned(context, accounts)

@@ -31,7 +31,14 @@ def account_objects(context: CommandContext, ledger: Ledger) -> list[dict[str, A
         paused = known.paused_until if known and known.paused_until and known.paused_until > now else None
         reason = known.stop_reason or (known.pause_reason if paused else "") if known else ""
         found.append(
-            account_object(name, paused_until=paused, reason=reason, rooms=rooms, reserve=account.reserve)
+            account_object(
+                name,
+                paused_until=paused,
+                reason=reason,
+                rooms=rooms,
+                reserve=account.reserve,
+                learned=ledger.accounts.learned(account.identity),
+            )
         )
     return found
 

@@ -52,5 +52,14 @@ def print_accounts(context: CommandContext, accounts: Iterable[dict[str, Any]]) 
             context.result(f"  {reserved} a day reserved for what you send yourself")
 
 
+def print_learned(context: CommandContext, accounts: Iterable[dict[str, Any]]) -> None:
+    """What was learned of each account by trying, with its date; nothing of those never tried."""
+    for account in accounts:
+        if account["learned"]:
+            context.result(f"learned of {account['name']}")
+        for fact in account["learned"]:
+            context.result(f"  {'·' if fact['holds'] else '!'} {_shown(fact['at'])}: {fact['what']}")
+
+
 def _shown(moment: str | None) -> str:
     return local(datetime.fromisoformat(moment) if moment else None)

@@ -23,7 +23,6 @@ from mailrunner.errors import UserError
 from mailrunner.model.outcome import Outcome
 from mailrunner.sending.doctor import dmarc, dns_lookup, spf
 from mailrunner.sending.doctor.account_quota import quota_check
-from mailrunner.sending.doctor.bulk_rules import rules_table
 from mailrunner.sending.doctor.clock_skew import clock_check
 from mailrunner.sending.doctor.dns_lookup import Ask, DnsAnswer
 from mailrunner.sending.doctor.facts import (
@@ -103,8 +102,7 @@ class Examination:
         """What was found within so many seconds, in the order in which it is to be set right."""
         wait(self._asked.values(), timeout=seconds)
         facts = self._facts(self.clock.now())
-        found = [on_lines(finding) for check in _CHECKS for finding in check(facts)]
-        return [*found, *rules_table(found)]
+        return [on_lines(finding) for check in _CHECKS for finding in check(facts)]
 
     def _begin(self, part: str, key: object, function: Callable[[], object]) -> None:
         self._asked[part, key] = self._threads.submit(function)
