@@ -43,6 +43,7 @@ from mailrunner.sending.doctor.server import login_check, tls_check
 from mailrunner.sending.opening_threads import OpeningThreads
 from mailrunner.sending.run import transports_for
 from mailrunner.transports import network
+from mailrunner.transports.apis import ApiUnavailableError
 from mailrunner.transports.smtp.probe import certificate_end, probe
 
 IN_ALL = 12.0  # seconds for all answers; the command ends within 15
@@ -153,7 +154,7 @@ def _reason(error: BaseException) -> str:
     """The kind of an error, in words that hold no data."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return str(error) if isinstance(error, UserError) else type(error).__name__
+    return str(error) if isinstance(error, UserError | ApiUnavailableError) else type(error).__name__
 
 
 # -- The questions
@@ -200,6 +201,10 @@ def _api(account: Account, clock: Clock) -> ServerFound:
 
 
 def _login(account: Account, clock: Clock) -> Outcome | None:
+    if account.api:
+        from mailrunner.sending.api_transport import ApiConnections
+
+        return ApiConnections.of(account, account.api, clock).try_key(_PER_ANSWER)
     transport = transports_for(replace(account, timeout=int(_PER_ANSWER)), clock)()
     try:
         return transport.open()
