@@ -295,7 +295,7 @@ def test_an_account_of_an_http_api_is_examined_by_its_own_way(
     assert [f.level for f in found if f.check == "login"] == [Level.OK]
     away = graves(examined(account, zone, monkeypatch))
     assert "refuse" in away["port"]
-    assert set(away) == {"port", "tls", "login", "one-click"}
+    assert set(away) == {"port", "tls", "one-click"}
 
 
 def test_limits_are_told_as_the_provider_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
