@@ -59,7 +59,10 @@ def doctor(
     arrived = _arrived(context, accounts, send, eml)
     click_url = _click_url(context)
     examined = [(each, _examination(context, each, click_url)) for each in accounts]
-    results = [(each.name, [*examination.findings(), *arrived]) for each, examination in examined]
+    results = [
+        (each.name, _with_learned(context, each, [*examination.findings(), *arrived]))
+        for each, examination in examined
+    ]
     if as_json:
         context.json({"accounts": [_object(name, findings) for name, findings in results]})
     else:
@@ -88,6 +91,28 @@ def _arrived(
             raise UserError(Problem(str(error), key="--send")) from None
         found += doctor_send.by_sending(context, accounts[0], address)
     return [on_lines(finding) for finding in found]
+
+
+def _with_learned(context: CommandContext, account: Account, findings: list[Finding]) -> list[Finding]:
+    """The findings, what was learned of the account before, and the bulk rules; what is learned now is kept.
+
+    A project that never recorded anything has no ledger, and none is made for this.
+    """
+    from mailrunner.errors import LedgerError
+    from mailrunner.sending.doctor.bulk_rules import rules_table
+    from mailrunner.sending.doctor.examination import on_lines
+    from mailrunner.sending.doctor.finding import Finding, Level
+    from mailrunner.sending.doctor.learned import facts_of, learned_findings
+
+    try:
+        with context.existing_ledger() as ledger:
+            ledger.accounts.learn(account.identity, facts_of(findings, ledger.clock.now()))
+            learned = ledger.accounts.learned(account.identity)
+        found = [*findings, *learned_findings(learned, findings, account.name)]
+    except LedgerError as error:
+        fault = Finding("ledger", Level.FAULT, error.message, remedy=error.hint)
+        found = [*findings, on_lines(fault)]
+    return [*found, *rules_table(found)]
 
 
 def _examination(context: CommandContext, account: Account, click_url: str | None) -> Examination:

@@ -20,4 +20,4 @@ def quota(context: CommandContext, as_json: JsonOption = False) -> None:
         return
     drawing = Drawing.of_stdout()
     for account in accounts:
-        context.show(account_lines(account, drawing, returns=True))
+        context.show(account_lines(account, drawing, whole=True))

@@ -61,19 +61,31 @@ def campaign_line(found: Mapping[str, Any]) -> str:
 
 
 def account_lines(
-    account: Mapping[str, Any], drawing: Drawing, *, returns: bool = False
+    account: Mapping[str, Any], drawing: Drawing, *, whole: bool = False
 ) -> Iterator[str | Text]:
-    """One account: its pause, for each limit what is used and left, and with `returns` which slots return."""
+    """One account: its pause, and for each limit what is used and left.
+
+    The `whole` of it: which slots return, and what was learned of it by trying, with the date.
+    """
     paused = f", paused until {_shown(account['paused_until'])}" if account["paused_until"] else ""
     reason = f": {account['reason']}" if account["reason"] else ""
     yield f"account {account['name']}{paused}{reason}"
     for limit in account["limits"]:
         yield from _limit_lines(limit, drawing)
-        if returns:
+        if whole:
             yield from _return_lines(limit, drawing)
     if account["reserve"]:
         reserved = counted(account["reserve"], "message")
         yield f"  {reserved} a day reserved for what you send yourself"
+    if whole:
+        yield from _learned_lines(account)
+
+
+def _learned_lines(account: Mapping[str, Any]) -> Iterator[str]:
+    if account["learned"]:
+        yield f"learned of {account['name']}"
+    for fact in account["learned"]:
+        yield f"  {'·' if fact['holds'] else '!'} {_shown(fact['at'])}: {fact['what']}"
 
 
 def _limit_lines(limit: Mapping[str, Any], drawing: Drawing) -> Iterator[str | Text]:

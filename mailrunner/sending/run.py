@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
+from typing import TYPE_CHECKING
 
 from mailrunner.clock import Clock
 from mailrunner.config.account import Account
@@ -37,6 +38,9 @@ from mailrunner.transports import Transport
 from mailrunner.transports.oauth.access import AccessTokens
 from mailrunner.transports.smtp.client import SmtpTransport
 from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
+
+if TYPE_CHECKING:
+    from mailrunner.sending.api_limits import ToldLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +116,7 @@ class CampaignRun:
         self._notices = ledger.notices
         self._own_limits = prepared.account.limits  # as this machine's file has them
         self._forecaster = Forecaster(prepared.campaign, prepared.account, ledger)
+        self._told: ToldLimits | None = None  # of an account at an HTTP API
 
     def run(self) -> RunResult:
         """Run it; raises UserError or LedgerError where a user has to act first."""
@@ -169,9 +174,10 @@ class CampaignRun:
         """Take note of the limits that the provider itself tells; a notice where it does not."""
         if self._prepared.account.api is None:
             return ()
-        from mailrunner.sending.api_limits import with_told_limits
+        from mailrunner.sending.api_limits import ToldLimits
 
-        account, notice = with_told_limits(self._prepared.account, self._ledger)
+        self._told = ToldLimits(self._prepared.account, self._ledger)
+        account, notice = self._visits.repeat(self._told.begin)
         self._prepared = replace(self._prepared, account=account)
         self._forecaster = Forecaster(self._prepared.campaign, account, self._ledger)
         return (notice,) if notice else ()
@@ -187,6 +193,12 @@ class CampaignRun:
 
     def _shared_limits(self) -> tuple[tuple[Limit, ...], tuple[str, ...]]:
         return self._ledger.shared_limits(self._prepared.account.identity, self._own_limits)
+
+    def _renew_limits(self, recorder: Recorder) -> None:
+        """Claim within the limits as they are now: the provider's, and those of other machines."""
+        if self._told and (account := self._told.again(recorder.tally.quota_answers)):
+            self._own_limits = account.limits
+        recorder.use_limits(self._shared_limits()[0])
 
     def _about_the_clock(self) -> tuple[str, ...]:
         """A notice where this machine's clock is not the ledger's; it is logged as an event as well."""
@@ -339,7 +351,7 @@ class CampaignRun:
             recorder=recorder,
             factory=factory,
             clock=self._ledger.clock,
-            on_heartbeat=lambda: recorder.use_limits(self._shared_limits()[0]),
+            on_heartbeat=lambda: self._renew_limits(recorder),
             on_step=self._callbacks.on_step,
         )
 

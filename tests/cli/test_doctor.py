@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from pathlib import Path
 
@@ -66,6 +67,18 @@ def test_dead_name_servers_are_no_fault_of_the_domain(
         assert f"? {check}" in answer.stdout
 
 
+def test_a_ledger_that_cannot_be_used_is_one_more_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer() as smtp, DnsServer(ZONE) as dns:
+        dns.use(monkeypatch)
+        project = written(tmp_path, smtp.port)
+        project.put("data/mailrunner.db", "this is no database, and never was one" * 200)
+        answer = project.mailrunner("doctor")
+    assert answer.code == 78
+    assert "✗ ledger" in answer.stdout and "✓ spf" in answer.stdout
+
+
 def test_an_account_that_is_not_there_is_named(tmp_path: Path) -> None:
     answer = written(tmp_path, 2525).mailrunner("doctor", "relais", "--json")
     said = json.loads(answer.stdout)
@@ -91,7 +104,14 @@ def test_a_message_to_oneself_is_sent_counted_and_read_back_by_imap(
         monkeypatch.setattr(smtp, "keep", delivered)
         answer = project.mailrunner("doctor", "relay", "--send", user)
         quota = json.loads(project.mailrunner("quota", "--json").stdout)
+        again = project.mailrunner("doctor", "relay")
+        checked = project.mailrunner("check", "spring")
     assert (answer.code, len(smtp.accepted)) == (78, 1), answer.stdout + answer.stderr
+    learned = {fact["fact"]: fact["holds"] for fact in quota["accounts"][0]["learned"]}
+    assert learned["message-id"] and not learned["dmarc-result"]
+    assert re.search(r"! learned +on \d{4}-\d\d-\d\d: the receiving server says: DMARC fail", again.stdout)
+    assert "mailrunner doctor relay --send YOUR_ADDRESS" in " ".join(again.stdout.split())
+    assert "the receiving server says: DMARC fail (seen on " in " ".join(checked.stdout.split())
     assert "our Message-ID was kept" in answer.stdout
     assert "the receiving server says: DMARC fail" in answer.stdout
     assert quota["accounts"][0]["limits"][0]["used"] == 1

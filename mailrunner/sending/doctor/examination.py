@@ -23,7 +23,6 @@ from mailrunner.errors import UserError
 from mailrunner.model.outcome import Outcome
 from mailrunner.sending.doctor import dmarc, dns_lookup, spf
 from mailrunner.sending.doctor.account_quota import quota_check
-from mailrunner.sending.doctor.bulk_rules import rules_table
 from mailrunner.sending.doctor.clock_skew import clock_check
 from mailrunner.sending.doctor.dns_lookup import Ask, DnsAnswer
 from mailrunner.sending.doctor.facts import (
@@ -44,6 +43,7 @@ from mailrunner.sending.doctor.server import login_check, tls_check
 from mailrunner.sending.opening_threads import OpeningThreads
 from mailrunner.sending.run import transports_for
 from mailrunner.transports import network
+from mailrunner.transports.apis import ApiUnavailableError
 from mailrunner.transports.smtp.probe import certificate_end, probe
 
 IN_ALL = 12.0  # seconds for all answers; the command ends within 15
@@ -103,8 +103,7 @@ class Examination:
         """What was found within so many seconds, in the order in which it is to be set right."""
         wait(self._asked.values(), timeout=seconds)
         facts = self._facts(self.clock.now())
-        found = [on_lines(finding) for check in _CHECKS for finding in check(facts)]
-        return [*found, *rules_table(found)]
+        return [on_lines(finding) for check in _CHECKS for finding in check(facts)]
 
     def _begin(self, part: str, key: object, function: Callable[[], object]) -> None:
         self._asked[part, key] = self._threads.submit(function)
@@ -155,7 +154,7 @@ def _reason(error: BaseException) -> str:
     """The kind of an error, in words that hold no data."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return str(error) if isinstance(error, UserError) else type(error).__name__
+    return str(error) if isinstance(error, UserError | ApiUnavailableError) else type(error).__name__
 
 
 # -- The questions
@@ -202,6 +201,10 @@ def _api(account: Account, clock: Clock) -> ServerFound:
 
 
 def _login(account: Account, clock: Clock) -> Outcome | None:
+    if account.api:
+        from mailrunner.sending.api_transport import ApiConnections
+
+        return ApiConnections.of(account, account.api, clock).try_key(_PER_ANSWER)
     transport = transports_for(replace(account, timeout=int(_PER_ANSWER)), clock)()
     try:
         return transport.open()

@@ -15,13 +15,14 @@ import pytest
 
 from mailrunner.config.account import Account
 from mailrunner.sending.doctor import dns_lookup
+from mailrunner.sending.doctor.bulk_rules import rules_table
 from mailrunner.sending.doctor.dns_lookup import DnsAnswer, DnsState
 from mailrunner.sending.doctor.examination import Examination
 from mailrunner.sending.doctor.finding import Finding, Level
 from tests.support.clocks import START, ManualClock
 from tests.support.dns_server import DnsServer
 from tests.support.http_api_server import HttpApiServer
-from tests.support.http_apis import ses_account
+from tests.support.http_apis import KEY, READ, ses_account
 from tests.support.project_toml import account_of
 from tests.support.smtp_server import Rule, SmtpServer, reply
 
@@ -128,7 +129,7 @@ def test_nothing_is_found_where_nothing_is_wrong(tmp_path: Path, monkeypatch: py
     }  # fmt: skip
     assert web.bodies == [b"List-Unsubscribe=One-Click"]
     assert not [f for f in found if f.level is Level.UNKNOWN]
-    rules = [f.what for f in found if f.check == "bulk rules"]
+    rules = [f.what for f in rules_table(found)]
     assert any(rule.startswith("met: SPF and DKIM") for rule in rules)
     assert any(rule.startswith("cannot be known: fewer than 3") for rule in rules)
     assert "token" not in str(found)
@@ -291,10 +292,10 @@ def test_an_account_of_an_http_api_is_examined_by_its_own_way(
         account = account_of(tmp_path, api.account_lines())
         found = examined(account, zone, monkeypatch)
     assert set(graves(found)) == {"one-click"}
-    assert [f.level for f in found if f.check == "login"] == [Level.INFO]
+    assert [f.level for f in found if f.check == "login"] == [Level.OK]
     away = graves(examined(account, zone, monkeypatch))
     assert "refuse" in away["port"]
-    assert set(away) == {"port", "tls", "login", "one-click"}
+    assert set(away) == {"port", "tls", "one-click"}
 
 
 def test_limits_are_told_as_the_provider_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,6 +309,37 @@ def test_limits_are_told_as_the_provider_tells_them(tmp_path: Path, monkeypatch:
         api.account = (403, {}, b"{}")
         refused = [f for f in examined(account, {}, monkeypatch) if f.check == "quota"]
     assert refused[0].level in (Level.UNKNOWN, Level.OK)
+
+
+@pytest.mark.parametrize("preset", [name for name in READ if name not in ("gmail", "microsoft365")])
+def test_a_key_is_proved_without_a_message(
+    preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with HttpApiServer(preset) as api:
+        right = account_of(tmp_path, api.account_lines())
+        wrong = account_of(tmp_path, api.account_lines().replace(KEY, "another-canary"))
+        good, bad = (
+            [f for f in examined(each, {}, monkeypatch) if f.check == "login"] for each in (right, wrong)
+        )
+    assert [f.level for f in good] == [Level.OK], good
+    assert [f.level for f in bad] == [Level.FAULT], bad
+    assert api.accepted == [] and api.problems == []
+    assert "canary" not in str(good) + str(bad)
+
+
+def test_a_token_is_proved_at_gmail_and_a_page_proves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with HttpApiServer("mailgun") as api:
+        account = account_of(tmp_path, api.account_lines())
+        for answer, level in (
+            ((403, {"Content-Type": "text/html"}, b"<html>blocked</html>"), Level.WARNING),
+            ((503, {}, b""), Level.UNKNOWN),
+            ((404, {}, {"message": "Domain not found: mg.example.org"}), Level.FAULT),
+        ):
+            api.others = lambda _, answer=answer: answer  # type: ignore[misc]
+            [found] = [f for f in examined(account, {}, monkeypatch) if f.check == "login"]
+            assert found.level is level, found
 
 
 def test_an_account_without_a_known_limit_is_warned_of(
