@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
 import pytest
@@ -67,6 +67,7 @@ def opened(
     browser: Browser,
     gallery: ServedGallery,
     size: ViewportSize = DESK,
+    path: str = "",
     *,
     scheme: Literal["light", "dark"] = "light",
     script: bool = True,
@@ -75,7 +76,7 @@ def opened(
     context = new_context(browser, viewport=size, color_scheme=scheme, java_script_enabled=script)
     context.add_cookies([{"name": COOKIE, "value": gallery.session, "url": gallery.url}])
     page = context.new_page()
-    page.goto(f"{gallery.url}?{urlencode(query)}")
+    page.goto(f"{gallery.url}{path}?{urlencode(query)}")
     page.wait_for_load_state("networkidle")
     return page
 
@@ -93,8 +94,14 @@ def test_every_view_fits_its_screen_bars_no_reader_and_asks_no_other_server(
     size: ViewportSize,
     scheme: Literal["light", "dark"],
 ) -> None:
-    for query in ({}, {"row": STEFAN, "colours": "inverted", "screen": "phone"}, {"part": "source"}):
-        page = opened(browser, gallery, size, scheme=scheme, **query)
+    views: list[tuple[str, dict[str, Any]]] = [
+        ("", {}),
+        ("", {"row": STEFAN, "colours": "inverted", "screen": "phone"}),
+        ("", {"part": "source"}),
+        ("compare", {"row": 1, "against": STEFAN}),
+    ]
+    for path, query in views:
+        page = opened(browser, gallery, size, path, scheme=scheme, **query)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert obstacles(page) == []
         page.context.close()
@@ -152,6 +159,33 @@ def test_rows_without_a_message_say_why(gallery: ServedGallery) -> None:
     assert "the address stands in an earlier row" in page and "points" in page
 
 
+def test_two_messages_are_chosen_and_compared_without_script(
+    browser: Browser, gallery: ServedGallery
+) -> None:
+    page = opened(browser, gallery, script=False, row=1)
+    page.click("text=Compare")
+    page.locator(".choose", has_text="Gardener 0").wait_for()
+    page.click("text=Ștefan Wiśniewski")
+    page.locator("h1", has_text="Other paragraphs").wait_for()
+    page.wait_for_url(lambda url: f"/compare?row=1&against={STEFAN}" in url)
+    marked = page.locator("tr.differs th bdi").all_text_contents()
+    assert marked == ["email", "name", "note", "points"]
+    assert "Your plot: Behind the old pear tree" in "".join(page.locator("pre ins").all_text_contents())
+    for place, words in ((0, "Spring is here, Gardener 0"), (1, "Spring is here, Ștefan")):
+        page.frame_locator(f"iframe >> nth={place}").get_by_text(words).wait_for()
+    page.context.close()
+
+
+@pytest.mark.parametrize("query", ["", "row=1", "row=1&against=999", "row=a&against=b"])
+def test_a_comparison_without_two_rows_leads_to_the_list(gallery: ServedGallery, query: str) -> None:
+    answer = gallery.get(f"/compare?{query}")
+    assert (answer.status, answer.headers["location"]) == (303, "./")
+
+
+def test_a_comparison_with_a_row_without_a_message_says_why(gallery: ServedGallery) -> None:
+    assert "points" in unescape(gallery.get("/compare?row=1&against=63").text).split("</article>")[0]
+
+
 @pytest.mark.parametrize("query", ["row=99999", "row=x", "row=-1", "part=exe", "after=9e9", "q=%00", "q='"])
 def test_a_query_of_any_kind_has_a_page(gallery: ServedGallery, query: str) -> None:
     assert gallery.get(f"/?{query}").status == 200
@@ -164,7 +198,7 @@ def test_no_images_is_a_policy(gallery: ServedGallery) -> None:
     assert all("sandbox allow-popups" in policy and "default-src 'none'" in policy for policy in policies)
 
 
-@pytest.mark.parametrize("path", ["/", "/frame?row=1"])
+@pytest.mark.parametrize("path", ["/", "/frame?row=1", "/compare?row=1&against=2"])
 def test_it_is_closed_to_other_sites_and_without_a_session(gallery: ServedGallery, path: str) -> None:
     assert ask(gallery.port, "GET", path).status == 401
     assert gallery.get(path, {"Host": f"evil.example:{gallery.port}"}).status == 421
