@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 
 _WANTED = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _SLICE, _MOMENT = 0.05, 0.005  # seconds; the shorter one while an import has to end
-_FAREWELL = (
-    20.0  # seconds for the last words on a busy machine, unless they stand before a full pipe for ever
-)
+# Seconds for the last words on a busy machine; they may stand before a full pipe.
+_FAREWELL = 20.0
 _INTERRUPTED = 130  # exit_codes.Exit.INTERRUPTED, which must not be imported yet
 
 
@@ -194,7 +193,7 @@ class Signals:
             _thread.interrupt_main(signal.Signals(self._number))
 
     def _leave(self, sentence: str, wakeups: socket.socket) -> None:
-        """End the process, whatever its other threads do or hold; a further signal cuts the last words short."""
+        """End the process, whatever its threads do or hold; a further signal cuts the last words short."""
         import threading
         from time import monotonic
 
