@@ -42,7 +42,7 @@ class _Phase:
 
 LOADING = _Phase()
 RAISING = _Phase(grace=1.0)
-LEAVING = _Phase(grace=12.0)
+LEAVING = _Phase(grace=20.0)
 DONE = _Phase(grace=1.0)
 
 
