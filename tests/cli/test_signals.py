@@ -59,8 +59,11 @@ WHERE = [
 ]
 
 
-@pytest.mark.parametrize("number", EVERY_SIGNAL)
-@pytest.mark.parametrize(("words", "module"), WHERE, ids=[f"{w[0]} {m}" for w, m in WHERE])
+@pytest.mark.parametrize(
+    ("words", "module", "number"),
+    [(*where, EVERY_SIGNAL[place % len(EVERY_SIGNAL)]) for place, where in enumerate(WHERE)],
+    ids=[f"{w[0]} {m}" for w, m in WHERE],
+)
 def test_a_signal_in_an_import_is_130_with_one_json_object(
     project: Project, words: tuple[str, ...], module: str, number: int
 ) -> None:

@@ -1,4 +1,4 @@
-"""The real command in processes of its own: killed, interrupted, two at a time, by cron, with bad set-ups."""
+"""The real command, in a process of its own where it is killed or interrupted, or two run at a time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from mailrunner.cli import commands
 from tests.support.campaigns import LETTER, CampaignInProcess, people
 from tests.support.patience import PATIENCE
 from tests.support.smtp_server import Rule, SmtpServer, delay
@@ -61,7 +64,11 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 def command(mailing: CampaignInProcess, *words: str, cwd: Path | None = None) -> tuple[int, str, str]:
-    return finish(start(mailing, *words, cwd=cwd))
+    """The same in this process, which is begun already."""
+    with chdir(cwd or mailing.folder):
+        result = CliRunner().invoke(commands(), words, env={"NO_COLOR": "1", "COLUMNS": "200"})
+    assert isinstance(result.exception, SystemExit | None), result.exception
+    return result.exit_code, result.stdout, result.stderr
 
 
 def answer(mailing: CampaignInProcess, *words: str) -> tuple[int, dict[str, Any]]:
@@ -71,7 +78,8 @@ def answer(mailing: CampaignInProcess, *words: str) -> tuple[int, dict[str, Any]
 
 def test_run_answers_with_the_contracts_json(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(3) + "person0@example.org,Again\nnonsense,Bad\n", limits='"2/24h"')
-    code, found = answer(mailing, "run", "spring")
+    code, out, _ = finish(start(mailing, "run", "spring", "--json"))
+    found = json.loads(out)
     assert code == 75
     assert found["counts"] == {
         "queued": 1,
