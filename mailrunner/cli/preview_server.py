@@ -26,10 +26,10 @@ def serve_preview(context: CommandContext, prepared: PreparedCampaign, *, open_:
     from mailrunner.preview.live import LivePreview
     from mailrunner.web import server
     from mailrunner.web.access_log import AccessLog
-    from mailrunner.web.dashboard.entrance import Entrance
-    from mailrunner.web.dashboard.gate import GateRules
     from mailrunner.web.forwarded import TrustedProxies
     from mailrunner.web.gallery.app import Gallery
+    from mailrunner.web.gate.entrance import Entrance
+    from mailrunner.web.gate.gate import GateRules
 
     live = LivePreview(prepared, _loading(context, prepared), now=context.clock.now)
     folder = context.folder / ".mailrunner" / "preview"

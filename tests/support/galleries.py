@@ -20,10 +20,10 @@ from mailrunner.event_log import EventLog
 from mailrunner.preview.live import LivePreview
 from mailrunner.web import server
 from mailrunner.web.access_log import AccessLog
-from mailrunner.web.dashboard.entrance import Entrance
-from mailrunner.web.dashboard.gate import GateRules
 from mailrunner.web.forwarded import TrustedProxies
 from mailrunner.web.gallery.app import Gallery
+from mailrunner.web.gate.entrance import Entrance
+from mailrunner.web.gate.gate import GateRules
 from tests.support.web_clicks import Reply, ask
 
 COOKIE = "mr_preview"

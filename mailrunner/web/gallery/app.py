@@ -31,12 +31,12 @@ from mailrunner.preview.live import LivePreview, PreviewState
 from mailrunner.preview.rendering_pass import how_it_differs
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.body import BodyBudget, read_body
-from mailrunner.web.dashboard.entrance import SESSION_LASTS, Entrance
-from mailrunner.web.dashboard.gate import Gate, GateRules
 from mailrunner.web.gallery.changes import ASKED_EVERY, Changes
 from mailrunner.web.gallery.compare_page import compare_page
 from mailrunner.web.gallery.list_page import list_page
 from mailrunner.web.gallery.message_page import CHOICES, Look, link, message_frame, message_page
+from mailrunner.web.gate.entrance import Entrance
+from mailrunner.web.gate.gate import Gate, GateRules, entered
 from mailrunner.web.rate_limit import client_key
 
 FORM_BYTES = 2_048
@@ -148,15 +148,7 @@ class Gallery:
         session = await run_in_threadpool(self._entrance.redeem, token) if token else None
         if session is None:
             return self._enter_page("", "This link was used already, or is too old.", status=403)
-        answer = RedirectResponse("./", 303)
-        answer.set_cookie(
-            self._rules.cookie,
-            session,
-            max_age=int(SESSION_LASTS.total_seconds()),
-            httponly=True,
-            samesite="strict",
-        )
-        return answer
+        return entered(request, self._rules.cookie, session)
 
     def _page(self, look: Look) -> str:
         state = self._looked()

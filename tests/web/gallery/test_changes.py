@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.browsers import DESK, chromium
+from tests.support.browsers import DESK, chromium, new_context
 from tests.support.galleries import COOKIE, ServedGallery
 from tests.support.projects import LETTER, Project
 
@@ -42,7 +42,7 @@ def gallery(project: Project) -> Iterator[ServedGallery]:
 
 
 def opened(browser: Browser, gallery: ServedGallery, query: str, *, script: bool) -> Page:
-    context = browser.new_context(viewport=DESK, java_script_enabled=script)
+    context = new_context(browser, viewport=DESK, java_script_enabled=script)
     context.add_cookies([{"name": COOKIE, "value": gallery.session, "url": gallery.url}])
     page = context.new_page()
     page.goto(f"{gallery.url}{query}")
