@@ -57,7 +57,12 @@ class CommandContext:
         return load_project(self.folder, os.environ)
 
     def prepare(
-        self, name: str, *, strict_inlining: bool = False, fresh_list: bool = True
+        self,
+        name: str,
+        *,
+        strict_inlining: bool = False,
+        fresh_list: bool = True,
+        list_of: PreparedCampaign | None = None,
     ) -> PreparedCampaign:
         """The campaign `name` with its files read, before the ledger is touched.
 
@@ -69,7 +74,12 @@ class CommandContext:
 
         self.project, campaign, account = load_campaign(self.folder, name, os.environ)
         return PreparedCampaign.prepare(
-            self.project, campaign, account, strict_inlining=strict_inlining, fresh_list=fresh_list
+            self.project,
+            campaign,
+            account,
+            strict_inlining=strict_inlining,
+            fresh_list=fresh_list,
+            list_of=list_of,
         )
 
     def signer(self, ledger: Ledger) -> TokenSigner:
