@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.text import Text
 
-from mailrunner.cli.output import wrapped
+from mailrunner.cli.output import encodable, wrapped
 from mailrunner.cli.signals import SIGNALS
 from mailrunner.clock import Clock, SystemClock
 from mailrunner.model.terminal_text import printable, printable_json
@@ -92,8 +94,27 @@ class CommandContext:
 
     def result(self, text: str) -> None:
         """Print a result on stdout."""
-        sys.stdout.write(wrapped(printable(text), sys.stdout) + "\n")
+        sys.stdout.write(encodable(wrapped(printable(text), sys.stdout), sys.stdout) + "\n")
         sys.stdout.flush()
+
+    @cached_property
+    def screen(self) -> Console:
+        """stdout as a terminal, with colours unless NO_COLOR is set."""
+        return Console(file=sys.stdout, highlight=False, soft_wrap=True)
+
+    def show(self, lines: Iterable[str | Text]) -> None:
+        """Print lines as results, on a terminal in their colours."""
+        for line in lines:
+            if sys.stdout.isatty():
+                self.screen.print(self.drawn(line))
+            else:
+                self.result(str(line))
+
+    def drawn(self, line: str | Text) -> Text:
+        """A line for the screen; a `Text` holds no words but ours, and is shorter than the screen is wide."""
+        if isinstance(line, Text):
+            return line
+        return Text(encodable(wrapped(printable(line), sys.stdout), sys.stdout))
 
     def json(self, value: Any) -> None:
         """Print the JSON object of a command, unless one was begun."""
