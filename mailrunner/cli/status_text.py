@@ -61,29 +61,25 @@ def campaign_line(found: Mapping[str, Any]) -> str:
 
 
 def account_lines(
-    account: Mapping[str, Any], drawing: Drawing, *, whole: bool = False
+    account: Mapping[str, Any], drawing: Drawing, *, returns: bool = False
 ) -> Iterator[str | Text]:
-    """One account: its pause, and for each limit what is used and left.
-
-    The `whole` of it: which slots return, and what was learned of it by trying, with the date.
-    """
+    """One account: its pause, for each limit what is used and left, and with `returns` which slots return."""
     paused = f", paused until {_shown(account['paused_until'])}" if account["paused_until"] else ""
     reason = f": {account['reason']}" if account["reason"] else ""
     yield f"account {account['name']}{paused}{reason}"
     for limit in account["limits"]:
         yield from _limit_lines(limit, drawing)
-        if whole:
+        if returns:
             yield from _return_lines(limit, drawing)
     if account["reserve"]:
         reserved = counted(account["reserve"], "message")
         yield f"  {reserved} a day reserved for what you send yourself"
-    if whole:
-        yield from _learned_lines(account)
 
 
-def _learned_lines(account: Mapping[str, Any]) -> Iterator[str]:
+def learned_lines(account: Mapping[str, Any]) -> Iterator[str]:
+    """What was learned of the account by trying, with its date; nothing of one that was never tried."""
     if account["learned"]:
-        yield f"learned of {account['name']}"
+        yield "  learned:"
     for fact in account["learned"]:
         yield f"  {'·' if fact['holds'] else '!'} {_shown(fact['at'])}: {fact['what']}"
 

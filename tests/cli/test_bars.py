@@ -78,31 +78,24 @@ def test_a_campaigns_bar_is_full_when_nothing_is_left() -> None:
 def account(slots: list[int], **limit: Any) -> dict[str, Any]:
     returns = {"from": rfc3339(START), "every_seconds": 1800, "slots": slots}
     one = {"limit": "500/24h", "used": 480, "left": 20, "next_slot_at": None, "returns": returns, **limit}
-    return {
-        "name": "gmail",
-        "paused_until": None,
-        "reason": "",
-        "reserve": 50,
-        "learned": [],
-        "limits": [one],
-    }
+    return {"name": "gmail", "paused_until": None, "reason": "", "reserve": 50, "limits": [one]}
 
 
 def test_what_comes_back_is_told_in_words_and_then_drawn() -> None:
     found = account([0, 10, 430, *[0] * 45])
-    lines = [str(line) for line in account_lines(found, ASCII, whole=True)]
+    lines = [str(line) for line in account_lines(found, ASCII, returns=True)]
     begin, tick = (f"{START.astimezone() + timedelta(hours=h):%H:%M}" for h in (1, 6))
     end = f"{START.astimezone() + timedelta(hours=1, minutes=30):%H:%M}"
     assert lines[3] == f"  440 slots come back in the next 24 hours, the most (430) from {begin} to {end}"
     assert lines[4] == f"{'':8} .@{'':45}"
     assert lines[5].index(tick) == 8 + 12
     assert max(map(len, lines)) < 80
-    in_a_log = [str(line) for line in account_lines(found, LOG, whole=True)]
+    in_a_log = [str(line) for line in account_lines(found, LOG, returns=True)]
     assert lines[3] in in_a_log and len(in_a_log) == 4
 
 
 def test_a_limit_of_which_nothing_comes_back_has_no_line_for_it() -> None:
-    lines = [str(line) for line in account_lines(account([], returns=None), LOG, whole=True)]
+    lines = [str(line) for line in account_lines(account([], returns=None), LOG, returns=True)]
     assert lines[1:] == ["  500/24h      480 used, 20 left",
                          "  50 messages a day reserved for what you send yourself"]  # fmt: skip
 

@@ -26,6 +26,7 @@ ZONE = {
 def _without_time_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test asks a web server that is not ours."""
     monkeypatch.setattr(examination, "_TIME_SERVERS", ())
+    monkeypatch.setattr(examination, "_OTHER_SERVERS", ())
     monkeypatch.setattr(dns_lookup, "_PER_QUESTION", 0.2)
 
 
@@ -41,7 +42,7 @@ def test_warnings_are_1_and_faults_are_78(tmp_path: Path, monkeypatch: pytest.Mo
         assert answer.code == 1, answer.stdout  # no one-click address
         assert "base_url" in answer.stdout
         assert "✓ spf" in answer.stdout
-        assert "not met: unsubscribing with one click" in answer.stdout
+        assert "✗ not met:         unsubscribing with one click (Google, Yahoo)" in answer.stdout
         dns.zone["example.org", "MX"] = ["0 ."]
         assert written(tmp_path, smtp.port).mailrunner("doctor").code == 78
 
@@ -52,6 +53,9 @@ def test_programs_get_every_finding_as_json(tmp_path: Path, monkeypatch: pytest.
         answer = written(tmp_path, smtp.port).mailrunner("doctor", "--json")
     [account] = json.loads(answer.stdout)["accounts"]
     assert (account["name"], account["worst"]) == ("relay", "warning")
+    assert {"rule": "an SPF record", "of": ["Google", "Yahoo", "Microsoft"], "answer": "met"} in account[
+        "rules"
+    ]
     assert {"check", "level", "what", "evidence", "remedy"} == set(account["findings"][0])
 
 

@@ -17,6 +17,7 @@ from tests.support.campaigns import people
 from tests.support.closed_network import in_closed_network, may_close_network
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.http_api_server import Fault, HttpApiServer, answer, take_then_cut
+from tests.support.projects import Project
 
 pytestmark = pytest.mark.skipif(
     not may_close_network(), reason="this user may not make a network namespace (unshare --net)"
@@ -33,6 +34,25 @@ def sockets() -> Iterator[Path]:
 
 def mailrunner(*words: str) -> list[str]:
     return [sys.executable, "-m", "mailrunner", *words]
+
+
+def test_the_doctor_tells_a_closed_network_from_a_server_that_is_away(tmp_path: Path, sockets: Path) -> None:
+    """No name server, no port, and a proxy that lets the web out: an HTTP API is the way."""
+    account = 'provider = "sendgrid"\nhost = "smtp.sendgrid.net"\nport = 587\npassword = "x"'
+    Project(tmp_path).put("mailrunner.toml", f"[accounts.relay]\n{account}\n")
+    with HttpApiServer("sendgrid") as web:
+        allowed = "smtp.sendgrid.net:443"
+        names = {allowed: f"127.0.0.1:{web.port}"}
+        with ConnectProxy(allowed={allowed}, names=names, path=sockets / "proxy"):
+            answer = in_closed_network(sockets / "proxy", mailrunner("doctor", "--json"), tmp_path)
+    assert answer.code == 78, answer.stderr
+    [account] = json.loads(answer.stdout)["accounts"]
+    found = {each["check"]: each for each in account["findings"] if each["level"] == "fault"}
+    assert "known to the proxy alone" in found["name"]["what"]
+    assert "is blocked here" in found["port"]["what"]
+    assert 'via = "api"' in found["port"]["remedy"]
+    assert "443 open" in found["port"]["evidence"]
+    assert {each["level"] for each in account["findings"] if each["check"] == "clock"} == {"unknown"}
 
 
 def test_a_campaign_goes_out_by_the_proxy_alone(tmp_path: Path, sockets: Path) -> None:

@@ -15,8 +15,8 @@ from typing import Self
 class ConnectProxy:
     """`allowed` are "host:port"; `login` is "user:password" or "" for none; `asked` is its record.
 
-    `names` are addresses of hosts that it alone knows.  With `path` it listens at that socket of the
-    file system, which another network namespace reaches as well; `port` is 0 then.
+    `names` are addresses of hosts, or "host:port" of others, that it alone knows.  With `path` it listens
+    at that socket of the file system, which another network namespace reaches as well; `port` is 0 then.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ConnectProxy:
         elif target not in self._allowed:
             sock.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
         else:
-            host, _, port = target.rpartition(":")
+            host, _, port = self._names.get(target, target).rpartition(":")
             with (
                 suppress(OSError),
                 socket.create_connection((self._names.get(host, host), int(port))) as other,
