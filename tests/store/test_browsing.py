@@ -213,14 +213,13 @@ def test_inbound_events_are_counted_by_day_and_found_by_recipient(ledger: Ledger
 
 
 def test_used_slots_are_told_at_each_moment(ledger: Ledger) -> None:
-    from mailrunner.model.quota import Series
     from mailrunner.store.quota_usage import UsageLog, account_scope
 
     campaign = load_campaign(ledger, [])
     with ledger.database.write() as connection:
         log = UsageLog(connection, account_scope(campaign.account_no))
-        log.add(Series.ANSWERS, START - timedelta(hours=2), 5)
-        log.add(Series.ANSWERS, START - timedelta(hours=1), 7)
+        log.add(START - timedelta(hours=2), 5)
+        log.add(START - timedelta(hours=1), 7)
     moments = [START - timedelta(hours=hours) for hours in (3, 2, 1, 0)]
     assert ledger.browsing.used(campaign.account_no, moments) == [0, 5, 12, 12]
 

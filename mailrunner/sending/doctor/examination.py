@@ -21,6 +21,7 @@ from mailrunner.clock import Clock
 from mailrunner.config.account import Account
 from mailrunner.errors import UserError
 from mailrunner.model.outcome import Outcome
+from mailrunner.sending.account_transports import transports_for
 from mailrunner.sending.doctor import dmarc, dns_lookup, spf
 from mailrunner.sending.doctor.account_quota import quota_check
 from mailrunner.sending.doctor.bulk_rules import rules_table
@@ -42,7 +43,6 @@ from mailrunner.sending.doctor.provider_dns import DKIM_SELECTORS
 from mailrunner.sending.doctor.sender_domain import domain_checks
 from mailrunner.sending.doctor.server import login_check, tls_check
 from mailrunner.sending.opening_threads import OpeningThreads
-from mailrunner.sending.run import transports_for
 from mailrunner.transports import network
 from mailrunner.transports.smtp.probe import certificate_end, probe
 
