@@ -11,7 +11,7 @@ import uuid
 import warnings
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,8 +20,12 @@ from sqlalchemy.engine import make_url
 
 from mailrunner.store import Ledger
 from mailrunner.store.opening import open_database
+from tests.support.browsers import chromium
 from tests.support.clocks import ManualClock
 from tests.support.imap_server import ImapServer, Mailbox
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # A busy machine is no reason to fail: how long an example takes says nothing about what it does.
 settings.register_profile("mailrunner", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -152,6 +156,13 @@ def box(imap_server: ImapServer) -> Mailbox:
     mailbox = imap_server.mailbox(uuid.uuid4().hex)
     mailbox.create("Gesendet", "Papierkorb", "Sent", "Trash")
     return mailbox
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; of a module, since Playwright leaves a running event loop in the thread of the tests."""
+    with chromium() as running:
+        yield running
 
 
 # What a machine may lack even in CI: rights, not packages (tests/README.md).

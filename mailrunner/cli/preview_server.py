@@ -26,13 +26,13 @@ def serve_preview(context: CommandContext, prepared: PreparedCampaign, *, open_:
     from mailrunner.preview.list_index import ListIndex
     from mailrunner.web import server
     from mailrunner.web.access_log import AccessLog
-    from mailrunner.web.dashboard.entrance import Entrance
-    from mailrunner.web.dashboard.gate import GateRules
     from mailrunner.web.forwarded import TrustedProxies
     from mailrunner.web.gallery.app import Gallery
+    from mailrunner.web.gate.entrance import Entrance
+    from mailrunner.web.gate.gate import GateRules
 
-    render = Preview(prepared, now=context.clock.now()).message
-    index = ListIndex(prepared.recipients, render)
+    preview = Preview(prepared, now=context.clock.now())
+    index = ListIndex(prepared.recipients, preview.message)
     folder = context.folder / ".mailrunner" / "preview"
     entrance = Entrance(folder, clock=context.clock)
     listener = server.listen("127.0.0.1", 0)
@@ -45,7 +45,7 @@ def serve_preview(context: CommandContext, prepared: PreparedCampaign, *, open_:
             read_only=True,
         )
         access_log = AccessLog(log)
-        gallery = Gallery(prepared.campaign.id, index, render, rules, entrance)
+        gallery = Gallery(index, preview, rules, entrance)
         reading = threading.Thread(target=index.fill, name="preview index")
         reading.start()
         file = _written_link(folder, f"{address}/enter?t={entrance.new_link()}")

@@ -33,6 +33,7 @@ from mailrunner.sending.prepared_campaign import PreparedCampaign
 
 INDEX = "index.html"
 _LONGEST_STEM = 40
+_COMPARED = 1  # the delivery of messages that are compared: their tokens then do not differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,16 @@ class Preview:
             prepared, columns=prepared.recipients.columns, signer=signer, domain=prepared.message_domain
         )
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the list."""
+        return self._prepared.recipients.columns
+
+    @property
+    def campaign(self) -> str:
+        """The campaign's id."""
+        return self._prepared.campaign.id
+
     def write(self, sample: Sample, folder: Path) -> PreviewResult:
         """Write the messages of `sample` and the page into `folder`, in place of an earlier preview there.
 
@@ -98,9 +109,20 @@ class Preview:
 
     def message(self, entry: RecipientRow) -> Message:
         """The message of one row; raises RowError where it has none."""
+        return self._message(entry, secrets.randbelow(2**62))
+
+    def comparable(self, entry: RecipientRow) -> Message:
+        """The message of one row with links that are the same in every message; raises RowError.
+
+        It is made by the plan of its shape, where there is one: a plan is made at the second message.
+        """
+        self._message(entry, _COMPARED)
+        return self._message(entry, _COMPARED)
+
+    def _message(self, entry: RecipientRow, number: int) -> Message:
         if entry.problem:
             raise RowError(entry.problem)
-        fields = self._factory.fields(secrets.randbelow(2**62), entry.address, entry.values)
+        fields = self._factory.fields(number, entry.address, entry.values)
         return self._prepared.renderer.render(fields, self._now)
 
     def _write_index(self, target: PreviewFolder, cards: list[Card], sample: Sample) -> None:

@@ -54,6 +54,7 @@ class Database:
         self._thread = threading.RLock()
         self._queue = WriteQueue(path)
         self._file = _inode(path)
+        self._writer: Connection | None = None  # SQLite: kept, as the pool takes as long as a statement
         self._waiting: Any = None  # the driver's connection that waits for an account
         if self.is_sqlite:
             event.listen(engine, "begin", _begin)
@@ -63,13 +64,28 @@ class Database:
         """One durable transaction; raises LedgerError and changes nothing if it cannot be."""
         try:
             # SQLite has one writer: threads of this process wait here, processes in the queue.
-            with self._thread, self._queue.hold(), self.engine.begin() as connection:
+            with self._thread, self._queue.hold(), self._transaction() as connection:
                 yield connection
                 if self._is_replaced():
                     _set_log_aside(self.path)
                     raise self._replaced(recorded="nothing was recorded there; ")
         except SQLAlchemyError as error:
             raise ledger_error(error, self.path) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        if not self.is_sqlite:  # the pool finds out whether the server was restarted meanwhile
+            with self.engine.begin() as connection:
+                yield connection
+            return
+        self._writer = writer = self._writer or self.engine.connect()
+        try:
+            with writer.begin():
+                yield writer
+        except BaseException:
+            self._writer = None
+            writer.close()
+            raise
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -122,6 +138,9 @@ class Database:
             connection.execute(text("SELECT pg_advisory_xact_lock(:c, 0)"), {"c": _LOCK_CLASS})
 
     def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         self.engine.dispose()
         self._queue.close()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, text, update
+from sqlalchemy import Connection, event, select, text, update
 
 from mailrunner.clock import SystemClock
 from mailrunner.errors import LedgerError
@@ -271,23 +271,27 @@ def counted_steps(ledger: Ledger) -> Iterator[list[int]]:
     """What SQLite does meanwhile, one entry for every ten steps of its machine."""
     steps: list[int] = []
 
-    def listen(connection: Any, _record: Any, _proxy: Any) -> None:
-        connection.set_progress_handler(lambda: steps.append(10), 10)
+    def listen(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(lambda: steps.append(10), 10)
 
-    event.listen(ledger.database.engine, "checkout", listen)
+    event.listen(ledger.database.engine, "begin", listen)
     yield steps
-    event.remove(ledger.database.engine, "checkout", listen)
-    ledger.database.engine.dispose()
+    event.remove(ledger.database.engine, "begin", listen)
+    with ledger.database.write() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(None, 0)
 
 
 def traced(ledger: Ledger) -> list[str]:
     """All statements that SQLite executes from now on, with their values."""
     seen: list[str] = []
 
-    def listen(connection: Any, _record: Any, _proxy: Any) -> None:
-        connection.set_trace_callback(seen.append)
+    def listen(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.set_trace_callback(seen.append)
 
-    event.listen(ledger.database.engine, "checkout", listen)
+    event.listen(ledger.database.engine, "begin", listen)
     return seen
 
 

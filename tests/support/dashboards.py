@@ -31,10 +31,10 @@ from mailrunner.web import server
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.dashboard.app import Dashboard
 from mailrunner.web.dashboard.desk import Desk
-from mailrunner.web.dashboard.entrance import Entrance
-from mailrunner.web.dashboard.gate import GateRules
 from mailrunner.web.dashboard.sights import SightKeeper
 from mailrunner.web.forwarded import TrustedProxies
+from mailrunner.web.gate.entrance import Entrance
+from mailrunner.web.gate.gate import GateRules
 from tests.support.clocks import START, ManualClock
 from tests.support.large_ledger import fill
 from tests.support.ledger_builder import load_campaign

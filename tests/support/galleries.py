@@ -19,10 +19,10 @@ from mailrunner.preview import Preview
 from mailrunner.preview.list_index import ListIndex
 from mailrunner.web import server
 from mailrunner.web.access_log import AccessLog
-from mailrunner.web.dashboard.entrance import Entrance
-from mailrunner.web.dashboard.gate import GateRules
 from mailrunner.web.forwarded import TrustedProxies
 from mailrunner.web.gallery.app import Gallery
+from mailrunner.web.gate.entrance import Entrance
+from mailrunner.web.gate.gate import GateRules
 from tests.support.web_clicks import Reply, ask
 
 COOKIE = "mr_preview"
@@ -34,8 +34,8 @@ class ServedGallery:
     def __init__(self, project: Path, campaign: str) -> None:
         context = CommandContext(project_dir=project, clock=SystemClock())
         prepared = context.prepare(campaign)
-        render = Preview(prepared, now=context.clock.now()).message
-        self.index, self.log = ListIndex(prepared.recipients, render), list[str]()
+        preview = Preview(prepared, now=context.clock.now())
+        self.index, self.log = ListIndex(prepared.recipients, preview.message), list[str]()
         self.entrance = Entrance(project / ".mailrunner" / "preview", clock=context.clock)
         self._listener = server.listen("127.0.0.1", 0)
         self.port: int = self._listener.getsockname()[1]
@@ -43,7 +43,7 @@ class ServedGallery:
         rules = GateRules(
             hosts={f"127.0.0.1:{self.port}"}, cookie=COOKIE, proxies=TrustedProxies(""), read_only=True
         )
-        gallery = Gallery(prepared.campaign.id, self.index, render, rules, self.entrance)
+        gallery = Gallery(self.index, preview, rules, self.entrance)
         log = AccessLog(EventLog(None, clock=context.clock), line=self.log.append)
         self._server = server.uvicorn_server(gallery.application(log), tell=self.log.append)
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],))

@@ -37,8 +37,6 @@ from mailrunner.web.dashboard import actions, metrics
 from mailrunner.web.dashboard.account_page import account_page
 from mailrunner.web.dashboard.campaign_page import campaign_page
 from mailrunner.web.dashboard.desk import Desk
-from mailrunner.web.dashboard.entrance import SESSION_LASTS, Entrance
-from mailrunner.web.dashboard.gate import Gate, GateRules, session_of
 from mailrunner.web.dashboard.overview import overview
 from mailrunner.web.dashboard.recipients_page import (
     delivery_at,
@@ -49,6 +47,8 @@ from mailrunner.web.dashboard.recipients_page import (
 from mailrunner.web.dashboard.records import log_page, suppressions_page
 from mailrunner.web.dashboard.stream import Streams
 from mailrunner.web.dashboard.templating import PageTemplates
+from mailrunner.web.gate.entrance import Entrance
+from mailrunner.web.gate.gate import Gate, GateRules, entered, session_of
 from mailrunner.web.rate_limit import client_key
 
 FORM_BYTES = 8_192
@@ -241,16 +241,7 @@ class Dashboard:
         session = await run_in_threadpool(self._session, request, form)
         if session is None:
             return self._enter_page(request, "", _NO_WAY_IN, status=403)
-        answer = RedirectResponse("./", 303)
-        answer.set_cookie(
-            self._rules.cookie,
-            session,
-            max_age=int(SESSION_LASTS.total_seconds()),
-            httponly=True,
-            samesite="strict",
-            secure=request.scope["scheme"] == "https",
-        )
-        return answer
+        return entered(request, self._rules.cookie, session)
 
     async def leave(self, request: Request) -> Response:
         """End the session."""

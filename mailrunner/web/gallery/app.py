@@ -1,7 +1,8 @@
 """The routes of the gallery and their answers.
 
     GET  /           the list beside one message, in the view that the query names
-    GET  /frame      the HTML of that message alone, under a policy of its own
+    GET  /compare    two messages, and what differs between them
+    GET  /frame      the HTML of one message alone, under a policy of its own
     GET, POST /enter · GET /static/NAME
 
 It is entered and guarded as the dashboard is; a request changes the session at most, and nothing is sent.
@@ -9,7 +10,7 @@ It is entered and guarded as the dashboard is; a request changes the session at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 from urllib.parse import parse_qs
@@ -23,33 +24,27 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
 from mailrunner.model.counted import counted
+from mailrunner.preview import Preview
 from mailrunner.preview.frame import SANDBOX
 from mailrunner.preview.list_index import PAGE, ListIndex
-from mailrunner.recipients.reader import RecipientRow
-from mailrunner.rendering import Message
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.body import BodyBudget, read_body
-from mailrunner.web.dashboard.entrance import SESSION_LASTS, Entrance
-from mailrunner.web.dashboard.gate import Gate, GateRules
+from mailrunner.web.gallery.compare_page import compare_page
 from mailrunner.web.gallery.message_page import CHOICES, Look, message_frame, message_page
+from mailrunner.web.gate.entrance import Entrance
+from mailrunner.web.gate.gate import Gate, GateRules, entered
 from mailrunner.web.rate_limit import client_key
 
 FORM_BYTES = 2_048
+LONGEST_CELL = 1_000  # characters of a cell in a table
 _STATIC = {"dashboard.css": "mailrunner.web.dashboard", "gallery.css": __package__}
 
 
 class Gallery:
-    """The gallery of one campaign, by its id; `render` makes the message of a row."""
+    """The gallery of one campaign; `index` has its rows, `preview` makes their messages."""
 
-    def __init__(
-        self,
-        campaign: str,
-        index: ListIndex,
-        render: Callable[[RecipientRow], Message],
-        rules: GateRules,
-        entrance: Entrance,
-    ) -> None:
-        self._index, self._render = index, render
+    def __init__(self, index: ListIndex, preview: Preview, rules: GateRules, entrance: Entrance) -> None:
+        self._index, self._preview = index, preview
         self._rules, self._entrance = rules, entrance
         self._budget = BodyBudget()
         self._templates = Environment(
@@ -60,8 +55,12 @@ class Gallery:
             lstrip_blocks=True,
             finalize=_printable,
         )
-        self._templates.filters |= {"n": "{:,}".format, "kb": lambda octets: f"{octets / 1024:,.0f} KB"}
-        self._templates.globals |= {"campaign": campaign, "sandbox": SANDBOX, "counted": counted}
+        self._templates.filters |= {
+            "n": "{:,}".format,
+            "kb": lambda octets: f"{octets / 1024:,.0f} KB",
+            "clipped": lambda text: text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…",
+        }
+        self._templates.globals |= {"campaign": preview.campaign, "sandbox": SANDBOX, "counted": counted}
         self._static = {
             name: resources.files(package).joinpath("static", name).read_bytes()
             for name, package in _STATIC.items()
@@ -71,6 +70,7 @@ class Gallery:
         """The ASGI application behind its gate."""
         routes = [
             Route("/", self.page),
+            Route("/compare", self.compare),
             Route("/frame", self.frame),
             Route("/enter", self.enter, methods=["GET", "POST"]),
             Route("/static/{name}", self.static),
@@ -82,10 +82,15 @@ class Gallery:
         """The list and one message."""
         return HTMLResponse(await run_in_threadpool(self._page, Look.of(request.query_params)))
 
+    async def compare(self, request: Request) -> Response:
+        """Two messages side by side; back to the list, to choose, where the query names no two."""
+        page = await run_in_threadpool(self._compare_page, Look.of(request.query_params))
+        return RedirectResponse("./", 303) if page is None else HTMLResponse(page)
+
     async def frame(self, request: Request) -> Response:
         """The message alone."""
         look = Look.of(request.query_params)
-        html, policy = await run_in_threadpool(message_frame, self._index, self._render, look)
+        html, policy = await run_in_threadpool(message_frame, self._index, self._preview.message, look)
         return HTMLResponse(html, headers={"content-security-policy": policy})
 
     async def static(self, request: Request) -> Response:
@@ -105,20 +110,12 @@ class Gallery:
         session = await run_in_threadpool(self._entrance.redeem, token) if token else None
         if session is None:
             return self._enter_page("", "This link was used already, or is too old.", status=403)
-        answer = RedirectResponse("./", 303)
-        answer.set_cookie(
-            self._rules.cookie,
-            session,
-            max_age=int(SESSION_LASTS.total_seconds()),
-            httponly=True,
-            samesite="strict",
-        )
-        return answer
+        return entered(request, self._rules.cookie, session)
 
     def _page(self, look: Look) -> str:
         index = self._index
         found = index.find(look.find, show=look.chosen["show"], after=look.after)
-        shown = message_page(index, self._render, look)
+        shown = message_page(index, self._preview.message, look)
         values = {
             "look": look,
             "choices": CHOICES,
@@ -127,9 +124,16 @@ class Gallery:
             "rows": found,
             "next": found[-1].place if len(found) == PAGE else 0,
             "shown": shown,
-            "frame": f"frame{look.url(row=shown.one.place)}" if shown else "",
+            "against": index.row(look.against) if look.against else None,
         }
         return self._templates.get_template("gallery.html").render(values)
+
+    def _compare_page(self, look: Look) -> str | None:
+        compared = compare_page(self._index, self._preview, look)
+        if compared is None:
+            return None
+        values = {"look": look, "choices": CHOICES, "compared": compared}
+        return self._templates.get_template("compare.html").render(values)
 
     def _refusal(self, _scope: Scope, status: int, sentence: str) -> Response:
         return self._enter_page("", sentence, status=status)

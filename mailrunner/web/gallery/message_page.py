@@ -27,9 +27,13 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is looked at, and how: the query of a URL, unknown values replaced by the first choice."""
+    """What is looked at, and how: the query of a URL, unknown values replaced by the first choice.
+
+    `row` is the place of a recipient in the list, `against` that of another to compare with, 0 for none.
+    """
 
     row: int
+    against: int
     find: str
     after: int
     chosen: Mapping[str, str]
@@ -41,11 +45,13 @@ class Look:
             name: query[name] if query.get(name) in choices else choices[0]
             for name, choices in CHOICES.items()
         }
-        return cls(_number(query.get("row")), query.get("q", "")[:200], _number(query.get("after")), chosen)
+        row, against, after = (_number(query.get(name)) for name in ("row", "against", "after"))
+        return cls(row, against, query.get("q", "")[:200], after, chosen)
 
     def url(self, **changes: object) -> str:
         """The query of the same look with `changes`; what is the first choice is left out."""
-        given = {"row": self.row or "", "q": self.find, "after": self.after or "", **self.chosen, **changes}
+        own = {"row": self.row, "against": self.against, "q": self.find, "after": self.after}
+        given = {**own, **self.chosen, **changes}
         kept = {
             name: value for name, value in given.items() if value and value != CHOICES.get(name, ("",))[0]
         }
@@ -68,7 +74,8 @@ def message_page(
     index: ListIndex, render: Callable[[RecipientRow], Message], look: Look
 ) -> ShownMessagePage | None:
     """The message that is looked at: the first that the list shows, where no row is named."""
-    one = index.row(look.row) if look.row else _first(index, look)
+    place = look.row or look.against
+    one = index.row(place) if place else _first(index, look)
     if one is None:
         return None
     try:

@@ -23,6 +23,7 @@ from mailrunner.rendering.segments import SegmentedText
 from mailrunner.transports.apis import ApiSettings
 from mailrunner.transports.apis.bearer import FixedBearer
 from mailrunner.transports.apis.registry import api
+from mailrunner.transports.http import transport as transport_module
 from mailrunner.transports.http.reach import HttpReach
 from mailrunner.transports.http.transport import HttpTransport
 from mailrunner.transports.smtp.poller import wait_for
@@ -220,6 +221,73 @@ def test_a_yes_that_stands_in_the_body_must_be_read(preset: str) -> None:
     assert sent(after(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n["), preset=preset).kind is (
         OutcomeKind.IN_DOUBT
     )
+
+
+Act = Callable[[socket.socket, bytes], None]
+
+
+def secured(authority: trustme.CA) -> Callable[[bytes], Act]:
+    """Makes what reads a request by TLS and answers it with some octets."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+
+    def answering(octets: bytes) -> Act:
+        def act(sock: socket.socket, _: bytes) -> None:
+            with context.wrap_socket(sock, server_side=True) as secure:
+                whole(secure)
+                secure.sendall(octets)
+
+        return act
+
+    return answering
+
+
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+def test_a_repeat_that_has_to_connect_again_holds_up_no_other_connection() -> None:
+    authority, may_shake_hands = trustme.CA(), threading.Event()
+    answering = secured(authority)
+
+    def late(sock: socket.socket, octets: bytes) -> None:
+        may_shake_hands.wait(120)
+        answering(OK)(sock, octets)
+
+    with Script([answering(b""), late]).served() as port:
+        made = transport(port, "resend", scheme="https", context=trusting(authority), timeout=4)
+        assert made.open() is None
+        made.offer(message())
+        first = made.stream
+        while made.stream is first:
+            assert made.pump() == []  # it waits for nothing: the second handshake has not been allowed yet
+            wait_for([made], 0.1)
+        assert made.pump() == []
+        may_shake_hands.set()
+        while not (outcomes := made.pump()):
+            wait_for([made], 1)
+        made.close()
+    assert [each.kind for each in outcomes] == [OutcomeKind.SENT]
+
+
+def test_a_repeat_is_tried_again_while_the_server_takes_no_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transport_module, "_FIRST_REPEAT", 0.001)
+    authority = trustme.CA()
+    answering = secured(authority)
+
+    def refuse(sock: socket.socket, _: bytes) -> None:
+        """Hang up before the handshake."""
+
+    for refusals, kind in ((2, OutcomeKind.SENT), (4, OutcomeKind.IN_DOUBT)):
+        with Script([answering(b""), *[refuse] * refusals, answering(OK)]).served() as port:
+            made = transport(port, "resend", scheme="https", context=trusting(authority), timeout=4)
+            outcome = made.send(message())
+            made.close()
+        assert (outcome.kind, made.pending) == (kind, 0)
 
 
 def test_silence_after_the_whole_request_is_in_doubt_once_the_time_is_up() -> None:

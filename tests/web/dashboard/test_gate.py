@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mailrunner.store import Ledger, Phase
-from mailrunner.web.dashboard.entrance import Entrance
+from mailrunner.web.gate.entrance import Entrance
 from tests.support.dashboards import FORM, PASSWORD, SAME, Board, ServedDashboard
 from tests.support.web_clicks import Reply, ask
 
