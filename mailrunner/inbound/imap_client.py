@@ -131,7 +131,9 @@ class BoundedImap4Tls(BoundedImap4, imaplib.IMAP4_SSL):
     """A connection that is encrypted from the start (RFC 8314 §3.2)."""
 
     def _create_socket(self, timeout: float | None) -> socket.socket:
-        return self.ssl_context.wrap_socket(super()._create_socket(timeout), server_hostname=self.host)
+        plain = super()._create_socket(timeout)
+        encrypted: socket.socket = self.ssl_context.wrap_socket(plain, server_hostname=self.host)
+        return encrypted
 
 
 # Python's own list has it from 3.14 on (there as a command of the states AUTH and SELECTED alone).

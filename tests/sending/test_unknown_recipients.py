@@ -41,7 +41,9 @@ def test_a_relay_that_knows_no_recipient_stops_the_campaign_and_none_is_suppress
         assert (code, found["state"], found["counts"]["queued"]) == (76, "stopped", 20)
 
 
-@pytest.mark.parametrize(("size", "words"), [(10, "every mail server takes"), (66_000, "larger than the server")])
+@pytest.mark.parametrize(
+    ("size", "words"), [(10, "every mail server takes"), (66_000, "larger than the server")]
+)
 def test_a_server_for_which_each_message_is_too_big_stops_the_campaign_and_none_fails(
     tmp_path: Path, size: int, words: str
 ) -> None:
