@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from mailrunner.config.account import Account
     from mailrunner.event_log import EventLog
     from mailrunner.model.delivery import Counts
+    from mailrunner.model.wait_reason import Wait
     from mailrunner.sending.loop import SendLoop
     from mailrunner.sending.prepared_campaign import PreparedCampaign
-    from mailrunner.sending.recorder import RepeatedVisits
     from mailrunner.sending.run import RunOptions, RunResult, SendPlan
     from mailrunner.store import CampaignRecord, Ledger
 
@@ -38,6 +38,7 @@ def run_campaign(
     """Run one campaign; with `asks` a user at a terminal confirms its plan before the first message."""
     from mailrunner.cli.json_objects import RunProgress
     from mailrunner.cli.progress import ProgressDisplay
+    from mailrunner.model.wait_reason import sentence_of
     from mailrunner.sending.forecaster import Forecaster
     from mailrunner.sending.run import Callbacks, CampaignRun
 
@@ -64,6 +65,9 @@ def run_campaign(
             if rows % 100_000 == 0:
                 context.say(f"  {counted(rows, 'row')} of {prepared.source.label} read")
 
+        def waiting(wait: Wait) -> None:
+            context.say(f"{prepared.campaign.id}: {sentence_of(wait)}; waiting")
+
         result = CampaignRun(
             prepared,
             ledger=ledger,
@@ -73,33 +77,18 @@ def run_campaign(
             callbacks=Callbacks(
                 confirm=confirm,
                 loading=loading,
+                waiting=waiting,
                 started=started,
                 watch=display.watch,
-                ledger_away=lambda fault: say_ledger_away(context, fault, patient=options.wait),
+                ledger_away=lambda fault: context.say_ledger_away(
+                    fault, patient=options.wait or options.outlasts
+                ),
             ),
         ).run()
     for notice in result.notices:
         context.say(notice)
         log.notice(prepared.campaign.id, notice)
     return result
-
-
-def repeated_visits(context: CommandContext, *, patient: bool = False) -> RepeatedVisits:
-    """Visits before there is a run, for opening a ledger that may be away as those of a run are made."""
-    from mailrunner.sending.recorder import RepeatedVisits
-
-    return RepeatedVisits(
-        context.clock, patient=patient, say=lambda fault: say_ledger_away(context, fault, patient=patient)
-    )
-
-
-def say_ledger_away(context: CommandContext, fault: str, *, patient: bool) -> None:
-    """Say that a visit to the ledger is repeated, and, with no fault, that it is back."""
-    if not fault:
-        context.say("the ledger is back")
-        return
-    how_long = "until it is back" if patient else "for a minute"
-    context.say(f"{fault}: trying again {how_long}; nothing is lost")
 
 
 def _finishing_in_flight(loop: SendLoop) -> AbstractContextManager[None]:
@@ -117,7 +106,7 @@ def _quota_left(ledger: Ledger, account: Account) -> int | None:
     rooms = ledger.accounts.rooms(
         account.identity, limits=account.limits, reserve=account.reserve, zone=account.timezone
     )
-    return tightest([room for room in rooms if room.limit.series == "answers"])[0]
+    return tightest([room for room in rooms if room.limit.is_long])[0]
 
 
 def _confirmed(context: CommandContext, plan: SendPlan) -> bool:

@@ -20,15 +20,13 @@ def resume(
 
     A campaign that was never run is left alone.
     """
-    from mailrunner.cli.campaign_run import repeated_visits
     from mailrunner.cli.json_objects import result_object
     from mailrunner.cli.resume_round import ResumeRound
     from mailrunner.cli.run_summary import say_summary
 
-    ledger = repeated_visits(context).repeat(lambda: context.existing_ledger(same=same_ledger))
-    with ledger, context.event_log() as log:
-        round_ = ResumeRound(context, ledger, log)
-        round_.go(wait=wait)
+    with context.existing_ledger(same=same_ledger, patient=wait) as ledger, context.event_log() as log:
+        round_ = ResumeRound(context, ledger, log, wait=wait)
+        round_.go()
         if as_json:
             campaigns = [*map(result_object, round_.results), *round_.broken]
             context.json({"campaigns": campaigns, "accounts": account_objects(context, ledger)})

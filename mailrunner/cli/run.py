@@ -78,7 +78,7 @@ def run(
     Type the same command again until the campaign is finished: no message is sent twice.
     Example: mailrunner run newsletter --limit 50
     """
-    from mailrunner.cli.campaign_run import repeated_visits, run_campaign
+    from mailrunner.cli.campaign_run import run_campaign
     from mailrunner.cli.json_objects import result_object
     from mailrunner.cli.run_summary import say_summary
     from mailrunner.sending.list_import import Confirmations
@@ -95,9 +95,8 @@ def run(
         by_hand=context.is_interactive,
     )
     prepared = context.prepare(campaign, strict_inlining=strict_inlining, fresh_list=refresh)
-    visits = repeated_visits(context, patient=wait)
-    ledger = visits.repeat(lambda: context.open_ledger(new=new_ledger, same=same_ledger))
-    with ledger, context.event_log() as log:
+    opened = context.open_ledger(new=new_ledger, same=same_ledger, patient=wait)
+    with opened as ledger, context.event_log() as log:
         result = run_campaign(context, prepared, ledger, log, options, asks=not yes and not as_json)
     if as_json:
         context.json(result_object(result))

@@ -80,8 +80,8 @@ def stop_reason(recent: str, share: float | None) -> str:
         )
     if is_no_message_small_enough(recent):
         return (
-            "each message so far is larger than the server takes (SIZE, in its EHLO reply), so none failed: "
-            "is its host the right one, can attachments become links?"
+            "each message so far is larger than the server takes (SIZE in its reply to EHLO), so none "
+            "failed: is its host the right one, can attachments become links?"
         )
     if is_content_refused(recent):
         return "3 of the last 20 messages were refused for their content"

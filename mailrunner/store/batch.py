@@ -30,7 +30,6 @@ from mailrunner.model.circuit_breaker import AnswerMark, remember, stop_reason
 from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome
 from mailrunner.model.outcome_policy import Decision, unless_our_fault
-from mailrunner.model.quota import Series
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.model.wait_reason import Wait
 from mailrunner.store.accounts import pause_account, stop_account
@@ -192,7 +191,7 @@ def _record(at: RunTransaction, answers: Sequence[Answer]) -> tuple[list[Decisio
         slots += state == State.SENDING and answer.decision.answered
         pauses = pauses or answer.decision.pause_account_until is not None
     for log in at.usage:
-        log.add(Series.ANSWERS, at.now, slots)
+        log.add(at.now, slots)
     if others or pauses:  # an acceptance may have been the last that the account's quota allowed
         _apply_side_effects(at, ours)
     decisions = {answer.delivery: answer.decision for answer in ours}

@@ -13,7 +13,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import create_engine, select
 from sqlalchemy.engine import make_url
 
 from mailrunner.clock import SystemClock
@@ -27,6 +27,7 @@ from mailrunner.store.schema import runs
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.clocks import ManualClock
 from tests.support.commands import answered
+from tests.support.postgresql_faults import refuse_connections
 from tests.support.smtp_server import Rule, SmtpServer, cut, reply
 
 STEPS = ["claimed", "rendered", "sending", "answered", "recorded"]
@@ -83,24 +84,6 @@ class Mailing(CampaignInProcess):
         )
         holder.execute("BEGIN IMMEDIATE")
         return holder.close
-
-
-def refuse_connections(url: str) -> Callable[[], None]:
-    """What a restart does to its clients: all connections end, and new ones are refused for a while."""
-    name = make_url(url).database
-    admin = create_engine(make_url(url).set(database="postgres"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
-        connection.execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :n"), {"n": name}
-        )
-
-    def allow() -> None:
-        with admin.connect() as connection:
-            connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
-        admin.dispose()
-
-    return allow
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

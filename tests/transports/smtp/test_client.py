@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mailrunner.model.outcome import OutcomeKind, Scope, Stage
 from mailrunner.transports import Transport
+from tests.support.patience import PATIENCE
 from tests.support.smtp_client import Clients, Letter, nothing_charged
 from tests.support.smtp_script import Do
 from tests.support.smtp_server import Rule, SmtpServer, cut, garbage, reply, stall
@@ -131,11 +132,11 @@ def test_a_failing_farewell_changes_nothing(client: Clients, do: Do) -> None:
 
 def test_a_server_that_never_says_goodbye_is_not_waited_for_long(client: Clients) -> None:
     with SmtpServer(rules=[Rule("quit", stall())]) as server:
-        sender = client(server, timeout=300.0)
+        sender = client(server, timeout=2 * PATIENCE)
         assert sender.open() is None
         begun = time.monotonic()
         sender.close()
-        assert time.monotonic() - begun < 30
+        assert time.monotonic() - begun < PATIENCE
 
 
 # -- Refusals

@@ -16,15 +16,11 @@ from mailrunner.errors import UserError
 from mailrunner.model.outcome import OutcomeKind, Scope, Stage
 from mailrunner.transports import network
 from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
+from tests.support.ports import free_port
 from tests.support.smtp_client import SOON, Clients, Letter, nothing_charged
 from tests.support.smtp_dialogue import Dialogue
 from tests.support.smtp_script import Answer, Do
 from tests.support.smtp_server import Rule, SmtpServer, cut, garbage, reply, stall
-
-
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture
@@ -38,7 +34,7 @@ def client() -> Iterator[Clients]:
 
 def test_a_refused_connection_is_explained_and_costs_no_recipient(client: Clients) -> None:
     with SmtpServer() as server:
-        outcome = client(server, port=closed_port()).open()
+        outcome = client(server, port=free_port()).open()
         assert nothing_charged(outcome)
         assert outcome is not None
         assert not outcome.offered
@@ -55,7 +51,7 @@ def test_a_name_that_cannot_be_one_is_explained(client: Clients) -> None:
 
 def test_the_next_address_is_tried_where_one_refuses() -> None:
     with SmtpServer() as server:
-        addresses = [*network.resolve("127.0.0.1", closed_port()), *network.resolve(server.host, server.port)]
+        addresses = [*network.resolve("127.0.0.1", free_port()), *network.resolve(server.host, server.port)]
         with network.connect(addresses, 5.0) as sock:
             assert sock.getpeername() == (server.host, server.port)
 
