@@ -160,6 +160,12 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are processors: tests wait for servers and processes half of their time."""
+    return (os.cpu_count() or 1) * 3 // 2 or 1
+
+
 # What a machine may lack even in CI: rights, not packages (tests/README.md).
 _RIGHTS = ("this user may not", "this machine allows too few")
 

@@ -105,7 +105,7 @@ def refuse_connections(url: str) -> Callable[[], None]:
 def mailing(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mailing]:
-    monkeypatch.setattr(opening, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(opening, "_BUSY_SECONDS", 0.01)
     url = request.getfixturevalue("postgresql_ledger") if request.param == "postgresql" else ""
     with SmtpServer() as server:
         yield Mailing(tmp_path, server, url=url)
