@@ -88,7 +88,7 @@ def test_a_signal_in_an_import_is_130_with_one_json_object(
         (("init", "new"), "mailrunner.cli.init"),
         (("preview", "spring"), "mailrunner.sending.message_factory"),
         (("pause", "spring"), "sqlalchemy"),
-        (("demo", "play"), "mailrunner.cli.demo_server"),
+        (("demo", "play"), "mailrunner.web.catcher.smtp"),
     ],
     ids=lambda words: words[0] if isinstance(words, tuple) else words,
 )

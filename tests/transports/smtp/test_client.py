@@ -218,15 +218,23 @@ def test_a_multi_line_refusal_is_read_whole(client: Clients) -> None:
 # -- What the server announced
 
 
-def test_a_message_over_the_announced_size_is_refused_unoffered(client: Clients) -> None:
-    with SmtpServer(extensions=["SIZE 100"]) as server:
+@pytest.mark.parametrize(
+    ("size", "scope", "at_once", "too_big"),
+    [(65_535, Scope.CAMPAIGN, True, False), (65_536, Scope.RECIPIENT, False, True)],
+)
+def test_a_message_over_the_announced_size_is_refused_unoffered(
+    client: Clients, size: int, scope: Scope, at_once: bool, too_big: bool
+) -> None:
+    """Less than 65,536 no server may take (RFC 5321): then it is not the message that is wrong."""
+    with SmtpServer(extensions=[f"SIZE {size}"]) as server:
         sender = client(server)
-        outcome = sender.send(Letter(data=b"x" * 99 + b"\r\n"))
-        assert (outcome.kind, outcome.scope, outcome.offered) == (OutcomeKind.REFUSED, Scope.RECIPIENT, False)
-        assert "101 bytes" in outcome.reason
-        assert "100 at most" in outcome.reason
-        assert sender.send(Letter(data=b"x" * 98 + b"\r\n")).kind is OutcomeKind.SENT
-        assert server.said("MAIL") == ["MAIL FROM:<ana@example.org> SIZE=100"]
+        outcome = sender.send(Letter(data=b"x" * (size - 1) + b"\r\n"))
+        assert (outcome.kind, outcome.scope, outcome.offered) == (OutcomeKind.REFUSED, scope, False)
+        assert (outcome.at_once, outcome.too_big) == (at_once, too_big)
+        assert f"{size + 1:,} bytes" in outcome.reason
+        assert f"{size:,} at most" in outcome.reason
+        assert sender.send(Letter(data=b"x" * (size - 2) + b"\r\n")).kind is OutcomeKind.SENT
+        assert server.said("MAIL") == [f"MAIL FROM:<ana@example.org> SIZE={size}"]
 
 
 @pytest.mark.parametrize("extension", ["SIZE", "SIZE 0", "SIZE unlimited", "SIZE ²"])

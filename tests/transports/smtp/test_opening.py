@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import errno
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,36 @@ def test_each_way_of_not_reaching_a_host_has_its_sentence(error: OSError, words:
     sentence = network.explain(error, "smtp.example.org", 587)
     assert words in sentence
     assert "smtp.example.org" in sentence
+
+
+@pytest.fixture
+def silent_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The system's resolver waits for name servers that say nothing."""
+    over, real = threading.Event(), socket.getaddrinfo
+
+    def wait(host: str, *more: Any, **options: Any) -> Any:
+        if host == "smtp.example.org":
+            over.wait()
+            raise socket.gaierror(socket.EAI_AGAIN, "?")
+        return real(host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    yield
+    over.set()
+
+
+@pytest.mark.usefixtures("silent_resolver")
+def test_name_servers_that_are_silent_end_a_look_up_and_an_opening(
+    client: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(socket.gaierror, match=r"did not answer within 0\.01 s"):
+        network.resolve("smtp.example.org", 587, seconds=0.01)
+    monkeypatch.setattr(network.resolve, "__kwdefaults__", {"seconds": 0.01})
+    with SmtpServer() as server:
+        outcome = client(server, host="smtp.example.org").open()
+    assert nothing_charged(outcome)
+    assert outcome is not None
+    assert outcome.reason.startswith('the name "smtp.example.org" could not be looked up: the name servers')
 
 
 def test_port_25_that_does_not_answer_is_suspected_to_be_blocked() -> None:
