@@ -40,6 +40,7 @@ def _account(ledger: Ledger, account: Account) -> dict[str, Any]:
         reason=reason,
         rooms=zip(rooms, returns, strict=True),
         reserve=account.reserve,
+        learned=ledger.accounts.learned(account.identity),
     )
 
 

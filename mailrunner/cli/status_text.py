@@ -76,6 +76,14 @@ def account_lines(
         yield f"  {reserved} a day reserved for what you send yourself"
 
 
+def learned_lines(account: Mapping[str, Any]) -> Iterator[str]:
+    """What was learned of the account by trying, with its date; nothing of one that was never tried."""
+    if account["learned"]:
+        yield "  learned:"
+    for fact in account["learned"]:
+        yield f"  {'·' if fact['holds'] else '!'} {_shown(fact['at'])}: {fact['what']}"
+
+
 def _limit_lines(limit: Mapping[str, Any], drawing: Drawing) -> Iterator[str | Text]:
     used, room = limit["used"], limit["left"]
     left = "no limit" if room is None else f"{room:,} left"

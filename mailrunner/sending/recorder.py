@@ -37,10 +37,14 @@ Unrenderable = tuple[Delivery, str]
 
 @dataclass(slots=True)
 class RunTally:
-    """What this run has done so far, for the progress line and the summary."""
+    """What this run has done so far, for the progress line and the summary.
+
+    `quota_answers` counts those by which the provider said that the account's quota is used up.
+    """
 
     states: Counter[str] = field(default_factory=Counter)
     waiting: Wait | None = None
+    quota_answers: int = 0
 
     @property
     def sent(self) -> int:
@@ -225,6 +229,7 @@ class Recorder:
             self._log.claim_lost(self._campaign_id, delivery.address)
             return
         self.tally.states[decision.state] += 1
+        self.tally.quota_answers += decision.outcome.quota
         if self._log.is_kept:
             self._log.answered(
                 self._campaign_id,
