@@ -35,7 +35,7 @@ class ServedGallery:
     def __init__(self, project: Path, campaign: str) -> None:
         context = CommandContext(project_dir=project, clock=SystemClock())
         prepared = context.prepare(campaign)
-        name = str(prepared.campaign.file)
+        name, self.folder = str(prepared.campaign.file), project
         self.live = LivePreview(
             prepared, lambda before: context.prepare(name, list_of=before), now=context.clock.now
         )

@@ -17,6 +17,7 @@ class ListProgress:
     read: int
     usable: int
     rendered: int
+    failed: int
     problems: int
     is_read: bool
     is_done: bool
@@ -31,6 +32,7 @@ class ListProgress:
             read=index.rows,
             usable=index.usable,
             rendered=rendering.rendered,
+            failed=rendering.failed,
             problems=index.problems + rendering.failed,
             is_read=index.is_read.is_set(),
             is_done=rendering.is_done,
