@@ -9,8 +9,8 @@ import typer
 from mailrunner.cli.app import SEND, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import JsonOption
-from mailrunner.cli.status_objects import account_objects, campaign_objects
-from mailrunner.cli.status_text import print_accounts, print_campaign
+from mailrunner.cli.status_objects import account_objects, campaign_objects, machine_objects
+from mailrunner.cli.status_text import print_accounts, print_campaign, print_machines
 
 
 @command(app, "status", panel=SEND)
@@ -30,9 +30,10 @@ def status(
     with context.existing_ledger() as ledger:
         campaigns = campaign_objects(context, ledger, campaign)
         accounts = account_objects(context, ledger)
+        machines = machine_objects(ledger)
         about_the_clock = ledger.clock_warning
     if as_json:
-        context.json({"campaigns": campaigns, "accounts": accounts})
+        context.json({"campaigns": campaigns, "accounts": accounts, "machines": machines})
         return
     if about_the_clock:
         context.say(about_the_clock)
@@ -40,4 +41,5 @@ def status(
         context.result("No campaign was begun yet. To begin one: mailrunner run CAMPAIGN")
     for found in campaigns:
         print_campaign(context, found)
+    print_machines(context, machines)
     print_accounts(context, [a for a in accounts if a["paused_until"] or campaigns])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailrunner.cli.campaign_lookup import campaign_id, campaign_record
 from mailrunner.cli.json_objects import account_object, campaign_object
+from mailrunner.clock import rfc3339
 from mailrunner.errors import UserError
 from mailrunner.model.delivery import Counts
 
@@ -34,6 +35,20 @@ def account_objects(context: CommandContext, ledger: Ledger) -> list[dict[str, A
             account_object(name, paused_until=paused, reason=reason, rooms=rooms, reserve=account.reserve)
         )
     return found
+
+
+def machine_objects(ledger: Ledger) -> list[dict[str, Any]]:
+    """The machines that use the ledger, the one seen last first, each with the campaigns it sends now."""
+    runs = ledger.open_runs()
+    return [
+        {
+            "host": machine.host,
+            "folder": machine.folder,
+            "seen_at": rfc3339(machine.seen_at),
+            "sends": sorted({run.campaign for run in runs if run.host == machine.host and run.campaign}),
+        }
+        for machine in ledger.machines
+    ]
 
 
 def campaign_objects(context: CommandContext, ledger: Ledger, name: str | None) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,15 @@ def print_campaign(context: CommandContext, found: dict[str, Any]) -> None:
         context.result(f"  will be finished about {_shown(found['finish_at'])}")
     elif found["finish_at"] and found["state"] in ("finished", "cancelled"):
         context.result(f"  ended {_shown(found['finish_at'])}")
+
+
+def print_machines(context: CommandContext, machines: Sequence[dict[str, Any]]) -> None:
+    """Each machine, where there are several."""
+    for machine in machines if len(machines) > 1 else ():
+        sends = f", sends {', '.join(machine['sends'])}" if machine["sends"] else ""
+        context.result(
+            f"machine {machine['host']} ({machine['folder']}), seen {_shown(machine['seen_at'])}{sends}"
+        )
 
 
 def print_accounts(context: CommandContext, accounts: Iterable[dict[str, Any]]) -> None:

@@ -66,21 +66,25 @@ class PreparedCampaign:
         *,
         strict_inlining: bool = False,
         fresh_list: bool = True,
+        source: Source | None = None,
     ) -> PreparedCampaign:
         """Open the list and compile the templates; raise UserError with all that is wrong for every row.
 
         With `strict_inlining` premailer itself makes every message, none is put together from a plan.
         Without `fresh_list` a list at an https address is not fetched again once its snapshot was made.
+        `source` stands for the list that the campaign's file names.
         """
         problems: list[Problem] = []
         file = relative_name(campaign.file, project.folder)
-        renderer, recipients, source = None, None, None
+        renderer, recipients = None, None
         try:
             renderer = _renderer(project, campaign, strict_inlining)
         except UserError as error:
             problems += error.problems
         try:
-            source = open_source(campaign.recipients, project.folder, campaign=campaign.id, fresh=fresh_list)
+            source = source or open_source(
+                campaign.recipients, project.folder, campaign=campaign.id, fresh=fresh_list
+            )
             recipients = RecipientList(source, campaign.recipients, file=file)
         except UserError as error:
             problems += error.problems
@@ -217,11 +221,11 @@ def _renderer(project: Project, campaign: Campaign, strict_inlining: bool) -> Re
         list_name=campaign.list_name,
         list_id=list_id(campaign.list_name, settings.list_id if settings else None, domain),
         strict_inlining=strict_inlining,
-        private=_private(project, campaign),
+        private=private_to(project, campaign),
     )
 
 
-def _private(project: Project, campaign: Campaign) -> dict[Path, str]:
+def private_to(project: Project, campaign: Campaign) -> dict[Path, str]:
     """The files that no message carries, with what each is; a campaign file may lie anywhere."""
     spec = campaign.recipients
     own = [project.folder / name for name in (spec.csv, spec.xlsx, spec.parquet) if name]
