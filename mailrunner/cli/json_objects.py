@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailrunner.clock import rfc3339
 from mailrunner.model.delivery import Counts
@@ -13,6 +13,7 @@ from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 
 if TYPE_CHECKING:
     from mailrunner.errors import Problem
+    from mailrunner.model.learned_fact import LearnedFact
     from mailrunner.model.quota import Room
     from mailrunner.sending.recorder import RunTally
     from mailrunner.sending.run import RunResult
@@ -101,10 +102,34 @@ def problem_objects(problems: Iterable[Problem]) -> list[dict[str, str]]:
     return [{"file": p.file, "key": p.key, "message": p.message, "hint": p.hint} for p in problems]
 
 
+class SlotReturns(NamedTuple):
+    """How many slots of a limit come back in each `step` from `begin` on."""
+
+    begin: datetime
+    step: timedelta
+    slots: Sequence[int]
+
+    def as_object(self) -> dict[str, Any] | None:
+        """As JSON shows it; None where no slot comes back."""
+        if not any(self.slots):
+            return None
+        seconds = int(self.step.total_seconds())
+        return {"from": rfc3339(self.begin), "every_seconds": seconds, "slots": list(self.slots)}
+
+
 def account_object(
-    name: str, *, paused_until: datetime | None, reason: str, rooms: Iterable[Room], reserve: int
+    name: str,
+    *,
+    paused_until: datetime | None,
+    reason: str,
+    rooms: Iterable[tuple[Room, SlotReturns]],
+    reserve: int,
+    learned: Iterable[LearnedFact] = (),
 ) -> dict[str, Any]:
-    """One account as `status` and `quota` show it; `reserve` is a number of messages a day."""
+    """One account as `status` and `quota` show it; `reserve` is a number of messages a day.
+
+    With each room stand the slots that come back in the next 24 hours.
+    """
     return {
         "name": name,
         "paused_until": rfc3339(paused_until),
@@ -115,8 +140,13 @@ def account_object(
                 "used": room.used,
                 "left": room.left,
                 "next_slot_at": rfc3339(room.next_slot_at),
+                "returns": returns.as_object(),
             }
-            for room in rooms
+            for room, returns in rooms
         ],
         "reserve": reserve,
+        "learned": [
+            {"fact": fact.name, "holds": fact.holds, "what": fact.sentence, "at": rfc3339(fact.at)}
+            for fact in learned
+        ],
     }

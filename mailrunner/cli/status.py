@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from mailrunner.cli.app import SEND, app, command
+from mailrunner.cli.bars import Drawing
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import JsonOption
 from mailrunner.cli.status_objects import account_objects, campaign_objects, machine_objects
-from mailrunner.cli.status_text import print_accounts, print_campaign, print_machines
+from mailrunner.cli.status_text import status_lines
 
 
 @command(app, "status", panel=SEND)
@@ -25,8 +26,23 @@ def status(
         ),
     ] = None,
     as_json: JsonOption = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Show it again and again, until Ctrl-C or until all is done; "
+            "where stdout is no terminal, a line a minute.",
+        ),
+    ] = False,
 ) -> None:
     """Show the progress of each campaign and when it will be finished."""
+    if watch and as_json:
+        raise typer.BadParameter("--watch and --json exclude each other")
+    if watch:
+        from mailrunner.cli.status_watch import watch_status
+
+        watch_status(context, campaign)
+        return
     with context.existing_ledger() as ledger:
         campaigns = campaign_objects(context, ledger, campaign)
         accounts = account_objects(context, ledger)
@@ -37,9 +53,4 @@ def status(
         return
     if about_the_clock:
         context.say(about_the_clock)
-    if not campaigns:
-        context.result("No campaign was begun yet. To begin one: mailrunner run CAMPAIGN")
-    for found in campaigns:
-        print_campaign(context, found)
-    print_machines(context, machines)
-    print_accounts(context, [a for a in accounts if a["paused_until"] or campaigns])
+    context.show(status_lines(campaigns, accounts, Drawing.of_stdout(), machines))

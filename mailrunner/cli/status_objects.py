@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mailrunner.cli.campaign_lookup import campaign_id, campaign_record
-from mailrunner.cli.json_objects import account_object, campaign_object
+from mailrunner.cli.json_objects import SlotReturns, account_object, campaign_object
 from mailrunner.clock import rfc3339
 from mailrunner.errors import UserError
 from mailrunner.model.delivery import Counts
 
 if TYPE_CHECKING:
     from mailrunner.cli.context import CommandContext
+    from mailrunner.config.account import Account
+    from mailrunner.model.quota import Limit
     from mailrunner.store import CampaignRecord, Ledger
+
+_STEP, _STEPS = timedelta(minutes=30), 48  # 24 hours
 
 
 def account_objects(context: CommandContext, ledger: Ledger) -> list[dict[str, Any]]:
     """Every account of mailrunner.toml whose table is valid."""
-    found = []
-    for name in context.project.account_names:
-        account = context.project.accounts.get(name)
-        if account is None:
-            continue
-        known = ledger.accounts.find(account.identity)
-        rooms = ledger.accounts.rooms(
-            account.identity, limits=account.limits, reserve=account.reserve, zone=account.timezone
-        )
-        now = ledger.clock.now()
-        paused = known.paused_until if known and known.paused_until and known.paused_until > now else None
-        reason = known.stop_reason or (known.pause_reason if paused else "") if known else ""
-        found.append(
-            account_object(name, paused_until=paused, reason=reason, rooms=rooms, reserve=account.reserve)
-        )
-    return found
+    accounts = context.project.accounts
+    return [_account(ledger, accounts[name]) for name in context.project.account_names if name in accounts]
+
+
+def _account(ledger: Ledger, account: Account) -> dict[str, Any]:
+    known, now = ledger.accounts.find(account.identity), ledger.clock.now()
+    rooms = ledger.accounts.rooms(
+        account.identity, limits=account.limits, reserve=account.reserve, zone=account.timezone
+    )
+    paused = known.paused_until if known and known.paused_until and known.paused_until > now else None
+    reason = known.stop_reason or (known.pause_reason if paused else "") if known else ""
+    returns = [_returns(ledger, known.no if known else 0, account, room.limit) for room in rooms]
+    return account_object(
+        account.name,
+        paused_until=paused,
+        reason=reason,
+        rooms=zip(rooms, returns, strict=True),
+        reserve=account.reserve,
+        learned=ledger.accounts.learned(account.identity),
+    )
+
+
+def _returns(ledger: Ledger, account_no: int, account: Account, limit: Limit) -> SlotReturns:
+    now = ledger.clock.now()
+    slots = ledger.browsing.returning(account_no, limit, account.timezone, now, step=_STEP, steps=_STEPS)
+    return SlotReturns(now, _STEP, slots)
 
 
 def machine_objects(ledger: Ledger) -> list[dict[str, Any]]:

@@ -66,26 +66,28 @@ class PreparedCampaign:
         *,
         strict_inlining: bool = False,
         fresh_list: bool = True,
-        source: Source | None = None,
+        list_of: PreparedCampaign | None = None,
+        stored_list: Source | None = None,
     ) -> PreparedCampaign:
         """Open the list and compile the templates; raise UserError with all that is wrong for every row.
 
+        With `list_of` the list is not opened again, where both files select recipients in the same way.
         With `strict_inlining` premailer itself makes every message, none is put together from a plan.
         Without `fresh_list` a list at an https address is not fetched again once its snapshot was made.
-        `source` stands for the list that the campaign's file names.
+        `stored_list` stands for the list that the campaign's file names.
         """
         problems: list[Problem] = []
         file = relative_name(campaign.file, project.folder)
-        renderer, recipients = None, None
+        renderer, recipients, source = None, None, None
         try:
             renderer = _renderer(project, campaign, strict_inlining)
         except UserError as error:
             problems += error.problems
         try:
-            source = source or open_source(
-                campaign.recipients, project.folder, campaign=campaign.id, fresh=fresh_list
-            )
-            recipients = RecipientList(source, campaign.recipients, file=file)
+            if stored_list is not None:
+                source, recipients = stored_list, RecipientList(stored_list, campaign.recipients, file=file)
+            else:
+                source, recipients = _opened_list(project, campaign, file, list_of, fresh_list)
         except UserError as error:
             problems += error.problems
         if renderer is not None and recipients is not None:
@@ -223,6 +225,15 @@ def _renderer(project: Project, campaign: Campaign, strict_inlining: bool) -> Re
         strict_inlining=strict_inlining,
         private=private_to(project, campaign),
     )
+
+
+def _opened_list(
+    project: Project, campaign: Campaign, file: str, before: PreparedCampaign | None, fresh: bool
+) -> tuple[Source, RecipientList]:
+    if before is not None and before.campaign.recipients == campaign.recipients:
+        return before.source, before.recipients
+    source = open_source(campaign.recipients, project.folder, campaign=campaign.id, fresh=fresh)
+    return source, RecipientList(source, campaign.recipients, file=file)
 
 
 def private_to(project: Project, campaign: Campaign) -> dict[Path, str]:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
+from typing import TYPE_CHECKING
 
-from mailrunner.errors import UserError
+from mailrunner.errors import LedgerError, UserError
 from mailrunner.event_log import EventLog
 from mailrunner.model.delivery import Counts
 from mailrunner.model.forecast import Forecast
@@ -42,6 +43,9 @@ from mailrunner.transports import Transport
 _CHANGED_ELSEWHERE = Wait(WaitReason.OTHERS, None, "another process began, paused or cancelled it meanwhile")
 _HANDED_OVER = Wait(WaitReason.OTHERS, None, "it was handed over to the workers")
 _BEGINNING_ELSEWHERE = (READ_ELSEWHERE, _CHANGED_ELSEWHERE)  # what passes soon, and then this run begins
+
+if TYPE_CHECKING:
+    from mailrunner.sending.api_limits import ToldLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +98,8 @@ class Callbacks:
 
     `confirm` returns True to begin, `loading` gets the number of rows read, `waiting` what is waited for
     before the campaign is begun, `started` the loop, the campaign, the counts it begins with and how many
-    of them are suppressed; `watch` is called a few times a second, `on_step` after each step (for tests).
+    of them are suppressed; `watch` is called a few times a second, `ledger_away` with the fault when a
+    visit is to be repeated and with "" when the ledger is back, `on_step` after each step (for tests).
     """
 
     confirm: Callable[[SendPlan], bool] = lambda _: True
@@ -102,6 +107,7 @@ class Callbacks:
     waiting: Callable[[Wait], None] = lambda _: None
     started: Callable[[SendLoop, CampaignRecord, Counts, int], None] = lambda *_: None
     watch: Callable[[RunTally], None] = lambda _: None
+    ledger_away: Callable[[str], None] = lambda _: None
     on_step: Step | None = None
 
 
@@ -122,10 +128,13 @@ class CampaignRun:
         self._log, self._options, self._callbacks = log, options, callbacks
         self._id = prepared.campaign.id
         patient = options.wait or options.outlasts
-        self._visits = LedgerVisits(ledger, log=log, campaign_id=self._id, patient=patient)
+        self._visits = LedgerVisits(
+            ledger, log=log, campaign_id=self._id, patient=patient, say=callbacks.ledger_away
+        )
         self._notices = ledger.notices
         self._own_limits = prepared.account.limits  # as this machine's file has them
         self._forecaster = Forecaster(prepared.campaign, prepared.account, ledger)
+        self._told: ToldLimits | None = None  # of an account at an HTTP API
 
     def run(self) -> RunResult:
         """Run it; raises UserError or LedgerError where a user has to act first."""
@@ -140,8 +149,17 @@ class CampaignRun:
             with self._ledger.journal(run):
                 return self._run(run)
         finally:
-            self._visits.repeat(run.end)
-            self._visits.repeat(self._ledger.count_run)
+            self._end(run)
+
+    def _end(self, run: Run) -> None:
+        """Record the end; one that a user asked for waits for others briefly, as the next run can do it."""
+        asked = self._visits.stop.is_set()
+        try:
+            self._visits.repeat(lambda: run.end(briefly=asked))
+            self._visits.repeat(lambda: self._ledger.count_run(briefly=asked))
+        except LedgerError as error:
+            if not (asked and error.passing):
+                raise
 
     def _admit(self) -> Wait | None:
         """Wait until the ledger lets a run begin; why it does not, where that takes too long."""
@@ -223,9 +241,10 @@ class CampaignRun:
         """Take note of the limits that the provider itself tells; a notice where it does not."""
         if self._prepared.account.api is None:
             return ()
-        from mailrunner.sending.api_limits import with_told_limits
+        from mailrunner.sending.api_limits import ToldLimits
 
-        account, notice = with_told_limits(self._prepared.account, self._ledger)
+        self._told = ToldLimits(self._prepared.account, self._ledger)
+        account, notice = self._visits.repeat(self._told.begin)
         self._prepared = replace(self._prepared, account=account)
         self._forecaster = Forecaster(self._prepared.campaign, account, self._ledger)
         return (notice,) if notice else ()
@@ -241,6 +260,12 @@ class CampaignRun:
 
     def _shared_limits(self) -> tuple[tuple[Limit, ...], tuple[str, ...]]:
         return self._ledger.shared_limits(self._prepared.account.identity, self._own_limits)
+
+    def _renew_limits(self, recorder: Recorder) -> None:
+        """Claim within the limits as they are now: the provider's, and those of other machines."""
+        if self._told and (account := self._told.again(recorder.tally.quota_answers)):
+            self._own_limits = account.limits
+        recorder.use_limits(self._shared_limits()[0])
 
     def _about_the_clock(self) -> tuple[str, ...]:
         """A notice where this machine's clock is not the ledger's; it is logged as an event as well."""
@@ -393,7 +418,7 @@ class CampaignRun:
             recorder=recorder,
             factory=factory,
             clock=self._ledger.clock,
-            on_heartbeat=lambda: recorder.use_limits(self._shared_limits()[0]),
+            on_heartbeat=lambda: self._renew_limits(recorder),
             on_step=self._callbacks.on_step,
         )
 

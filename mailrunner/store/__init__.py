@@ -254,12 +254,12 @@ class Ledger:
         """Eight hexadecimal digits that tell this ledger from others; its id, which is secret, stays so."""
         return hmac.digest(self._id.encode(), b"mark", "sha256").hex()[:8]
 
-    def count_run(self) -> None:
+    def count_run(self, *, briefly: bool = False) -> None:
         """Count up, in the ledger first and then in the rollback guard.
 
         Raises LedgerError if the database was replaced since a run was admitted.
         """
-        with self.database.write() as connection:
+        with self.database.write(briefly=briefly) as connection:
             require_same(connection, self._lineage)
             mark = count_up(connection)
         if self._guard is not None and mark is not None:
@@ -281,7 +281,7 @@ class Ledger:
     def _renew(self, run: Run, now: datetime) -> None:
         try:
             run.renew()
-            self.count_run()
+            self.count_run(briefly=True)
         except LedgerError:
             run.renew_again(now)
             raise

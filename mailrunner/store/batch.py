@@ -200,12 +200,12 @@ def _record(at: RunTransaction, answers: Sequence[Answer]) -> tuple[list[Decisio
 
 
 def _confirmed(at: RunTransaction, answers: Sequence[Answer]) -> list[Answer]:
-    """Answers, acceptances first, without suppressions that may be our own fault.
+    """Answers, acceptances first, without suppressions and failures that may be our own fault.
 
     Only runs of this account, which is locked, add acceptances: the campaign's row need not be.
     """
     in_order = sorted(answers, key=lambda answer: answer.decision.state is not State.SENT)
-    if not any(answer.decision.suppress for answer in in_order):
+    if not any(each.decision.suppress or each.decision.outcome.too_big for each in in_order):
         return in_order
     recent: str = run(at.connection, _RECENT, (at.terms.campaign_no,)).fetchone()[0]
     confirmed = []

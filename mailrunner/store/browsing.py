@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from mailrunner.model.delivery import State
 from mailrunner.model.inbound_event import EventKind
+from mailrunner.model.quota import Limit
+from mailrunner.model.quota_returns import bounds, returning
 from mailrunner.model.suppression import SuppressionEntry, SuppressionReason
 from mailrunner.store.database import Database
 from mailrunner.store.quota_usage import account_scope
@@ -243,6 +245,14 @@ class Browsing:
         with self._read() as connection:
             found = dict(map(tuple, run(connection, statement, values)))
         return [found[to_micros(moment)] or 0 for moment in moments]
+
+    def returning(
+        self, account_no: int, limit: Limit, zone: tzinfo, now: datetime, *, step: timedelta, steps: int
+    ) -> list[int]:
+        """The slots of one limit that come back in each step from now on; none of a window below an hour."""
+        if not limit.is_long:
+            return [0] * steps
+        return returning(self.used(account_no, bounds(limit, zone, now, step=step, steps=steps)))
 
 
 def _delivery(row: Sequence[Any]) -> ListedDelivery:

@@ -123,18 +123,21 @@ class Run:
         self._next_heartbeat = now + _TRY_AGAIN
 
     def renew(self) -> None:
-        """Renew the lease; raises LedgerError if another process has taken this run for dead."""
-        with self._database.write() as connection:
+        """Renew the lease; raises LedgerError if another process has taken this run for dead.
+
+        It waits for others only briefly: whoever calls it has a terminal and signals to attend to.
+        """
+        with self._database.write(briefly=True) as connection:
             self._lock.keep()
             until = self._database.now(connection) + LEASE
             mine = (runs.c.no == self.no, runs.c.ended_at.is_(None))
             if not connection.execute(update(runs).where(*mine).values(leased_until=until)).rowcount:
                 raise LedgerError(*RUN_WAS_RECOVERED)
 
-    def end(self) -> None:
+    def end(self, *, briefly: bool = False) -> None:
         """Record the end, free the deliveries that it still holds, and release the lock."""
         try:
-            with self._database.write() as connection:
+            with self._database.write(briefly=briefly) as connection:
                 free_deliveries(self._database, connection, self.no)
                 close_run(connection, self.no, self._database.now(connection))
         finally:

@@ -31,6 +31,7 @@ from tests.support.ledger_builder import (
     numbered_campaign,
     record,
 )
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 RECIPIENTS, CAP, PACE = 60, 80, 25
@@ -75,7 +76,7 @@ class Child:
         self.process.communicate()
 
     def finish(self) -> None:
-        out, err = self.process.communicate(input="\n", timeout=60)
+        out, err = self.process.communicate(input="\n", timeout=PATIENCE)
         self.lines += out.split("\n")
         assert self.process.returncode == 0, err
 

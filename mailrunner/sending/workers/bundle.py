@@ -90,7 +90,7 @@ def campaign_from(bundles: Bundles, project: Project, record: CampaignRecord) ->
         raise UserError(Problem("its files are not in the ledger", record.file, hint=hint))
     inside = replace(project, folder=_unpacked(bundles, project.folder, files))
     campaign, account = read_campaign(inside, inside.folder / record.file)
-    return PreparedCampaign.prepare(inside, campaign, account, source=StoredList(record))
+    return PreparedCampaign.prepare(inside, campaign, account, stored_list=StoredList(record))
 
 
 def _unpacked(bundles: Bundles, project: Path, files: dict[str, str]) -> Path:

@@ -18,11 +18,15 @@ from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 
 @dataclass(frozen=True, slots=True)
 class ServerProbe:
-    """`refusal` is why there is no session ("": there was one); `certificate_ends` is None without TLS."""
+    """`refusal` is why there is no session ("": there was one); `certificate_ends` is None without TLS.
+
+    `takes_utf8` says that the server offers SMTPUTF8 (RFC 6531).
+    """
 
     refusal: str = ""
     certificate_ends: datetime | None = None
     greeting_name: str = ""
+    takes_utf8: bool = False
 
 
 def probe(*, host: str, port: int, tls: str, ca_file: Path | None, timeout: float) -> ServerProbe:
@@ -45,13 +49,17 @@ def probe(*, host: str, port: int, tls: str, ca_file: Path | None, timeout: floa
     ).open()
     if isinstance(opened, Outcome):
         return ServerProbe(refusal=opened.reason)
-    session, _ = opened
+    session, capabilities = opened
     certificate = session.sock.getpeercert() if isinstance(session.sock, ssl.SSLSocket) else None
     greeting = (session.ehlo_resp or b"").split(b"\n")[0].split(b" ")[0].decode("ascii", "replace")
     with suppress(OSError):
         session.docmd("QUIT")
     session.close()
-    return ServerProbe(certificate_ends=certificate_end(certificate), greeting_name=greeting[:255])
+    return ServerProbe(
+        certificate_ends=certificate_end(certificate),
+        greeting_name=greeting[:255],
+        takes_utf8=capabilities.smtputf8,
+    )
 
 
 def certificate_end(certificate: object) -> datetime | None:
