@@ -34,14 +34,14 @@ check: $(VENV)/.dev  ## ruff, mypy, import-linter
 	@$(BIN)/lint-imports
 
 test: check  ## check, then all the tests but the long ones (under ten minutes)
-	@$(BIN)/pytest -n auto -m "not slow"
+	@$(BIN)/pytest -n auto --dist worksteal -m "not slow"
 
 fast: $(VENV)/.dev  ## the tests without the long ones, no checks
-	@$(BIN)/pytest -n auto -m "not slow" -x
+	@$(BIN)/pytest -n auto --dist worksteal -m "not slow" -x
 
 coverage: $(VENV)/.dev  ## the same with the lines and branches they reach; the table goes to build/coverage.txt too
 	@rm -rf build/coverage && mkdir -p build/coverage
-	@$(BIN)/pytest -n auto -m "not slow" --cov --cov-report= $(TESTS); tests=$$?; \
+	@$(BIN)/pytest -n auto --dist worksteal -m "not slow" --cov --cov-report= $(TESTS); tests=$$?; \
 	  $(BIN)/coverage combine --quiet --append >/dev/null 2>&1; \
 	  $(BIN)/coverage report | tee build/coverage.txt; exit $$tests
 

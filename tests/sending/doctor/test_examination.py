@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from mailrunner.config.account import Account
 from mailrunner.rendering.dkim import load_key, make_key
@@ -103,19 +105,22 @@ def examined(
     web: Web | None = None,
     seconds: float = 20,
     bounce: str = "",
+    clock: ManualClock | None = None,
 ) -> list[Finding]:
-    web = web or Web()
+    clock = clock or ManualClock()
+    web = web or Web(ahead=clock.now() - START)
     with DnsServer(zone) as server, web.serving() as url:
         server.use(monkeypatch)
         return Examination(
             account=account,
-            clock=ManualClock(),
+            clock=clock,
             from_domains=("club.org",),
             bounce_domain=bounce,
             click_url=f"{url}/u/token",
             time_servers=(url,),
             other_servers=(),
-        ).findings(seconds)
+            seconds=seconds,
+        ).findings()
 
 
 def graves(findings: list[Finding]) -> dict[str, str]:
@@ -271,6 +276,56 @@ def test_a_wrong_password_and_a_certificate_that_is_not_trusted_are_found(
         assert "not to be trusted" in graves(examined(untrusting, SOUND, monkeypatch))["tls"]
 
 
+@pytest.mark.parametrize(
+    ("names", "days", "level", "words"),
+    [
+        (("127.0.0.1",), 400, None, ""),
+        (("127.0.0.1",), 5, Level.WARNING, "certificate ends on"),
+        (("127.0.0.1",), -3, Level.FAULT, "expired"),
+        (("mail.example.net",), 400, Level.FAULT, "not valid for"),
+    ],
+)
+def test_each_fault_of_a_certificate_is_found(
+    names: tuple[str, ...],
+    days: int,
+    level: Level | None,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    authority, clock = trustme.CA(), ManualClock(datetime.now(UTC))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names, not_after=clock.now() + timedelta(days=days)).configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    server = SmtpServer(auth=("ana@club.org", "right"), tls="implicit")
+    server.context = context
+    with server:
+        account = replace(google_account(tmp_path, server), ca_file=tmp_path / "authority.pem")
+        found = examined(account, SOUND, monkeypatch, clock=clock)
+    told = [f for f in found if f.check == "tls" and f.level is not Level.OK]
+    assert [f.level for f in told] == ([level] if level else [])
+    assert words in " ".join(f.what for f in told)
+
+
+def test_a_server_without_starttls_is_a_fault_of_its_tls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer() as server:
+        account = replace(google_account(tmp_path, server), tls="starttls")
+        found = graves(examined(account, SOUND, monkeypatch))
+    assert "STARTTLS" in found["tls"]
+
+
+def test_a_server_that_is_away_has_no_fault_of_its_tls_and_its_login(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer(tls="starttls") as server:
+        account = google_account(tmp_path, server)
+    found = examined(account, SOUND, monkeypatch)
+    assert set(graves(found)) == {"port", "one-click"}
+    assert {each.answer for each in rules_table(found) if each.rule.startswith("TLS")} == {"cannot be known"}
+
+
 def test_a_server_that_is_busy_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rules = [Rule("auth", reply(454, "4.7.0 try later"))]
     with SmtpServer(auth=("ana@club.org", "right"), tls="starttls", rules=rules) as server:
@@ -324,7 +379,8 @@ def test_name_servers_that_are_dead_hold_nothing_up_and_invent_no_fault(
             click_url=None,
             ask=never,
             time_servers=(url,),
-        ).findings(1.0)
+            seconds=1.0,
+        ).findings()
         held.set()
     assert {f.check for f in found if f.level is Level.UNKNOWN} == {"domain"}
     assert "domain" not in graves(found)
@@ -405,7 +461,7 @@ def test_an_account_of_an_http_api_is_examined_by_its_own_way(
     assert [f.level for f in found if f.check == "login"] == [Level.OK]
     away = graves(examined(account, zone, monkeypatch))
     assert "refuse" in away["port"]
-    assert set(away) == {"port", "tls", "one-click"}
+    assert set(away) == {"port", "one-click"}
 
 
 def test_limits_are_told_as_the_provider_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
