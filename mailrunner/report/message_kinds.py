@@ -16,7 +16,7 @@ Render = Callable[[ReportRow], Message]
 
 
 @dataclass(slots=True)
-class MessageKind:
+class SentKind:
     """One kind: the number of messages looked at that are of it, and the first of them."""
 
     address: str
@@ -30,12 +30,12 @@ class MessageKinds(NamedTuple):
 
     looked_at: int
     sent: int
-    kinds: Sequence[MessageKind]
+    kinds: Sequence[SentKind]
 
 
 def message_kinds(rows: Iterable[ReportRow], render: Render, *, sent: int) -> MessageKinds | None:
     """Render rows again and tell their kinds apart; None where they are too many, or none could be made."""
-    found: dict[int, MessageKind] = {}
+    found: dict[int, SentKind] = {}
     looked_at = 0
     for row in rows:
         try:
@@ -43,14 +43,14 @@ def message_kinds(rows: Iterable[ReportRow], render: Render, *, sent: int) -> Me
         except RowError:  # the files have changed since
             continue
         looked_at += 1
-        kind = found.setdefault(wording, MessageKind(row.address, message.subject, message.size))
+        kind = found.setdefault(wording, SentKind(row.address, message.subject, message.size))
         kind.number += 1
     if not found or len(found) > _MOST_KINDS:
         return None
     return MessageKinds(looked_at, sent, sorted(found.values(), key=lambda kind: -kind.number))
 
 
-def _wording(row: ReportRow, render: Render, known: dict[int, MessageKind]) -> tuple[int, Message]:
+def _wording(row: ReportRow, render: Render, known: dict[int, SentKind]) -> tuple[int, Message]:
     """A number for the fixed texts of a message, and the message.
 
     The first message of a shape is made without a plan, which keeps fixed text and values apart: it is

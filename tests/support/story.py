@@ -1,4 +1,4 @@
-"""A newsletter to 20,000 of whom 300 could not be reached, for six reasons: what pictures show.
+"""A newsletter to 20,000 recipients, 300 of which could not be reached, for six reasons: what pictures show.
 
 board = story(new_board(Project(folder)))
 """
@@ -120,7 +120,7 @@ def _outcomes(ledger: Ledger, campaign: CampaignRecord, random: Random) -> None:
         number = (campaign.no << CAMPAIGN_SHIFT) + place
         rows.append({"id": number, "key": key, **_fate(place, failed)})
         people.append({"id": number, "address": key, "data": json.dumps([key, f"{given} {family}"])})
-    waits = "the account's limit is reached; goes on Fri 20 Nov 2026 13:00"
+    waits = "the account's limit is reached"
     at = {"at": to_micros(START + timedelta(hours=5)), "no": campaign.no, "why": waits}
     with ledger.database.write() as connection:
         connection.execute(
