@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from datetime import timedelta
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from rich.text import Text
 from mailrunner.cli.output import encodable, wrapped
 from mailrunner.cli.signals import SIGNALS
 from mailrunner.clock import Clock, SystemClock
+from mailrunner.errors import LedgerError
 from mailrunner.model.terminal_text import printable, printable_json
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from mailrunner.model.tokens import TokenSigner
     from mailrunner.sending.prepared_campaign import PreparedCampaign
     from mailrunner.store import Ledger, LedgerConsent
+
+_TRY_AGAIN = timedelta(seconds=5)  # a ledger that is away
 
 
 @dataclass
@@ -57,7 +61,12 @@ class CommandContext:
         return load_project(self.folder, os.environ)
 
     def prepare(
-        self, name: str, *, strict_inlining: bool = False, fresh_list: bool = True
+        self,
+        name: str,
+        *,
+        strict_inlining: bool = False,
+        fresh_list: bool = True,
+        list_of: PreparedCampaign | None = None,
     ) -> PreparedCampaign:
         """The campaign `name` with its files read, before the ledger is touched.
 
@@ -69,7 +78,12 @@ class CommandContext:
 
         self.project, campaign, account = load_campaign(self.folder, name, os.environ)
         return PreparedCampaign.prepare(
-            self.project, campaign, account, strict_inlining=strict_inlining, fresh_list=fresh_list
+            self.project,
+            campaign,
+            account,
+            strict_inlining=strict_inlining,
+            fresh_list=fresh_list,
+            list_of=list_of,
         )
 
     def signer(self, ledger: Ledger) -> TokenSigner:
@@ -129,33 +143,36 @@ class CommandContext:
         """True for the first who asks, who then prints the command's one JSON object."""
         return self._answer.acquire(blocking=False)
 
-    def open_ledger(self, *, new: bool = False, same: bool = False) -> Ledger:
-        """The project's ledger for reading and writing; made if the project never had one."""
+    def open_ledger(self, *, new: bool = False, same: bool = False, patient: bool = False) -> Ledger:
+        """The project's ledger for reading and writing; made if the project never had one.
+
+        `patient`: one that is away is waited for.
+        """
         from mailrunner.store import Ledger
 
-        opened = Ledger.open(
-            folder=self.folder,
-            url=self.project.database_url,
-            clock=self.clock,
-            new=new,
-            consent=self._consent(same),
-        )
-        return self._with_accounts(opened)
+        return self._opened(partial(Ledger.open, new=new), same=same, patient=patient)
 
-    def existing_ledger(self, *, same: bool = False) -> Ledger:
+    def existing_ledger(self, *, same: bool = False, patient: bool = False) -> Ledger:
         """The project's ledger if there is one, else an empty one: for commands that only look or stop.
 
         They have nothing to do where no command ever recorded anything, and make no ledger.
         """
         from mailrunner.store import Ledger
 
-        opened = Ledger.open_existing(
-            folder=self.folder,
-            url=self.project.database_url,
-            clock=self.clock,
-            consent=self._consent(same),
-        )
-        return self._with_accounts(opened)
+        return self._opened(Ledger.open_existing, same=same, patient=patient)
+
+    def _opened(self, opening: Callable[..., Ledger], *, same: bool, patient: bool) -> Ledger:
+        place = {"folder": self.folder, "url": self.project.database_url, "clock": self.clock}
+        begun = self.clock.now()
+        while True:
+            try:
+                return self._with_accounts(opening(**place, consent=self._consent(same)))
+            except LedgerError as error:
+                if not (patient and error.passing):
+                    raise
+                if self.clock.now() - begun < _TRY_AGAIN:  # the first time
+                    self.say(f"{error.message}; waiting for it")
+            self.clock.wait(threading.Event(), self.clock.now() + _TRY_AGAIN)
 
     def _consent(self, same: bool) -> LedgerConsent:
         """What was said of a ledger that was put back, by `--same-ledger` and in `[ledger]`."""

@@ -166,7 +166,7 @@ def _try(context: CommandContext, account: Account) -> Exit:
     """Log in to the mail servers with the token, as a campaign will."""
     from mailrunner.inbound.imap import ImapLoginRefusedError, ImapMailbox, ImapUnavailableError
     from mailrunner.model.outcome import Scope
-    from mailrunner.sending.run import transports_for
+    from mailrunner.sending.account_transports import transports_for
 
     transport = transports_for(account, context.clock)()
     try:

@@ -95,7 +95,8 @@ def run(
         by_hand=context.is_interactive,
     )
     prepared = context.prepare(campaign, strict_inlining=strict_inlining, fresh_list=refresh)
-    with context.open_ledger(new=new_ledger, same=same_ledger) as ledger, context.event_log() as log:
+    opened = context.open_ledger(new=new_ledger, same=same_ledger, patient=wait)
+    with opened as ledger, context.event_log() as log:
         result = run_campaign(context, prepared, ledger, log, options, asks=not yes and not as_json)
     if as_json:
         context.json(result_object(result))

@@ -66,9 +66,11 @@ class PreparedCampaign:
         *,
         strict_inlining: bool = False,
         fresh_list: bool = True,
+        list_of: PreparedCampaign | None = None,
     ) -> PreparedCampaign:
         """Open the list and compile the templates; raise UserError with all that is wrong for every row.
 
+        With `list_of` the list is not opened again, where both files select recipients in the same way.
         With `strict_inlining` premailer itself makes every message, none is put together from a plan.
         Without `fresh_list` a list at an https address is not fetched again once its snapshot was made.
         """
@@ -80,8 +82,7 @@ class PreparedCampaign:
         except UserError as error:
             problems += error.problems
         try:
-            source = open_source(campaign.recipients, project.folder, campaign=campaign.id, fresh=fresh_list)
-            recipients = RecipientList(source, campaign.recipients, file=file)
+            source, recipients = _opened_list(project, campaign, file, list_of, fresh_list)
         except UserError as error:
             problems += error.problems
         if renderer is not None and recipients is not None:
@@ -219,6 +220,15 @@ def _renderer(project: Project, campaign: Campaign, strict_inlining: bool) -> Re
         strict_inlining=strict_inlining,
         private=_private(project, campaign),
     )
+
+
+def _opened_list(
+    project: Project, campaign: Campaign, file: str, before: PreparedCampaign | None, fresh: bool
+) -> tuple[Source, RecipientList]:
+    if before is not None and before.campaign.recipients == campaign.recipients:
+        return before.source, before.recipients
+    source = open_source(campaign.recipients, project.folder, campaign=campaign.id, fresh=fresh)
+    return source, RecipientList(source, campaign.recipients, file=file)
 
 
 def _private(project: Project, campaign: Campaign) -> dict[Path, str]:

@@ -24,6 +24,7 @@ from typing import Self
 from sqlalchemy import Connection, insert, select
 
 from mailrunner.clock import Clock, LedgerClock
+from mailrunner.errors import LedgerError
 from mailrunner.model.quota import Limit, strictest
 from mailrunner.store.account_takeover import take_over_accounts
 from mailrunner.store.accounts import AccountRecord, Accounts
@@ -90,7 +91,7 @@ class Ledger:
     ) -> None:
         self.database, self._guard, self._id = chosen.database, guard, chosen.ledger_id
         self.notices = chosen.notices
-        self._consent, self._lineage = consent or LedgerConsent(), ""
+        self._consent, self._lineage, self._refuses_but = consent or LedgerConsent(), "", ""
         self.clock = self.database.clock
         self.accounts = Accounts(self.database)
         self.batches = Batches(self.database)
@@ -225,7 +226,8 @@ class Ledger:
 
     def _refuse_other_databases(self) -> None:
         """A run reconnects after a fault, perhaps to a standby that was promoted meanwhile."""
-        if self._lineage:
+        if self._lineage and self._lineage != self._refuses_but:
+            self._refuses_but = self._lineage
             refuse_other_databases(self.database.engine, self._lineage)
 
     @contextmanager
@@ -259,12 +261,25 @@ class Ledger:
             self._guard.write(replace(mark, lineage=self._lineage))
 
     def heartbeat(self, run: Run) -> bool:
-        """Renew the lease of `run` and count up, once a minute; True if it was time.  Call it often."""
-        if not run.is_due(self.clock.now()):
-            return False
-        run.renew()
-        self.count_run()
-        return True
+        """Renew the lease of `run` and count up, once a minute; True if it was time.  Call it often.
+
+        Every ten seconds it also looks for runs that have died, and frees what they held.
+        """
+        now = self.clock.now()
+        is_due = run.is_due(now)
+        if is_due:
+            self._renew(run, now)
+        if run.looks_for_dead_runs(now):
+            self.deliveries.recover_overdue(own_run=run.no)
+        return is_due
+
+    def _renew(self, run: Run, now: datetime) -> None:
+        try:
+            run.renew()
+            self.count_run()
+        except LedgerError:
+            run.renew_again(now)
+            raise
 
     def take_over_accounts(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Let accounts, by former and present identity, take over what an older version's ledger knows."""

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from mailrunner.model.delivery import State
 from mailrunner.model.learned_fact import LearnedFact
-from mailrunner.model.quota import Limit, Room, Series, room, tightest
+from mailrunner.model.quota import Limit, Room, room, tightest
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store.database import Database
 from mailrunner.store.quota_usage import UsageLog, about_the_clock, account_scope
@@ -104,7 +104,7 @@ class Accounts:
             found = _find(connection, identity)
             if found is None:
                 return []
-            return UsageLog(connection, account_scope(found.no)).history(Series.ANSWERS, now - longest, now)
+            return UsageLog(connection, account_scope(found.no)).history(now - longest, now)
 
     def begin_test(
         self, no: int, *, token: int, limits: Sequence[Limit], reserve: int, zone: ZoneInfo
@@ -125,7 +125,6 @@ class Accounts:
             left, next_slot_at = tightest(rooms)
             if left == 0:
                 return Wait(WaitReason.QUOTA, next_slot_at, about_the_clock([log], now))
-            log.add(Series.STARTS, now)
             connection.execute(insert(deliveries).values(_test_delivery(no, token, now)))
             return None
 
@@ -135,7 +134,7 @@ class Accounts:
             self._database.lock_account(connection, no)
             deleted = connection.execute(delete(deliveries).where(deliveries.c.id == -token)).rowcount
             if deleted and answered:
-                UsageLog(connection, account_scope(no)).add(Series.ANSWERS, self._database.now(connection))
+                UsageLog(connection, account_scope(no)).add(self._database.now(connection))
 
     def delete_old_usage(self, no: int) -> None:
         """Delete usage that no window can reach any more."""

@@ -108,6 +108,13 @@ class Database:
             self.clock.set(moment.astimezone(UTC))
         return self.clock.now()
 
+    def restarted_at(self, connection: Connection) -> datetime | None:
+        """When the ledger's server was started, by its clock; None without a server, or by another clock."""
+        if not isinstance(self.clock, LedgerClock):
+            return None
+        moment: datetime = connection.execute(text("SELECT pg_postmaster_start_time()")).scalar_one()
+        return moment.astimezone(UTC)
+
     def lock_account(self, connection: Connection, account_no: int) -> None:
         """Let no other transaction reserve or use this account's slots until this one ends."""
         if self.is_sqlite:

@@ -19,12 +19,19 @@ from sqlalchemy import insert, update
 
 from mailrunner.errors import LedgerError
 from mailrunner.store.database import Database
-from mailrunner.store.recovery import RUN_WAS_RECOVERED, TOKEN_SHIFT, close_run, free_deliveries
+from mailrunner.store.recovery import (
+    HEARTBEAT,
+    LEASE,
+    RUN_WAS_RECOVERED,
+    TOKEN_SHIFT,
+    close_run,
+    free_deliveries,
+)
 from mailrunner.store.run_lock import RunLock, run_lock
 from mailrunner.store.schema import runs
 
-LEASE = timedelta(minutes=20)  # twice the ten minutes that RFC 5321 §4.5.3.2.6 gives the final reply
-_HEARTBEAT = timedelta(minutes=1)
+_TRY_AGAIN = timedelta(seconds=5)  # after a renewal that failed
+_LOOK = timedelta(seconds=10)  # between two looks for dead runs: their claims are free in 90 seconds
 
 
 class Run:
@@ -36,6 +43,7 @@ class Run:
         self.next_token: Callable[[], int] = count((no << TOKEN_SHIFT) + 1).__next__
         self._database, self._lock = database, lock
         self._next_heartbeat: datetime | None = None
+        self._next_look: datetime | None = None
 
     @classmethod
     def begin(cls, database: Database) -> Run:
@@ -63,12 +71,23 @@ class Run:
         """True, once a minute, when it is time to renew."""
         if self._next_heartbeat is not None and now < self._next_heartbeat:
             return False
-        self._next_heartbeat = now + _HEARTBEAT
+        self._next_heartbeat = now + HEARTBEAT
+        return True
+
+    def looks_for_dead_runs(self, now: datetime) -> bool:
+        """True, every ten seconds, when it is time to look for runs that have died."""
+        if self._next_look is not None and now < self._next_look:
+            return False
+        self._next_look = now + _LOOK
         return True
 
     def renew_soon(self) -> None:
         """The ledger was away: look at once whether it still knows this run, and take its lock again."""
         self._next_heartbeat = None
+
+    def renew_again(self, now: datetime) -> None:
+        """A renewal failed: try again in some seconds, before others take this run for dead."""
+        self._next_heartbeat = now + _TRY_AGAIN
 
     def renew(self) -> None:
         """Renew the lease; raises LedgerError if another process has taken this run for dead."""

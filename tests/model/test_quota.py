@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrunner.model.quota import Limit, Series, merge, room, tightest
+from mailrunner.model.quota import Limit, merge, room, tightest
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 BUCHAREST = ZoneInfo("Europe/Bucharest")
@@ -22,36 +22,36 @@ class Log:
     def __init__(self, stamps: list[datetime], held: int = 0) -> None:
         self.stamps, self.holding = sorted(stamps), held
 
-    def used(self, series: Series, horizon: datetime) -> int:
+    def used(self, horizon: datetime) -> int:
         return len(self.stamps) - bisect_right(self.stamps, horizon)
 
-    def stamp(self, series: Series, horizon: datetime, nth: int) -> datetime | None:
+    def stamp(self, horizon: datetime, nth: int) -> datetime | None:
         after = self.stamps[bisect_right(self.stamps, horizon) :]
         return after[nth - 1] if nth <= len(after) else None
 
-    def held(self, series: Series) -> int:
+    def held(self) -> int:
         return self.holding
 
 
 @pytest.mark.parametrize(
-    ("text", "number", "window", "series"),
+    ("text", "number", "window", "is_long"),
     [
-        ("500/24h", 500, "24h", Series.ANSWERS),
-        ("2,000/24h", 2000, "24h", Series.ANSWERS),
-        ("500/1d", 500, "24h", Series.ANSWERS),
-        ("500/d", 500, "24h", Series.ANSWERS),
-        ("14/second", 14, "1s", Series.STARTS),
-        ("30/minute", 30, "1m", Series.STARTS),
-        ("100/hour", 100, "1h", Series.ANSWERS),
-        ("10/90s", 10, "90s", Series.STARTS),
-        ("300/day", 300, "day", Series.ANSWERS),
-        ("100/month", 100, "month", Series.ANSWERS),
-        ("unlimited/24h", None, "24h", Series.ANSWERS),
+        ("500/24h", 500, "24h", True),
+        ("2,000/24h", 2000, "24h", True),
+        ("500/1d", 500, "24h", True),
+        ("500/d", 500, "24h", True),
+        ("14/second", 14, "1s", False),
+        ("30/minute", 30, "1m", False),
+        ("100/hour", 100, "1h", True),
+        ("10/90s", 10, "90s", False),
+        ("300/day", 300, "day", True),
+        ("100/month", 100, "month", True),
+        ("unlimited/24h", None, "24h", True),
     ],
 )
-def test_every_form_of_a_limit_is_read(text: str, number: int | None, window: str, series: Series) -> None:
+def test_every_form_of_a_limit_is_read(text: str, number: int | None, window: str, is_long: bool) -> None:
     limit = Limit.parse(text)
-    assert (limit.number, limit.window, limit.series) == (number, window, series)
+    assert (limit.number, limit.window, limit.is_long) == (number, window, is_long)
 
 
 @pytest.mark.parametrize(

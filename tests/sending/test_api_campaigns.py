@@ -38,24 +38,24 @@ from tests.support.http_api_server import (
 from tests.support.http_apis import KEY, READ, SECRET, error, ses_account
 from tests.support.projects import Project
 
-NUMBER = 600
+NUMBER = 200
 FAULTS = (
     Fault(answer(429, Retry_After="2"), nth=40),
     Fault(answer(429), nth=41),
-    Fault(cut(), at="head", every=97),
-    Fault(cut(reset=True), at="body", every=89),
-    Fault(cut(), every=101),
-    Fault(take_then_cut(), every=103),
-    Fault(fault_after(500, takes=True), every=127),
-    Fault(fault_after(503, takes=False), every=131),
+    Fault(cut(), at="head", every=37),
+    Fault(cut(reset=True), at="body", every=31),
+    Fault(cut(), every=41),
+    Fault(take_then_cut(), every=43),
+    Fault(fault_after(500, takes=True), every=47),
+    Fault(fault_after(503, takes=False), every=53),
     Fault(yes_then_close(), every=17),
-    Fault(slowly(), every=113),
+    Fault(slowly(), every=59),
     Fault(chunked(), every=7),
 )
 
 
 @pytest.mark.parametrize("preset", READ)
-def test_a_campaign_of_600_over_an_api_that_fails_in_every_way_keeps_exact_counts(
+def test_a_campaign_over_an_api_that_fails_in_every_way_keeps_exact_counts(
     preset: str, tmp_path: Path
 ) -> None:
     with HttpApiServer(preset, faults=FAULTS) as server:

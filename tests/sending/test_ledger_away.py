@@ -13,8 +13,7 @@ from threading import Event
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, select, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import select
 
 from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import Counts
@@ -25,6 +24,7 @@ from mailrunner.store import Ledger, Run, opening
 from mailrunner.store.schema import runs
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.clocks import ManualClock
+from tests.support.postgresql_faults import refuse_connections
 from tests.support.smtp_server import Rule, SmtpServer, cut, reply
 
 STEPS = ["claimed", "rendered", "sending", "answered", "recorded"]
@@ -81,24 +81,6 @@ class Mailing(CampaignInProcess):
         )
         holder.execute("BEGIN IMMEDIATE")
         return holder.close
-
-
-def refuse_connections(url: str) -> Callable[[], None]:
-    """What a restart does to its clients: all connections end, and new ones are refused for a while."""
-    name = make_url(url).database
-    admin = create_engine(make_url(url).set(database="postgres"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
-        connection.execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :n"), {"n": name}
-        )
-
-    def allow() -> None:
-        with admin.connect() as connection:
-            connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
-        admin.dispose()
-
-    return allow
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

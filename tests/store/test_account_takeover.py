@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from mailrunner.config.identity import key_digest
 from mailrunner.model.learned_fact import LearnedFact
-from mailrunner.model.quota import Limit, Series
+from mailrunner.model.quota import Limit
 from mailrunner.store import Ledger
 from mailrunner.store.quota_usage import UsageLog, account_scope
 from tests.store import test_migrations
@@ -24,7 +24,7 @@ SHARED = "sendgrid/apikey"
 def use(ledger: Ledger, identity: str, slots: int) -> None:
     account = ledger.accounts.ensure(identity)
     with ledger.database.write() as connection:
-        UsageLog(connection, account_scope(account.no)).add(Series.ANSWERS, ledger.now(), slots)
+        UsageLog(connection, account_scope(account.no)).add(ledger.now(), slots)
 
 
 def left(ledger: Ledger, identity: str) -> int | None:

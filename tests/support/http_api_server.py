@@ -35,6 +35,7 @@ from tests.support.http_apis import (
     ses_account,
 )
 from tests.support.http_apis import error as error_answer
+from tests.support.patience import PATIENCE
 
 KEYS = {
     "gmail": f'user = "ana@gmail.com"\nkey = "{KEY}"',
@@ -243,7 +244,7 @@ class HttpApiServer:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(PATIENCE)
 
     def _accept(self) -> None:
         while True:

@@ -28,6 +28,7 @@ from pydantic import SecretStr
 
 from mailrunner.config.oauth import OAuthSettings
 from mailrunner.config.oauth_table import Flow
+from tests.support.patience import PATIENCE
 
 CANARY = "canary7f3a"  # in every secret: no output may hold it
 CLIENT_SECRET = f"client-secret-{CANARY}"
@@ -234,7 +235,7 @@ def browser(url: str) -> int:
     """Open a page as a browser does, following what it is redirected to; return the last status."""
     import httpx
 
-    return httpx.get(url, follow_redirects=True, timeout=10).status_code
+    return httpx.get(url, follow_redirects=True, timeout=PATIENCE).status_code
 
 
 class _Server(ThreadingHTTPServer):

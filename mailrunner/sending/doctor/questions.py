@@ -14,6 +14,7 @@ from mailrunner.clock import Clock
 from mailrunner.config.account import Account
 from mailrunner.errors import UserError
 from mailrunner.model.outcome import Outcome, Scope
+from mailrunner.sending.account_transports import transports_for
 from mailrunner.sending.doctor import dmarc, dns_lookup, spf
 from mailrunner.sending.doctor.dns_lookup import Ask, DnsAnswer, DnsState
 from mailrunner.sending.doctor.facts import (
@@ -26,7 +27,6 @@ from mailrunner.sending.doctor.facts import (
 )
 from mailrunner.sending.doctor.provider_dns import DKIM_SELECTORS, SIGNS_FOR_ITS_USERS
 from mailrunner.sending.opening_threads import OpeningThreads
-from mailrunner.sending.run import transports_for
 from mailrunner.transports import network
 from mailrunner.transports.apis import ApiUnavailableError
 from mailrunner.transports.smtp.probe import certificate_end, probe

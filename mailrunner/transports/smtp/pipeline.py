@@ -120,8 +120,11 @@ class Pipeline:
         self._pending.append(new)
         if self._left is not None:
             self._left -= 1
+        limit = self._capabilities.size
         if problem := impossible(message, self._capabilities, self._judge.host):
             new.outcome = self._judge.impossible(problem)
+        elif limit is not None and len(message.data) > limit:
+            new.outcome = self._judge.too_big(len(message.data), limit)
         elif self.is_closed:
             new.outcome = self._judge.lost("the connection is closed")
         else:

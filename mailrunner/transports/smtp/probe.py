@@ -20,13 +20,14 @@ from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 class ServerProbe:
     """`refusal` is why there is no session ("": there was one); `certificate_ends` is None without TLS.
 
-    `is_away`: the server was not reached, or is busy.
+    `is_away`: the server was not reached, or is busy; `takes_utf8`: it offers SMTPUTF8 (RFC 6531).
     """
 
     refusal: str = ""
     is_away: bool = False
     certificate_ends: datetime | None = None
     greeting_name: str = ""
+    takes_utf8: bool = False
 
 
 def probe(*, host: str, port: int, tls: str, ca_file: Path | None, timeout: float) -> ServerProbe:
@@ -49,13 +50,17 @@ def probe(*, host: str, port: int, tls: str, ca_file: Path | None, timeout: floa
     ).open()
     if isinstance(opened, Outcome):
         return ServerProbe(refusal=opened.reason, is_away=opened.kind is OutcomeKind.DEFERRED)
-    session, _ = opened
+    session, capabilities = opened
     certificate = session.sock.getpeercert() if isinstance(session.sock, ssl.SSLSocket) else None
     greeting = (session.ehlo_resp or b"").split(b"\n")[0].split(b" ")[0].decode("ascii", "replace")
     with suppress(OSError):
         session.docmd("QUIT")
     session.close()
-    return ServerProbe(certificate_ends=certificate_end(certificate), greeting_name=greeting[:255])
+    return ServerProbe(
+        certificate_ends=certificate_end(certificate),
+        greeting_name=greeting[:255],
+        takes_utf8=capabilities.smtputf8,
+    )
 
 
 def certificate_end(certificate: object) -> datetime | None:

@@ -142,8 +142,6 @@ def impossible(message: Envelope, capabilities: Capabilities, host: str) -> str 
     """A sentence about why `host` cannot be given `message`, by what it announced; None where it can."""
     if problem := unsafe_address(message):
         return problem
-    if capabilities.size is not None and len(message.data) > capabilities.size:
-        return f"the message has {len(message.data):,} bytes; {host} takes {capabilities.size:,} at most"
     if not capabilities.smtputf8 and _needs_smtputf8(message):
         return f"the address needs SMTPUTF8 (RFC 6531), which {host} does not offer"
     if not capabilities.eightbitmime and not message.data.isascii():

@@ -29,6 +29,7 @@ from tests.support.clocks import START, ManualClock
 from tests.support.dns_server import DnsServer
 from tests.support.http_api_server import HttpApiServer
 from tests.support.http_apis import KEY, READ, ses_account
+from tests.support.patience import PATIENCE
 from tests.support.project_toml import account_of
 from tests.support.smtp_server import Rule, SmtpServer, reply
 
@@ -367,7 +368,7 @@ def test_name_servers_that_are_dead_hold_nothing_up_and_invent_no_fault(
     held = threading.Event()
 
     def never(name: str, kind: str) -> DnsAnswer:
-        held.wait(60)
+        held.wait(PATIENCE)
         return DnsAnswer(DnsState.UNANSWERED)
 
     with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server, Web().serving() as url:

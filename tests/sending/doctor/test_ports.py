@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,12 +72,8 @@ def test_an_open_port_is_all_right_whatever_the_proxy_says(tmp_path: Path) -> No
 def test_a_name_that_the_proxy_alone_knows_is_told_apart(tmp_path: Path) -> None:
     def named(proxied: dict[int, str]) -> Finding:
         known = facts(tmp_path, ALL_SILENT, proxied=proxied)
-        [found] = name_check(Facts(**{**_fields(known), "addresses": Unanswered("no name server")}))
+        [found] = name_check(replace(known, addresses=Unanswered("no name server")))
         return found
 
     assert "known to the proxy alone" in named({443: "open"}).what
     assert "could not be looked up" in named({443: "failed"}).what
-
-
-def _fields(known: Facts) -> dict[str, object]:
-    return {name: getattr(known, name) for name in Facts.__slots__}
