@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mailrunner.store import rollback_guard
+from mailrunner.store import private_file, rollback_guard
 from mailrunner.store.rollback_guard import LedgerMark, RollbackGuard
 
 
@@ -16,10 +16,9 @@ def test_two_threads_of_one_process_count_at_one_moment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guard, both = RollbackGuard(tmp_path, "sqlite:///a.db"), threading.Barrier(2)
-    known = rollback_guard.write
 
     def write(path: Path, content: bytes) -> None:
-        known(path, content)
+        private_file.write(path, content)
         both.wait(60)  # neither has put its file in place
 
     monkeypatch.setattr(rollback_guard, "write", write)
