@@ -12,6 +12,7 @@ from typing import Self
 
 NOTICED = 11.0  # seconds after which both ends know that the other is gone (store/postgresql.py)
 _SLICE = 0.05
+_TURN = 0.0005  # seconds in which others may have the lock
 _BLOCK = 65_536
 
 
@@ -46,7 +47,8 @@ class Proxy:
 
     def cut(self) -> None:
         """From now on nothing goes through, and what connects hears nothing."""
-        self._is_cut.set()
+        with self._guard:  # what is being passed on is through before this returns
+            self._is_cut.set()
         self._timer = threading.Timer(NOTICED, self._reset)
         self._timer.start()
 
@@ -58,18 +60,19 @@ class Proxy:
         self._is_cut.clear()
 
     def _forward(self) -> None:
-        while not self._ended.is_set():
-            if self._is_cut.wait(0 if not self._is_cut.is_set() else _SLICE):
-                continue
+        while not self._ended.wait(_SLICE if self._is_cut.is_set() else _TURN):
             with self._guard:
-                ready = self._selector.select(_SLICE)
-                for key, _ in ready:
-                    source = key.fileobj
-                    assert isinstance(source, socket.socket)
-                    if source is self._listener:
-                        self._accept()
-                    elif source in self._pairs:
-                        self._pass_on(source)
+                if not self._is_cut.is_set():
+                    self._pass_all_on()
+
+    def _pass_all_on(self) -> None:
+        for key, _ in self._selector.select(_SLICE):
+            source = key.fileobj
+            assert isinstance(source, socket.socket)
+            if source is self._listener:
+                self._accept()
+            elif source in self._pairs:
+                self._pass_on(source)
 
     def _accept(self) -> None:
         client, _ = self._listener.accept()
