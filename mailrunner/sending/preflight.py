@@ -22,7 +22,7 @@ from mailrunner.recipients.reader import RecipientRow, flag_duplicates
 from mailrunner.rendering.lint import remarks
 from mailrunner.rendering.lint.shapes import ShapeRemarks
 from mailrunner.rendering.message_pieces import MessagePieces
-from mailrunner.sending.account_warnings import provider_warnings
+from mailrunner.sending.account_warnings import learned_warnings, provider_warnings
 from mailrunner.sending.api_settings import api_of, fixed_bearer
 from mailrunner.sending.left_out import LeftOutKind, LeftOutRow, left_out_row
 from mailrunner.sending.list_import import empty_list, list_remarks, twin_problem
@@ -232,7 +232,9 @@ class Preflight:
             known.number += 1
 
     def _warnings(self) -> Iterator[str]:
+        account = self._prepared.account
         yield from account_warnings(self._prepared, self._now)
+        yield from learned_warnings(self._ledger.accounts.learned(account.identity), account.name)
         yield from filter(None, (*self._ledger.warnings, self._ledger.clock_warning))
         yield from list_remarks(self._prepared, self._found.rows)
         yield from self._list_warnings()
@@ -294,8 +296,6 @@ def account_warnings(prepared: PreparedCampaign, now: datetime) -> Iterator[str]
     if _domain(sender) in ("gmail.com", "googlemail.com") and account.preset.family != "google":
         yield "From is a Gmail address, but the message does not go through Gmail: receivers will refuse it"
     yield from login_warnings(account, now)
-    if account.password and "put-it-here" in account.password.get_secret_value():
-        yield "the password is still the example's: put your own into .env"
     for limit in account.limits:
         if limit.number is None:
             yield f"the limit of {limit.window} is lifted: a passed cap can block the account"

@@ -23,7 +23,6 @@ from mailrunner.clock import SystemClock
 from mailrunner.config.project import load_project
 from mailrunner.event_log import EventLog
 from mailrunner.model.inbound_event import EventKind, InboundEvent
-from mailrunner.model.quota import Series
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.store import CampaignRecord, Ledger, Phase
 from mailrunner.store.quota_usage import UsageLog, account_scope
@@ -61,12 +60,17 @@ class Board:
     clock: ManualClock
 
 
-def new_board(project: Project, *, letter: str = "") -> Board:
-    """A project and its empty ledger, on a clock that is turned by hand."""
+def new_board(project: Project, *, letter: str = "", head: str = "") -> Board:
+    """A project with `head` in its file, and its empty ledger, on a clock that is turned by hand."""
     project.write()
+    project.write_account(project=head)
     if letter:
         project.put("templates/letter.html", letter)
-    clock = ManualClock()
+    return board_of(project, ManualClock())
+
+
+def board_of(project: Project, clock: ManualClock) -> Board:
+    """A project that is there already, with its ledger."""
     folder = project.folder
     (folder / "data").mkdir(exist_ok=True)
     url = load_project(folder, os.environ).database_url
@@ -101,7 +105,7 @@ def lively(board: Board, *, number: int = 20_000) -> None:
         )  # fmt: skip
         log = UsageLog(connection, account_scope(spring.account_no))
         for quarter in range(90, 0, -1):
-            log.add(Series.ANSWERS, START - timedelta(minutes=15) * quarter, 40 + (quarter * 37) % 70)
+            log.add(START - timedelta(minutes=15) * quarter, 40 + (quarter * 37) % 70)
     _events(ledger, spring)
     ledger.suppressions.add(["anabel@example.org", "bo@example.org"], reason=SuppressionReason.MANUAL,
                             source="by hand")  # fmt: skip

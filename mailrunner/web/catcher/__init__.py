@@ -3,5 +3,5 @@
 messages.py   what was caught: bounded, in a temporary database   smtp.py  the SMTP server
 pages.py      the application, behind `web.gate.loopback`
 one_click.py  one-click unsubscribe, tried on loopback            view.py  a message, taken apart
-mailbox.py    the messages of the demonstration           smtp_thread.py  its loop
+mailbox.py    a folder in which they are kept
 """
