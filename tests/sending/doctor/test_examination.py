@@ -46,7 +46,8 @@ SOUND = {
 class Web:
     """A web server that answers POST with `post`, and says that the time is `date`."""
 
-    def __init__(self, post: int = 200, ahead: timedelta = timedelta(0)) -> None:
+    def __init__(self, post: int = 200, ahead: timedelta = timedelta(0), get: int = 200) -> None:
+        self.get = get
         self.post, self.date = post, format_datetime(START + ahead, usegmt=True)
         self.bodies: list[bytes] = []
 
@@ -60,7 +61,7 @@ class Web:
                 self._say(web.post)
 
             def do_GET(self) -> None:
-                self._say(200)
+                self._say(web.get)
 
             def do_HEAD(self) -> None:
                 self._say(204)
@@ -350,6 +351,15 @@ def test_a_one_click_address_that_does_not_answer_as_it_must_is_found(
     with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server:
         found = examined(google_account(tmp_path, server), SOUND, monkeypatch, web=Web(post=post))
     assert any(words in f.what for f in found if f.check == "one-click" and f.level is Level.FAULT)
+
+
+@pytest.mark.parametrize("get", [302, 404, 500])
+def test_a_link_that_shows_recipients_no_page_is_found(
+    get: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server:
+        found = examined(google_account(tmp_path, server), SOUND, monkeypatch, web=Web(get=get))
+    assert any("(GET) at" in f.what and f"answers {get}" in f.what for f in found)
 
 
 @pytest.mark.parametrize(("hours", "words"), [(-1, "60 minutes ahead"), (2, "120 minutes behind")])
