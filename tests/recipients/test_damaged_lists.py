@@ -212,3 +212,9 @@ def test_an_old_workbook_with_any_damage_is_read_or_a_sentence(tmp_path: Path) -
             assert "list.xls" in str(error)
             sentences += 1
     assert sentences
+
+
+def test_a_word_of_a_megabyte_is_read_once(tmp_path: Path) -> None:
+    """Looking for addresses from each of its letters on would take hours."""
+    word = "e" * 1_000_000
+    assert error_of(csv_source(tmp_path, f"{word}\n{word},{word}\n"))
