@@ -60,10 +60,7 @@ def doctor(
     arrived = _arrived(context, accounts, send, eml)
     click_url = _click_url(context)
     examined = [(each, _examination(context, each, click_url)) for each in accounts]
-    results = [
-        (each.name, _with_learned(context, each, [*examination.findings(), *arrived]))
-        for each, examination in examined
-    ]
+    results = _with_learned(context, examined, arrived)
     if as_json:
         context.json({"accounts": [_object(name, findings) for name, findings in results]})
     else:
@@ -94,10 +91,13 @@ def _arrived(
     return [on_lines(finding) for finding in found]
 
 
-def _with_learned(context: CommandContext, account: Account, findings: list[Finding]) -> list[Finding]:
-    """The findings, and what was learned of the account before; what is learned now is kept.
+def _with_learned(
+    context: CommandContext, examined: list[tuple[Account, Examination]], arrived: list[Finding]
+) -> list[tuple[str, list[Finding]]]:
+    """The findings by account, and what was learned of it before; what is learned now is kept.
 
-    A project that never recorded anything has no ledger, and none is made for this.
+    A project that never recorded anything has no ledger, and none is made for this.  It is opened while the
+    answers are awaited.
     """
     from mailrunner.errors import LedgerError
     from mailrunner.sending.doctor.examination import on_lines
@@ -106,13 +106,16 @@ def _with_learned(context: CommandContext, account: Account, findings: list[Find
 
     try:
         with context.existing_ledger() as ledger:
-            ledger.accounts.learn(account.identity, facts_of(findings, ledger.clock.now()))
-            learned = ledger.accounts.learned(account.identity)
-        found = [*findings, *learned_findings(learned, findings, account.name)]
+            results = []
+            for account, examination in examined:
+                findings = [*examination.findings(), *arrived]
+                ledger.accounts.learn(account.identity, facts_of(findings, ledger.clock.now()))
+                learned = learned_findings(ledger.accounts.learned(account.identity), findings, account.name)
+                results.append((account.name, [*findings, *learned]))
+            return results
     except LedgerError as error:
-        fault = Finding("ledger", Level.FAULT, error.message, remedy=error.hint)
-        found = [*findings, on_lines(fault)]
-    return found
+        fault = on_lines(Finding("ledger", Level.FAULT, error.message, remedy=error.hint))
+        return [(each.name, [*examination.findings(), *arrived, fault]) for each, examination in examined]
 
 
 def _examination(context: CommandContext, account: Account, click_url: str | None) -> Examination:

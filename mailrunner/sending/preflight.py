@@ -296,8 +296,6 @@ def account_warnings(prepared: PreparedCampaign, now: datetime) -> Iterator[str]
     if _domain(sender) in ("gmail.com", "googlemail.com") and account.preset.family != "google":
         yield "From is a Gmail address, but the message does not go through Gmail: receivers will refuse it"
     yield from login_warnings(account, now)
-    if account.password and "put-it-here" in account.password.get_secret_value():
-        yield "the password is still the example's: put your own into .env"
     for limit in account.limits:
         if limit.number is None:
             yield f"the limit of {limit.window} is lifted: a passed cap can block the account"

@@ -41,6 +41,7 @@ from mailrunner.store import CampaignRecord, ClaimTerms, Ledger, Phase, Run, Twi
 from mailrunner.transports import Transport
 
 _CHANGED_ELSEWHERE = Wait(WaitReason.OTHERS, None, "another process began, paused or cancelled it meanwhile")
+_HANDED_OVER = Wait(WaitReason.OTHERS, None, "it was handed over to the workers")
 _BEGINNING_ELSEWHERE = (READ_ELSEWHERE, _CHANGED_ELSEWHERE)  # what passes soon, and then this run begins
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class RunOptions:
     """What the user, or cron, asked for.
 
     `wait`: for times and other processes, and for a ledger that is away; `outlasts`: for the ledger alone.
+    `hand_over` gets the campaign once it has begun, and others send it.
     `by_hand`: a user looks on; the failure count starts anew.
     """
 
@@ -59,6 +61,7 @@ class RunOptions:
     limit: int | None = None
     wait: bool = False
     outlasts: bool = False
+    hand_over: Callable[[CampaignRecord], None] | None = None
     by_hand: bool = False
 
 
@@ -180,6 +183,11 @@ class CampaignRun:
                 return result
             self._visits.repeat(lambda: self._ledger.heartbeat(run))
 
+    def _handed_over(self, record: CampaignRecord, hand_over: Callable[[CampaignRecord], None]) -> RunResult:
+        if self._visits.repeat(lambda: self._ledger.deliveries.counts(record.no)).open:
+            self._visits.repeat(lambda: hand_over(record))
+        return self._visits.repeat(lambda: self._ended(record, _HANDED_OVER, 0))
+
     def _lets_others(self, wait: Wait, *, since: datetime) -> bool:
         """Let other processes go on for some seconds; False where this run waits no longer."""
         now, stop = self._now(), self._visits.stop
@@ -207,7 +215,10 @@ class CampaignRun:
             obstacle = self._begin(record)
         if obstacle is not None:
             return self._visits.repeat(lambda: self._ended(record, obstacle, 0))
-        return self._send(replace(record, phase=Phase.BEGUN), run, setup, signer)
+        record = replace(record, phase=Phase.BEGUN)
+        if self._options.hand_over is not None:
+            return self._handed_over(record, self._options.hand_over)
+        return self._send(record, run, setup, signer)
 
     def _import(self, run: Run) -> ImportedList | Wait:
         return ListImport(

@@ -50,7 +50,7 @@ from mailrunner.store.postgresql import durability_warnings
 from mailrunner.store.report_rows import ReportRows
 from mailrunner.store.rollback_guard import RollbackGuard
 from mailrunner.store.run_transaction import ClaimTerms, Delivery, SendPermit
-from mailrunner.store.runs import Run
+from mailrunner.store.runs import OpenRunInfo, Run, open_run_infos
 from mailrunner.store.schema import secrets
 from mailrunner.store.send_journal import SendJournal
 from mailrunner.store.sights import Sights
@@ -162,6 +162,11 @@ class Ledger:
         """The machines that runs were begun on, the one seen last first."""
         with self.database.read() as connection:
             return all_machines(connection)
+
+    def open_runs(self) -> list[OpenRunInfo]:
+        """The runs whose end is not recorded, by campaign and machine."""
+        with self.database.read() as connection:
+            return open_run_infos(connection)
 
     def shared_limits(self, identity: str, own: Sequence[Limit]) -> tuple[tuple[Limit, ...], tuple[str, ...]]:
         """The strictest limits that any machine has for an account, and a sentence for each of another's.

@@ -90,7 +90,7 @@ class Mailing(CampaignInProcess):
 def mailing(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mailing]:
-    monkeypatch.setattr(opening, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(opening, "_BUSY_SECONDS", 0.01)
     url = request.getfixturevalue("postgresql_ledger") if request.param == "postgresql" else ""
     with SmtpServer() as server:
         yield Mailing(tmp_path, server, url=url)

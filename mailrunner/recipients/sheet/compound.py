@@ -85,7 +85,7 @@ def _follow_all(octets: bytes) -> None:
 
 def _table_sectors(sectors: _Sectors) -> Iterator[int]:
     """The sectors of the table of chains: those that the header names, then those in a chain of their own."""
-    named = unpack_from(f"<{_IN_HEADER}I", sectors.octets, 76)
+    named: Sequence[int] = unpack_from(f"<{_IN_HEADER}I", sectors.octets, 76)
     further, left = unpack_from("<II", sectors.octets, 68)
     while True:
         yield from (number for number in named if number < _SPECIAL)

@@ -6,6 +6,7 @@ firewall can hold the command up.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,7 @@ from mailrunner.sending.doctor.sender_domain import domain_checks
 from mailrunner.sending.doctor.server import login_check, tls_check
 from mailrunner.sending.opening_threads import OpeningThreads
 
-IN_ALL = 12.0  # seconds for all answers; the command ends within 15
+IN_ALL = 8.0  # seconds for all answers, of all accounts; the command ends within 15
 _MOST_THREADS = 64
 _LONGEST_TEXT = 600  # characters
 _TIME_SERVERS = ("https://www.google.com/generate_204", "https://www.microsoft.com/")
@@ -54,7 +55,7 @@ class Examination:
 
     `bounce_domain` is that of `return_path`, "" without one.  `other_servers` are known to answer at the
     ports for submission: where one does not, it is this network that lets nothing out.
-    Questions go out when it is made; `findings` waits for the answers.
+    Questions go out when it is made; `findings` waits for the answers, until `seconds` after that.
     """
 
     account: Account
@@ -65,9 +66,11 @@ class Examination:
     bounce_domain: str = ""
     time_servers: tuple[str, ...] = field(default_factory=lambda: _TIME_SERVERS)
     other_servers: tuple[str, ...] = field(default_factory=lambda: _OTHER_SERVERS)
+    seconds: float = IN_ALL
     _asked: dict[tuple[str, object], Future[object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._until = time.monotonic() + self.seconds
         self._threads = OpeningThreads(_MOST_THREADS)
         account, ask = self.account, self.ask
         self._begin("addresses", "", lambda: questions.addresses(account.host))
@@ -113,9 +116,9 @@ class Examination:
             domain = self.bounce_domain
             self._begin("bounce", domain, lambda: questions.bounce(domain, self.ask))
 
-    def findings(self, seconds: float = IN_ALL) -> list[Finding]:
-        """What was found within so many seconds, in the order in which it is to be set right."""
-        wait(self._asked.values(), timeout=seconds)
+    def findings(self) -> list[Finding]:
+        """What was found in time, in the order in which it is to be set right."""
+        wait(self._asked.values(), timeout=max(0.0, self._until - time.monotonic()))
         facts = self._facts(self.clock.now())
         return [on_lines(finding) for check in _CHECKS for finding in check(facts)]
 

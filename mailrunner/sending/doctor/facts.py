@@ -26,11 +26,13 @@ class Unanswered:
 class ServerFound:
     """The server as a session without a login finds it; `refusal` says why there was none.
 
+    `is_away`: it was not reached, or is busy, which says nothing of its TLS.
     `greeting_name` is what it calls itself, `greeting_address` the answer to a question for that name's
     address; None where it was not asked for.
     """
 
     refusal: str = ""
+    is_away: bool = False
     certificate_ends: datetime | None = None
     greeting_name: str = ""
     greeting_address: DnsAnswer | None = None

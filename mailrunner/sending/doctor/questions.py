@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from mailrunner.clock import Clock
 from mailrunner.config.account import Account
 from mailrunner.errors import UserError
-from mailrunner.model.outcome import Outcome
+from mailrunner.model.outcome import Outcome, Scope
 from mailrunner.sending.account_transports import transports_for
 from mailrunner.sending.doctor import dmarc, dns_lookup, spf
 from mailrunner.sending.doctor.dns_lookup import Ask, DnsAnswer, DnsState
@@ -26,11 +26,13 @@ from mailrunner.sending.doctor.facts import (
     ServerFound,
 )
 from mailrunner.sending.doctor.provider_dns import DKIM_SELECTORS, SIGNS_FOR_ITS_USERS
+from mailrunner.sending.opening_threads import OpeningThreads
 from mailrunner.transports import network
 from mailrunner.transports.apis import ApiUnavailableError
 from mailrunner.transports.smtp.probe import certificate_end, probe
 
 PER_ANSWER = 5.0  # seconds
+_AT_ONCE = 12
 
 
 def reason_of(error: BaseException) -> str:
@@ -94,7 +96,7 @@ def server(account: Account, ask: Ask | None) -> ServerFound:
     if ask and "." in found.greeting_name:
         address = ask(found.greeting_name, "A")
         address = ask(found.greeting_name, "AAAA") if address.state is DnsState.NOTHING else address
-    return ServerFound(found.refusal, found.certificate_ends, found.greeting_name, address)
+    return ServerFound(found.refusal, found.is_away, found.certificate_ends, found.greeting_name, address)
 
 
 def api(account: Account, clock: Clock) -> ServerFound:
@@ -104,7 +106,7 @@ def api(account: Account, clock: Clock) -> ServerFound:
     assert account.api  # noqa: S101 - asked for such an account alone
     reached = ApiConnections.of(replace(account, timeout=int(PER_ANSWER)), account.api, clock).reach.open()
     if isinstance(reached, Outcome):
-        return ServerFound(refusal=reached.reason)
+        return ServerFound(reached.reason, is_away=reached.scope is Scope.CONNECTION)
     with reached:
         certificate = reached.getpeercert() if isinstance(reached, ssl.SSLSocket) else None
     return ServerFound(certificate_ends=certificate_end(certificate))
@@ -141,16 +143,20 @@ def quota(account: Account, clock: Clock) -> QuotaFound:
 
 def domain(domain: str, account: Account, ask: Ask) -> DomainFound:
     """DNS of a domain of From."""
-    selectors = DKIM_SELECTORS.get(account.preset.family, ())
+    at_once = OpeningThreads(_AT_ONCE)  # as a name server that is away costs seconds for each question
+    found_spf = at_once.submit(spf.examine, domain, ask)
+    mx, address = at_once.submit(ask, domain, "MX"), at_once.submit(ask, domain, "A")
+    names = {each: f"{each}._domainkey.{domain}" for each in DKIM_SELECTORS.get(account.preset.family, ())}
+    keys = {selector: at_once.submit(ask, name, "TXT") for selector, name in names.items()}
     policy = dmarc.examine(domain, ask)
     strict = policy.tags.get("adkim", "").casefold() == "s"
     return DomainFound(
-        spf=spf.examine(domain, ask),
+        spf=found_spf.result(),
         dmarc=policy,
-        alignment=alignment(domain, account, ask, strict=strict),
-        mx=ask(domain, "MX"),
-        address=ask(domain, "A"),
-        selectors={selector: ask(f"{selector}._domainkey.{domain}", "TXT") for selector in selectors},
+        alignment=alignment(domain, account, ask, strict=strict) if policy.organization else None,
+        mx=mx.result(),
+        address=address.result(),
+        selectors={selector: key.result() for selector, key in keys.items()},
     )
 
 

@@ -19,6 +19,8 @@ def tls_check(facts: Facts) -> Iterator[Finding]:
     found = facts.server
     if isinstance(found, Unanswered):
         yield Finding("tls", Level.UNKNOWN, "the server was not met", found.reason)
+    elif found.is_away:
+        yield Finding("tls", Level.UNKNOWN, "the server was not met", found.refusal)
     elif found.refusal:
         yield Finding("tls", Level.FAULT, found.refusal)
     elif found.certificate_ends is None:
@@ -43,6 +45,8 @@ def login_check(facts: Facts) -> Iterator[Finding]:
         remedy = "wait, or raise the plan at the provider"
         what = "the provider says that the account may send nothing now"
         yield Finding("login", Level.WARNING, what, facts.login.reason, remedy)
+    elif facts.login is not None and facts.login.reply is None and facts.login.scope is Scope.CONNECTION:
+        yield Finding("login", Level.UNKNOWN, "the login was not tried", facts.login.reason)
     elif facts.login is not None:
         is_passing = facts.login.scope is Scope.CONNECTION
         remedy = "correct it in mailrunner.toml or .env, or type: mailrunner login " + facts.account.name

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from mailrunner.config.account import Account
 from mailrunner.rendering.dkim import load_key, make_key
@@ -43,7 +46,8 @@ SOUND = {
 class Web:
     """A web server that answers POST with `post`, and says that the time is `date`."""
 
-    def __init__(self, post: int = 200, ahead: timedelta = timedelta(0)) -> None:
+    def __init__(self, post: int = 200, ahead: timedelta = timedelta(0), get: int = 200) -> None:
+        self.get = get
         self.post, self.date = post, format_datetime(START + ahead, usegmt=True)
         self.bodies: list[bytes] = []
 
@@ -57,7 +61,7 @@ class Web:
                 self._say(web.post)
 
             def do_GET(self) -> None:
-                self._say(200)
+                self._say(web.get)
 
             def do_HEAD(self) -> None:
                 self._say(204)
@@ -101,21 +105,24 @@ def examined(
     monkeypatch: pytest.MonkeyPatch,
     *,
     web: Web | None = None,
-    seconds: float = 20,
+    seconds: float = PATIENCE,
     bounce: str = "",
+    clock: ManualClock | None = None,
 ) -> list[Finding]:
-    web = web or Web()
+    clock = clock or ManualClock()
+    web = web or Web(ahead=clock.now() - START)
     with DnsServer(zone) as server, web.serving() as url:
         server.use(monkeypatch)
         return Examination(
             account=account,
-            clock=ManualClock(),
+            clock=clock,
             from_domains=("club.org",),
             bounce_domain=bounce,
             click_url=f"{url}/u/token",
             time_servers=(url,),
             other_servers=(),
-        ).findings(seconds)
+            seconds=seconds,
+        ).findings()
 
 
 def graves(findings: list[Finding]) -> dict[str, str]:
@@ -271,6 +278,56 @@ def test_a_wrong_password_and_a_certificate_that_is_not_trusted_are_found(
         assert "not to be trusted" in graves(examined(untrusting, SOUND, monkeypatch))["tls"]
 
 
+@pytest.mark.parametrize(
+    ("names", "days", "level", "words"),
+    [
+        (("127.0.0.1",), 400, None, ""),
+        (("127.0.0.1",), 5, Level.WARNING, "certificate ends on"),
+        (("127.0.0.1",), -3, Level.FAULT, "expired"),
+        (("mail.example.net",), 400, Level.FAULT, "not valid for"),
+    ],
+)
+def test_each_fault_of_a_certificate_is_found(
+    names: tuple[str, ...],
+    days: int,
+    level: Level | None,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    authority, clock = trustme.CA(), ManualClock(datetime.now(UTC))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names, not_after=clock.now() + timedelta(days=days)).configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    server = SmtpServer(auth=("ana@club.org", "right"), tls="implicit")
+    server.context = context
+    with server:
+        account = replace(google_account(tmp_path, server), ca_file=tmp_path / "authority.pem")
+        found = examined(account, SOUND, monkeypatch, clock=clock)
+    told = [f for f in found if f.check == "tls" and f.level is not Level.OK]
+    assert [f.level for f in told] == ([level] if level else [])
+    assert words in " ".join(f.what for f in told)
+
+
+def test_a_server_without_starttls_is_a_fault_of_its_tls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer() as server:
+        account = replace(google_account(tmp_path, server), tls="starttls")
+        found = graves(examined(account, SOUND, monkeypatch))
+    assert "STARTTLS" in found["tls"]
+
+
+def test_a_server_that_is_away_has_no_fault_of_its_tls_and_its_login(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer(tls="starttls") as server:
+        account = google_account(tmp_path, server)
+    found = examined(account, SOUND, monkeypatch)
+    assert set(graves(found)) == {"port", "one-click"}
+    assert {each.answer for each in rules_table(found) if each.rule.startswith("TLS")} == {"cannot be known"}
+
+
 def test_a_server_that_is_busy_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rules = [Rule("auth", reply(454, "4.7.0 try later"))]
     with SmtpServer(auth=("ana@club.org", "right"), tls="starttls", rules=rules) as server:
@@ -296,6 +353,15 @@ def test_a_one_click_address_that_does_not_answer_as_it_must_is_found(
     assert any(words in f.what for f in found if f.check == "one-click" and f.level is Level.FAULT)
 
 
+@pytest.mark.parametrize("get", [302, 404, 500])
+def test_a_link_that_shows_recipients_no_page_is_found(
+    get: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server:
+        found = examined(google_account(tmp_path, server), SOUND, monkeypatch, web=Web(get=get))
+    assert any("(GET) at" in f.what and f"answers {get}" in f.what for f in found)
+
+
 @pytest.mark.parametrize(("hours", "words"), [(-1, "60 minutes ahead"), (2, "120 minutes behind")])
 def test_a_wrong_clock_is_found(
     hours: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -317,14 +383,18 @@ def test_name_servers_that_are_dead_hold_nothing_up_and_invent_no_fault(
         return DnsAnswer(DnsState.UNANSWERED)
 
     with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server, Web().serving() as url:
-        found = Examination(
+        examination = Examination(
             account=google_account(tmp_path, server),
             clock=ManualClock(),
             from_domains=("club.org",),
             click_url=None,
             ask=never,
             time_servers=(url,),
-        ).findings(1.0)
+            seconds=0.01,
+        )
+        answered = [each for (part, _), each in examination._asked.items() if part != "domain"]
+        assert not wait(answered, timeout=PATIENCE).not_done
+        found = examination.findings()
         held.set()
     assert {f.check for f in found if f.level is Level.UNKNOWN} == {"domain"}
     assert "domain" not in graves(found)
@@ -405,7 +475,7 @@ def test_an_account_of_an_http_api_is_examined_by_its_own_way(
     assert [f.level for f in found if f.check == "login"] == [Level.OK]
     away = graves(examined(account, zone, monkeypatch))
     assert "refuse" in away["port"]
-    assert set(away) == {"port", "tls", "one-click"}
+    assert set(away) == {"port", "one-click"}
 
 
 def test_limits_are_told_as_the_provider_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
