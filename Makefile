@@ -84,6 +84,9 @@ axe:  ## axe-core in build/, which looks for obstacles on pages (needs npm)
 looks: $(VENV)/.dev  ## do messages look as their templates do? public templates in Chromium (needs npm; a quarter of an hour)
 	@$(BIN)/python -m tests.looks
 
+pictures: $(VENV)/.dev  ## the pictures of README.md, from the real pages (needs chromium)
+	@$(BIN)/python -m tools.pictures
+
 bench: $(VENV)/.dev  ## every measurement of docs/performance.md, side by side (about an hour; needs postfix's smtp-sink)
 	@mkdir -p build
 	@$(BIN)/python -m bench | tee build/bench.md
@@ -105,4 +108,4 @@ clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo build/dist build/wheel-test build/coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release sbom fuzz crash soak mutants \
-  crash-peers looks bench guard commands lock clean
+  crash-peers looks pictures bench guard commands lock clean
