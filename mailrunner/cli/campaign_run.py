@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mailrunner.config.account import Account
     from mailrunner.event_log import EventLog
     from mailrunner.model.delivery import Counts
+    from mailrunner.model.wait_reason import Wait
     from mailrunner.sending.loop import SendLoop
     from mailrunner.sending.prepared_campaign import PreparedCampaign
     from mailrunner.sending.run import RunOptions, RunResult, SendPlan
@@ -37,6 +38,7 @@ def run_campaign(
     """Run one campaign; with `asks` a user at a terminal confirms its plan before the first message."""
     from mailrunner.cli.json_objects import RunProgress
     from mailrunner.cli.progress import ProgressDisplay
+    from mailrunner.model.wait_reason import sentence_of
     from mailrunner.sending.forecaster import Forecaster
     from mailrunner.sending.run import Callbacks, CampaignRun
 
@@ -63,13 +65,25 @@ def run_campaign(
             if rows % 100_000 == 0:
                 context.say(f"  {counted(rows, 'row')} of {prepared.source.label} read")
 
+        def waiting(wait: Wait) -> None:
+            context.say(f"{prepared.campaign.id}: {sentence_of(wait)}; waiting")
+
         result = CampaignRun(
             prepared,
             ledger=ledger,
             random=Random(),  # noqa: S311 - jitter, not secrets
             log=log,
             options=options,
-            callbacks=Callbacks(confirm=confirm, loading=loading, started=started, watch=display.watch),
+            callbacks=Callbacks(
+                confirm=confirm,
+                loading=loading,
+                waiting=waiting,
+                started=started,
+                watch=display.watch,
+                ledger_away=lambda fault: context.say_ledger_away(
+                    fault, patient=options.wait or options.outlasts
+                ),
+            ),
         ).run()
     for notice in result.notices:
         context.say(notice)
@@ -92,7 +106,7 @@ def _quota_left(ledger: Ledger, account: Account) -> int | None:
     rooms = ledger.accounts.rooms(
         account.identity, limits=account.limits, reserve=account.reserve, zone=account.timezone
     )
-    return tightest([room for room in rooms if room.limit.series == "answers"])[0]
+    return tightest([room for room in rooms if room.limit.is_long])[0]
 
 
 def _confirmed(context: CommandContext, plan: SendPlan) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,12 @@ class CommandContext:
         return load_project(self.folder, os.environ)
 
     def prepare(
-        self, name: str, *, strict_inlining: bool = False, fresh_list: bool = True
+        self,
+        name: str,
+        *,
+        strict_inlining: bool = False,
+        fresh_list: bool = True,
+        list_of: PreparedCampaign | None = None,
     ) -> PreparedCampaign:
         """The campaign `name` with its files read, before the ledger is touched.
 
@@ -69,7 +74,12 @@ class CommandContext:
 
         self.project, campaign, account = load_campaign(self.folder, name, os.environ)
         return PreparedCampaign.prepare(
-            self.project, campaign, account, strict_inlining=strict_inlining, fresh_list=fresh_list
+            self.project,
+            campaign,
+            account,
+            strict_inlining=strict_inlining,
+            fresh_list=fresh_list,
+            list_of=list_of,
         )
 
     def signer(self, ledger: Ledger) -> TokenSigner:
@@ -129,33 +139,47 @@ class CommandContext:
         """True for the first who asks, who then prints the command's one JSON object."""
         return self._answer.acquire(blocking=False)
 
-    def open_ledger(self, *, new: bool = False, same: bool = False) -> Ledger:
-        """The project's ledger for reading and writing; made if the project never had one."""
+    def open_ledger(self, *, new: bool = False, same: bool = False, patient: bool | None = None) -> Ledger:
+        """The project's ledger for reading and writing; made if the project never had one.
+
+        One that is away is waited for: for a minute, or, where `patient`, as long as it takes; not at all
+        where that is None.
+        """
         from mailrunner.store import Ledger
 
-        opened = Ledger.open(
-            folder=self.folder,
-            url=self.project.database_url,
-            clock=self.clock,
-            new=new,
-            consent=self._consent(same),
-        )
-        return self._with_accounts(opened)
+        return self._opened(partial(Ledger.open, new=new), same=same, patient=patient)
 
-    def existing_ledger(self, *, same: bool = False) -> Ledger:
+    def existing_ledger(self, *, same: bool = False, patient: bool | None = None) -> Ledger:
         """The project's ledger if there is one, else an empty one: for commands that only look or stop.
 
         They have nothing to do where no command ever recorded anything, and make no ledger.
         """
         from mailrunner.store import Ledger
 
-        opened = Ledger.open_existing(
-            folder=self.folder,
-            url=self.project.database_url,
-            clock=self.clock,
-            consent=self._consent(same),
+        return self._opened(Ledger.open_existing, same=same, patient=patient)
+
+    def _opened(self, opening: Callable[..., Ledger], *, same: bool, patient: bool | None) -> Ledger:
+        place = {"folder": self.folder, "url": self.project.database_url, "clock": self.clock}
+
+        def opened() -> Ledger:
+            return self._with_accounts(opening(**place, consent=self._consent(same)))
+
+        if patient is None:
+            return opened()
+        from mailrunner.sending.recorder import RepeatedVisits
+
+        visits = RepeatedVisits(
+            self.clock, patient=patient, say=lambda fault: self.say_ledger_away(fault, patient=patient)
         )
-        return self._with_accounts(opened)
+        return visits.repeat(opened)
+
+    def say_ledger_away(self, fault: str, *, patient: bool) -> None:
+        """Say that a visit to the ledger is repeated, and, with no fault, that it is back."""
+        if not fault:
+            self.say("the ledger is back")
+            return
+        how_long = "until it is back" if patient else "for a minute"
+        self.say(f"{fault}: trying again {how_long}; nothing is lost")
 
     def _consent(self, same: bool) -> LedgerConsent:
         """What was said of a ledger that was put back, by `--same-ledger` and in `[ledger]`."""

@@ -13,6 +13,7 @@ from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 
 if TYPE_CHECKING:
     from mailrunner.errors import Problem
+    from mailrunner.model.learned_fact import LearnedFact
     from mailrunner.model.quota import Room
     from mailrunner.sending.recorder import RunTally
     from mailrunner.sending.run import RunResult
@@ -123,6 +124,7 @@ def account_object(
     reason: str,
     rooms: Iterable[tuple[Room, SlotReturns]],
     reserve: int,
+    learned: Iterable[LearnedFact] = (),
 ) -> dict[str, Any]:
     """One account as `status` and `quota` show it; `reserve` is a number of messages a day.
 
@@ -143,4 +145,8 @@ def account_object(
             for room, returns in rooms
         ],
         "reserve": reserve,
+        "learned": [
+            {"fact": fact.name, "holds": fact.holds, "what": fact.sentence, "at": rfc3339(fact.at)}
+            for fact in learned
+        ],
     }

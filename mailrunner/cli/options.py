@@ -50,8 +50,8 @@ WaitOption = Annotated[
     bool,
     typer.Option(
         "--wait",
-        help="Wait for quota, sending window and retries, and go on until everything is sent. "
-        "Default: exit with code 75 and the time at which to run it again.",
+        help="Wait for quota, sending window, retries, other machines and a ledger that is away, and go on "
+        "until everything is sent. Default: exit with code 75 and the time at which to run it again.",
     ),
 ]
 SameLedgerOption = Annotated[

@@ -7,7 +7,7 @@ from mailrunner.cli.bars import Drawing
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import JsonOption
 from mailrunner.cli.status_objects import account_objects
-from mailrunner.cli.status_text import account_lines
+from mailrunner.cli.status_text import account_lines, learned_lines
 
 
 @command(app, "quota", panel=SEND)
@@ -20,4 +20,4 @@ def quota(context: CommandContext, as_json: JsonOption = False) -> None:
         return
     drawing = Drawing.of_stdout()
     for account in accounts:
-        context.show(account_lines(account, drawing, returns=True))
+        context.show([*account_lines(account, drawing, returns=True), *learned_lines(account)])

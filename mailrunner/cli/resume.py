@@ -24,9 +24,9 @@ def resume(
     from mailrunner.cli.resume_round import ResumeRound
     from mailrunner.cli.run_summary import say_summary
 
-    with context.existing_ledger(same=same_ledger) as ledger, context.event_log() as log:
-        round_ = ResumeRound(context, ledger, log)
-        round_.go(wait=wait)
+    with context.existing_ledger(same=same_ledger, patient=wait) as ledger, context.event_log() as log:
+        round_ = ResumeRound(context, ledger, log, wait=wait)
+        round_.go()
         if as_json:
             campaigns = [*map(result_object, round_.results), *round_.broken]
             context.json({"campaigns": campaigns, "accounts": account_objects(context, ledger)})

@@ -24,10 +24,12 @@ from mailrunner.model.counted import counted
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.preview.folder import PreviewFolder
 from mailrunner.preview.frame import FILE_POLICY, SANDBOX, shown
-from mailrunner.preview.message_view import MessageView
+from mailrunner.preview.message_view import MessageView, all_remarks
 from mailrunner.preview.sample import Sample, Specimen
 from mailrunner.recipients.reader import RecipientRow
 from mailrunner.rendering import Message
+from mailrunner.rendering.lint import Remark
+from mailrunner.rendering.lint.shapes import ShapeRemarks
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign
 
@@ -62,6 +64,7 @@ class Preview:
 
     def __init__(self, prepared: PreparedCampaign, *, now: datetime) -> None:
         self._prepared, self._now = prepared, now
+        self._pages = ShapeRemarks(prepared.renderer.outline)
         signer = TokenSigner((secrets.token_bytes(32),))
         self._factory = MessageFactory(
             prepared, columns=prepared.recipients.columns, signer=signer, domain=prepared.message_domain
@@ -110,6 +113,14 @@ class Preview:
     def message(self, entry: RecipientRow) -> Message:
         """The message of one row; raises RowError where it has none."""
         return self._message(entry, secrets.randbelow(2**62))
+
+    def signed(self, message: Message) -> Message:
+        """The message as it is sent: with a DKIM signature, where the account makes one."""
+        return self._factory.signed(message, self._now)
+
+    def findings(self, message: Message) -> tuple[Remark, ...]:
+        """The remarks of `check` on one message, each once; those on its page are made once for a shape."""
+        return tuple(dict.fromkeys((*all_remarks(message), *self._pages.remarks(message))))
 
     def comparable(self, entry: RecipientRow) -> Message:
         """The message of one row with links that are the same in every message; raises RowError.

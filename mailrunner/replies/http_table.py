@@ -239,7 +239,8 @@ COMMON = (
         _DEAD,
         (),
         ("400", "409", "422"),
-        text=rf"marked as inactive|suppression list|suppressed due|hard.?bounced|{_LISTED}",
+        text=r"marked as inactive|suppression list|suppressed (?:due|by)|(?:is|are|been) suppressed|"
+        rf"hard.?bounced|{_LISTED}",
     ),
     HttpRule(Action.FAIL, _ADDRESS, (), ("400", "422"), text=_NONE_LEFT),
     HttpRule(

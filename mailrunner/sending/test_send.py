@@ -13,9 +13,9 @@ from mailrunner.model.wait_reason import Wait
 from mailrunner.model.written_address import read_address
 from mailrunner.recipients.reader import RecipientRow
 from mailrunner.rendering import Message
+from mailrunner.sending.account_transports import transports_for
 from mailrunner.sending.message_factory import TEST_PREFIX, MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign
-from mailrunner.sending.run import transport_of
 from mailrunner.sending.signing_keys import token_signer
 from mailrunner.store import Ledger, Run
 from mailrunner.store.schema import CAMPAIGN_SHIFT
@@ -70,7 +70,7 @@ class SendTest:
         )
         if wait is not None:
             return Outcome(OutcomeKind.DEFERRED, Scope.ACCOUNT, _no_slot(wait), offered=False)
-        transport = transport_of(self._prepared, self._ledger.clock)
+        transport = transports_for(self._prepared.account, self._ledger.clock)()
         try:
             outcome = transport.open() or transport.send(message)
         finally:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from mailrunner.model.delivery import State
 from mailrunner.model.inbound_event import EventKind, InboundEvent
-from mailrunner.model.quota import Limit, Series
+from mailrunner.model.quota import Limit
 from mailrunner.store import CampaignRecord, Ledger, browsing, sights
 from mailrunner.store.quota_usage import UsageLog, account_scope
 from mailrunner.store.raw_sql import run
@@ -222,8 +222,8 @@ def test_used_slots_are_told_at_each_moment(ledger: Ledger) -> None:
     campaign = load_campaign(ledger, [])
     with ledger.database.write() as connection:
         log = UsageLog(connection, account_scope(campaign.account_no))
-        log.add(Series.ANSWERS, START - timedelta(hours=2), 5)
-        log.add(Series.ANSWERS, START - timedelta(hours=1), 7)
+        log.add(START - timedelta(hours=2), 5)
+        log.add(START - timedelta(hours=1), 7)
     moments = [START - timedelta(hours=hours) for hours in (3, 2, 1, 0)]
     assert ledger.browsing.used(campaign.account_no, moments) == [0, 5, 12, 12]
 
@@ -236,7 +236,7 @@ def test_slots_come_back_when_the_limit_says(ledger: Ledger, clock: ManualClock,
     with ledger.database.write() as connection:
         log = UsageLog(connection, account_scope(account))
         for hour in range(39, -1, -3):
-            log.add(Series.ANSWERS, START - timedelta(hours=hour, minutes=20), hour + 1)
+            log.add(START - timedelta(hours=hour, minutes=20), hour + 1)
 
     def used() -> int:
         (room,) = ledger.accounts.rooms("smtp/x", limits=[limit], reserve=0, zone=zone)
@@ -256,8 +256,8 @@ def test_slots_of_a_clock_that_was_ahead_come_back_in_the_end(ledger: Ledger) ->
     account = load_campaign(ledger, ["ana@example.org"]).account_no
     with ledger.database.write() as connection:
         log = UsageLog(connection, account_scope(account))
-        log.add(Series.ANSWERS, START + timedelta(minutes=10), 7)
-        log.add(Series.ANSWERS, START, 2)  # and this one set back: they have no time that can be trusted
+        log.add(START + timedelta(minutes=10), 7)
+        log.add(START, 2)  # and this one set back: they have no time that can be trusted
     step = timedelta(hours=1)
     told = ledger.browsing.returning(account, Limit.parse("500/24h"), UTC, START, step=step, steps=24)
     assert told == [0] * 23 + [9]

@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.patience import PATIENCE
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
-PATIENCE = 120_000  # ms that a browser on a busy machine may take for a page, a click or what is expected
+_LONGEST = PATIENCE * 1000  # ms for a page, a click or what is expected
 CHROMIUM = Path("/usr/bin/chromium")
 # The tests of the wheel run in a tree of their own, without build/.
 AXE = Path(os.environ.get("AXE") or Path(__file__).parents[2] / "build/axe-core/axe.min.js")
@@ -41,9 +43,9 @@ def chromium() -> Iterator[Browser]:
         pytest.skip(f"NOT TESTED: the pages in a browser, because there is no {CHROMIUM}")
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=_LONGEST)
     with sync_playwright() as player:
-        running = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE)
+        running = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=_LONGEST)
         yield running
         running.close()
 
@@ -51,7 +53,7 @@ def chromium() -> Iterator[Browser]:
 def new_context(browser: Browser, **look: Any) -> BrowserContext:
     """A context that waits as long as a busy machine needs; `look` is that of `Browser.new_context`."""
     context = browser.new_context(**look)
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(_LONGEST)
     return context
 
 

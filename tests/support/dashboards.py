@@ -23,7 +23,6 @@ from mailrunner.clock import SystemClock
 from mailrunner.config.project import load_project
 from mailrunner.event_log import EventLog
 from mailrunner.model.inbound_event import EventKind, InboundEvent
-from mailrunner.model.quota import Series
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.store import CampaignRecord, Ledger, Phase
 from mailrunner.store.quota_usage import UsageLog, account_scope
@@ -106,7 +105,7 @@ def lively(board: Board, *, number: int = 20_000) -> None:
         )  # fmt: skip
         log = UsageLog(connection, account_scope(spring.account_no))
         for quarter in range(90, 0, -1):
-            log.add(Series.ANSWERS, START - timedelta(minutes=15) * quarter, 40 + (quarter * 37) % 70)
+            log.add(START - timedelta(minutes=15) * quarter, 40 + (quarter * 37) % 70)
     _events(ledger, spring)
     ledger.suppressions.add(["anabel@example.org", "bo@example.org"], reason=SuppressionReason.MANUAL,
                             source="by hand")  # fmt: skip

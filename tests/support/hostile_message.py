@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
+from tests.support.patience import PATIENCE
+
 _HTML = """<!DOCTYPE html><html><head><title>Spring</title>
 <base href="{o}/base/"><meta http-equiv="refresh" content="0; url={o}/refresh">
 <link rel="stylesheet" href="{o}/sheet.css"><link rel="prefetch" href="{o}/prefetch">
@@ -78,9 +80,9 @@ class Hits:
         self._thread = threading.Thread(target=self._server.serve_forever)
 
     def wait_for(self, number: int) -> bool:
-        """Until that many different paths were asked for, or a minute has passed."""
+        """Until that many different paths were asked for, or the test's patience ends."""
         with self._more:
-            return self._more.wait_for(lambda: len(set(self.paths)) >= number, timeout=60)
+            return self._more.wait_for(lambda: len(set(self.paths)) >= number, timeout=PATIENCE)
 
     def _add(self, path: str, headers: dict[str, str]) -> None:
         with self._more:

@@ -20,13 +20,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.support.patience import PATIENCE
+
 PROJECT = """
 {project}
 [accounts.relay]
 {server}
 limits = [{limits}]
 connections = {connections}
-timeout = 5
 {account}
 """
 SERVER = """\
@@ -140,7 +141,9 @@ class Project:
 def process(*words: str, folder: Path) -> Answer:
     """Run a command in a process of its own, in `folder`."""
     given = [sys.executable, "-m", "mailrunner", *words]
-    done = subprocess.run(given, cwd=folder, capture_output=True, encoding="utf-8", timeout=120, check=False)
+    done = subprocess.run(
+        given, cwd=folder, capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False
+    )
     return Answer(done.returncode, done.stdout, done.stderr)
 
 

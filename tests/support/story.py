@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import text
 
 from mailrunner.model.inbound_event import EventKind, InboundEvent
-from mailrunner.model.quota import Series
 from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.store.quota_usage import UsageLog, account_scope
 from mailrunner.store.raw_sql import to_micros
@@ -155,10 +154,10 @@ def _quota(ledger: Ledger, campaign: CampaignRecord, random: Random) -> None:
     left = 9_950
     with ledger.database.write() as connection:
         log = UsageLog(connection, account_scope(campaign.account_no))
-        log.add(Series.ANSWERS, START - timedelta(hours=30), 4_831)
+        log.add(START - timedelta(hours=30), 4_831)
         for quarter in range(76, 0, -1):
             slots = min(left, round(9_950 / 76 * (0.6 + 0.8 * random.random())) if quarter > 1 else left)
-            log.add(Series.ANSWERS, START - timedelta(minutes=15) * quarter, slots)
+            log.add(START - timedelta(minutes=15) * quarter, slots)
             left -= slots
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mailrunner.errors import RowError
-from mailrunner.preview import Preview
 from mailrunner.preview.comparison import Comparison
-from mailrunner.preview.list_index import IndexedRow, ListIndex
+from mailrunner.preview.list_index import IndexedRow
+from mailrunner.preview.live import PreviewState
 from mailrunner.web.gallery.message_page import Look
 
 
@@ -22,9 +22,10 @@ class ComparedPage:
     has_html: bool = False
 
 
-def compare_page(index: ListIndex, preview: Preview, look: Look) -> ComparedPage | None:
+def compare_page(state: PreviewState, look: Look) -> ComparedPage | None:
     """Compare the two rows that are looked at; None where there are no two."""
-    left, right = index.row(look.row), index.row(look.against)
+    preview = state.preview
+    left, right = state.index.row(*look.row), state.index.row(*look.against)
     if left is None or right is None:
         return None
     try:

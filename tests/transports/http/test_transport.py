@@ -28,6 +28,7 @@ from mailrunner.transports.http.reach import HttpReach
 from mailrunner.transports.http.transport import HttpTransport
 from mailrunner.transports.smtp.poller import wait_for
 from tests.support.connect_proxy import ConnectProxy
+from tests.support.patience import PATIENCE
 
 NOW = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
 KEY = "canary-key-41d7"
@@ -70,7 +71,7 @@ class Script:
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             listener.close()
-            thread.join(10)
+            thread.join(PATIENCE)
 
     def _serve(self, listener: socket.socket) -> None:
         for act in self.acts:
@@ -115,7 +116,7 @@ def after(octets: bytes) -> Callable[[socket.socket, bytes], None]:
 
 
 def transport(
-    port: int, preset: str = "mailgun", *, timeout: float = 5, scheme: str = "http", **how: object
+    port: int, preset: str = "mailgun", *, timeout: float = PATIENCE, scheme: str = "http", **how: object
 ) -> HttpTransport:
     host = "localhost" if scheme == "https" else "127.0.0.1"
     url, bearer = f"{scheme}://{host}:{port}", FixedBearer(KEY)
@@ -133,7 +134,7 @@ def transport(
 
 def sent(act: Callable[[socket.socket, bytes], None], *, size: int = 100, preset: str = "mailgun") -> Outcome:
     with Script([act]).served() as port:
-        made = transport(port, preset, timeout=2)
+        made = transport(port, preset)
         outcome = made.send(message(size))
         made.close()
     return outcome
@@ -253,7 +254,7 @@ def test_a_repeat_that_has_to_connect_again_holds_up_no_other_connection() -> No
     answering = secured(authority)
 
     def late(sock: socket.socket, octets: bytes) -> None:
-        may_shake_hands.wait(120)
+        may_shake_hands.wait(PATIENCE)
         answering(OK)(sock, octets)
 
     with Script([answering(b""), late]).served() as port:
@@ -295,14 +296,14 @@ def test_silence_after_the_whole_request_is_in_doubt_once_the_time_is_up() -> No
 
     def act(sock: socket.socket, _: bytes) -> None:
         whole(sock)
-        release.wait(20)
+        release.wait(PATIENCE)
 
     with Script([act]).served() as port:
-        made = transport(port, timeout=0.3)
+        made = transport(port, timeout=1.5)
         outcome = made.send(message())
         release.set()
     assert outcome.kind is OutcomeKind.IN_DOUBT
-    assert "within 0.3 s" in outcome.reason
+    assert "within 1.5 s" in outcome.reason
 
 
 def test_an_idle_connection_that_was_closed_is_noticed_before_it_is_used() -> None:
@@ -317,7 +318,7 @@ def test_an_idle_connection_that_was_closed_is_noticed_before_it_is_used() -> No
     with Script([act, after(OK)]).served() as port:
         made = transport(port)
         assert made.send(message()).kind is OutcomeKind.SENT
-        assert closed.wait(10)
+        assert closed.wait(PATIENCE)
         wait_for([made], 5)
         assert made.pump() == []
         assert not made.is_open
