@@ -90,6 +90,9 @@ caniemail: $(VENV)/.dev  ## make the table of what mail programs support anew (n
 looks: $(VENV)/.dev  ## do messages look as their templates do? public templates in Chromium (needs npm; a quarter of an hour)
 	@$(BIN)/python -m tests.looks
 
+pictures: $(VENV)/.dev  ## the pictures of README.md, from the real pages (needs chromium)
+	@$(BIN)/python -m tools.pictures
+
 bench: $(VENV)/.dev  ## every measurement of docs/performance.md, side by side (about an hour; needs postfix's smtp-sink)
 	@mkdir -p build
 	@$(BIN)/python -m bench | tee build/bench.md
@@ -111,4 +114,4 @@ clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo build/dist build/wheel-test build/coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release sbom fuzz crash soak mutants \
-  machines crash-peers caniemail looks bench guard commands lock clean
+  machines crash-peers caniemail looks pictures bench guard commands lock clean
