@@ -199,7 +199,7 @@ def test_an_old_workbook_that_leads_back_to_itself_ends_no_process(tmp_path: Pat
 
 
 def test_an_old_workbook_with_any_damage_is_read_or_a_sentence(tmp_path: Path) -> None:
-    """It has no checksums: a flipped bit may be another letter, but it is no end of the process."""
+    """It has no checksums: a flipped bit may be another sign, but it is no end of the process."""
     path = tmp_path / "list.xls"
     whole, sentences = old_excel(path), 0
     for bit in range(3, len(whole) * 8, len(whole) * 8 // 200):
@@ -212,3 +212,9 @@ def test_an_old_workbook_with_any_damage_is_read_or_a_sentence(tmp_path: Path) -
             assert "list.xls" in str(error)
             sentences += 1
     assert sentences
+
+
+def test_a_word_of_a_megabyte_is_read_once(tmp_path: Path) -> None:
+    """Looking for addresses from each of its signs on would take hours."""
+    word = "e" * 1_000_000
+    assert error_of(csv_source(tmp_path, f"{word}\n{word},{word}\n"))

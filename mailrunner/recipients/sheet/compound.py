@@ -43,10 +43,17 @@ class _Sectors:
     size: int
 
     def content(self, number: int) -> bytes:
+        """The octets of a sector; a ValueError where the file ends before it does."""
         start = (number + 1) * self.size
-        if number >= _SPECIAL or start >= len(self.octets):
-            raise ValueError("it names a part that it does not have")
+        self.require(number)
+        if start + self.size > len(self.octets):
+            raise ValueError("it ends in the middle of its directory")
         return self.octets[start : start + self.size]
+
+    def require(self, number: int) -> None:
+        """A ValueError where the file does not have this sector; its last may be short."""
+        if number >= _SPECIAL or (number + 1) * self.size >= len(self.octets):
+            raise ValueError("it names a part that it does not have")
 
     def numbers(self, number: int) -> array[int]:
         content = self.content(number)
@@ -73,7 +80,7 @@ def _follow_all(octets: bytes) -> None:
                 is_short = kind == _STREAM and length < least
                 for each in _chain(start, short if is_short else table) if length else ():
                     if not is_short:
-                        sectors.content(each)
+                        sectors.require(each)
 
 
 def _table_sectors(sectors: _Sectors) -> Iterator[int]:
