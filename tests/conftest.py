@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 settings.register_profile("mailrunner", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mailrunner")
 
+# SQLite waits for the disk at each commit, thousands of times in a run; a file system in memory does not.
+_MEMORY, _ROOM = Path("/dev/shm"), 4_000_000_000
+if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
 
 @pytest.fixture
 def clock() -> ManualClock:
@@ -158,6 +163,12 @@ def browser() -> Iterator[Browser]:
     """Chromium; of a module, since Playwright leaves a running event loop in the thread of the tests."""
     with chromium() as running:
         yield running
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are processors: tests wait for servers and processes half of their time."""
+    return (os.cpu_count() or 1) * 3 // 2 or 1
 
 
 # What a machine may lack even in CI: rights, not packages (tests/README.md).

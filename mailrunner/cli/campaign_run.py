@@ -75,7 +75,14 @@ def run_campaign(
             log=log,
             options=options,
             callbacks=Callbacks(
-                confirm=confirm, loading=loading, waiting=waiting, started=started, watch=display.watch
+                confirm=confirm,
+                loading=loading,
+                waiting=waiting,
+                started=started,
+                watch=display.watch,
+                ledger_away=lambda fault: context.say_ledger_away(
+                    fault, patient=options.wait or options.outlasts
+                ),
             ),
         ).run()
     for notice in result.notices:

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,6 @@ from rich.text import Text
 from mailrunner.cli.output import encodable, wrapped
 from mailrunner.cli.signals import SIGNALS
 from mailrunner.clock import Clock, SystemClock
-from mailrunner.errors import LedgerError
 from mailrunner.model.terminal_text import printable, printable_json
 
 if TYPE_CHECKING:
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from mailrunner.model.tokens import TokenSigner
     from mailrunner.sending.prepared_campaign import PreparedCampaign
     from mailrunner.store import Ledger, LedgerConsent
-
-_TRY_AGAIN = timedelta(seconds=5)  # a ledger that is away
 
 
 @dataclass
@@ -143,16 +139,17 @@ class CommandContext:
         """True for the first who asks, who then prints the command's one JSON object."""
         return self._answer.acquire(blocking=False)
 
-    def open_ledger(self, *, new: bool = False, same: bool = False, patient: bool = False) -> Ledger:
+    def open_ledger(self, *, new: bool = False, same: bool = False, patient: bool | None = None) -> Ledger:
         """The project's ledger for reading and writing; made if the project never had one.
 
-        `patient`: one that is away is waited for.
+        One that is away is waited for: for a minute, or, where `patient`, as long as it takes; not at all
+        where that is None.
         """
         from mailrunner.store import Ledger
 
         return self._opened(partial(Ledger.open, new=new), same=same, patient=patient)
 
-    def existing_ledger(self, *, same: bool = False, patient: bool = False) -> Ledger:
+    def existing_ledger(self, *, same: bool = False, patient: bool | None = None) -> Ledger:
         """The project's ledger if there is one, else an empty one: for commands that only look or stop.
 
         They have nothing to do where no command ever recorded anything, and make no ledger.
@@ -161,18 +158,28 @@ class CommandContext:
 
         return self._opened(Ledger.open_existing, same=same, patient=patient)
 
-    def _opened(self, opening: Callable[..., Ledger], *, same: bool, patient: bool) -> Ledger:
+    def _opened(self, opening: Callable[..., Ledger], *, same: bool, patient: bool | None) -> Ledger:
         place = {"folder": self.folder, "url": self.project.database_url, "clock": self.clock}
-        begun = self.clock.now()
-        while True:
-            try:
-                return self._with_accounts(opening(**place, consent=self._consent(same)))
-            except LedgerError as error:
-                if not (patient and error.passing):
-                    raise
-                if self.clock.now() - begun < _TRY_AGAIN:  # the first time
-                    self.say(f"{error.message}; waiting for it")
-            self.clock.wait(threading.Event(), self.clock.now() + _TRY_AGAIN)
+
+        def opened() -> Ledger:
+            return self._with_accounts(opening(**place, consent=self._consent(same)))
+
+        if patient is None:
+            return opened()
+        from mailrunner.sending.recorder import RepeatedVisits
+
+        visits = RepeatedVisits(
+            self.clock, patient=patient, say=lambda fault: self.say_ledger_away(fault, patient=patient)
+        )
+        return visits.repeat(opened)
+
+    def say_ledger_away(self, fault: str, *, patient: bool) -> None:
+        """Say that a visit to the ledger is repeated, and, with no fault, that it is back."""
+        if not fault:
+            self.say("the ledger is back")
+            return
+        how_long = "until it is back" if patient else "for a minute"
+        self.say(f"{fault}: trying again {how_long}; nothing is lost")
 
     def _consent(self, same: bool) -> LedgerConsent:
         """What was said of a ledger that was put back, by `--same-ledger` and in `[ledger]`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from mailrunner.cli.campaign_run import run_campaign
@@ -26,7 +27,8 @@ class ResumeRound:
 
     def __init__(self, context: CommandContext, ledger: Ledger, log: EventLog, *, wait: bool) -> None:
         self._context, self._ledger, self._log, self._wait = context, ledger, log, wait
-        self._visits = LedgerVisits(ledger, log=log, campaign_id="", patient=wait)
+        say = partial(context.say_ledger_away, patient=wait)
+        self._visits = LedgerVisits(ledger, log=log, campaign_id="", patient=wait, say=say)
         self._last: dict[str, RunResult] = {}
         self._sent: dict[str, int] = {}
         self._errors: dict[str, dict[str, Any]] = {}

@@ -10,7 +10,7 @@ from mailrunner.cli.app import SEND, app, command
 from mailrunner.cli.bars import Drawing
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import JsonOption
-from mailrunner.cli.status_objects import account_objects, campaign_objects
+from mailrunner.cli.status_objects import account_objects, campaign_objects, machine_objects
 from mailrunner.cli.status_text import status_lines
 
 
@@ -46,10 +46,11 @@ def status(
     with context.existing_ledger() as ledger:
         campaigns = campaign_objects(context, ledger, campaign)
         accounts = account_objects(context, ledger)
+        machines = machine_objects(ledger)
         about_the_clock = ledger.clock_warning
     if as_json:
-        context.json({"campaigns": campaigns, "accounts": accounts})
+        context.json({"campaigns": campaigns, "accounts": accounts, "machines": machines})
         return
     if about_the_clock:
         context.say(about_the_clock)
-    context.show(status_lines(campaigns, accounts, Drawing.of_stdout()))
+    context.show(status_lines(campaigns, accounts, Drawing.of_stdout(), machines))

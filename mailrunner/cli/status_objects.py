@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mailrunner.cli.campaign_lookup import campaign_id, campaign_record
 from mailrunner.cli.json_objects import SlotReturns, account_object, campaign_object
+from mailrunner.clock import rfc3339
 from mailrunner.errors import UserError
 from mailrunner.model.delivery import Counts
 
@@ -48,6 +49,20 @@ def _returns(ledger: Ledger, account_no: int, account: Account, limit: Limit) ->
     now = ledger.clock.now()
     slots = ledger.browsing.returning(account_no, limit, account.timezone, now, step=_STEP, steps=_STEPS)
     return SlotReturns(now, _STEP, slots)
+
+
+def machine_objects(ledger: Ledger) -> list[dict[str, Any]]:
+    """The machines that use the ledger, the one seen last first, each with the campaigns it sends now."""
+    runs = ledger.open_runs()
+    return [
+        {
+            "host": machine.host,
+            "folder": machine.folder,
+            "seen_at": rfc3339(machine.seen_at),
+            "sends": sorted({run.campaign for run in runs if run.host == machine.host and run.campaign}),
+        }
+        for machine in ledger.machines
+    ]
 
 
 def campaign_objects(context: CommandContext, ledger: Ledger, name: str | None) -> list[dict[str, Any]]:

@@ -16,9 +16,12 @@ _MARGIN = " " * 8  # as wide as a percentage
 
 
 def status_lines(
-    campaigns: Sequence[Mapping[str, Any]], accounts: Iterable[Mapping[str, Any]], drawing: Drawing
+    campaigns: Sequence[Mapping[str, Any]],
+    accounts: Iterable[Mapping[str, Any]],
+    drawing: Drawing,
+    machines: Sequence[Mapping[str, Any]] = (),
 ) -> Iterator[str | Text]:
-    """What `status` shows: every campaign, then the accounts, the paused ones alone if there is none."""
+    """What `status` shows: every campaign, the accounts (without campaigns the paused ones), machines."""
     if not campaigns:
         yield "No campaign was begun yet. To begin one: mailrunner run CAMPAIGN"
     for place, found in enumerate(campaigns):
@@ -28,6 +31,14 @@ def status_lines(
         if account["paused_until"] or campaigns:
             yield from _apart(drawing)
             yield from account_lines(account, drawing)
+    if len(machines) > 1:
+        yield from _apart(drawing)
+        yield from map(_machine_line, machines)
+
+
+def _machine_line(machine: Mapping[str, Any]) -> str:
+    sends = f", sends {', '.join(machine['sends'])}" if machine["sends"] else ""
+    return f"machine {machine['host']} ({machine['folder']}), seen {_shown(machine['seen_at'])}{sends}"
 
 
 def campaign_lines(found: Mapping[str, Any], drawing: Drawing) -> Iterator[str | Text]:

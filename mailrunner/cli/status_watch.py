@@ -15,7 +15,7 @@ from rich.live import Live
 from mailrunner.cli.bars import Drawing
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.signals import SIGNALS
-from mailrunner.cli.status_objects import account_objects, campaign_objects
+from mailrunner.cli.status_objects import account_objects, campaign_objects, machine_objects
 from mailrunner.cli.status_text import campaign_line, status_lines
 from mailrunner.clock import rfc3339
 from mailrunner.errors import LedgerError
@@ -26,10 +26,11 @@ _OVER = ("finished", "cancelled")
 
 
 class StatusLook(NamedTuple):
-    """The campaigns and accounts at one moment."""
+    """The campaigns, accounts and machines at one moment."""
 
     campaigns: Sequence[dict[str, Any]]
     accounts: Sequence[dict[str, Any]]
+    machines: Sequence[dict[str, Any]]
 
     @property
     def is_over(self) -> bool:
@@ -46,7 +47,7 @@ def watch_status(context: CommandContext, campaign: str | None) -> None:
     on_screen = context.screen.is_terminal and not context.screen.is_dumb_terminal
     view = _ScreenView(context) if on_screen else _LogView(context)
     with SIGNALS.ending_by(stop.set), view.shown:
-        look = StatusLook((), ())
+        look = StatusLook((), (), ())
         while not stop.is_set():
             began, trouble = time.monotonic(), ""
             try:
@@ -64,7 +65,11 @@ def watch_status(context: CommandContext, campaign: str | None) -> None:
 
 def _taken(context: CommandContext, campaign: str | None) -> StatusLook:
     with context.existing_ledger() as ledger:
-        return StatusLook(campaign_objects(context, ledger, campaign), account_objects(context, ledger))
+        return StatusLook(
+            campaign_objects(context, ledger, campaign),
+            account_objects(context, ledger),
+            machine_objects(ledger),
+        )
 
 
 class _LogView:
@@ -104,5 +109,5 @@ class _ScreenView:
         """Draw one look in the place of the one before."""
         at = f"{self._context.clock.now().astimezone():%H:%M:%S}"
         note = f"{trouble}; this is older than {at}" if trouble else f"as of {at}; Ctrl-C ends it"
-        lines = [*status_lines(look.campaigns, look.accounts, self._drawing), "", note]
+        lines = [*status_lines(look.campaigns, look.accounts, self._drawing, look.machines), "", note]
         self.shown.update(Group(*map(self._context.drawn, lines)), refresh=True)

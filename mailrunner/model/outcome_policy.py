@@ -108,18 +108,14 @@ def unless_our_fault(decision: Decision, recent: str, *, attempts: int, now: dat
     the others.  Refused once more, still without an acceptance, the delivery fails and the address is
     not suppressed.  `attempts` is the number of tries made including this one.
     """
-    if not is_maybe_our_fault(decision) or is_anyone_accepted(recent):
+    doubtful = decision.suppress or decision.outcome.too_big
+    if not doubtful or is_anyone_accepted(recent):
         return decision
     if attempts > 1:
         reason = decision.reason + _NOT_SUPPRESSED * decision.suppress
         return replace(decision, suppress=False, reason=reason)
     held = _later(decision.outcome, now + _OTHERS_FIRST, now)
     return replace(held, mark=AnswerMark.UNKNOWN if decision.suppress else AnswerMark.TOO_BIG)
-
-
-def is_maybe_our_fault(decision: Decision) -> bool:
-    """True for what the campaign's other answers must confirm (`unless_our_fault`)."""
-    return decision.suppress or decision.outcome.too_big
 
 
 _NOT_SUPPRESSED = " (not suppressed: the server accepted no other recipient)"

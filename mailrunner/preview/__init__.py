@@ -114,6 +114,10 @@ class Preview:
         """The message of one row; raises RowError where it has none."""
         return self._message(entry, secrets.randbelow(2**62))
 
+    def signed(self, message: Message) -> Message:
+        """The message as it is sent: with a DKIM signature, where the account makes one."""
+        return self._factory.signed(message, self._now)
+
     def findings(self, message: Message) -> tuple[Remark, ...]:
         """The remarks of `check` on one message, each once; those on its page are made once for a shape."""
         return tuple(dict.fromkeys((*all_remarks(message), *self._pages.remarks(message))))

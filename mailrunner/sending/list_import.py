@@ -306,6 +306,8 @@ class ListImport:
     def _list_changed(self, record: CampaignRecord) -> bool:
         """True if the list must be read again; cheap for a file that was not touched."""
         known, source = record.list_mark, self._prepared.source
+        if source.is_snapshot:
+            return False
         if known.get("spec") != self._prepared.list_spec():
             return True
         stat = source.stat_mark()

@@ -39,7 +39,7 @@ from mailrunner.transports.smtp.poller import Poller
 
 BATCH = 10  # deliveries claimed at once for one connection
 SHORT_WAIT = timedelta(minutes=1)  # waited for within the run; longer waits end it unless it is patient
-OTHERS_AGAIN = timedelta(seconds=5)  # how often a run looks at what other processes hold or do
+OTHERS_AGAIN = timedelta(seconds=2)  # how often a run looks at what other processes hold or do
 _MOMENT = timedelta(milliseconds=50)
 _LOOK_AGAIN = timedelta(minutes=5)  # a patient run looks whether a user has changed something
 _CLOSING_SECONDS = {False: 3.0, True: 0.5}  # for QUIT and its reply; by whether a user waits for the end

@@ -67,12 +67,14 @@ class PreparedCampaign:
         strict_inlining: bool = False,
         fresh_list: bool = True,
         list_of: PreparedCampaign | None = None,
+        stored_list: Source | None = None,
     ) -> PreparedCampaign:
         """Open the list and compile the templates; raise UserError with all that is wrong for every row.
 
         With `list_of` the list is not opened again, where both files select recipients in the same way.
         With `strict_inlining` premailer itself makes every message, none is put together from a plan.
         Without `fresh_list` a list at an https address is not fetched again once its snapshot was made.
+        `stored_list` stands for the list that the campaign's file names.
         """
         problems: list[Problem] = []
         file = relative_name(campaign.file, project.folder)
@@ -82,7 +84,10 @@ class PreparedCampaign:
         except UserError as error:
             problems += error.problems
         try:
-            source, recipients = _opened_list(project, campaign, file, list_of, fresh_list)
+            if stored_list is not None:
+                source, recipients = stored_list, RecipientList(stored_list, campaign.recipients, file=file)
+            else:
+                source, recipients = _opened_list(project, campaign, file, list_of, fresh_list)
         except UserError as error:
             problems += error.problems
         if renderer is not None and recipients is not None:
@@ -218,7 +223,7 @@ def _renderer(project: Project, campaign: Campaign, strict_inlining: bool) -> Re
         list_name=campaign.list_name,
         list_id=list_id(campaign.list_name, settings.list_id if settings else None, domain),
         strict_inlining=strict_inlining,
-        private=_private(project, campaign),
+        private=private_to(project, campaign),
     )
 
 
@@ -231,7 +236,7 @@ def _opened_list(
     return source, RecipientList(source, campaign.recipients, file=file)
 
 
-def _private(project: Project, campaign: Campaign) -> dict[Path, str]:
+def private_to(project: Project, campaign: Campaign) -> dict[Path, str]:
     """The files that no message carries, with what each is; a campaign file may lie anywhere."""
     spec = campaign.recipients
     own = [project.folder / name for name in (spec.csv, spec.xlsx, spec.parquet) if name]

@@ -13,7 +13,7 @@ from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING
 
-from mailrunner.errors import UserError
+from mailrunner.errors import LedgerError, UserError
 from mailrunner.event_log import EventLog
 from mailrunner.model.delivery import Counts
 from mailrunner.model.forecast import Forecast
@@ -41,6 +41,7 @@ from mailrunner.store import CampaignRecord, ClaimTerms, Ledger, Phase, Run, Twi
 from mailrunner.transports import Transport
 
 _CHANGED_ELSEWHERE = Wait(WaitReason.OTHERS, None, "another process began, paused or cancelled it meanwhile")
+_HANDED_OVER = Wait(WaitReason.OTHERS, None, "it was handed over to the workers")
 _BEGINNING_ELSEWHERE = (READ_ELSEWHERE, _CHANGED_ELSEWHERE)  # what passes soon, and then this run begins
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class RunOptions:
     """What the user, or cron, asked for.
 
     `wait`: for times and other processes, and for a ledger that is away; `outlasts`: for the ledger alone.
+    `hand_over` gets the campaign once it has begun, and others send it.
     `by_hand`: a user looks on; the failure count starts anew.
     """
 
@@ -59,6 +61,7 @@ class RunOptions:
     limit: int | None = None
     wait: bool = False
     outlasts: bool = False
+    hand_over: Callable[[CampaignRecord], None] | None = None
     by_hand: bool = False
 
 
@@ -95,7 +98,8 @@ class Callbacks:
 
     `confirm` returns True to begin, `loading` gets the number of rows read, `waiting` what is waited for
     before the campaign is begun, `started` the loop, the campaign, the counts it begins with and how many
-    of them are suppressed; `watch` is called a few times a second, `on_step` after each step (for tests).
+    of them are suppressed; `watch` is called a few times a second, `ledger_away` with the fault when a
+    visit is to be repeated and with "" when the ledger is back, `on_step` after each step (for tests).
     """
 
     confirm: Callable[[SendPlan], bool] = lambda _: True
@@ -103,6 +107,7 @@ class Callbacks:
     waiting: Callable[[Wait], None] = lambda _: None
     started: Callable[[SendLoop, CampaignRecord, Counts, int], None] = lambda *_: None
     watch: Callable[[RunTally], None] = lambda _: None
+    ledger_away: Callable[[str], None] = lambda _: None
     on_step: Step | None = None
 
 
@@ -123,7 +128,9 @@ class CampaignRun:
         self._log, self._options, self._callbacks = log, options, callbacks
         self._id = prepared.campaign.id
         patient = options.wait or options.outlasts
-        self._visits = LedgerVisits(ledger, log=log, campaign_id=self._id, patient=patient)
+        self._visits = LedgerVisits(
+            ledger, log=log, campaign_id=self._id, patient=patient, say=callbacks.ledger_away
+        )
         self._notices = ledger.notices
         self._own_limits = prepared.account.limits  # as this machine's file has them
         self._forecaster = Forecaster(prepared.campaign, prepared.account, ledger)
@@ -142,8 +149,17 @@ class CampaignRun:
             with self._ledger.journal(run):
                 return self._run(run)
         finally:
-            self._visits.repeat(run.end)
-            self._visits.repeat(self._ledger.count_run)
+            self._end(run)
+
+    def _end(self, run: Run) -> None:
+        """Record the end; one that a user asked for waits for others briefly, as the next run can do it."""
+        asked = self._visits.stop.is_set()
+        try:
+            self._visits.repeat(lambda: run.end(briefly=asked))
+            self._visits.repeat(lambda: self._ledger.count_run(briefly=asked))
+        except LedgerError as error:
+            if not (asked and error.passing):
+                raise
 
     def _admit(self) -> Wait | None:
         """Wait until the ledger lets a run begin; why it does not, where that takes too long."""
@@ -166,6 +182,11 @@ class CampaignRun:
             if result.wait not in _BEGINNING_ELSEWHERE or not self._lets_others(result.wait, since=begun):
                 return result
             self._visits.repeat(lambda: self._ledger.heartbeat(run))
+
+    def _handed_over(self, record: CampaignRecord, hand_over: Callable[[CampaignRecord], None]) -> RunResult:
+        if self._visits.repeat(lambda: self._ledger.deliveries.counts(record.no)).open:
+            self._visits.repeat(lambda: hand_over(record))
+        return self._visits.repeat(lambda: self._ended(record, _HANDED_OVER, 0))
 
     def _lets_others(self, wait: Wait, *, since: datetime) -> bool:
         """Let other processes go on for some seconds; False where this run waits no longer."""
@@ -194,7 +215,10 @@ class CampaignRun:
             obstacle = self._begin(record)
         if obstacle is not None:
             return self._visits.repeat(lambda: self._ended(record, obstacle, 0))
-        return self._send(replace(record, phase=Phase.BEGUN), run, setup, signer)
+        record = replace(record, phase=Phase.BEGUN)
+        if self._options.hand_over is not None:
+            return self._handed_over(record, self._options.hand_over)
+        return self._send(record, run, setup, signer)
 
     def _import(self, run: Run) -> ImportedList | Wait:
         return ListImport(

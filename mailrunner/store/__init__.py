@@ -50,7 +50,7 @@ from mailrunner.store.postgresql import durability_warnings
 from mailrunner.store.report_rows import ReportRows
 from mailrunner.store.rollback_guard import RollbackGuard
 from mailrunner.store.run_transaction import ClaimTerms, Delivery, SendPermit
-from mailrunner.store.runs import Run
+from mailrunner.store.runs import OpenRunInfo, Run, open_run_infos
 from mailrunner.store.schema import secrets
 from mailrunner.store.send_journal import SendJournal
 from mailrunner.store.sights import Sights
@@ -163,6 +163,11 @@ class Ledger:
         with self.database.read() as connection:
             return all_machines(connection)
 
+    def open_runs(self) -> list[OpenRunInfo]:
+        """The runs whose end is not recorded, by campaign and machine."""
+        with self.database.read() as connection:
+            return open_run_infos(connection)
+
     def shared_limits(self, identity: str, own: Sequence[Limit]) -> tuple[tuple[Limit, ...], tuple[str, ...]]:
         """The strictest limits that any machine has for an account, and a sentence for each of another's.
 
@@ -249,12 +254,12 @@ class Ledger:
         """Eight hexadecimal digits that tell this ledger from others; its id, which is secret, stays so."""
         return hmac.digest(self._id.encode(), b"mark", "sha256").hex()[:8]
 
-    def count_run(self) -> None:
+    def count_run(self, *, briefly: bool = False) -> None:
         """Count up, in the ledger first and then in the rollback guard.
 
         Raises LedgerError if the database was replaced since a run was admitted.
         """
-        with self.database.write() as connection:
+        with self.database.write(briefly=briefly) as connection:
             require_same(connection, self._lineage)
             mark = count_up(connection)
         if self._guard is not None and mark is not None:
@@ -276,7 +281,7 @@ class Ledger:
     def _renew(self, run: Run, now: datetime) -> None:
         try:
             run.renew()
-            self.count_run()
+            self.count_run(briefly=True)
         except LedgerError:
             run.renew_again(now)
             raise

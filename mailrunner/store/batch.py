@@ -29,7 +29,7 @@ from sqlalchemy import Connection, update
 from mailrunner.model.circuit_breaker import AnswerMark, remember, stop_reason
 from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome
-from mailrunner.model.outcome_policy import Decision, is_maybe_our_fault, unless_our_fault
+from mailrunner.model.outcome_policy import Decision, unless_our_fault
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.model.wait_reason import Wait
 from mailrunner.store.accounts import pause_account, stop_account
@@ -205,7 +205,7 @@ def _confirmed(at: RunTransaction, answers: Sequence[Answer]) -> list[Answer]:
     Only runs of this account, which is locked, add acceptances: the campaign's row need not be.
     """
     in_order = sorted(answers, key=lambda answer: answer.decision.state is not State.SENT)
-    if not any(is_maybe_our_fault(answer.decision) for answer in in_order):
+    if not any(each.decision.suppress or each.decision.outcome.too_big for each in in_order):
         return in_order
     recent: str = run(at.connection, _RECENT, (at.terms.campaign_no,)).fetchone()[0]
     confirmed = []

@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+BRIEFLY = 1  # second at each lock, for what may as well be done a moment later
 QUEUE_SECONDS = 5.0  # the longest wait; longer than any transaction but a migration's
 _POLL_SECONDS = 0.0005  # between two tries at a lock; a commit takes longer
 # Beside the ledger, in one pattern with SQLite's own files (`data/*.db-*` in .gitignore).  They stay
@@ -60,27 +61,37 @@ class Database:
             event.listen(engine, "begin", _begin)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One durable transaction; raises LedgerError and changes nothing if it cannot be."""
+    def write(self, *, briefly: bool = False) -> Iterator[Connection]:
+        """One durable transaction; raises LedgerError and changes nothing if it cannot be.
+
+        `briefly`: it waits for others a second at each lock, and then fails, as a fault that passes.
+        """
+        most = BRIEFLY if briefly else None
+        # SQLite has one writer: threads of this process wait here, processes in the queue.
+        if not self._thread.acquire(timeout=most or -1):
+            raise LedgerError("the ledger is in use", "run the command again", passing=True)
         try:
-            # SQLite has one writer: threads of this process wait here, processes in the queue.
-            with self._thread, self._queue.hold(), self._transaction() as connection:
+            with self._queue.hold(most), self._transaction(most) as connection:
                 yield connection
                 if self._is_replaced():
                     _set_log_aside(self.path)
                     raise self._replaced(recorded="nothing was recorded there; ")
         except SQLAlchemyError as error:
             raise ledger_error(error, self.path) from error
+        finally:
+            self._thread.release()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self, most: int | None) -> Iterator[Connection]:
         if not self.is_sqlite:  # the pool finds out whether the server was restarted meanwhile
             with self.engine.begin() as connection:
+                if most:
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{most}s'")
                 yield connection
             return
         self._writer = writer = self._writer or self.engine.connect()
         try:
-            with writer.begin():
+            with _begun(writer, most) if most else writer.begin():
                 yield writer
         except BaseException:
             self._writer = None
@@ -177,9 +188,9 @@ class WriteQueue:
                     self._locks.append(_opened(path, name))
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Wait to be the writer, for at most `seconds`, and be it meanwhile."""
-        until = time.monotonic() + self._seconds
+    def hold(self, most: float | None = None) -> Iterator[None]:
+        """Wait to be the writer, for at most so many seconds (None: `seconds`), and be it meanwhile."""
+        until = time.monotonic() + (most or self._seconds)
         try:
             for lock in self._locks:
                 _lock(lock, until)
@@ -217,6 +228,17 @@ def _lock(lock: int, until: float) -> None:
 def _unlock(lock: int) -> None:
     with suppress(OSError):
         fcntl.flock(lock, fcntl.LOCK_UN)
+
+
+def _begun(writer: Connection, most: int) -> AbstractContextManager[object]:
+    """A transaction that has the right to write, got within so many seconds."""
+    driver: Any = writer.connection.driver_connection
+    (usual,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    driver.execute(f"PRAGMA busy_timeout = {min(usual, 1000 * most)}")
+    try:
+        return writer.begin()
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {usual}")
 
 
 def _begin(connection: Connection) -> None:

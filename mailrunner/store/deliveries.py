@@ -50,7 +50,7 @@ class Deliveries:
             overdue = {run.no: run for run in open_runs(connection) if run.is_overdue(now)}
         overdue.pop(own_run, None)
         again, self._overdue = self._overdue & overdue.keys(), set(overdue)
-        return sum(recover_run(self._database, overdue[no]) for no in sorted(again))
+        return sum(recover_run(self._database, overdue[no], briefly=True) for no in sorted(again))
 
     def is_being_run(self, campaign_no: int) -> bool:
         """True if a run of this campaign is alive: a process holds its lock."""

@@ -69,12 +69,15 @@ def close_run(connection: Connection, run_no: int, now: datetime) -> None:
     connection.execute(update(runs).where(runs.c.no == run_no).values(ended_at=now))
 
 
-def recover_run(database: Database, run: OpenRun) -> int:
-    """Free the deliveries of `run` if its lock can be taken or its lease is over; the number now in doubt."""
+def recover_run(database: Database, run: OpenRun, *, briefly: bool = False) -> int:
+    """Free the deliveries of `run` if its lock can be taken or its lease is over; the number now in doubt.
+
+    `briefly` as in `Database.write`.
+    """
     lock = run_lock(database, run.no)
     is_dead = lock.acquire()
     try:
-        with database.write() as connection:
+        with database.write(briefly=briefly) as connection:
             now = database.now(connection)
             if not is_dead and now < run.leased_until:
                 return 0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mailrunner.inbound.bounce_reason import reason_of
 from mailrunner.inbound.dsn import BounceReport, delivery_status, is_from_daemon, odd_bounce
 from mailrunner.inbound.message import InboundMessage
-from mailrunner.inbound.transcript import answered
+from mailrunner.inbound.transcript import about, answered
 from mailrunner.model.inbound_event import EventKind
 from mailrunner.model.outcome import Stage
 
@@ -292,3 +292,15 @@ def test_every_bounce_written_down_beforehand_gets_a_kind_that_is_right(row: dic
         recipient=f"rfc822; {found[0] if found else BO}",
     )
     assert understood.kind in row["kind"].split("/")
+
+
+def test_the_last_command_of_a_transcript_was_answered() -> None:
+    dialogue = ">>> MAIL From:<a@b.c>\n>>> RCPT To:<b@c.d>\n<<< 550 no\n"
+    assert answered(f"   ----- Transcript of session follows -----\n{dialogue}") is Stage.RCPT
+
+
+def test_only_paragraphs_that_name_the_address_are_about_it() -> None:
+    human = "Hello.\r\n\r\n  BO@example.net\r\n    no such user\r\n \t\r\nOther text"
+    assert about(human, BO) == "  BO@example.net\n    no such user"
+    assert about(human, "ana@example.org") == ""
+    assert about(human, "") == ""

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrunner.model.quota import Limit, merge, room, tightest
+from mailrunner.model.quota import Limit, merge, room, strictest, tightest
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
 BUCHAREST = ZoneInfo("Europe/Bucharest")
 
 
@@ -133,3 +134,31 @@ def test_waiting_until_next_slot_frees_one_and_a_tick_less_does_not(
     assert room(limit, log, reserve=0, zone=UTC, now=state.next_slot_at - tick).left == 0
     if held < number:
         assert room(limit, log, reserve=0, zone=UTC, now=state.next_slot_at).left
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "strict"),
+    [
+        ("100/24h", "50/24h", "50/24h"),
+        ("100/24h", "100/24h", "100/24h"),
+        ("100/24h", "101/24h", "100/24h"),
+        ("100/24h", "unlimited/24h", "100/24h"),
+        ("unlimited/24h", "1/24h", "1/24h"),
+        ("unlimited/24h", "unlimited/24h", "unlimited/24h"),
+        ("100/24h", "unlimited/1h", "100/24h unlimited/1h"),
+    ],
+)
+def test_of_two_machines_the_stricter_limit_of_a_window_holds(own: str, others: str, strict: str) -> None:
+    found = strictest([Limit.parse(own)], [Limit.parse(others)])
+    assert " ".join(map(str, found)) == strict
+
+
+def test_a_limit_without_its_spelling_is_spelt_and_the_spelling_makes_no_other() -> None:
+    spelt = [Limit(500, timedelta(days=1)), Limit(None, timedelta(minutes=90)), Limit(3, DAY, "day")]
+    assert list(map(str, spelt)) == ["500/24h", "unlimited/90m", "3/day"]
+    assert Limit.parse("500/1d") == Limit.parse("500/24h") == spelt[0]
+
+
+def test_a_stamp_of_the_first_instant_of_a_calendar_day_is_in_its_window() -> None:
+    limit, midnight = Limit.parse("300/day"), NOW.replace(hour=0)
+    assert midnight - timedelta(microseconds=1) == limit.horizon(NOW, UTC)

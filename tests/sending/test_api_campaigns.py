@@ -40,8 +40,8 @@ from tests.support.projects import Project
 
 NUMBER = 200
 FAULTS = (
-    Fault(answer(429, Retry_After="2"), nth=40),
-    Fault(answer(429), nth=41),
+    Fault(answer(429, Retry_After="2"), nth=20),  # before there is a doubt that is asked about again
+    Fault(answer(429), nth=21),
     Fault(cut(), at="head", every=37),
     Fault(cut(reset=True), at="body", every=31),
     Fault(cut(), every=41),

@@ -60,12 +60,17 @@ class Board:
     clock: ManualClock
 
 
-def new_board(project: Project, *, letter: str = "") -> Board:
-    """A project and its empty ledger, on a clock that is turned by hand."""
+def new_board(project: Project, *, letter: str = "", head: str = "") -> Board:
+    """A project with `head` in its file, and its empty ledger, on a clock that is turned by hand."""
     project.write()
+    project.write_account(project=head)
     if letter:
         project.put("templates/letter.html", letter)
-    clock = ManualClock()
+    return board_of(project, ManualClock())
+
+
+def board_of(project: Project, clock: ManualClock) -> Board:
+    """A project that is there already, with its ledger."""
     folder = project.folder
     (folder / "data").mkdir(exist_ok=True)
     url = load_project(folder, os.environ).database_url

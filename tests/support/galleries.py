@@ -24,6 +24,7 @@ from mailrunner.web.forwarded import TrustedProxies
 from mailrunner.web.gallery.app import Gallery
 from mailrunner.web.gate.entrance import Entrance
 from mailrunner.web.gate.gate import GateRules
+from tests.support.patience import PATIENCE
 from tests.support.web_clicks import Reply, ask
 
 COOKIE = "mr_preview"
@@ -35,7 +36,7 @@ class ServedGallery:
     def __init__(self, project: Path, campaign: str) -> None:
         context = CommandContext(project_dir=project, clock=SystemClock())
         prepared = context.prepare(campaign)
-        name = str(prepared.campaign.file)
+        name, self.folder = str(prepared.campaign.file), project
         self.live = LivePreview(
             prepared, lambda before: context.prepare(name, list_of=before), now=context.clock.now
         )
@@ -59,7 +60,7 @@ class ServedGallery:
 
     def stream(self, path: str) -> Iterator[str]:
         """The lines of an answer that goes on, as they come."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection.request("GET", path, headers={"Cookie": f"{COOKIE}={self.session}"})
         with closing(connection), connection.getresponse() as answer:
             for line in answer:

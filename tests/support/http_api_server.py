@@ -317,7 +317,7 @@ class HttpApiServer:
             each.answer(known[1] if same else (409, {"Content-Type": "application/json"}, name))
             return
         if self._strike(each, "request"):
-            if key and self.accepted and self.accepted[-1] is each.taken:
+            if key and any(one is each.taken for one in reversed(self.accepted)):
                 self._known[key] = incoming.body, YES[self.preset](each.number, each.taken)
             return
         each.yes()

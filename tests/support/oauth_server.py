@@ -52,6 +52,7 @@ class OAuthServer:
     expires_in: float = 3600
     refresh_token_expires_in: float | None = None
     service_key: Any = None  # a public key of cryptography's
+    interval: int = 5  # seconds between a device's questions
     device: list[str] = field(default_factory=list)  # errors before the device's user has agreed
     faults: dict[str, list[Fault | Answer]] = field(default_factory=dict)
     forms: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -217,7 +218,7 @@ class OAuthServer:
             "user_code": "ABCD-EFGH",
             "verification_uri": "https://microsoft.com/devicelogin",
             "device_code": f"device-{CANARY}",
-            "interval": 5,
+            "interval": self.interval,
             "expires_in": 900,
         }
 

@@ -37,6 +37,7 @@ from mailrunner.web.dashboard import actions, metrics
 from mailrunner.web.dashboard.account_page import account_page
 from mailrunner.web.dashboard.campaign_page import campaign_page
 from mailrunner.web.dashboard.desk import Desk
+from mailrunner.web.dashboard.kept_pages import KeptPage, KeptPages
 from mailrunner.web.dashboard.overview import overview
 from mailrunner.web.dashboard.recipients_page import (
     delivery_at,
@@ -74,6 +75,7 @@ class Dashboard:
         self._ending = False
         self._streams = Streams(is_ending=lambda: self._ending)
         self._budget = BodyBudget()
+        self._kept = KeptPages()
         self._templates = PageTemplates(
             desk.zone,
             now=desk.ledger.clock.now,
@@ -291,17 +293,22 @@ class Dashboard:
         sentence = actions.SENTENCES.get(done)
 
         def rendered() -> str:
+            now = self._desk.ledger.clock.now()
+            made = (
+                KeptPage(values(), now) if stream is None else self._kept.fresh_or_kept(stream, values, now)
+            )
             common = {
                 "root": _root(request),
                 "path": request.url.path.strip("/"),
-                "now": self._desk.ledger.clock.now(),
+                "now": made.at,
+                "kept_for": None if made.at == now else round((now - made.at).total_seconds()),
                 "user": request.state.user,
                 "done": sentence(int(number) if number.isdigit() and len(number) < 12 else 0)
                 if sentence
                 else "",
                 "stream": None if stream is None else f"stream?{urlencode({'see': stream})}",
             }
-            return self._templates.page(template, {**_BLANK, **common, **values()})
+            return self._templates.page(template, {**_BLANK, **common, **made.values})
 
         return HTMLResponse(await run_in_threadpool(rendered), status)
 
@@ -356,7 +363,10 @@ class Dashboard:
         await run_in_threadpool(partial(self._desk.keeper.stop))
 
 
-_BLANK: Mapping[str, Any] = {"stream": None, "user": None, "now": None, "done": "", "path": ""}
+_BLANK: Mapping[str, Any] = {
+    **dict.fromkeys(("stream", "user", "now", "kept_for")),
+    **dict.fromkeys(("done", "path"), ""),
+}
 _NO_WAY_IN = (
     "This link was used already or is too old, or the password is wrong. "
     "For another link: mailrunner dashboard --link"

@@ -26,6 +26,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
 from mailrunner.model.counted import counted
+from mailrunner.preview.client_support.support_table import support_table
 from mailrunner.preview.frame import SANDBOX
 from mailrunner.preview.live import LivePreview, PreviewState
 from mailrunner.preview.rendering_pass import how_it_differs
@@ -34,7 +35,14 @@ from mailrunner.web.body import BodyBudget, read_body
 from mailrunner.web.gallery.changes import ASKED_EVERY, Changes
 from mailrunner.web.gallery.compare_page import compare_page
 from mailrunner.web.gallery.list_page import list_page
-from mailrunner.web.gallery.message_page import CHOICES, Look, link, message_frame, message_page
+from mailrunner.web.gallery.message_page import (
+    CHOICES,
+    LONGEST_SOURCE,
+    Look,
+    link,
+    message_frame,
+    message_page,
+)
 from mailrunner.web.gate.entrance import Entrance
 from mailrunner.web.gate.gate import Gate, GateRules, entered
 from mailrunner.web.rate_limit import client_key
@@ -66,6 +74,7 @@ class Gallery:
             "n": "{:,}".format,
             "kb": lambda octets: f"{octets / 1024:,.0f} KB",
             "clipped": lambda text: text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…",
+            "longest": _longest,
         }
         self._templates.globals |= {
             "campaign": live.campaign,
@@ -74,6 +83,7 @@ class Gallery:
             "link": link,
             "how_it_differs": how_it_differs,
             "excerpt": live.excerpt,
+            "as_of": support_table().as_of,
         }
         self._static = {
             name: resources.files(package).joinpath("static", name).read_bytes()
@@ -152,11 +162,11 @@ class Gallery:
 
     def _page(self, look: Look) -> str:
         state = self._looked()
-        shown = message_page(state, look)
+        listed = list_page(state, look)
         values = {
             **self._common(state, look),
-            "listed": list_page(state, look),
-            "shown": shown,
+            "listed": listed,
+            "shown": message_page(state, look, listed.rows),
             "against": state.index.row(*look.against) if look.against.place else None,
         }
         return self._templates.get_template("gallery.html").render(values)
@@ -182,6 +192,12 @@ class Gallery:
     def _enter_page(self, token: str, said: str = "", *, status: int = 200) -> Response:
         values: Mapping[str, Any] = {"token": token, "said": said}
         return HTMLResponse(self._templates.get_template("enter.html").render(values), status)
+
+
+def _longest(text: str) -> str:
+    if len(text) <= LONGEST_SOURCE:
+        return text
+    return f"{text[:LONGEST_SOURCE]}\n\n… and {len(text) - LONGEST_SOURCE:,} characters more"
 
 
 def _seen(request: Request) -> int:

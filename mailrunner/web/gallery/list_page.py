@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mailrunner.preview.list_index import PAGE, IndexedRow
 from mailrunner.preview.live import PreviewState
 from mailrunner.preview.rendering_pass import FoundKind, MessageKind
-from mailrunner.web.gallery.message_page import Look, rows_of
+from mailrunner.web.gallery.message_page import Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,7 @@ class ListProgress:
     read: int
     usable: int
     rendered: int
+    failed: int
     problems: int
     is_read: bool
     is_done: bool
@@ -31,6 +32,7 @@ class ListProgress:
             read=index.rows,
             usable=index.usable,
             rendered=rendering.rendered,
+            failed=rendering.failed,
             problems=index.problems + rendering.failed,
             is_read=index.is_read.is_set(),
             is_done=rendering.is_done,
@@ -52,7 +54,8 @@ class ListPage:
 
 def list_page(state: PreviewState, look: Look) -> ListPage:
     """The page of the list that is looked at."""
-    rows = rows_of(state, look)
+    show = look.chosen["show"]
+    rows = state.index.find(look.find, show=show, after=look.after, finding=look.finding)
     found = sorted(state.rendering.found.copy().values(), key=lambda each: -each.count)
     last = rows[-1].place if len(rows) >= PAGE else 0
     return ListPage(ListProgress.of(state), rows, last, state.rendering.kinds, found)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 from urllib.parse import urlencode
 
 from mailrunner.errors import RowError
-from mailrunner.preview.appearance import Weight, in_scheme, inverted
+from mailrunner.preview.appearance import Weight, clipped, in_scheme, inverted
+from mailrunner.preview.client_support import LackingSupport, lacking_support
 from mailrunner.preview.frame import POLICY, POLICY_WITHOUT_IMAGES, shown
+from mailrunner.preview.header_fields import HeaderField, header_fields
 from mailrunner.preview.list_index import IndexedRow
 from mailrunner.preview.live import PreviewState
 from mailrunner.preview.message_view import MessageView
 from mailrunner.rendering import Message
+from mailrunner.rendering.segments import SegmentedText
 
 LONGEST_SOURCE = 200_000  # characters of a source on the screen
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -22,6 +25,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "screen": ("both", "phone", "desk"),
     "colours": ("light", "dark", "inverted"),
     "images": ("on", "off"),
+    "length": ("whole", "cut"),
     "show": ("odd", "rows", "names", "heaviest", "problems"),
 }
 _ROW = re.compile(r"([0-9]{1,11})(?:-([0-9a-f]{8}))?")
@@ -96,6 +100,18 @@ def link(one: IndexedRow) -> RowLink:
     return RowLink(one.place, one.mark)
 
 
+class ShownFinding(NamedTuple):
+    """Remarks of one kind on this message, each with its detail.
+
+    `bit` and `messages` are of all messages with one of its kind, 0 while that is not known.
+    """
+
+    kind: str
+    details: tuple[str, ...]
+    bit: int
+    messages: int
+
+
 @dataclass(frozen=True, slots=True)
 class ShownMessagePage:
     """One row and its message; `problem` says why there is none, or none but that of before a change."""
@@ -103,27 +119,32 @@ class ShownMessagePage:
     one: IndexedRow
     view: MessageView | None = None
     weight: Weight | None = None
-    headers: str = ""
+    findings: tuple[ShownFinding, ...] = ()
+    lacking: tuple[LackingSupport, ...] = ()
+    headers: tuple[HeaderField, ...] = ()
     source: str = ""
     problem: str = ""
     is_old: bool = False
 
 
-def message_page(state: PreviewState, look: Look) -> ShownMessagePage | None:
-    """The message that is looked at: the first that the list shows, where no row is named."""
-    one = looked_at(state, look)
+def message_page(state: PreviewState, look: Look, listed: list[IndexedRow]) -> ShownMessagePage | None:
+    """The message that is looked at: the first that is listed, where no row is named."""
+    one = _looked_at(state, look, listed)
     if one is None:
         return None
     message, problem = _message(state, one)
     if message is None:
         return ShownMessagePage(one, problem=problem)
-    source = message.data.decode("utf-8", "replace")
+    sent = state.preview.signed(message).data
+    source = sent.decode("utf-8", "replace")
     return ShownMessagePage(
         one,
         view=MessageView.of(message),
         weight=None if message.html is None else Weight.of(message.html),
-        headers=source.partition("\r\n\r\n")[0].replace("\r\n", "\n"),
-        source=source[:LONGEST_SOURCE].replace("\r\n", "\n"),
+        findings=tuple(_findings(state, message)),
+        lacking=tuple(lacking_support(message.html or "", state.index.domains.copy())),
+        headers=tuple(header_fields(sent)),
+        source=source.replace("\r\n", "\n"),
         problem=problem,
         is_old=bool(problem),
     )
@@ -136,25 +157,31 @@ def message_frame(state: PreviewState, look: Look) -> tuple[str, str]:
     message = _message(state, one)[0] if one else None
     if message is None:
         return shown(""), policy
-    html = MessageView.of(message).html or ""
-    colours = look.chosen["colours"]
-    html = shown(in_scheme(html, "dark" if colours == "dark" else "light"))
+    if look.chosen["length"] == "cut" and message.html:
+        message = replace(message, html_segments=SegmentedText((clipped(message.html),)))
+    html, colours = MessageView.of(message).html or "", look.chosen["colours"]
+    scheme = "dark" if colours == "dark" else "light"
+    html = shown(in_scheme(html, scheme), images=look.chosen["images"] == "on")
     return (inverted(html) if colours == "inverted" else html), policy
 
 
-def looked_at(state: PreviewState, look: Look) -> IndexedRow | None:
-    """The row that a query names, or else the first of its list; None where the list has none."""
+def _looked_at(state: PreviewState, look: Look, listed: list[IndexedRow]) -> IndexedRow | None:
+    """The row that a query names, or else the first; None where there is none."""
     wanted = look.row if look.row.place else look.against
     if wanted.place:
         return state.index.row(*wanted)
-    found = rows_of(state, look) or state.index.find(show="rows")
+    found = listed or state.index.find(show="rows")
     return found[0] if found else None
 
 
-def rows_of(state: PreviewState, look: Look) -> list[IndexedRow]:
-    """The rows of the list beside the message."""
-    show = look.chosen["show"]
-    return state.index.find(look.find, show=show, after=look.after, finding=look.finding)
+def _findings(state: PreviewState, message: Message) -> Iterator[ShownFinding]:
+    details: dict[str, list[str]] = {}
+    for kind, detail in state.preview.findings(message):
+        details.setdefault(kind, []).extend([detail] if detail else [])
+    found = state.rendering.found.copy()
+    for kind, given in details.items():
+        known = found.get(kind)
+        yield ShownFinding(kind, tuple(given), known.bit if known else 0, known.count if known else 0)
 
 
 def _message(state: PreviewState, one: IndexedRow) -> tuple[Message | None, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -104,7 +105,7 @@ def examined(
     monkeypatch: pytest.MonkeyPatch,
     *,
     web: Web | None = None,
-    seconds: float = 20,
+    seconds: float = PATIENCE,
     bounce: str = "",
     clock: ManualClock | None = None,
 ) -> list[Finding]:
@@ -382,15 +383,18 @@ def test_name_servers_that_are_dead_hold_nothing_up_and_invent_no_fault(
         return DnsAnswer(DnsState.UNANSWERED)
 
     with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server, Web().serving() as url:
-        found = Examination(
+        examination = Examination(
             account=google_account(tmp_path, server),
             clock=ManualClock(),
             from_domains=("club.org",),
             click_url=None,
             ask=never,
             time_servers=(url,),
-            seconds=1.0,
-        ).findings()
+            seconds=0.01,
+        )
+        answered = [each for (part, _), each in examination._asked.items() if part != "domain"]
+        assert not wait(answered, timeout=PATIENCE).not_done
+        found = examination.findings()
         held.set()
     assert {f.check for f in found if f.level is Level.UNKNOWN} == {"domain"}
     assert "domain" not in graves(found)

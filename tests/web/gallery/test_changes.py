@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.browsers import DESK, chromium, new_context
+from tests.support.browsers import DESK, chromium, new_context, obstacles
 from tests.support.galleries import COOKIE, ServedGallery
 from tests.support.projects import LETTER, Project
 
@@ -67,6 +67,7 @@ def test_a_saved_template_shows_by_itself_and_what_is_looked_at_stays(
     page.locator(".source.named", has_text="{% if %}").wait_for()
     shows(page, "Good day Bo")
     page.locator(".screens.old").wait_for()
+    assert obstacles(page) == []
     project.put(TEMPLATE, LETTER.replace("Hello", "Welcome"))
     shows(page, "Welcome Bo")
     page.locator(".broken").wait_for(state="detached")

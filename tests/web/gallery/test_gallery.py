@@ -71,11 +71,14 @@ def opened(
     *,
     scheme: Literal["light", "dark"] = "light",
     script: bool = True,
+    errors: list[str] | None = None,
     **query: object,
 ) -> Page:
     context = new_context(browser, viewport=size, color_scheme=scheme, java_script_enabled=script)
     context.add_cookies([{"name": COOKIE, "value": gallery.session, "url": gallery.url}])
     page = context.new_page()
+    if errors is not None:
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
     page.goto(f"{gallery.url}{path}?{urlencode(query)}")
     page.wait_for_load_state("networkidle")
     return page
@@ -97,15 +100,16 @@ def test_every_view_fits_its_screen_bars_no_reader_and_asks_no_other_server(
     views: list[tuple[str, dict[str, Any]]] = [
         ("", {}),
         ("", {"row": STEFAN, "colours": "inverted", "screen": "phone"}),
-        ("", {"part": "source"}),
+        ("", {"part": "headers"}),
         ("compare", {"row": 1, "against": STEFAN}),
     ]
+    errors: list[str] = []
     for path, query in views:
-        page = opened(browser, gallery, size, path, scheme=scheme, **query)
+        page = opened(browser, gallery, size, path, scheme=scheme, errors=errors, **query)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert obstacles(page) == []
         page.context.close()
-    assert hits.paths == []
+    assert (hits.paths, errors) == ([], [])
 
 
 def test_a_recipient_is_found_looked_at_and_shown_in_other_views_without_script(
@@ -117,7 +121,7 @@ def test_a_recipient_is_found_looked_at_and_shown_in_other_views_without_script(
     page.click("text=Ștefan Wiśniewski")
     page.frame_locator(".screens iframe >> nth=0").get_by_text("plot: Behind the old pear tree").wait_for()
     page.click("text=Headers")
-    page.locator("pre", has_text="List-Unsubscribe: <").wait_for()
+    page.locator(".headers", has_text="List-Unsubscribe").wait_for()
     page.wait_for_url(re.compile(rf"row={STEFAN}-.*part=headers"))
     page.context.close()
 
@@ -187,7 +191,62 @@ def test_a_comparison_with_a_row_without_a_message_says_why(gallery: ServedGalle
     assert "points" in unescape(gallery.get("/compare?row=1&against=63").text).split("</article>")[0]
 
 
-@pytest.mark.parametrize("query", ["row=99999", "row=x", "row=-1", "part=exe", "after=9e9", "q=%00", "q='"])
+def test_orders_of_the_list_go_on_from_page_to_page(gallery: ServedGallery) -> None:
+    by_name = names(gallery.get("/?show=names").text)
+    assert by_name[:4] == ["<script>document.title='stolen'</script>", "Again", "Gardener 0", "Gardener 1"]
+    last = re.findall(r"after=(\d+)", gallery.get("/?show=names").text)[-1]
+    rest = names(gallery.get(f"/?show=names&after={last}").text)
+    assert sorted(by_name + rest) == sorted(set(by_name + rest))
+    assert (len(by_name) + len(rest), rest[-1]) == (65, "Ștefan Wiśniewski")
+    heaviest = gallery.get("/?show=heaviest").text
+    assert names(heaviest)[0] == "Ștefan Wiśniewski"
+    last = re.findall(r"after=(\d+)", heaviest)[-1]
+    light = names(gallery.get(f"/?show=heaviest&after={last}").text)
+    assert len({*names(heaviest), *light}) == 62
+
+
+def test_findings_stand_beside_their_message_and_lead_to_the_others_with_them(gallery: ServedGallery) -> None:
+    page = unescape(gallery.get(f"/?row={STEFAN}").text)
+    found = page.split('id="findings"')[1]
+    assert "An image has no width" in found and "in every message" in found
+    assert "recipients have such a mailbox" not in found
+    with ServedGallery(gallery.folder, "spring") as other:
+        for kind in other.live.state.rendering.found.values():
+            rows = names(other.get(f"/?finding={kind.bit}").text)
+            assert len(rows) == min(kind.count, 50)
+
+
+def test_each_header_field_is_explained_and_folded_as_it_is_sent(gallery: ServedGallery) -> None:
+    page = unescape(gallery.get("/?row=1&part=headers").text)
+    assert "<code>List-Unsubscribe</code>" in page and "RFC 2369" in page
+
+
+def test_a_message_can_be_seen_as_gmail_cuts_it(tmp_path: Path) -> None:
+    project = Project(garden(tmp_path, "http://127.0.0.1:9"))
+    letter = LETTER.format(o="http://127.0.0.1:9").replace("</h1>", f"</h1><p>{'more ' * 22_000}</p>")
+    project.put("templates/letter.html", letter)
+    with ServedGallery(tmp_path, "spring") as gallery:
+        page = unescape(gallery.get("/?row=1").text)
+        whole, cut = (gallery.get(f"/frame?row=1&length={word}").text for word in ("whole", "cut"))
+    assert "and with it 1 of 1 link" in page and "Links: <bdi>Unsubscribe</bdi>" in page
+    assert ("Unsubscribe" in whole, "Unsubscribe" in cut, "Spring is here" in cut) == (True, False, True)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "row=99999",
+        "row=x",
+        "row=-1",
+        "part=exe",
+        "after=9e9",
+        "row=1-zz",
+        "finding=99999999999999999999",
+        "show=heaviest&after=77",
+        "q=%00",
+        "q='",
+    ],
+)
 def test_a_query_of_any_kind_has_a_page(gallery: ServedGallery, query: str) -> None:
     assert gallery.get(f"/?{query}").status == 200
     assert gallery.get(f"/frame?{query}").status == 200

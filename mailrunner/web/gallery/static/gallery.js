@@ -5,6 +5,12 @@
   const of = document.body.dataset;
   if (of.stream === undefined) return;
 
+  let ending = 0;
+  const tell = (text, time) => { // for `time` ms, 0 until something else is told
+    clearTimeout(ending);
+    said.textContent = text;
+    if (time) ending = setTimeout(() => { said.textContent = ""; }, time);
+  };
   const put = (id, fresh) => {
     const old = document.getElementById(id), found = fresh.getElementById(id);
     if (!old || !found || old.outerHTML === found.outerHTML) return;
@@ -33,10 +39,12 @@
     source.addEventListener("changed", async (event) => {
       const { files, broken } = JSON.parse(event.data);
       await renew(["state", "progress", "kinds", "rows", "message"]);
-      said.textContent = broken ? "A file has changed and cannot be used" : `Shown anew${files.length ? `: ${files.join(", ")}` : ""}`;
+      if (!broken) tell(`Shown anew${files.length ? `: ${files.join(", ")}` : ""}`, 6000);
+      else tell("", 0); // the page itself says what is wrong
     });
     source.addEventListener("progress", () => renew(["progress", "kinds", "rows"]));
-    source.onerror = () => { said.textContent = "No answer from mailrunner preview: what is shown may be old"; };
+    source.onopen = () => tell("", 0);
+    source.onerror = () => tell("No answer from mailrunner preview: what is shown may be old", 0);
   };
   const stop = () => { if (source) { source.close(); source = null; } };
   document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
