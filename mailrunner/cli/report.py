@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from mailrunner.model.delivery import State
     from mailrunner.report.columns import Columns
+    from mailrunner.report.message_kinds import MessageKinds
     from mailrunner.report.summary import Summary
     from mailrunner.store import CampaignRecord
     from mailrunner.store.report_rows import Reading
@@ -100,7 +101,10 @@ def report(
                     for line in short_report(summary):
                         context.result(line)
                 else:
-                    _write_summary(form, out, reading=reading, columns=columns, summary=summary, now=now)
+                    kinds = message_kinds_of(context, reading, record) if form is ReportFormat.HTML else None
+                    _write_summary(
+                        form, out, reading=reading, columns=columns, summary=summary, now=now, kinds=kinds
+                    )
     if out is not None:
         context.say(f"The report is in {out}")
 
@@ -148,6 +152,7 @@ def _write_summary(
     columns: Columns,
     summary: Summary,
     now: datetime,
+    kinds: MessageKinds | None,
 ) -> None:
     from mailrunner.report.files import write_json
     from mailrunner.report.output_file import text_to
@@ -155,9 +160,34 @@ def _write_summary(
 
     with text_to(out) as stream:
         if form is ReportFormat.HTML:
-            write_page(reading, stream, summary=summary, now=now)
+            write_page(reading, stream, summary=summary, now=now, kinds=kinds)
         else:
             write_json(map(columns.values, reading.rows()), stream, head=summary.as_json())
+
+
+def message_kinds_of(
+    context: CommandContext, reading: Reading, record: CampaignRecord | None
+) -> MessageKinds | None:
+    """The kinds of message that were sent; None where the campaign's files cannot make them any more."""
+    from mailrunner.cli.message_again import CampaignAgain
+    from mailrunner.errors import UserError
+    from mailrunner.model.delivery import State
+    from mailrunner.report.message_kinds import MOST_LOOKED_AT, message_kinds
+
+    counts = reading.counts()
+    if record is None or not counts.sent:
+        return None
+    try:
+        again = CampaignAgain(context, record)
+    except UserError:
+        return None
+    now = context.clock.now()
+    rows = reading.rows(State.SENT, every=-(-counts.total // MOST_LOOKED_AT))
+    return message_kinds(
+        (row for row in rows if row.data is not None),
+        lambda row: again.message(row.address, row.values, row.finished_at or now),
+        sent=counts.sent,
+    )
 
 
 def _write_list(reading: Reading, state: State, record: CampaignRecord | None, out: Path | None) -> None:

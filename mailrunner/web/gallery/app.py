@@ -197,7 +197,7 @@ class Gallery:
 def _longest(text: str) -> str:
     if len(text) <= LONGEST_SOURCE:
         return text
-    return f"{text[:LONGEST_SOURCE]}\n\n… and {len(text) - LONGEST_SOURCE:,} characters more"
+    return f"{text[:LONGEST_SOURCE]}\n\n… and {counted(len(text) - LONGEST_SOURCE, 'character')} more"
 
 
 def _seen(request: Request) -> int:

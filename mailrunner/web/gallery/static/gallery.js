@@ -22,14 +22,19 @@
     const same = [...found.querySelectorAll(at.localName)].find((each) => each.id === at.id && each.textContent === at.textContent);
     if (same) same.focus({ preventScroll: true });
   };
+  const lost = "No answer from mailrunner preview: what is shown may be old";
+  const wanted = new Set(); // ids of sections that are older than they should be
   let asked = 0;
   const renew = async (ids) => {
     const number = ++asked, top = scrollY;
-    const answer = await fetch(location.href);
+    ids.forEach((id) => wanted.add(id));
+    const answer = await fetch(location.href).catch(() => null);
+    if (!answer || !answer.ok) return tell(lost, 0);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (number !== asked) return; // a newer one is on its way
+    if (number !== asked) return; // a newer one is on its way, and takes these sections too
     of.stream = fresh.body.dataset.stream;
-    ids.forEach((id) => put(id, fresh));
+    wanted.forEach((id) => put(id, fresh));
+    wanted.clear();
     scrollTo(scrollX, top);
   };
   let source = null;
@@ -44,7 +49,7 @@
     });
     source.addEventListener("progress", () => renew(["progress", "kinds", "rows"]));
     source.onopen = () => tell("", 0);
-    source.onerror = () => tell("No answer from mailrunner preview: what is shown may be old", 0);
+    source.onerror = () => tell(lost, 0);
   };
   const stop = () => { if (source) { source.close(); source = null; } };
   document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
