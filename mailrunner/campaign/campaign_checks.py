@@ -13,7 +13,7 @@ from mailrunner.config.project import Project
 from mailrunner.config.toml_file import dotted
 from mailrunner.errors import Problem, alternatives, did_you_mean
 
-_SOURCES = ("csv", "xlsx", "parquet", "sql")
+_SOURCES = ("csv", "xlsx", "parquet", "sql", "from_campaign", "program")
 _ONLY_WITH = {
     "sheet": ("xlsx",),
     "hidden": ("xlsx",),
@@ -21,6 +21,7 @@ _ONLY_WITH = {
     "encoding": ("csv",),
     "delimiter": ("csv",),
     "database": ("sql",),
+    "who": ("from_campaign",),
 }
 _BODIES = ("html", "markdown", "mjml")
 _KEY_OF_FORMAT = {".md": "markdown", ".markdown": "markdown", ".mdown": "markdown", ".mjml": "mjml"}
@@ -46,6 +47,9 @@ def contradictions(project: Project, path: Path, table: Mapping[str, Any]) -> It
         yield from _message_problems(project, message)
     if isinstance(recipients := table.get("recipients"), dict):
         yield from _recipients_problems(recipients)
+        if recipients.get("from_campaign") == table.get("id", path.stem):
+            hint = "name an earlier campaign"
+            yield Problem("is this campaign itself", key="recipients.from_campaign", hint=hint)
 
 
 def _stem_problems(path: Path) -> Iterator[Problem]:

@@ -23,6 +23,7 @@ from mailrunner.model.schedule import ALWAYS, Schedule, duration
 
 CampaignKind = Literal["bulk", "transactional"]
 CellType = Literal["int", "float", "date", "datetime", "bool"]
+FollowUpChoice = Literal["sent", "not-bounced", "bounced", "failed", "in-doubt", "all"]
 
 _NOT_IN_ID = re.compile(r"[^\w.-]")
 _HEADER_NAME = re.compile(r"[!-9;-~]+")  # ftext, RFC 5322 §2.2
@@ -217,7 +218,10 @@ class MessageSpec(Table):
 
 
 class RecipientsSpec(Table):
-    """[recipients]: the list, from exactly one of csv, xlsx, parquet and sql, and how its cells are read."""
+    """[recipients]: the list and how its cells are read.
+
+    Exactly one of csv, xlsx, parquet, sql, from_campaign and program is set.
+    """
 
     csv: Text | None = Field(
         None, description="A CSV file, or the https address of one, such as a published Google Sheet."
@@ -225,6 +229,16 @@ class RecipientsSpec(Table):
     xlsx: Text | None = Field(None, description="An Excel or OpenDocument file (.xlsx, .xls, .ods).")
     parquet: Text | None = Field(None, description="A Parquet file.")
     sql: Text | None = Field(None, description="A query for the database that `database` names.")
+    from_campaign: Annotated[str, AfterValidator(campaign_id)] | None = Field(
+        None, description="The id of a campaign that was begun: a follow-up to its recipients."
+    )
+    who: FollowUpChoice = Field(
+        "sent", description="The recipients of `from_campaign` by what became of its message."
+    )
+    program: Literal[True] | None = Field(
+        None,
+        description="The rows come from a Python program: Project().campaign(ID, recipients=ROWS).",
+    )
     sheet: Text | None = Field(None, description="The sheet of the Excel file; the first by default.")
     header_row: Annotated[int, Field(ge=1)] | None = Field(
         None, description="The row that names the columns, from 1; found by default."

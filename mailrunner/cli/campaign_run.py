@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack
-from random import Random
 from typing import TYPE_CHECKING
 
 import typer
@@ -35,10 +34,11 @@ def run_campaign(
     asks: bool = False,
 ) -> RunResult:
     """Run one campaign; with `asks` a user at a terminal confirms its plan before the first message."""
-    from mailrunner.cli.json_objects import RunProgress
     from mailrunner.cli.progress import ProgressDisplay
+    from mailrunner.cli.run_progress import RunProgress
     from mailrunner.sending.forecaster import Forecaster
-    from mailrunner.sending.run import Callbacks, CampaignRun
+    from mailrunner.sending.handles.running import send
+    from mailrunner.sending.run import Callbacks
 
     def quota_left() -> int | None:
         return _quota_left(ledger, prepared.account)
@@ -63,17 +63,10 @@ def run_campaign(
             if rows % 100_000 == 0:
                 context.say(f"  {counted(rows, 'row')} of {prepared.source.label} read")
 
-        result = CampaignRun(
-            prepared,
-            ledger=ledger,
-            random=Random(),  # noqa: S311 - jitter, not secrets
-            log=log,
-            options=options,
-            callbacks=Callbacks(confirm=confirm, loading=loading, started=started, watch=display.watch),
-        ).run()
+        callbacks = Callbacks(confirm=confirm, loading=loading, started=started, watch=display.watch)
+        result = send(prepared, ledger=ledger, log=log, options=options, callbacks=callbacks)
     for notice in result.notices:
         context.say(notice)
-        log.notice(prepared.campaign.id, notice)
     return result
 
 

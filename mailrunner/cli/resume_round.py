@@ -5,15 +5,14 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from mailrunner.cli.campaign_run import run_campaign
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit, of_run
-from mailrunner.cli.json_objects import campaign_object
 from mailrunner.cli.output import show_problems
 from mailrunner.errors import UserError
 from mailrunner.event_log import EventLog
+from mailrunner.sending.handles.status import CampaignStatus
 from mailrunner.sending.run import RunOptions, RunResult
 from mailrunner.store import CampaignRecord, Ledger, Phase
 
@@ -25,7 +24,7 @@ class ResumeRound:
         self._context, self._ledger, self._log = context, ledger, log
         self._last: dict[str, RunResult] = {}
         self._sent: dict[str, int] = {}
-        self._errors: dict[str, dict[str, Any]] = {}
+        self._errors: dict[str, CampaignStatus] = {}
 
     @property
     def results(self) -> list[RunResult]:
@@ -33,8 +32,8 @@ class ResumeRound:
         return [replace(r, sent_now=self._sent[name]) for name, r in self._last.items()]
 
     @property
-    def broken(self) -> list[dict[str, Any]]:
-        """The campaigns whose files are wrong, as JSON objects."""
+    def broken(self) -> list[CampaignStatus]:
+        """The campaigns whose files are wrong."""
         return list(self._errors.values())
 
     @property
@@ -67,8 +66,8 @@ class ResumeRound:
             result = run_campaign(self._context, prepared, self._ledger, self._log, RunOptions())
         except UserError as error:
             show_problems(error.problems)
-            self._errors[record.id] = campaign_object(
-                record.id,
+            self._errors[record.id] = CampaignStatus(
+                campaign=record.id,
                 state="waiting",
                 counts=self._ledger.deliveries.counts(record.no),
                 reason=error.problems[0].message,

@@ -9,7 +9,6 @@ import typer
 from mailrunner.cli.app import SEND, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import JsonOption
-from mailrunner.cli.status_objects import account_objects, campaign_objects
 from mailrunner.cli.status_text import print_accounts, print_campaign
 
 
@@ -27,17 +26,14 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show the progress of each campaign and when it will be finished."""
-    with context.existing_ledger() as ledger:
-        campaigns = campaign_objects(context, ledger, campaign)
-        accounts = account_objects(context, ledger)
-        about_the_clock = ledger.clock_warning
+    found = context.handle.status(campaign)
     if as_json:
-        context.json({"campaigns": campaigns, "accounts": accounts})
+        context.json(found.as_dict())
         return
-    if about_the_clock:
-        context.say(about_the_clock)
-    if not campaigns:
+    if found.notice:
+        context.say(found.notice)
+    if not found.campaigns:
         context.result("No campaign was begun yet. To begin one: mailrunner run CAMPAIGN")
-    for found in campaigns:
-        print_campaign(context, found)
-    print_accounts(context, [a for a in accounts if a["paused_until"] or campaigns])
+    for one in found.campaigns:
+        print_campaign(context, one)
+    print_accounts(context, [a for a in found.accounts if a.paused_until or found.campaigns])

@@ -34,6 +34,8 @@ class Source(ABC):
     its number in the sheet (`first_row` is 2 where the header stands on line 1), Parquet and SQL from 1.
     """
 
+    is_given = False  # true for rows that a program hands over, which no file has
+
     def __init__(self, label: str) -> None:
         self.label = label
 

@@ -76,10 +76,12 @@ class ListImport:
         """
         record = self._ledger.campaigns.find(self._prepared.campaign.id)
         if record is None or record.phase in (Phase.LOADING, Phase.READY):
-            if record is None or record.phase is Phase.LOADING or self._is_outdated(record):
+            if record is not None and self._is_of_program(record):
+                record = self._kept(record)
+            elif record is None or record.phase is Phase.LOADING or self._is_outdated(record):
                 return self._load()
             self._check_renders(record)
-            return ImportedList(self._with_digests(record))
+            return ImportedList(self._with_digests(record), tuple(self._notices))
         if record.phase is Phase.CANCELLED:
             return ImportedList(record)
         self._run.set_campaign(record.no)
@@ -92,6 +94,20 @@ class ListImport:
         """Nothing was sent of it yet, so anything that changed is simply read again."""
         same_content = record.content_digest == content_digest(self._content)
         return not same_content or self._list_changed(record)
+
+    def _is_of_program(self, record: CampaignRecord) -> bool:
+        """True where a program gave the list, and this run has none of it: the snapshot is the list.
+
+        With `--refresh` the list that the file names takes its place.
+        """
+        named = self._confirmations.refresh and not self._prepared.campaign.recipients.program
+        return bool(record.list_mark.get("given")) and not self._prepared.source.is_given and not named
+
+    def _kept(self, record: CampaignRecord) -> CampaignRecord:
+        """Such a campaign before its first message, with the message as it is now."""
+        if record.phase is Phase.LOADING or self._confirmations.refresh:
+            raise UserError(_not_given(self._prepared))
+        return self._compare_content(record)
 
     def _load(self) -> ImportedList | Wait:
         account = self._ledger.accounts.ensure(self._prepared.account.identity)
@@ -235,6 +251,10 @@ class ListImport:
 
     def _compare_list(self, record: CampaignRecord) -> CampaignRecord:
         mark = record.list_mark
+        if self._is_of_program(record):
+            if self._confirmations.refresh:
+                raise UserError(_not_given(self._prepared))
+            return record
         waiting = bool(mark.get("new") or mark.get("edited"))
         if not self._list_changed(record) and not (waiting and self._confirmations.refresh):
             self._note_waiting(mark.get("new", 0), mark.get("edited", 0))
@@ -314,11 +334,12 @@ class ListImport:
 
     def _fingerprint(self) -> dict[str, Any]:
         source = self._prepared.source
-        return {
+        mark = {
             "spec": self._prepared.list_spec(),
             "stat": source.stat_mark(),
             "fingerprint": source.fingerprint(),
         }
+        return mark | ({"given": True} if source.is_given else {})
 
     def _note_waiting(self, new: int, edited: int) -> None:
         if new or edited:
@@ -373,6 +394,17 @@ def twin_problem(prepared: PreparedCampaign, other: str, common: int) -> Problem
         f"this is `{other}` under another name: the same message to {common} of the same recipients",
         file=prepared.file,
         hint=f'set id = "{other}" to go on with it, or say --again to send it to them once more',
+    )
+
+
+def _not_given(prepared: PreparedCampaign) -> Problem:
+    """The problem of a list that only the program which gave it can give again."""
+    return Problem(
+        "its recipients came from a program, which has to give them again",
+        file=prepared.file,
+        key="recipients",
+        hint=f'run it from there: Project().campaign("{prepared.campaign.id}", recipients=…).run(); '
+        "or use --refresh to take the list that the file names",
     )
 
 

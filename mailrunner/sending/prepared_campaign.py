@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ from mailrunner.config.paths import relative_name
 from mailrunner.config.project import Project
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.tokens import a_label, list_id
-from mailrunner.recipients.formats import open_source
 from mailrunner.recipients.reader import RecipientList
 from mailrunner.recipients.source import Source
 from mailrunner.rendering import Renderer
-from mailrunner.store import CampaignRecord
+from mailrunner.sending.list_source import OpenLedger, open_list
+from mailrunner.store import CampaignRecord, Ledger, LedgerConsent
 from mailrunner.transports.oauth.access import AccessTokens
 
 _MESSAGE = "[message] "  # how names of parts begin that are no files
@@ -66,11 +67,14 @@ class PreparedCampaign:
         *,
         strict_inlining: bool = False,
         fresh_list: bool = True,
+        given: Source | None = None,
+        open_ledger: OpenLedger | None = None,
     ) -> PreparedCampaign:
         """Open the list and compile the templates; raise UserError with all that is wrong for every row.
 
         With `strict_inlining` premailer itself makes every message, none is put together from a plan.
         Without `fresh_list` a list at an https address is not fetched again once its snapshot was made.
+        `given` is a list in place of the file's; `open_ledger` opens the ledger for a list that is there.
         """
         problems: list[Problem] = []
         file = relative_name(campaign.file, project.folder)
@@ -80,7 +84,9 @@ class PreparedCampaign:
         except UserError as error:
             problems += error.problems
         try:
-            source = open_source(campaign.recipients, project.folder, campaign=campaign.id, fresh=fresh_list)
+            source = given or open_list(
+                project, campaign, fresh=fresh_list, open_ledger=open_ledger or partial(_ledger_of, project)
+            )
             recipients = RecipientList(source, campaign.recipients, file=file)
         except UserError as error:
             problems += error.problems
@@ -154,8 +160,9 @@ class PreparedCampaign:
         named = (spec.csv, spec.xlsx, spec.sheet, spec.parquet, spec.sql, spec.database, spec.where)
         always = (*named, spec.encoding, spec.delimiter, spec.email)
         # Typed columns of a sheet are read by value, the others as it shows them.
+        ledger = (spec.from_campaign, spec.who, spec.program) if spec.from_campaign or spec.program else ()
         further = (spec.several, spec.header_row, spec.hidden, *(sorted(spec.types) if spec.xlsx else ()))
-        return digest(repr((*always, *further) if any(further) else always))
+        return digest(repr((*always, *(further if any(further) else ()), *ledger)))
 
     def setup_digest(self, key: bytes) -> str:
         """A keyed digest of the credentials: a wrong password is not tried again until it changed.
@@ -173,6 +180,14 @@ class PreparedCampaign:
             parts += [each.get_secret_value() if each else "" for each in keys]
         text = "\0".join(parts)
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _ledger_of(project: Project) -> Ledger:
+    """The project's ledger, for reading."""
+    consent = LedgerConsent(synchronous=project.failover == "synchronous")
+    return Ledger.open_existing(
+        folder=project.folder, url=project.database_url, clock=SystemClock(), consent=consent
+    )
 
 
 def digest(text: str) -> str:
