@@ -84,6 +84,12 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _variant_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,20}", text):
+        raise ValueError(f'"{text}" is no name of a variant; use up to 20 letters and digits, as in "a"')
+    return text
+
+
 def _encoding(text: str) -> str:
     try:
         codecs.lookup(text)
@@ -153,6 +159,8 @@ ReplyTo = Annotated[
 ]
 OneLine = Annotated[str, AfterValidator(refuse_control_characters)]
 Text = Annotated[str, AfterValidator(_not_blank)]
+UtmValue = Annotated[OneLine, AfterValidator(_not_blank)]
+VariantName = Annotated[str, AfterValidator(_variant_name)]
 Duration = Annotated[
     timedelta,
     PlainValidator(text_as(duration)),
@@ -169,6 +177,29 @@ Share = Annotated[
 Pace = Annotated[float, PlainValidator(_pace), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 Constant = Annotated[Any, AfterValidator(_constant)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
+
+
+class UtmTable(Table):
+    """utm = { … }: the parameters that links get; a link that has one already keeps its own."""
+
+    source: UtmValue | None = Field(None, description="utm_source: where visitors come from.")
+    medium: UtmValue | None = Field(None, description="utm_medium: by what, such as email.")
+    campaign: UtmValue | None = Field(None, description="utm_campaign: which campaign it was.")
+    term: UtmValue | None = Field(None, description="utm_term.")
+    content: UtmValue | None = Field(None, description="utm_content.")
+    id: UtmValue | None = Field(None, description="utm_id.")
+
+    def parameters(self) -> dict[str, str]:
+        """Those that are set, by their names without "utm_"."""
+        return {key: value for key, value in self if value is not None}
+
+
+class VariantTable(Table):
+    """[variants.NAME]: what is different for the recipients of one variant."""
+
+    subject: Annotated[OneLine, AfterValidator(_not_blank)] = Field(
+        description="The subject for these recipients; may use columns."
+    )
 
 
 class MessageSpec(Table):
@@ -210,6 +241,10 @@ class MessageSpec(Table):
         (),
         description="Files to attach; a name may use columns after a folder, as in "
         "data/tickets/{{ member_no }}.pdf.",
+    )
+    utm: UtmTable | None = Field(
+        None,
+        description='UTM parameters for the links of the message: { source = "news", medium = "email" }.',
     )
     headers: dict[HeaderName, OneLine] = Field(
         default_factory=dict, description="Further headers; values may use columns."
@@ -338,4 +373,8 @@ class CampaignTable(Table):
     )
     send: SendSpec = Field(
         default_factory=SendSpec, description="When and how fast to send, and when to stop."
+    )
+    variants: dict[VariantName, VariantTable] = Field(
+        default_factory=dict,
+        description="Variants of the subject by name: each recipient gets one, always the same.",
     )

@@ -64,7 +64,9 @@ def run_campaign(
                 context.say(f"  {counted(rows, 'row')} of {prepared.source.label} read")
 
         callbacks = Callbacks(confirm=confirm, loading=loading, started=started, watch=display.watch)
-        result = send(prepared, ledger=ledger, log=log, options=options, callbacks=callbacks)
+        result = send(
+            prepared, ledger=ledger, log=log, options=options, callbacks=callbacks, hooks=context.hooks
+        )
     for notice in result.notices:
         context.say(notice)
     return result

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mailrunner.event_log import EventLog
     from mailrunner.model.tokens import TokenSigner
     from mailrunner.sending.handles.project import ProjectHandle
+    from mailrunner.sending.hooks.delivery import Hooks
     from mailrunner.sending.prepared_campaign import PreparedCampaign
     from mailrunner.store import Ledger
 
@@ -68,6 +69,11 @@ class CommandContext:
         """
         campaign = self.handle.campaign(name)
         return campaign.prepare(strict_inlining=strict_inlining, fresh_list=fresh_list, same_ledger=same)
+
+    @cached_property
+    def hooks(self) -> Hooks:
+        """What `on_event` names; the command closes it, and says then which hooks failed."""
+        return self.handle.hooks(self.say)
 
     def signer(self, ledger: Ledger) -> TokenSigner:
         """Makes and reads tokens with the ledger's secrets and the one of mailrunner.toml."""

@@ -102,6 +102,7 @@ def _print(context: CommandContext, checked: CheckedCampaign, *, dry_run: bool) 
             for label, number in (("sent before", found.done), ("would fail", found.failing))
             if number
         ),
+        *(f"  variant {name:<2} {n:,}" for name, n in sorted(found.variants.items())),
         *(
             f"  left out   {n:,} × {reason}"
             for reason, n in (*found.skipped.items(), *found.suppressed.items())

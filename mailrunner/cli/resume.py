@@ -24,7 +24,7 @@ def resume(
     from mailrunner.sending.handles.look import account_states
     from mailrunner.sending.handles.status import CampaignStatus, ProjectStatus
 
-    with context.existing_ledger(same=same_ledger) as ledger, context.event_log() as log:
+    with context.existing_ledger(same=same_ledger) as ledger, context.event_log() as log, context.hooks:
         round_ = ResumeRound(context, ledger, log)
         round_.go(wait=wait)
         if as_json:

@@ -98,7 +98,8 @@ def run(
     prepared = context.prepare(
         campaign, strict_inlining=strict_inlining, fresh_list=refresh, same=same_ledger
     )
-    with context.open_ledger(new=new_ledger, same=same_ledger) as ledger, context.event_log() as log:
+    ledger_opened = context.open_ledger(new=new_ledger, same=same_ledger)
+    with ledger_opened as ledger, context.event_log() as log, context.hooks:
         result = run_campaign(context, prepared, ledger, log, options, asks=not yes and not as_json)
     if as_json:
         context.json(CampaignStatus.of_run(result).as_dict())

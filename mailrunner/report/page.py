@@ -67,6 +67,7 @@ def write_page(reading: Reading, out: TextIO, *, summary: Summary, now: datetime
         plan=_plan(summary),
         charts=[chart for chart in _charts(summary, now.astimezone().tzinfo or UTC) if chart],
         reported=summary.events,
+        variants=summary.variants,
         causes=summary.reasons[:_MOST_CAUSES],
         other_causes=summary.reasons[_MOST_CAUSES:],
         domains=summary.domains[:_MOST_DOMAINS],

@@ -25,7 +25,8 @@ OpenLedger = Callable[[], Ledger]
 
 
 class _Choice(NamedTuple):
-    """The deliveries that are meant: in one of `states`, with or without a bounce (None: either)."""
+    """The deliveries that are meant: in one of `states`, with or without a bounce, soft ones
+    included (None: either)."""
 
     states: tuple[State, ...] = tuple(State)
     bounced: bool | None = None
@@ -39,7 +40,7 @@ _CHOICES: dict[FollowUpChoice, _Choice] = {
     "failed": _Choice((State.FAILED,)),
     "in-doubt": _Choice((State.IN_DOUBT,)),
 }
-_BOUNCES = (EventKind.BOUNCED, EventKind.REFUSED)
+_BOUNCES = (EventKind.BOUNCED, EventKind.REFUSED, EventKind.SOFT_BOUNCED)
 
 
 def open_list(project: Project, campaign: Campaign, *, fresh: bool, open_ledger: OpenLedger) -> Source:
@@ -87,7 +88,7 @@ class LedgerRows(Source):
         return [f"{gone} of {self.label} have no data any more (purge, suppress forget), and stay out"]
 
     def _rows(self) -> Iterator[Row]:
-        self._deleted, width = 0, len(self.columns)
+        self._deleted, width, found = 0, len(self.columns), False
         with self._open_ledger() as ledger, ledger.reports.reading(self._record(ledger).no) as reading:
             for row in reading.rows(*self._choice.states):
                 if row.key is None or not self._is_meant(row.came_back):
@@ -95,8 +96,11 @@ class LedgerRows(Source):
                 if row.data is None:
                     self._deleted += 1
                     continue
-                cells = row.values
+                found, cells = True, row.values
                 yield row.row, (*cells, *[""] * (width - len(cells)))
+
+        if self._deleted and not found:
+            raise UserError(Problem("the cells of its rows were deleted (mailrunner purge)", self.label))
 
     def _is_meant(self, came_back: str) -> bool:
         return self._choice.bounced is None or self._choice.bounced is (came_back in _BOUNCES)

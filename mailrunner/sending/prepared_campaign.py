@@ -233,6 +233,9 @@ def _renderer(project: Project, campaign: Campaign, strict_inlining: bool) -> Re
         list_id=list_id(campaign.list_name, settings.list_id if settings else None, domain),
         strict_inlining=strict_inlining,
         private=_private(project, campaign),
+        variants=campaign.variants,
+        utm=campaign.message.utm.parameters() if campaign.message.utm else None,
+        own_pages=project.unsubscribe.base_url,
     )
 
 

@@ -84,10 +84,13 @@ def test_the_values_are_what_the_commands_print(project: Project, mailing: Campa
     checked = {**answered(folder, "check", "spring")[1], "finish_at": None}
     assert {**project.campaign("spring").check().as_dict(), "finish_at": None} == checked
     project.campaign("spring").run(limit=3)
-    assert project.status().as_dict() == answered(folder, "status")[1]
+    ours, printed = project.status().as_dict(), answered(folder, "status")[1]
+    for found in (*ours["campaigns"], *printed["campaigns"]):
+        found["finish_at"] = None  # a forecast from now on
+    assert ours == printed
     assert [a.as_dict() for a in project.accounts()] == answered(folder, "quota")[1]["accounts"]
-    printed = ProjectFiles(folder).mailrunner("report", "spring", "--format", "json").stdout
-    assert json.loads(printed)["deliveries"] == list(project.campaign("spring").rows())
+    written = ProjectFiles(folder).mailrunner("report", "spring", "--format", "json").stdout
+    assert json.loads(written)["deliveries"] == list(project.campaign("spring").rows())
 
 
 def test_a_report_is_a_data_frame_with_types(project: Project) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -98,12 +99,14 @@ class CampaignHandle:
             limit=limit, wait=wait, refresh=refresh, accept_changes=accept_changes, again=again
         )
         ending = self._ending = RunEnding(on_event)
+        failures: list[str] = []
         with one_base_class():
             prepared = self.prepare(fresh_list=refresh)
             with (
                 self.project.open_ledger() as ledger,
                 self._event_log(ending if on_event else None) as log,
                 ending.by_interrupt(),
+                self.project.hooks(failures.append) as hooks,
             ):
                 result = send(
                     prepared,
@@ -111,9 +114,11 @@ class CampaignHandle:
                     log=log,
                     options=options,
                     callbacks=Callbacks(started=ending.started),
+                    hooks=hooks,
                 )
         ending.raise_again()
-        return CampaignStatus.of_run(result)
+        status = CampaignStatus.of_run(result)
+        return replace(status, notices=(*status.notices, *failures))
 
     def stop(self) -> None:
         """Let a run of this object end once the messages in flight are finished; from any thread."""

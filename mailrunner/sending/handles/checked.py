@@ -73,6 +73,7 @@ class CheckedCampaign:
                 "skipped": dict(found.skipped),
                 "suppressed": dict(found.suppressed),
                 "largest": found.largest,
+                "variants": dict(found.variants),
                 "days": [{"day": str(day), "messages": number} for day, number in self.plan.days],
             },
         }

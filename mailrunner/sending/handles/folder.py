@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from mailrunner.config.project import find_project, load_project
 if TYPE_CHECKING:
     from mailrunner.config.project import Project
     from mailrunner.model.tokens import TokenSigner
+    from mailrunner.sending.hooks.delivery import Hooks
     from mailrunner.store import Ledger, LedgerConsent
 
 
@@ -61,6 +63,18 @@ class ProjectFolder:
         from mailrunner.sending.signing_keys import token_signer
 
         return token_signer(self.settings, ledger)
+
+    def hooks(self, say: Callable[[str], None] = lambda _: None) -> Hooks:
+        """What `on_event` names; `say` gets a sentence for each hook that fails, when they are closed."""
+        from mailrunner.sending.hooks.channels import channel_of, name_of
+        from mailrunner.sending.hooks.delivery import Hooks
+        from mailrunner.sending.hooks.events import ToldEvents
+        from mailrunner.sending.hooks.mail import mail_channel
+
+        mail = mail_channel(self.folder, self.existing_ledger)
+        targets = self.settings.on_event
+        channels = {name_of(target): channel_of(target, self.folder, mail) for target in targets}
+        return Hooks(channels, told=ToldEvents(self.folder), clock=self.clock, say=say)
 
     def _consent(self, same: bool) -> LedgerConsent:
         """What was said of a ledger that was put back, by `--same-ledger` and in `[ledger]`."""

@@ -9,6 +9,7 @@ from mailrunner.config.project import Project
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.delivery import State
 from mailrunner.model.tokens import TokenSigner
+from mailrunner.model.variants import names_in
 from mailrunner.report.columns import COLUMNS, Columns
 from mailrunner.report.heading import report_heading
 from mailrunner.report.recipients_again import rows_again
@@ -45,7 +46,9 @@ class OpenReport:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Each row by the columns of the report."""
         domain = self._record.message_domain if self._record else ""
-        return map(Columns(signer=self._signer, domain=domain).values, self.reading.rows())
+        variants = names_in(self._record.content) if self._record else ()
+        columns = Columns(signer=self._signer, domain=domain, campaign=self.campaign, variants=variants)
+        return map(columns.values, self.reading.rows())
 
     def summary(self) -> Summary:
         """The numbers, for the page, for JSON and for a terminal."""

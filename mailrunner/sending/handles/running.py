@@ -6,15 +6,20 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from random import Random
 from types import FrameType
 from typing import Any
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.event_log import EventLog
+from mailrunner.sending.handles.status import CampaignStatus
+from mailrunner.sending.hooks.delivery import Hooks
+from mailrunner.sending.hooks.watch import RunWatch, tell_complaints
 from mailrunner.sending.list_import import Confirmations
 from mailrunner.sending.loop import SendLoop
 from mailrunner.sending.prepared_campaign import PreparedCampaign
+from mailrunner.sending.recorder import RunTally
 from mailrunner.sending.run import Callbacks, CampaignRun, RunOptions, RunResult
 from mailrunner.store import Ledger
 
@@ -38,17 +43,36 @@ def run_options(
 
 
 def send(
-    prepared: PreparedCampaign, *, ledger: Ledger, log: EventLog, options: RunOptions, callbacks: Callbacks
+    prepared: PreparedCampaign,
+    *,
+    ledger: Ledger,
+    log: EventLog,
+    options: RunOptions,
+    callbacks: Callbacks,
+    hooks: Hooks,
 ) -> RunResult:
-    """Run a prepared campaign once; its notices are logged too."""
+    """Run a prepared campaign once; its notices are logged too, and the hooks are told of its events."""
+    watching, begun = RunWatch(hooks, prepared.campaign.id), threading.Event()
+
+    def started(*given: Any) -> None:
+        begun.set()
+        callbacks.started(*given)
+
+    def watch(tally: RunTally) -> None:
+        watching.watch(tally)
+        callbacks.watch(tally)
+
     result = CampaignRun(
         prepared,
         ledger=ledger,
         random=Random(),  # noqa: S311 - jitter, not secrets
         log=log,
         options=options,
-        callbacks=callbacks,
+        callbacks=replace(callbacks, started=started, watch=watch),
     ).run()
+    status = CampaignStatus.of_run(result).as_dict()
+    watching.ended(result.wait, status, sent=result.sent_now, was_sending=begun.is_set())
+    tell_complaints(ledger, hooks)
     for notice in result.notices:
         log.notice(prepared.campaign.id, notice)
     return result
