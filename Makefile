@@ -34,14 +34,14 @@ check: $(VENV)/.dev  ## ruff, mypy, import-linter
 	@$(BIN)/lint-imports
 
 test: check  ## check, then all the tests but the long ones (under ten minutes)
-	@$(BIN)/pytest -n auto -m "not slow"
+	@$(BIN)/pytest -n auto --dist worksteal -m "not slow"
 
 fast: $(VENV)/.dev  ## the tests without the long ones, no checks
-	@$(BIN)/pytest -n auto -m "not slow" -x
+	@$(BIN)/pytest -n auto --dist worksteal -m "not slow" -x
 
 coverage: $(VENV)/.dev  ## the same with the lines and branches they reach; the table goes to build/coverage.txt too
 	@rm -rf build/coverage && mkdir -p build/coverage
-	@$(BIN)/pytest -n auto -m "not slow" --cov --cov-report= $(TESTS); tests=$$?; \
+	@$(BIN)/pytest -n auto --dist worksteal -m "not slow" --cov --cov-report= $(TESTS); tests=$$?; \
 	  $(BIN)/coverage combine --quiet --append >/dev/null 2>&1; \
 	  $(BIN)/coverage report | tee build/coverage.txt; exit $$tests
 
@@ -81,6 +81,9 @@ axe:  ## axe-core in build/, which looks for obstacles on pages (needs npm)
 	@mkdir -p build/axe-core && cd build && npm pack --silent axe-core@4.14.1 >/dev/null \
 	  && tar -xzf axe-core-4.14.1.tgz -C axe-core --strip-components 1 && rm axe-core-4.14.1.tgz
 
+caniemail: $(VENV)/.dev  ## make the table of what mail programs support anew (needs npm)
+	@$(BIN)/python -m tools.caniemail
+
 looks: $(VENV)/.dev  ## do messages look as their templates do? public templates in Chromium (needs npm; a quarter of an hour)
 	@$(BIN)/python -m tests.looks
 
@@ -90,6 +93,13 @@ bench: $(VENV)/.dev  ## every measurement of docs/performance.md, side by side (
 
 guard: $(VENV)/.dev  ## is the CPU time of a message what it should be, against a fixed loop? (half a minute)
 	@$(BIN)/python -m bench.guard
+
+docs: $(VENV)/.dev  ## build the documentation site and the man page, offline: build/site/, build/man/
+	@$(BIN)/python -m tools.site
+
+man: $(VENV)/.dev  ## write the man page from the commands: build/man/mailrunner.1
+	@mkdir -p build/man
+	@$(BIN)/python -m mailrunner.cli.man_page > build/man/mailrunner.1
 
 commands: $(VENV)/.dev  ## write docs/commands.md anew from the code
 	@$(BIN)/python -m mailrunner.cli.reference > docs/commands.md
@@ -105,4 +115,4 @@ clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo build/dist build/wheel-test build/coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release sbom fuzz crash soak mutants \
-  crash-peers looks bench guard commands lock clean
+  crash-peers caniemail looks bench guard docs man commands lock clean

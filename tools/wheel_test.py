@@ -82,7 +82,8 @@ def check_wheel(wheel: Path, interpreter: Interpreter, tests: Sequence[str]) -> 
     environment.install("--require-hashes", "-r", ROOT / "requirements-test.lock")
     copy_without_package(environment.tree)
     environment.run(
-        "python", "-m", "pytest", "-n", "auto", "-m", "not slow", "--ignore=tests/house", *tests
+        "python", "-m", "pytest", "-n", "auto", "--dist", "worksteal", "-m", "not slow",
+        "--ignore=tests/house", *tests
     )  # fmt: skip
 
 

@@ -113,13 +113,19 @@ def load_campaign(
         path = find_campaign(project, name)
     except UserError as error:
         raise UserError(*problems, *error.problems) from None
+    return project, *read_campaign(project, path, problems)
+
+
+def read_campaign(project: Project, path: Path, known: Iterable[Problem] = ()) -> tuple[Campaign, Account]:
+    """Read a campaign's file and choose its account; UserError carries all problems, those `known` first."""
+    problems = list(known)
     campaign, account, faults = _read_campaign(project, path)
     if account in project.account_names:
         problems.extend(project.unset_variables.get(account, ()))
     elif account and (project.account_names or not problems):  # else no account could be read
         problems.append(_unknown_account(project, account, path))
     campaign = _without_problems(campaign, (*problems, *faults))
-    return project, campaign, project.account(campaign.account)
+    return campaign, project.account(campaign.account)
 
 
 def _without_problems(campaign: Campaign | None, problems: Iterable[Problem]) -> Campaign:

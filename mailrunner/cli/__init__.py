@@ -49,6 +49,8 @@ _MODULES = (
     "suppress.forget",
     "suppress.confirm_empty",
     "serve",
+    "work",
+    "workers",
     "catch",
     "dashboard",
     "ledger.copy",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mailrunner.config.account import Account
     from mailrunner.event_log import EventLog
     from mailrunner.model.delivery import Counts
+    from mailrunner.model.wait_reason import Wait
     from mailrunner.sending.loop import SendLoop
     from mailrunner.sending.prepared_campaign import PreparedCampaign
     from mailrunner.sending.run import RunOptions, RunResult, SendPlan
@@ -36,6 +37,7 @@ def run_campaign(
     """Run one campaign; with `asks` a user at a terminal confirms its plan before the first message."""
     from mailrunner.cli.progress import ProgressDisplay
     from mailrunner.cli.run_progress import RunProgress
+    from mailrunner.model.wait_reason import sentence_of
     from mailrunner.sending.forecaster import Forecaster
     from mailrunner.sending.handles.running import send
     from mailrunner.sending.run import Callbacks
@@ -63,9 +65,25 @@ def run_campaign(
             if rows % 100_000 == 0:
                 context.say(f"  {counted(rows, 'row')} of {prepared.source.label} read")
 
-        callbacks = Callbacks(confirm=confirm, loading=loading, started=started, watch=display.watch)
+        def waiting(wait: Wait) -> None:
+            context.say(f"{prepared.campaign.id}: {sentence_of(wait)}; waiting")
+
         result = send(
-            prepared, ledger=ledger, log=log, options=options, callbacks=callbacks, hooks=context.hooks
+            prepared,
+            ledger=ledger,
+            log=log,
+            options=options,
+            callbacks=Callbacks(
+                confirm=confirm,
+                loading=loading,
+                waiting=waiting,
+                started=started,
+                watch=display.watch,
+                ledger_away=lambda fault: context.say_ledger_away(
+                    fault, patient=options.wait or options.outlasts
+                ),
+            ),
+            hooks=context.hooks,
         )
     for notice in result.notices:
         context.say(notice)
@@ -87,7 +105,7 @@ def _quota_left(ledger: Ledger, account: Account) -> int | None:
     rooms = ledger.accounts.rooms(
         account.identity, limits=account.limits, reserve=account.reserve, zone=account.timezone
     )
-    return tightest([room for room in rooms if room.limit.series == "answers"])[0]
+    return tightest([room for room in rooms if room.limit.is_long])[0]
 
 
 def _confirmed(context: CommandContext, plan: SendPlan) -> bool:

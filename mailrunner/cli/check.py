@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mailrunner.cli import completion
 from mailrunner.cli.app import BEFORE_SENDING, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
@@ -22,6 +23,7 @@ def check(
         str | None,
         typer.Argument(
             metavar="CAMPAIGN",
+            autocompletion=completion.campaigns,
             help="Id of the campaign, or path of its file in campaigns/. Default: the only one there is.",
         ),
     ] = None,

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.text import Text
 
-from mailrunner.cli.output import wrapped
+from mailrunner.cli.output import encodable, wrapped
 from mailrunner.cli.signals import SIGNALS
 from mailrunner.clock import Clock, SystemClock
 from mailrunner.model.terminal_text import printable, printable_json
@@ -61,14 +63,22 @@ class CommandContext:
         return self.handle.settings
 
     def prepare(
-        self, name: str, *, strict_inlining: bool = False, fresh_list: bool = True, same: bool = False
+        self,
+        name: str,
+        *,
+        strict_inlining: bool = False,
+        fresh_list: bool = True,
+        same: bool = False,
+        list_of: PreparedCampaign | None = None,
     ) -> PreparedCampaign:
         """The campaign `name` with its files read, before the ledger is touched.
 
         The options are those of `CampaignHandle.prepare`.  Raises UserError with all that is wrong in them.
         """
         campaign = self.handle.campaign(name)
-        return campaign.prepare(strict_inlining=strict_inlining, fresh_list=fresh_list, same_ledger=same)
+        return campaign.prepare(
+            strict_inlining=strict_inlining, fresh_list=fresh_list, same_ledger=same, list_of=list_of
+        )
 
     @cached_property
     def hooks(self) -> Hooks:
@@ -95,8 +105,27 @@ class CommandContext:
 
     def result(self, text: str) -> None:
         """Print a result on stdout."""
-        sys.stdout.write(wrapped(printable(text), sys.stdout) + "\n")
+        sys.stdout.write(encodable(wrapped(printable(text), sys.stdout), sys.stdout) + "\n")
         sys.stdout.flush()
+
+    @cached_property
+    def screen(self) -> Console:
+        """stdout as a terminal, with colours unless NO_COLOR is set."""
+        return Console(file=sys.stdout, highlight=False, soft_wrap=True)
+
+    def show(self, lines: Iterable[str | Text]) -> None:
+        """Print lines as results, on a terminal in their colours."""
+        for line in lines:
+            if sys.stdout.isatty():
+                self.screen.print(self.drawn(line))
+            else:
+                self.result(str(line))
+
+    def drawn(self, line: str | Text) -> Text:
+        """A line for the screen; a `Text` holds no words but ours, and is shorter than the screen is wide."""
+        if isinstance(line, Text):
+            return line
+        return Text(encodable(wrapped(printable(line), sys.stdout), sys.stdout))
 
     def json(self, value: Any) -> None:
         """Print the JSON object of a command, unless one was begun."""
@@ -111,13 +140,35 @@ class CommandContext:
         """True for the first who asks, who then prints the command's one JSON object."""
         return self._answer.acquire(blocking=False)
 
-    def open_ledger(self, *, new: bool = False, same: bool = False) -> Ledger:
-        """The project's ledger for reading and writing; made if the project never had one."""
-        return self.handle.open_ledger(new=new, same=same)
+    def open_ledger(self, *, new: bool = False, same: bool = False, patient: bool | None = None) -> Ledger:
+        """The project's ledger for reading and writing; made if the project never had one.
 
-    def existing_ledger(self, *, same: bool = False) -> Ledger:
+        One that is away is waited for: for a minute, or, where `patient`, as long as it takes; not at all
+        where that is None.
+        """
+        return self._opened(partial(self.handle.open_ledger, new=new, same=same), patient)
+
+    def existing_ledger(self, *, same: bool = False, patient: bool | None = None) -> Ledger:
         """The project's ledger if there is one, else an empty one: for commands that only look or stop."""
-        return self.handle.existing_ledger(same=same)
+        return self._opened(partial(self.handle.existing_ledger, same=same), patient)
+
+    def _opened(self, opened: Callable[[], Ledger], patient: bool | None) -> Ledger:
+        if patient is None:
+            return opened()
+        from mailrunner.sending.recorder import RepeatedVisits
+
+        visits = RepeatedVisits(
+            self.clock, patient=patient, say=lambda fault: self.say_ledger_away(fault, patient=patient)
+        )
+        return visits.repeat(opened)
+
+    def say_ledger_away(self, fault: str, *, patient: bool) -> None:
+        """Say that a visit to the ledger is repeated, and, with no fault, that it is back."""
+        if not fault:
+            self.say("the ledger is back")
+            return
+        how_long = "until it is back" if patient else "for a minute"
+        self.say(f"{fault}: trying again {how_long}; nothing is lost")
 
     def event_log(self) -> EventLog:
         """The log of --log-json; it drops its events where the option is not given."""

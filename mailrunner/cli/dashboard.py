@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from mailrunner.event_log import EventLog
     from mailrunner.store import CampaignRecord, Ledger
     from mailrunner.web.dashboard.app import Dashboard
-    from mailrunner.web.dashboard.entrance import Entrance
-    from mailrunner.web.dashboard.gate import GateRules
+    from mailrunner.web.gate.entrance import Entrance
+    from mailrunner.web.gate.gate import GateRules
 
 PORT = 8026
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -88,7 +88,7 @@ def dashboard(
     It never sends. It is entered with a link that works once, or with the password of mailrunner.toml.
     """
     check_extra("dashboard")
-    from mailrunner.web.dashboard.entrance import Entrance
+    from mailrunner.web.gate.entrance import Entrance
 
     password = context.project.dashboard_password
     secret = password.get_secret_value() if password else None
@@ -100,8 +100,8 @@ def dashboard(
     _check_way_in(host, has_password=bool(password), has_user=bool(forwarded_user and forwarded_allow))
     from mailrunner.web import server
     from mailrunner.web.access_log import AccessLog
-    from mailrunner.web.dashboard.gate import GateRules
     from mailrunner.web.forwarded import TrustedProxies
+    from mailrunner.web.gate.gate import GateRules
 
     listener = _listener(host, port)
     with closing(listener), context.open_ledger() as ledger, context.event_log() as log:

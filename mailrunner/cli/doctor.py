@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mailrunner.sending.doctor.finding import Finding
 
 _MARKS = {"ok": "✓", "info": "·", "unknown": "?", "warning": "!", "fault": "✗"}
+_RULE_MARKS = {"met": "✓", "not met": "✗", "cannot be known": "?"}
 
 
 @command(app, "doctor", panel=BEFORE_SENDING)
@@ -59,7 +60,7 @@ def doctor(
     arrived = _arrived(context, accounts, send, eml)
     click_url = _click_url(context)
     examined = [(each, _examination(context, each, click_url)) for each in accounts]
-    results = [(each.name, [*examination.findings(), *arrived]) for each, examination in examined]
+    results = _with_learned(context, examined, arrived)
     if as_json:
         context.json({"accounts": [_object(name, findings) for name, findings in results]})
     else:
@@ -90,6 +91,33 @@ def _arrived(
     return [on_lines(finding) for finding in found]
 
 
+def _with_learned(
+    context: CommandContext, examined: list[tuple[Account, Examination]], arrived: list[Finding]
+) -> list[tuple[str, list[Finding]]]:
+    """The findings by account, and what was learned of it before; what is learned now is kept.
+
+    A project that never recorded anything has no ledger, and none is made for this.  It is opened while the
+    answers are awaited.
+    """
+    from mailrunner.errors import LedgerError
+    from mailrunner.sending.doctor.examination import on_lines
+    from mailrunner.sending.doctor.finding import Finding, Level
+    from mailrunner.sending.doctor.learned import facts_of, learned_findings
+
+    try:
+        with context.existing_ledger() as ledger:
+            results = []
+            for account, examination in examined:
+                findings = [*examination.findings(), *arrived]
+                ledger.accounts.learn(account.identity, facts_of(findings, ledger.clock.now()))
+                learned = learned_findings(ledger.accounts.learned(account.identity), findings, account.name)
+                results.append((account.name, [*findings, *learned]))
+            return results
+    except LedgerError as error:
+        fault = on_lines(Finding("ledger", Level.FAULT, error.message, remedy=error.hint))
+        return [(each.name, [*examination.findings(), *arrived, fault]) for each, examination in examined]
+
+
 def _examination(context: CommandContext, account: Account, click_url: str | None) -> Examination:
     from mailrunner.sending.doctor.examination import Examination
 
@@ -97,23 +125,30 @@ def _examination(context: CommandContext, account: Account, click_url: str | Non
         account=account,
         clock=context.clock,
         from_domains=_from_domains(context, account),
+        bounce_domain=_domain(account.return_path or ""),
         click_url=click_url,
     )
 
 
 def _from_domains(context: CommandContext, account: Account) -> tuple[str, ...]:
-    """The domains of From of the account's campaigns, and of its bounce address."""
+    """The domains of From of the account's campaigns."""
     from mailrunner.campaign.folder import tables
-    from mailrunner.model.tokens import a_label
 
-    addresses = [account.return_path or ""]
+    domains = []
     for _, table in tables(context.project):
         message = table.get("message")
         sender = message.get("from") if isinstance(message, dict) else None
         if table.get("account") == account.name and isinstance(sender, str):
-            addresses.append(parseaddr(sender)[1])
-    domains = (address.rpartition("@")[2].casefold().rstrip(".") for address in addresses if "@" in address)
-    return tuple(dict.fromkeys(a_label(domain) for domain in domains if domain))
+            domains.append(_domain(parseaddr(sender)[1]))
+    return tuple(dict.fromkeys(filter(None, domains)))
+
+
+def _domain(address: str) -> str:
+    """The domain of an address as DNS knows it, "" where it has none."""
+    from mailrunner.model.tokens import a_label
+
+    domain = address.rpartition("@")[2].casefold().rstrip(".") if "@" in address else ""
+    return a_label(domain) if domain else ""
 
 
 def _click_url(context: CommandContext) -> str | None:
@@ -130,16 +165,22 @@ def _click_url(context: CommandContext) -> str | None:
 
 
 def _lines(name: str, findings: list[Finding]) -> list[str]:
+    from mailrunner.sending.doctor.bulk_rules import rules_table
+
     lines = [f"{name}:"]
     for finding in findings:
         lines.append(f"  {_MARKS[finding.level]} {finding.check:<10} {finding.what}")
         lines += [f"      {finding.evidence}"] if finding.evidence else []
         lines += [f"      → {finding.remedy}"] if finding.remedy else []
+    lines.append("  rules for bulk senders:")
+    for rule, owners, answer in rules_table(findings):
+        lines.append(f"  {_RULE_MARKS[answer]} {answer + ':':<16} {rule} ({', '.join(owners)})")
     return lines
 
 
 def _object(name: str, findings: list[Finding]) -> dict[str, Any]:
     """One account as JSON shows it; the keys are a contract."""
+    from mailrunner.sending.doctor.bulk_rules import rules_table
     from mailrunner.sending.doctor.examination import worst
 
     return {
@@ -154,6 +195,10 @@ def _object(name: str, findings: list[Finding]) -> dict[str, Any]:
                 "remedy": finding.remedy,
             }
             for finding in findings
+        ],
+        "rules": [
+            {"rule": rule, "of": list(owners), "answer": answer}
+            for rule, owners, answer in rules_table(findings)
         ],
     }
 

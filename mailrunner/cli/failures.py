@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -23,6 +24,8 @@ def run_command(
     context: CommandContext, name: str, function: Callable[..., Exit | None], given: dict[str, Any]
 ) -> Exit:
     """Call a command with its options; return its exit code, also where it raised an expected error."""
+    # What drivers and other libraries log would go to stderr raw, as no handler was asked for it.
+    logging.getLogger().addHandler(logging.NullHandler())
     answer = JsonAnswer(context, name, given)
     SIGNALS.answer = answer.interrupted
     try:

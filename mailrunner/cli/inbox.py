@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mailrunner.inbound.poll import MailboxPoll, PollTally
 
 
+_SINCE = "30d"
 _LONGEST_PERIOD = timedelta(days=36_500)
 
 
@@ -49,7 +50,7 @@ def inbox(
             metavar="TIME",
             help="Read messages that arrived within this time: a number with s, m, h or d, e.g. 7d.",
         ),
-    ] = "30d",
+    ] = _SINCE,
     junk: Annotated[bool, typer.Option("--junk", help="Read the spam folder as well.")] = False,
     dry_run: Annotated[
         bool,
@@ -108,6 +109,16 @@ def inbox(
             with context.hooks:
                 tell_complaints(ledger, context.hooks)
     return first_of([code, Exit.SETUP]) if invalid else code
+
+
+def read_mailboxes(context: CommandContext) -> list[Problem]:
+    """Read every mailbox once, as the command does, and print nothing; return what stood in the way."""
+    mailboxes, problems = watched_mailboxes(context, None)
+    with context.open_ledger() as ledger:
+        for mailbox in mailboxes:
+            poll = poll_of(context, ledger, mailbox, _period(_SINCE), junk=False, looking=False)
+            problems += _read(mailbox, poll, lambda **_: None)[2]
+    return problems
 
 
 def _once(

@@ -187,14 +187,12 @@ def _answer(
 
 
 def _usable_provider(text: str) -> str:
-    from mailrunner.config.providers import preset, preset_names
+    from mailrunner.config.providers import preset_names
     from mailrunner.errors import did_you_mean
 
     name = text.strip().casefold()
     if name not in preset_names():
         raise ValueError(f'there is no provider "{text}"; {did_you_mean(name, preset_names()) or "say smtp"}')
-    if preset(name).login == "oauth":
-        raise ValueError(preset(name).note)
     return name
 
 
@@ -238,8 +236,12 @@ def _say_next(context: CommandContext, folder: Path, sender: ProjectSender) -> N
     from mailrunner.config.project_template import CAMPAIGN, placeholder
 
     steps = [f"cd {shlex.quote(str(folder))}"] if folder.resolve() != Path.cwd() else []
+    if sender.by_oauth:
+        steps.append("register an app of your own, as docs/login.md says click by click")
     if sender.secrets() and not sender.user_variable:  # else they are where the sender was read from
         steps.append(f"put {' and '.join(sender.secrets())} into .env")
+    if sender.by_oauth:
+        steps.append(f'mailrunner login {sender.provider}   (needs pip install "mailrunner[oauth]")')
     if sender.host == placeholder(sender.provider).host != "":
         steps.append(f"put your mail server in place of {sender.host} into mailrunner.toml")
     steps += [

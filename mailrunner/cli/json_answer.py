@@ -23,7 +23,7 @@ _PARTS = {
 }
 # Those of the same commands with an option that shows something else.
 _PARTS_WITH = {("inbox", "review"): ("requests",), ("list", "imports"): ("imports",)}
-_LOOK_SECONDS = 5.0  # the ledger may be locked or far away
+_LOOK_SECONDS = 15.0  # the ledger may be locked or far away, and the machine busy
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mailrunner.cli import completion
 from mailrunner.cli.app import SET_UP, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
 def login(
     context: CommandContext,
     account: Annotated[
-        str, typer.Argument(metavar="ACCOUNT", help="Name of the account in mailrunner.toml.")
+        str,
+        typer.Argument(
+            metavar="ACCOUNT",
+            help="Name of the account in mailrunner.toml.",
+            autocompletion=completion.accounts,
+        ),
     ],
     device: Annotated[
         bool, typer.Option("--device", help="Type a code on another device instead (Microsoft only).")
@@ -72,10 +78,25 @@ def oauth_of(context: CommandContext, account: Account) -> OAuthSettings:
     return account.oauth
 
 
+def _refuse_example(settings: OAuthSettings) -> None:
+    """Raise UserError where the app is still the one of the example, which no provider knows."""
+    from mailrunner.config.oauth import EXAMPLE
+
+    if EXAMPLE in settings.client_id:
+        raise UserError(
+            Problem(
+                "the client id is still the example's",
+                key=f"accounts.{settings.account}.oauth.client_id",
+                hint="register an app of your own, as docs/login.md says, and put its id into .env",
+            )
+        )
+
+
 def _obtain(
     context: CommandContext, settings: OAuthSettings, tokens: AccessTokens, *, device: bool, paste: bool
 ) -> None:
     """Get the tokens and keep them; raises what stands in the way."""
+    _refuse_example(settings)
     from mailrunner.cli.login_flows import consent
     from mailrunner.transports.oauth.grant import is_attended
     from mailrunner.transports.oauth.token import signed_in_as
@@ -151,7 +172,7 @@ def _try(context: CommandContext, account: Account) -> Exit:
     """Log in to the mail servers with the token, as a campaign will."""
     from mailrunner.inbound.imap import ImapLoginRefusedError, ImapMailbox, ImapUnavailableError
     from mailrunner.model.outcome import Scope
-    from mailrunner.sending.run import transports_for
+    from mailrunner.sending.account_transports import transports_for
 
     transport = transports_for(account, context.clock)()
     try:

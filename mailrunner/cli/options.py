@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mailrunner.cli import completion
 from mailrunner.errors import Problem, UserError
 
 EVERYWHERE = "Options of every command"
@@ -37,7 +38,11 @@ LogOption = Annotated[
 
 CampaignArgument = Annotated[
     str,
-    typer.Argument(metavar="CAMPAIGN", help="Id of the campaign, or path of its file in campaigns/."),
+    typer.Argument(
+        metavar="CAMPAIGN",
+        help="Id of the campaign, or path of its file in campaigns/.",
+        autocompletion=completion.campaigns,
+    ),
 ]
 AddressesArgument = Annotated[
     list[str] | None,
@@ -50,8 +55,8 @@ WaitOption = Annotated[
     bool,
     typer.Option(
         "--wait",
-        help="Wait for quota, sending window and retries, and go on until everything is sent. "
-        "Default: exit with code 75 and the time at which to run it again.",
+        help="Wait for quota, sending window, retries, other machines and a ledger that is away, and go on "
+        "until everything is sent. Default: exit with code 75 and the time at which to run it again.",
     ),
 ]
 SameLedgerOption = Annotated[

@@ -48,6 +48,12 @@ def _wrapped_line(line: str, width: int) -> str:
     )
 
 
+def encodable(text: str, stream: TextIO) -> str:
+    """The text with an escape for each character that the stream's encoding lacks."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
 def complain(sentence: str, hint: str = "") -> None:
     """Print an error and the next step on stderr, also under --quiet."""
     said = printable(f"mailrunner: {one_line(sentence)}\n")

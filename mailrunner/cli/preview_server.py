@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 import sys
-import threading
 import webbrowser
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,22 +17,21 @@ from mailrunner.cli.signals import SIGNALS
 
 if TYPE_CHECKING:
     from mailrunner.sending.prepared_campaign import PreparedCampaign
+    from mailrunner.web.gallery.app import Gallery
 
 
 def serve_preview(context: CommandContext, prepared: PreparedCampaign, *, open_: bool) -> None:
     """Serve the messages of a campaign until a signal comes; `open_` starts the browser."""
     check_extra("preview --serve")
-    from mailrunner.preview import Preview
-    from mailrunner.preview.list_index import ListIndex
+    from mailrunner.preview.live import LivePreview
     from mailrunner.web import server
     from mailrunner.web.access_log import AccessLog
-    from mailrunner.web.dashboard.entrance import Entrance
-    from mailrunner.web.dashboard.gate import GateRules
     from mailrunner.web.forwarded import TrustedProxies
     from mailrunner.web.gallery.app import Gallery
+    from mailrunner.web.gate.entrance import Entrance
+    from mailrunner.web.gate.gate import GateRules
 
-    render = Preview(prepared, now=context.clock.now()).message
-    index = ListIndex(prepared.recipients, render)
+    live = LivePreview(prepared, _loading(context, prepared), now=context.clock.now)
     folder = context.folder / ".mailrunner" / "preview"
     entrance = Entrance(folder, clock=context.clock)
     listener = server.listen("127.0.0.1", 0)
@@ -45,9 +44,8 @@ def serve_preview(context: CommandContext, prepared: PreparedCampaign, *, open_:
             read_only=True,
         )
         access_log = AccessLog(log)
-        gallery = Gallery(prepared.campaign.id, index, render, rules, entrance)
-        reading = threading.Thread(target=index.fill, name="preview index")
-        reading.start()
+        gallery = Gallery(live, rules, entrance)
+        live.start()
         file = _written_link(folder, f"{address}/enter?t={entrance.new_link()}")
         try:
             _say_where(context, address, file, open_=open_)
@@ -56,14 +54,34 @@ def serve_preview(context: CommandContext, prepared: PreparedCampaign, *, open_:
                 listener,
                 tell=complain,
                 trusted="",
-                ending_by=SIGNALS.ending_by,
+                ending_by=_ending_by(gallery),
             )
         finally:
-            index.stop()
             file.unlink(missing_ok=True)
-            reading.join()
+            live.stop()
         access_log.close()
     context.say("Stopped.")
+
+
+def _loading(
+    context: CommandContext, prepared: PreparedCampaign
+) -> Callable[[PreparedCampaign | None], PreparedCampaign]:
+    """Reads the files of this campaign anew; its id may be another one now."""
+    name = str(prepared.campaign.file)
+    return lambda before: context.prepare(name, list_of=before)
+
+
+def _ending_by(gallery: Gallery) -> Callable[[Callable[[], None]], AbstractContextManager[None]]:
+    """Streams end first: the server waits for open answers before it stops."""
+
+    def ending_by(stop: Callable[[], None]) -> AbstractContextManager[None]:
+        def end() -> None:
+            gallery.end()
+            stop()
+
+        return SIGNALS.ending_by(end)
+
+    return ending_by
 
 
 def _written_link(folder: Path, link: str) -> Path:

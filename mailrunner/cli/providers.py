@@ -11,6 +11,12 @@ from mailrunner.cli.options import JsonOption
 if TYPE_CHECKING:
     from mailrunner.config.providers import Preset
 
+_CERTAINTY = {
+    "documented": "documented by the provider",
+    "reported": "reported by others",
+    "guess": "a guess, the most cautious figure",
+}
+
 
 @command(app, "providers", panel=SET_UP)
 def providers(context: CommandContext, as_json: JsonOption = False) -> None:
@@ -29,13 +35,15 @@ def providers(context: CommandContext, as_json: JsonOption = False) -> None:
 
 def _lines(chosen: Preset) -> list[str]:
     server = f"{chosen.host}:{chosen.port}" if chosen.host else "any host and port"
-    limits = ", ".join(map(str, chosen.limits)) or "none known"
+    told = ", ".join(map(str, chosen.limits))
+    limits = f"{told} ({_CERTAINTY[chosen.limits_from]})" if told else "none known"
     abilities = ", ".join(_abilities(chosen))
     return [
         f"{chosen.name:<16} {chosen.title}",
         f"  {server}; limits: {limits}; login: {' or '.join(_logins(chosen))}",
         *([f"  {abilities}"] if abilities else []),
         f"  {chosen.note}",
+        *(f"  {source}" for source in chosen.sources),
     ]
 
 
@@ -72,6 +80,7 @@ def _object(chosen: Preset) -> dict[str, Any]:
         "port": chosen.port or None,
         "tls": chosen.tls,
         "limits": [str(limit) for limit in chosen.limits],
+        "limits_from": chosen.limits_from or None,
         "login": chosen.login,
         "app_password": chosen.app_password,
         "oauth": bool(chosen.oauth),

@@ -16,6 +16,8 @@ def purge(context: CommandContext, campaign: CampaignArgument) -> None:
 
     The campaign must be finished or cancelled.
     """
+    from mailrunner.store.job_queue.bundles import Bundles
+
     with context.existing_ledger() as ledger:
         record = begun_campaign(context.project, ledger, campaign)
         if ledger.deliveries.counts(record.no).open:
@@ -24,4 +26,6 @@ def purge(context: CommandContext, campaign: CampaignArgument) -> None:
                 Problem(f"{record.id} still has messages to send, which need their rows", hint=hint)
             )
         number = ledger.campaigns.purge_rows(record.no)
+        if not ledger.database.is_sqlite:
+            Bundles(ledger.database, context.project.workers.schema).forget(record.no)
     context.result(f"The cells of {counted(number, 'row')} were deleted; addresses and outcomes stay.")

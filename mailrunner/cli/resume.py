@@ -24,13 +24,15 @@ def resume(
     from mailrunner.sending.handles.look import account_states
     from mailrunner.sending.handles.status import CampaignStatus, ProjectStatus
 
-    with context.existing_ledger(same=same_ledger) as ledger, context.event_log() as log, context.hooks:
-        round_ = ResumeRound(context, ledger, log)
-        round_.go(wait=wait)
+    opened = context.existing_ledger(same=same_ledger, patient=wait)
+    with opened as ledger, context.event_log() as log, context.hooks:
+        round_ = ResumeRound(context, ledger, log, wait=wait)
+        round_.go()
         if as_json:
             campaigns = (*map(CampaignStatus.of_run, round_.results), *round_.broken)
             accounts = account_states(context.project, ledger)
-            context.json(ProjectStatus(campaigns=campaigns, accounts=accounts).as_dict())
+            answer = ProjectStatus(campaigns=campaigns, accounts=accounts).as_dict()
+            context.json({key: answer[key] for key in ("campaigns", "accounts")})
         else:
             for result in round_.results:
                 say_summary(context, result)

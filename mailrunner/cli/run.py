@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -61,6 +62,14 @@ def run(
             help="Inline the CSS of every message with premailer itself, without compiled plans (slower).",
         ),
     ] = False,
+    workers: Annotated[
+        bool,
+        typer.Option(
+            "--workers",
+            help="Hand the campaign over to the machines on which `mailrunner work` runs. It is begun here, "
+            "and its files are stored beside the ledger. Default: send it from here.",
+        ),
+    ] = False,
     new_ledger: Annotated[
         bool,
         typer.Option(
@@ -87,6 +96,8 @@ def run(
         from mailrunner.cli.inspection import inspect_campaign
 
         return inspect_campaign(context, campaign, as_json=as_json, dry_run=True)
+    if workers and (limit is not None or wait):
+        raise typer.BadParameter("--workers goes with neither --limit nor --wait")
     options = run_options(
         limit=limit,
         wait=wait,
@@ -98,8 +109,12 @@ def run(
     prepared = context.prepare(
         campaign, strict_inlining=strict_inlining, fresh_list=refresh, same=same_ledger
     )
-    ledger_opened = context.open_ledger(new=new_ledger, same=same_ledger)
-    with ledger_opened as ledger, context.event_log() as log, context.hooks:
+    opened = context.open_ledger(new=new_ledger, same=same_ledger, patient=wait)
+    with opened as ledger, context.event_log() as log, context.hooks:
+        if workers:
+            from mailrunner.sending.workers.handing_over import HandingOver
+
+            options = replace(options, hand_over=HandingOver(prepared, ledger))
         result = run_campaign(context, prepared, ledger, log, options, asks=not yes and not as_json)
     if as_json:
         context.json(CampaignStatus.of_run(result).as_dict())

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 _WANTED = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _SLICE, _MOMENT = 0.05, 0.005  # seconds; the shorter one while an import has to end
-_FAREWELL = 6.0  # seconds for the last words, which may be in the way of a full pipe
+# Seconds for the last words on a busy machine; they may stand before a full pipe.
+_FAREWELL = 20.0
 _INTERRUPTED = 130  # exit_codes.Exit.INTERRUPTED, which must not be imported yet
 
 
@@ -41,7 +42,7 @@ class _Phase:
 
 LOADING = _Phase()
 RAISING = _Phase(grace=1.0)
-LEAVING = _Phase(grace=12.0)
+LEAVING = _Phase(grace=20.0)
 DONE = _Phase(grace=1.0)
 
 
@@ -155,11 +156,11 @@ class Signals:
                 if number not in _WANTED:
                     continue
                 if asked_at:
-                    self._leave(getattr(self._phase, "second", "stopped immediately"))
+                    self._leave(getattr(self._phase, "second", "stopped immediately"), wakeups)
                 asked_at, self._asked = monotonic(), True
                 wakeups.settimeout(_SLICE)
             if asked_at:
-                self._follow_up(asked_at)
+                self._follow_up(asked_at, wakeups)
 
     def _arrived(self, wakeups: socket.socket) -> list[int]:
         """The numbers of signals that were sent by others."""
@@ -173,7 +174,7 @@ class Signals:
         self._echoes -= ours
         return numbers[ours:]
 
-    def _follow_up(self, asked_at: float) -> None:
+    def _follow_up(self, asked_at: float, wakeups: socket.socket) -> None:
         """See to it that the first signal has its effect."""
         from time import monotonic
 
@@ -184,20 +185,23 @@ class Signals:
                 phase.stop()
                 _say(phase.first)
         elif phase.grace is not None and monotonic() - max(asked_at, self._since) > phase.grace:
-            self._leave("interrupted")
+            self._leave("interrupted", wakeups)
         elif self._again and phase is RAISING:
             import _thread
 
             self._echoes += 1
             _thread.interrupt_main(signal.Signals(self._number))
 
-    def _leave(self, sentence: str) -> None:
-        """End the process, whatever its other threads do or hold."""
+    def _leave(self, sentence: str, wakeups: socket.socket) -> None:
+        """End the process, whatever its threads do or hold; a further signal cuts the last words short."""
         import threading
+        from time import monotonic
 
         last_words = threading.Thread(target=self._take_leave, args=(sentence,), daemon=True)
         last_words.start()
-        last_words.join(_FAREWELL)
+        until = monotonic() + _FAREWELL
+        while last_words.is_alive() and monotonic() < until and not self._arrived(wakeups):
+            continue  # `_arrived` waits for a slice of time
         os._exit(_INTERRUPTED)
 
     def _take_leave(self, sentence: str) -> None:

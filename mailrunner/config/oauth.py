@@ -46,6 +46,9 @@ class OAuthSettings:
         return tuple(secret for secret in (self.client_secret, self.refresh_token) if secret)
 
 
+EXAMPLE = "put-it-here"  # what `init` writes where a user's own value belongs
+
+
 def oauth_problems(table: OAuthTable | None, provider: str, title: str, folder: Path) -> Iterator[Problem]:
     """All that is wrong in the table, or that it lacks; keys are below the account's table.
 

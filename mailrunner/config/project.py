@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,18 @@ class ListSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """`shares` of each campaign are worked at once, over all machines, each for `term` at most.
+
+    `schema` is where their queue's tables are, in the ledger's database.
+    """
+
+    shares: int
+    term: timedelta
+    schema: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """One mailrunner.toml, read.  `lists` is by the key of a list; `environ` fills ${VARIABLES}.
 
@@ -63,6 +76,7 @@ class Project:
     folder: Path
     database_url: str = field(repr=False)
     failover: str  # "ask" or "synchronous"
+    workers: WorkerSettings
     unsubscribe: Unsubscribe
     dashboard_password: SecretStr | None
     lists: dict[str, ListSettings]
@@ -168,6 +182,9 @@ def _project(folder: Path, table: Any, missing: Mapping[Keys, Problem]) -> tuple
     project = Project(
         folder=folder,
         failover=given.ledger.failover,
+        workers=WorkerSettings(
+            shares=given.workers.shares, term=given.workers.term, schema=given.workers.db_schema
+        ),
         database_url=absolute_database(given.database, folder),
         unsubscribe=Unsubscribe(**dict(given.unsubscribe)),
         dashboard_password=given.dashboard.password,

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import re
 import shlex
+from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from mailrunner.config.account_table import AccountTable
 from mailrunner.config.database_url import DEFAULT_DATABASE, ledger_url
 from mailrunner.config.events import EventsTable
-from mailrunner.config.toml_table import Secret, Table
+from mailrunner.config.toml_table import Secret, Table, text_as
 from mailrunner.model.mailbox_address import check_address
+from mailrunner.model.schedule import duration
 from mailrunner.model.suppression import list_key
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -138,6 +140,29 @@ class LedgerTable(Table):
     )
 
 
+Term = Annotated[
+    timedelta,
+    PlainValidator(text_as(duration)),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+\s*[smhd]\s*$", "default": "5m"}),
+]
+
+
+class WorkersTable(Table):
+    """[workers]."""
+
+    shares: int = Field(2, ge=1, le=64, description="How many shares of each campaign are worked at once.")
+    term: Term = Field(
+        default_factory=lambda: timedelta(minutes=5),
+        description="How long a worker stays with one campaign before another has its turn.",
+    )
+    db_schema: str = Field(
+        "mailrunner_jobs",
+        alias="schema",
+        pattern=r"^[a-z_][a-z0-9_]{0,62}$",
+        description="The schema of the queue's tables in the ledger's database.",
+    )
+
+
 class ProjectTable(Table):
     """mailrunner.toml."""
 
@@ -146,6 +171,9 @@ class ProjectTable(Table):
         description="The ledger: sqlite:///… (relative to this file) or postgresql+psycopg://…",
     )
     ledger: LedgerTable = Field(default_factory=LedgerTable, description="How the ledger's database is kept.")
+    workers: WorkersTable = Field(
+        default_factory=WorkersTable, description="How `mailrunner work` shares campaigns out."
+    )
     unsubscribe: UnsubscribeTable = Field(
         default_factory=UnsubscribeTable, description="How recipients leave a list."
     )

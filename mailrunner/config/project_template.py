@@ -18,6 +18,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
+from mailrunner.config.oauth import EXAMPLE
 from mailrunner.config.providers import Preset, Tls, preset, tls_of_port
 
 SECRETS_FILE = ".env"
@@ -25,6 +26,7 @@ IGNORED = (".env", ".mailrunner/", "data/*.db", "data/*.db-*", "previews/")
 CAMPAIGN = "newsletter"
 _SCHEMAS = ("mailrunner.schema.json", "campaign.schema.json")
 _SCHEMA_FOLDER = ".mailrunner/schemas"
+_BY_OAUTH = ("outlook", "microsoft365")  # passwords ended in 2024, and are off by default from 2027 on
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _NEEDS_QUOTES = re.compile(r"[^\w\s!#$%&\'*+/=?^`{|}~-]")  # RFC 5322 §3.2.3, and all letters beyond ASCII
 
@@ -72,7 +74,23 @@ class ProjectSender:
         elif _is_mailbox(chosen) and (reserve := _reserve(chosen)):
             line = f"reserve = {reserve}"
             lines.append(f"{line:<41} # room for the mail you write yourself")
-        return lines
+        return [*lines, *self._oauth_lines(chosen)]
+
+    @property
+    def by_oauth(self) -> bool:
+        """True where the provider takes no passwords, or will not for long: an app has to be registered."""
+        return self.provider in _BY_OAUTH and not self.user_variable
+
+    def _oauth_lines(self, chosen: Preset) -> Iterator[str]:
+        """The table of the user's own app; Microsoft's organisations have a tenant."""
+        if not self.by_oauth:
+            return
+        variable = _variable(self.provider)
+        yield f"[accounts.{self.provider}.oauth]"
+        line = f'client_id = "${{{variable}_CLIENT_ID}}"'
+        yield f"{line:<41} # of your own app: docs/login.md says what to click"
+        if chosen.login == "password":
+            yield f'tenant = "${{{variable}_TENANT}}"'
 
     def _server_lines(self, chosen: Preset) -> Iterator[str]:
         yield f"host = {_quoted(self.host)}"
@@ -88,11 +106,15 @@ class ProjectSender:
             return
         if self.host in _LOOPBACK or chosen.name == "google-relay":
             return
-        variable = re.sub(r"\W", "_", self.provider).upper()
+        variable = _variable(self.provider)
         if _is_mailbox(chosen) or chosen.name == "smtp":
             yield f"user = {_quoted(self.address)}"
         elif not chosen.user:
             yield f'user = "${{{variable}_USER}}"'
+        if self.by_oauth:
+            line = 'login = "oauth"'
+            yield f"{line:<41} # Microsoft takes no passwords: docs/login.md"
+            return
         kind = "APP_PASSWORD" if chosen.app_password else "PASSWORD"
         yield f'password = "${{{variable}_{kind}}}"'
 
@@ -102,9 +124,14 @@ class ProjectSender:
             yield f'password = "${{{self.password_variable}}}"'
 
 
+def _variable(provider: str) -> str:
+    """The beginning of the names of a provider's variables."""
+    return re.sub(r"\W", "_", provider).upper()
+
+
 def placeholder(provider: str) -> ProjectSender:
     """A sender to be edited later, with which the project can be checked at once."""
-    domain = "gmail.com" if provider == "gmail" else "example.org"
+    domain = {"gmail": "gmail.com", "outlook": "outlook.com"}.get(provider, "example.org")
     needs_host = not preset(provider).host
     return ProjectSender(
         provider=provider,
@@ -133,7 +160,7 @@ def hidden_files(sender: ProjectSender) -> dict[str, bytes]:
     secrets = ["# Secrets of this project: never in version control."]
     if note := preset(sender.provider).note:
         secrets.append(f"# {note}")
-    secrets += [f"{name}=put-it-here" for name in sender.secrets()]
+    secrets += [f"{name}={EXAMPLE}" for name in sender.secrets()]
     return {SECRETS_FILE: _lines(secrets), ".gitignore": _lines(IGNORED)}
 
 
@@ -177,7 +204,7 @@ def _create(path: Path, content: bytes) -> bool:
 
 
 def _is_mailbox(chosen: Preset) -> bool:
-    return chosen.login == "password" and (chosen.app_password or chosen.files_submissions)
+    return chosen.login != "none" and (chosen.app_password or chosen.files_submissions)
 
 
 def _reserve(chosen: Preset) -> int:

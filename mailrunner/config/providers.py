@@ -19,6 +19,7 @@ from mailrunner.model.schedule import duration
 
 Tls = Literal["implicit", "starttls", "none"]
 Login = Literal["password", "oauth", "none"]
+Certainty = Literal["documented", "reported", "guess", ""]
 AuthorizationServer = Literal["google", "microsoft", ""]
 
 IMPLICIT_TLS_PORT, SUBMISSION_PORT = 465, 587  # RFC 8314 §3.3, RFC 6409 §3.1
@@ -27,6 +28,9 @@ IMPLICIT_TLS_PORT, SUBMISSION_PORT = 465, 587  # RFC 8314 §3.3, RFC 6409 §3.1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
     """One provider.  `login` "none" means that user and password are optional; `imap_login` is IMAP's.
+
+    `limits_from` tells how sure the limits are: read in the provider's own pages (documented), told by
+    others (reported), or the most cautious figure of several (guess); "" without limits.
 
     `oauth` names the owner of the authorization server of its mailboxes ("": none that is known).
 
@@ -43,6 +47,7 @@ class Preset:
     port: int
     tls: Tls
     limits: tuple[Limit, ...]
+    limits_from: Certainty
     login: Login
     oauth: AuthorizationServer
     user: str
@@ -99,6 +104,7 @@ def _presets() -> dict[str, Preset]:
 def _preset(name: str, table: dict[str, Any]) -> Preset:
     optional = {
         "user": "",
+        "limits_from": "",
         "oauth": "",
         "app_password": False,
         "from_rewritten": False,

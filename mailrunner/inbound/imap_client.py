@@ -16,6 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from mailrunner.model.counted import counted
+from mailrunner.transports import network
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -38,6 +39,10 @@ class BoundedImap4(imaplib.IMAP4):
         super().open(*args, **options)
         self._unread, self._unread_from = bytearray(), self.sock
         self._allow(self.sock.gettimeout())
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:
+        """Each address in turn, looked up within a deadline; called by `imaplib` in `open`."""
+        return network.connect(network.resolve(self.host, self.port), timeout or network.LOOK_UP)
 
     def send(self, data: ReadableBuffer) -> None:
         """Send a command, with a new budget for its answer."""
@@ -124,6 +129,11 @@ class BoundedImap4(imaplib.IMAP4):
 
 class BoundedImap4Tls(BoundedImap4, imaplib.IMAP4_SSL):
     """A connection that is encrypted from the start (RFC 8314 §3.2)."""
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:
+        plain = super()._create_socket(timeout)
+        encrypted: socket.socket = self.ssl_context.wrap_socket(plain, server_hostname=self.host)
+        return encrypted
 
 
 # Python's own list has it from 3.14 on (there as a command of the states AUTH and SELECTED alone).

@@ -5,6 +5,7 @@ concerns the list or the content is remembered: a lost connection or a spent quo
 
 The same marks tell whether a server that calls a recipient unknown may be believed: one that calls
 every recipient unknown rather wants a login, or is the wrong one (OpenSMTPD: "550 Invalid recipient").
+In the same way one for which each message is too big.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class AnswerMark(StrEnum):
     FAILED = "f"  # refused for good, a row that cannot be rendered, a hard bounce
     CONTENT = "c"  # a verdict on the content: spam
     UNKNOWN = "u"  # called unknown where no recipient was accepted: held, to be tried again
+    TOO_BIG = "b"  # larger than the server takes, where none was accepted: held as well
     DEFERRED = "d"  # put off for now; only the first where no recipient was accepted
 
 
@@ -64,12 +66,22 @@ def is_no_recipient_known(recent: str) -> bool:
     return recent.count(AnswerMark.UNKNOWN) >= _UNKNOWN and others.isdisjoint(recent)
 
 
+def is_no_message_small_enough(recent: str) -> bool:
+    """Tell whether 5 messages were too big for the server, and none was accepted."""
+    return recent.count(AnswerMark.TOO_BIG) >= _UNKNOWN and AnswerMark.SENT not in recent
+
+
 def stop_reason(recent: str, share: float | None) -> str:
     """Return why a campaign with these last answers should stop, or "" if it may go on."""
     if is_no_recipient_known(recent):
         return (
             "no recipient so far is known to the server, which may be our fault, so none was suppressed: "
             "does it want user and password, is its host the right one?"
+        )
+    if is_no_message_small_enough(recent):
+        return (
+            "each message so far is larger than the server takes (SIZE in its reply to EHLO), so none "
+            "failed: is its host the right one, can attachments become links?"
         )
     if is_content_refused(recent):
         return "3 of the last 20 messages were refused for their content"

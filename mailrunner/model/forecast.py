@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 
-from mailrunner.model.quota import Limit, Series
+from mailrunner.model.quota import Limit
 from mailrunner.model.schedule import Schedule
 
 _BUCKET = timedelta(hours=1)
@@ -101,7 +101,7 @@ def rate_seen(history: Sequence[tuple[datetime, int]]) -> float | None:
 
 
 def _is_long(limit: Limit) -> bool:
-    return limit.number is not None and limit.series is Series.ANSWERS
+    return limit.number is not None and limit.is_long
 
 
 def _rate(pace: Pace) -> float:
@@ -109,7 +109,7 @@ def _rate(pace: Pace) -> float:
     rates = [
         limit.number / limit.period.total_seconds()
         for limit in (*pace.limits, *pace.own)
-        if limit.number is not None and limit.series is Series.STARTS
+        if limit.number is not None and not limit.is_long
     ]
     return min([*rates, rate_seen(pace.history) or pace.connections * _PER_CONNECTION])
 

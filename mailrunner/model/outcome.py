@@ -82,7 +82,8 @@ class Outcome:
     refused), false for verdicts on content that are counted first.  `offered` is false only
     where provably nothing was offered to the server, so that the quota slot comes back.  `implicated`
     is true where a connection ended, or was to end, while it was this message's turn and nothing else
-    explains it: met again and again, the message or its recipient is the cause.
+    explains it: met again and again, the message or its recipient is the cause.  `too_big` is true where the
+    message is larger than the server announced to take.
     """
 
     kind: OutcomeKind
@@ -96,3 +97,4 @@ class Outcome:
     quota: bool = False
     offered: bool = True
     implicated: bool = False
+    too_big: bool = False

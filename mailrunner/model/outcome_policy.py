@@ -102,18 +102,20 @@ def decide(
 
 
 def unless_our_fault(decision: Decision, recent: str, *, attempts: int, now: datetime) -> Decision:
-    """Suppress no address while `recent`, the campaign's last answers, speaks against us.
+    """Suppress no address, nor call a message too big, while `recent`, the last answers, speaks against us.
 
     Where the server accepted no other recipient, one that it calls unknown is held: queued again behind
     the others.  Refused once more, still without an acceptance, the delivery fails and the address is
     not suppressed.  `attempts` is the number of tries made including this one.
     """
-    if not decision.suppress or is_anyone_accepted(recent):
+    doubtful = decision.suppress or decision.outcome.too_big
+    if not doubtful or is_anyone_accepted(recent):
         return decision
     if attempts > 1:
-        return replace(decision, suppress=False, reason=decision.reason + _NOT_SUPPRESSED)
+        reason = decision.reason + _NOT_SUPPRESSED * decision.suppress
+        return replace(decision, suppress=False, reason=reason)
     held = _later(decision.outcome, now + _OTHERS_FIRST, now)
-    return replace(held, mark=AnswerMark.UNKNOWN)
+    return replace(held, mark=AnswerMark.UNKNOWN if decision.suppress else AnswerMark.TOO_BIG)
 
 
 _NOT_SUPPRESSED = " (not suppressed: the server accepted no other recipient)"

@@ -2,10 +2,10 @@
 
 Pure: the ledger hands in what was used (`Usage`), the caller hands in `now`.
 
-A slot is *held* by a claim, *started* by `sending`, *answered* by the server's reply.  Windows of
-an hour or more count answers, as providers count at acceptance, so a slot leaves when the window
-has passed since its answer.  Shorter windows pace the wire and count starts.  What is held but not
-yet started or answered counts in full, so a limit cannot be passed by being slow.
+A slot is *held* from the claim to the server's reply, and used from then on: providers count at
+acceptance, so a slot leaves when the window has passed since its answer.  What is held counts in full.
+So a server sees no more than the limit in any window of its own clock, however long a message was on
+its way, and a limit cannot be passed by being slow.
 
 Window forms seen at providers: rolling ("500/24h"), calendar in the account's zone ("300/day",
 "100/month"), and short ones beside them ("14/second").
@@ -17,7 +17,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
-from enum import StrEnum
 from typing import Protocol
 
 _UNITS = {
@@ -35,13 +34,6 @@ _TICK = timedelta(microseconds=1)
 _LONG = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _LONGEST = timedelta(days=60)  # the ledger keeps what was used a little longer than this
-
-
-class Series(StrEnum):
-    """Which instants a window counts."""
-
-    STARTS = "starts"
-    ANSWERS = "answers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +74,9 @@ class Limit:
         return self.calendar or _spell(self.period)
 
     @property
-    def series(self) -> Series:
-        return Series.ANSWERS if self.period >= _LONG else Series.STARTS
+    def is_long(self) -> bool:
+        """True for a window that lasts beyond a run's rounds, of an hour or more; a short one is a pace."""
+        return self.period >= _LONG
 
     def usable(self, reserve: int) -> int | None:
         """The number less the account's reserve, which applies to windows of a day or longer."""
@@ -153,16 +146,16 @@ def strictest(own: Sequence[Limit], others: Iterable[Limit]) -> tuple[Limit, ...
 class Usage(Protocol):
     """What the ledger knows of one account's (or campaign's) slots."""
 
-    def used(self, series: Series, horizon: datetime) -> int:
+    def used(self, horizon: datetime) -> int:
         """Slots stamped after `horizon`."""
         ...
 
-    def stamp(self, series: Series, horizon: datetime, nth: int) -> datetime | None:
+    def stamp(self, horizon: datetime, nth: int) -> datetime | None:
         """The stamp of the nth (from 1) slot after `horizon`; None if there are fewer."""
         ...
 
-    def held(self, series: Series) -> int:
-        """Slots reserved now that the series does not hold yet."""
+    def held(self) -> int:
+        """Slots reserved now that are not answered yet."""
         ...
 
 
@@ -179,7 +172,7 @@ class Room:
 def room(limit: Limit, usage: Usage, *, reserve: int, zone: tzinfo, now: datetime) -> Room:
     """Tell what `limit` leaves at `now` and, where that is nothing, when the next slot comes back."""
     horizon = limit.horizon(now, zone)
-    used = usage.used(limit.series, horizon) + usage.held(limit.series)
+    used = usage.used(horizon) + usage.held()
     usable = limit.usable(reserve)
     if usable is None:
         return Room(limit, used, None, None)
@@ -187,7 +180,7 @@ def room(limit: Limit, usage: Usage, *, reserve: int, zone: tzinfo, now: datetim
     if left > 0:
         return Room(limit, used, left, None)
     # Held slots have no stamp yet: they can leave a window after now at the earliest.
-    last_to_leave = usage.stamp(limit.series, horizon, 1 - left) or now
+    last_to_leave = usage.stamp(horizon, 1 - left) or now
     return Room(limit, used, 0, limit.frees_at(last_to_leave, zone))
 
 

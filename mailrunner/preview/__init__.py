@@ -24,15 +24,18 @@ from mailrunner.model.counted import counted
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.preview.folder import PreviewFolder
 from mailrunner.preview.frame import FILE_POLICY, SANDBOX, shown
-from mailrunner.preview.message_view import MessageView
+from mailrunner.preview.message_view import MessageView, all_remarks
 from mailrunner.preview.sample import Sample, Specimen
 from mailrunner.recipients.reader import RecipientRow
 from mailrunner.rendering import Message
+from mailrunner.rendering.lint import Remark
+from mailrunner.rendering.lint.shapes import ShapeRemarks
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign
 
 INDEX = "index.html"
 _LONGEST_STEM = 40
+_COMPARED = 1  # the delivery of messages that are compared: their tokens then do not differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,21 @@ class Preview:
 
     def __init__(self, prepared: PreparedCampaign, *, now: datetime) -> None:
         self._prepared, self._now = prepared, now
+        self._pages = ShapeRemarks(prepared.renderer.outline)
         signer = TokenSigner((secrets.token_bytes(32),))
         self._factory = MessageFactory(
             prepared, columns=prepared.recipients.columns, signer=signer, domain=prepared.message_domain
         )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the list."""
+        return self._prepared.recipients.columns
+
+    @property
+    def campaign(self) -> str:
+        """The campaign's id."""
+        return self._prepared.campaign.id
 
     def write(self, sample: Sample, folder: Path) -> PreviewResult:
         """Write the messages of `sample` and the page into `folder`, in place of an earlier preview there.
@@ -98,9 +112,28 @@ class Preview:
 
     def message(self, entry: RecipientRow) -> Message:
         """The message of one row; raises RowError where it has none."""
+        return self._message(entry, secrets.randbelow(2**62))
+
+    def signed(self, message: Message) -> Message:
+        """The message as it is sent: with a DKIM signature, where the account makes one."""
+        return self._factory.signed(message, self._now)
+
+    def findings(self, message: Message) -> tuple[Remark, ...]:
+        """The remarks of `check` on one message, each once; those on its page are made once for a shape."""
+        return tuple(dict.fromkeys((*all_remarks(message), *self._pages.remarks(message))))
+
+    def comparable(self, entry: RecipientRow) -> Message:
+        """The message of one row with links that are the same in every message; raises RowError.
+
+        It is made by the plan of its shape, where there is one: a plan is made at the second message.
+        """
+        self._message(entry, _COMPARED)
+        return self._message(entry, _COMPARED)
+
+    def _message(self, entry: RecipientRow, number: int) -> Message:
         if entry.problem:
             raise RowError(entry.problem)
-        fields = self._factory.fields(secrets.randbelow(2**62), entry.address, entry.values)
+        fields = self._factory.fields(number, entry.address, entry.values)
         return self._prepared.renderer.render(fields, self._now)
 
     def _write_index(self, target: PreviewFolder, cards: list[Card], sample: Sample) -> None:

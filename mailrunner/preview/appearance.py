@@ -6,6 +6,7 @@ The frame has no script and keeps the colour scheme of the system, so that the s
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import NamedTuple
 
 from mailrunner.rendering.lint import GMAIL_CLIPS
@@ -19,6 +20,11 @@ _INVERTED = (
     "img,video,svg{filter:invert(1) hue-rotate(180deg)}</style>"
 )
 _LINK = re.compile(rb"<a\s[^>]*href", re.IGNORECASE)
+_LINKED = re.compile(r"<a\s[^>]*href[^>]*>(.*?)</a", re.IGNORECASE | re.DOTALL)
+_UNREAD = re.compile(r"<(style|script|title)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+_SPACE = re.compile(r"\s+")
+_MOST_TEXT = 2_000  # characters of what is cut off
 
 
 def in_scheme(html: str, scheme: str) -> str:
@@ -38,16 +44,38 @@ def inverted(html: str) -> str:
 
 
 class Weight(NamedTuple):
-    """The octets of an HTML part against what Gmail shows of one; `links_behind` of `links` are cut off."""
+    """The octets of an HTML part against what Gmail shows of one.
+
+    `behind` are the texts of the links that are cut off, of `links` in all; `text_behind` is what a reader
+    would miss.
+    """
 
     octets: int
     limit: int
     links: int
-    links_behind: int
+    behind: tuple[str, ...]
+    text_behind: str
 
     @classmethod
     def of(cls, html: str) -> Weight:
         """The weight of HTML as it is sent."""
         octets = html.encode("utf-8", "replace")
-        links = [found.start() for found in _LINK.finditer(octets)]
-        return cls(len(octets), GMAIL_CLIPS, len(links), sum(1 for place in links if place >= GMAIL_CLIPS))
+        links = len(_LINK.findall(octets))
+        if len(octets) <= GMAIL_CLIPS:
+            return cls(len(octets), GMAIL_CLIPS, links, (), "")
+        rest = _behind_tag(octets[GMAIL_CLIPS:])
+        behind = [_SPACE.sub(" ", _TAG.sub("", found)).strip() for found in _LINKED.findall(rest)]
+        text = _SPACE.sub(" ", _TAG.sub(" ", _UNREAD.sub(" ", rest))).strip()
+        return cls(len(octets), GMAIL_CLIPS, links, tuple(map(unescape, behind)), unescape(text)[:_MOST_TEXT])
+
+
+def clipped(html: str) -> str:
+    """The HTML up to where Gmail cuts it."""
+    return html.encode("utf-8", "replace")[:GMAIL_CLIPS].decode("utf-8", "ignore")
+
+
+def _behind_tag(octets: bytes) -> str:
+    """Text behind the cut, without the rest of a tag in which the cut may be."""
+    text = octets.decode("utf-8", "ignore")
+    end, start = text.find(">"), text.find("<")
+    return text[end + 1 :] if end >= 0 and (start < 0 or end < start) else text

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from mailrunner.model.mistyped_domain import suggestion
 from mailrunner.rendering import Message
-from mailrunner.rendering.lint import remarks
+from mailrunner.rendering.lint import Remark, remarks
 
 _CID = re.compile(r"""cid:([^"'\s<>)&]+)""", re.IGNORECASE)
 _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}")
@@ -71,7 +71,7 @@ class MessageView:
             text=message.text,
             attachments=tuple(_attachments(parsed)),
             links=tuple(_Links(message.html or "").found),
-            warnings=tuple(dict.fromkeys(_warnings(message))),
+            warnings=tuple(dict.fromkeys(map(told, all_remarks(message)))),
         )
 
 
@@ -128,15 +128,24 @@ def _with_images(html: str, images: Mapping[str, str]) -> str:
     return _CID.sub(lambda found: images.get(unquote(found[1]), found[0]), html)
 
 
-def _warnings(message: Message) -> Iterator[str]:
-    """The remarks of `check`, and what a reader of a single message would notice."""
+def all_remarks(message: Message) -> Iterator[Remark]:
+    """The remarks on one message, whatever others of its shape have."""
+    yield from doubts(message)
+    yield from remarks(message.html, message.subject, message.size)
+
+
+def doubts(message: Message) -> Iterator[Remark]:
+    """What a reader of a single message would notice, beside the remarks of `check`."""
     domain = message.recipient.rpartition("@")[2]
     if meant := suggestion(domain):
-        yield f"the address ends in {domain}; is {meant} meant?"
+        yield Remark("the address looks mistyped", f"it ends in {domain}; is {meant} meant?")
     for part, text in (("subject", message.subject), ("text", message.text)):
         if found := _LEFT_OVER.search(text):
-            yield f'"{found[0]}" is in the {part}; was a placeholder not filled in?'
+            yield Remark(f"a placeholder is in the {part}", f'"{found[0]}"; was it not filled in?')
         if found := _EMPTY_CELL.search(text):
-            yield f'the word "{found[0]}" is in the {part}; is it an empty cell?'
-    for kind, detail in remarks(message.html, message.subject, message.size):
-        yield f"{kind}: {detail}" if detail else kind
+            yield Remark(f"the {part} may show an empty cell", f'the word "{found[0]}" is in it')
+
+
+def told(remark: Remark) -> str:
+    """A remark as one sentence."""
+    return f"{remark.kind}: {remark.detail}" if remark.detail else remark.kind

@@ -69,13 +69,26 @@ def _proposal(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(SAMPLE)
         file.seek(0)
-        not_ascii = b"".join(islice((line for line in file if not line.isascii()), 200))[:SAMPLE]
+        lines = list(islice((line for line in file if not line.isascii()), 200))
+    if head.count(0) > len(head) // 4:  # every other octet, in the scripts of Europe
+        return f'it looks like UTF-16: encoding = "utf-16-{"be" if head[:1] == bytes(1) else "le"}"'
+    if 2 * sum(map(_is_utf_8, lines)) >= len(lines):
+        return "the other lines are UTF-8: correct this one, which came from another file perhaps"
+    not_ascii = b"".join(lines)[:SAMPLE]
     found = likely_encodings(not_ascii, head + not_ascii)
     if not found:
         return 'set encoding = "…" to the one it was saved in, or save it as UTF-8'
     place = _telling_word([reading.words for reading in found])
     readings = [f'encoding = "{one.encoding}" reads "{one.words[place][:40]}"' for one in found]
     return f"it looks like {found[0].encoding}: {', '.join(readings)}; or save it as UTF-8"
+
+
+def _is_utf_8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _telling_word(words: Sequence[Sequence[str]]) -> int:

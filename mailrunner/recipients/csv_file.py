@@ -8,21 +8,16 @@ recipient's name to another.
 from __future__ import annotations
 
 import csv
-import io
-import re
-from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 from mailrunner.errors import Problem, UserError
+from mailrunner.recipients.csv_dialect import SEPARATOR_LINE, find_dialect
 from mailrunner.recipients.csv_encoding import SAMPLE, encoding_of, undecodable
 from mailrunner.recipients.other_formats import refuse_other_formats
 from mailrunner.recipients.source import HeadedFile
 
-DELIMITERS = ",;\t|"
-# How Excel is told the delimiter: a first line that it does not show.
-_SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?\r?\n', re.IGNORECASE)
+_END_OF_FILE = ["\x1a"]  # of old programs: the character that ended a text file in DOS
 _CSV_ERRORS = {
     "unexpected end of data": "a quotation mark is opened here and never closed",
     "expected after": "text follows a closing quotation mark; one inside a quoted cell is written twice",
@@ -54,8 +49,10 @@ class CsvFile(HeadedFile):
                 Problem(f'the delimiter "{delimiter}" is not one character', label, hint=r'e.g. ";" or "\t"')
             )
         sample = self._sample()
-        self._stated = _SEPARATOR_LINE.match(sample)
-        self._delimiter = delimiter or (self._stated[1] if self._stated else _likely_delimiter(sample))
+        self._stated = SEPARATOR_LINE.match(sample)
+        rest = sample[self._stated.end() :] if self._stated else sample
+        stated = delimiter or (self._stated[1] if self._stated else None)
+        self._dialect = find_dialect(rest, stated, is_cut=len(sample) >= SAMPLE)
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield each record that is not blank, header included, with the line (from 1) on which it begins.
@@ -65,14 +62,14 @@ class CsvFile(HeadedFile):
         line = 1
         try:
             with self.path.open(encoding=self._encoding, newline="") as file:
-                reader = csv.reader(file, delimiter=self._delimiter, strict=True)
+                records = self._dialect.records(file)
                 if self._stated:
-                    next(reader)
-                    line = reader.line_num + 1
-                for cells in reader:
-                    if any(cells):
-                        yield line, cells
-                    line = reader.line_num + 1
+                    next(records)
+                    line = records.line_num + 1
+                for cells in records:
+                    if any(cells) and cells != _END_OF_FILE:
+                        yield line, self._dialect.cells(cells)
+                    line = records.line_num + 1
         except UnicodeError:
             raise UserError(undecodable(self.path, self.label, self._encoding)) from None
         except csv.Error as error:
@@ -84,29 +81,6 @@ class CsvFile(HeadedFile):
                 return file.read(SAMPLE)
         except UnicodeError:
             raise UserError(undecodable(self.path, self.label, self._encoding)) from None
-
-
-def _likely_delimiter(sample: str) -> str:
-    """The delimiter under which most rows are as wide as the header, then the one that makes it widest."""
-    return max(DELIMITERS, key=lambda delimiter: _fitness(sample, delimiter))
-
-
-def _fitness(sample: str, delimiter: str) -> tuple[float, int]:
-    """The share of rows as wide as the header, and the header's width; (0, 0) if it is one column.
-
-    Where the first row is a title, the width that most rows have.
-    """
-    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
-    try:
-        widths = [len(cells) for cells in islice(reader, 100) if any(cells)]
-    except csv.Error:
-        return 0.0, 0
-    if len(sample) >= SAMPLE and 1 < len(widths) < 100:
-        widths.pop()  # the sample ends in the middle of it
-    if not widths:
-        return 0.0, 0
-    usual = widths[0] if widths[0] > 1 else Counter(widths).most_common(1)[0][0]  # a title above the header
-    return (widths.count(usual) / len(widths), usual) if usual > 1 else (0.0, 0)
 
 
 def _csv_message(error: csv.Error) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.cell import to_text
+from mailrunner.recipients.heading import heading_name
 from mailrunner.recipients.sheet.file_look import look_of
 from mailrunner.recipients.sheet.look import SheetLook, cell_name, column_name
 from mailrunner.recipients.sheet.values import SheetValues, read_values
@@ -46,10 +47,11 @@ class Worksheet(HeadedFile):
         super().__init__(path, label, header_row=header_row, email=email)
         self._sheet, self._hidden, self._typed = sheet, hidden, frozenset(typed)
 
+    _keeps_columns = True
+
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         skipped_rows = self._look.hidden_rows if self._hidden == "skip" else ()
-        skipped = self._look.hidden_columns if self._hidden == "skip" else ()
-        kept = [place for place in range(self._frame.shape[1]) if place + 1 not in skipped]
+        kept = self._kept
         for number, texts in self._shown_rows():
             cells = texts if len(kept) == len(texts) else [texts[place] for place in kept]
             if any(cells) and number not in skipped_rows:
@@ -63,7 +65,7 @@ class Worksheet(HeadedFile):
             texts = look.texts(number, cells, list(map(to_text, cells)), raw)
             yield number, texts
             if len(raw) < len(self._typed):  # the heading was not read yet
-                named = frozenset(i for i, text in enumerate(texts, 1) if text.strip() in self._typed)
+                named = frozenset(i for i, text in enumerate(texts, 1) if heading_name(text) in self._typed)
                 raw = max(raw, named, key=len)
 
     @cached_property
@@ -114,22 +116,56 @@ class Worksheet(HeadedFile):
         """The names as they stand in the sheet, with hidden columns and nameless ones."""
         number = self._header[0]
         return next(
-            [text.strip() for text in texts] for found, texts in self._shown_rows() if found == number
+            [heading_name(text) for text in texts] for found, texts in self._shown_rows() if found == number
         )
 
     def remarks(self) -> list[str]:
         number, names, _ = self._header
         found = super().remarks()
-        others = [f'"{name}"' for name in self._values.visible if name != self._values.name]
-        if self._sheet is None and others:
-            message = f'the sheet "{self._values.name}" is read, and not {", ".join(others)}'
+        if others := self._other_sheets():
+            message = f'the sheet "{self._values.name}" is read, and not {others}'
             found.append(f"{message} (to read another, set sheet)")
+        if nameless := self._nameless(number):
+            found.append(f"{nameless} no name in the row of names (row {number}): not read")
         rows, columns = self._hidden_parts(number)
         if rows or columns:
             done = "left out" if self._hidden == "skip" else "used like the others"
             found.append(f'{_named(rows, columns)}: {done}, as hidden = "{self._hidden}" says')
         last = max((place for name in names if (place := self._place_of(name))), default=0)
         return [*found, *self._look.remarks(number + 1, last)]
+
+    def _other_sheets(self) -> str:
+        """The visible sheets beside the one read, quoted; "" where there are none or the user chose it."""
+        others = [f'"{name}"' for name in self._values.visible if name != self._values.name]
+        return ", ".join(others) if self._sheet is None else ""
+
+    def _empty_hint(self) -> str:
+        return self.elsewhere() or super()._empty_hint()
+
+    def elsewhere(self) -> str:
+        others = self._other_sheets()
+        read = f'the sheet "{self._values.name}" is read'
+        return f"{read}; for another set sheet in [recipients]: {others}" if others else ""
+
+    def _nameless(self, header_row: int) -> str:
+        """ "the column E has" where the heading does not name a column with cells below it; else ""."""
+        below = self._frame.iloc[header_row:]
+        signs = [
+            column_name(place + 1)
+            for place in self._kept
+            if not to_text(self._frame.iat[header_row - 1, place]).strip()
+            and any(map(to_text, below.iloc[:, place].tolist()))
+        ]
+        if not signs:
+            return ""
+        listed = ", ".join(signs[:_NAMED]) + (", …" if len(signs) > _NAMED else "")
+        return f"the columns {listed} have" if len(signs) > 1 else f"the column {listed} has"
+
+    @property
+    def _kept(self) -> list[int]:
+        """The places of the columns that are read, from 0."""
+        skipped = self._look.hidden_columns if self._hidden == "skip" else ()
+        return [place for place in range(self._frame.shape[1]) if place + 1 not in skipped]
 
     @property
     def _frame(self) -> pandas.DataFrame:

@@ -14,6 +14,11 @@ _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.\w+")
 _SHOWN = 3  # titles that a remark quotes
 
 
+def heading_name(cell: str) -> str:
+    """The name of a column as it is typed: a line break in its cell, as in narrow columns, is a blank."""
+    return " ".join(cell.split())
+
+
 @dataclass(frozen=True, slots=True)
 class HeadingRow:
     """The row that names the columns, with its number, and the rows above it that are not blank."""
@@ -36,10 +41,11 @@ class HeadingRow:
 
     def remarks(self) -> list[str]:
         """What is skipped, for the user; nothing where it is the first row that is not blank."""
-        if not self.titles:
+        titles = list(filter(None, (_text(cells) for _, cells in self.titles)))
+        if not titles:
             return []
-        quoted = ", ".join(f'"{_text(cells)}"' for _, cells in self.titles[:_SHOWN])
-        more = ", …" if len(self.titles) > _SHOWN else ""
+        quoted = ", ".join(f'"{title}"' for title in titles[:_SHOWN])
+        more = ", …" if len(titles) > _SHOWN else ""
         return [
             f"the columns are named in row {self.row[0]}; above it stands {quoted}{more}, which is skipped "
             "(if that is wrong, set header_row)"
@@ -53,7 +59,7 @@ def find_heading(records: Sequence[Record], email: str) -> HeadingRow:
     address, the one with most cells that are not empty: a title is shorter than a heading.
     """
     for place, (_, cells) in enumerate(records):
-        if email and email in (cell.strip() for cell in cells):
+        if email and heading_name(email) in map(heading_name, cells):
             return HeadingRow(records[place], tuple(records[:place]))
     place = _fullest_above_addresses(records)
     return HeadingRow(records[place], tuple(records[:place]))

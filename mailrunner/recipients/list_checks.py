@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from mailrunner.errors import Problem, nearest
 from mailrunner.recipients.cell import from_text, to_text
+from mailrunner.recipients.column_hint import address_hint
 from mailrunner.recipients.filter import RowFilter
+from mailrunner.recipients.source import Source
 from mailrunner.recipients.spec import ListSpec
 
 
@@ -15,9 +17,9 @@ def column_types(columns: Sequence[str], spec: ListSpec) -> dict[str, str]:
     return {column: spec.types.get(column, "text") for column in columns}
 
 
-def list_problems(label: str, columns: Sequence[str], spec: ListSpec) -> Iterator[Problem]:
+def list_problems(source: Source, columns: Sequence[str], spec: ListSpec) -> Iterator[Problem]:
     """Yield all problems of `spec` for a list with these columns, their keys below `[recipients]`."""
-    yield from _column_problems(label, columns, spec)
+    yield from _column_problems(source, columns, spec)
     if spec.email in spec.defaults:
         yield Problem(
             "an address has no default",
@@ -28,15 +30,16 @@ def list_problems(label: str, columns: Sequence[str], spec: ListSpec) -> Iterato
     yield from _where_problems(columns, spec)
 
 
-def _column_problems(label: str, columns: Sequence[str], spec: ListSpec) -> Iterator[Problem]:
+def _column_problems(source: Source, columns: Sequence[str], spec: ListSpec) -> Iterator[Problem]:
     named = [("email", spec.email)] + ([("name", spec.name)] if spec.name else [])
     named += [(f"defaults.{column}", column) for column in spec.defaults]
     named += [(f"types.{column}", column) for column in spec.types]
     for key, column in named:
         if column not in columns:
-            message = f'{label} has no column "{column}"'
-            hint = nearest(column, columns) or f"its columns are {', '.join(columns)}"
-            yield Problem(message, key=key, hint=hint)
+            message = f'{source.label} has no column "{column}"'
+            near = nearest(column, columns)
+            told = address_hint(source, column, near) if key == "email" else ""
+            yield Problem(message, key=key, hint=told or near or f"its columns are {', '.join(columns)}")
 
 
 def _default_problems(spec: ListSpec) -> Iterator[Problem]:

@@ -36,6 +36,10 @@ def _not_text(path: Path, label: str) -> tuple[str, str] | None:
         return "it is an Excel file, not CSV", instead
     if head.startswith(_PARQUET):
         return "it is a Parquet file, not CSV", f'write parquet = "{label}" instead of csv'
+    return _known_start(head)
+
+
+def _known_start(head: bytes) -> tuple[str, str] | None:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     return next((found for octets, found in _BY_OCTETS.items() if start.startswith(octets)), None)
 
@@ -60,7 +64,8 @@ def sheet_hint(path: Path, label: str) -> str:
     head = _head(path)
     if head.startswith(_OLE):
         return "if it has a password, save it without one"
-    if head.startswith(_ZIP) or b"\0" in head:
+    # Programs of shops and banks name web pages .xls; Excel opens them.
+    if head.startswith(_ZIP) or b"\0" in head or _known_start(head) is _WEB_PAGE:
         return "open it in a spreadsheet program and save it as .xlsx"
     return f'if it is CSV, write csv = "{label}" instead of xlsx'
 

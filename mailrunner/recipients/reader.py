@@ -161,7 +161,7 @@ class RecipientList:
 
     def __init__(self, source: Source, spec: ListSpec, *, file: str = "", key: str = "recipients") -> None:
         self.columns = (*source.columns, *(("name",) if has_names(source, spec.email) else ()))
-        problems = list_problems(source.label, self.columns, spec)
+        problems = list_problems(source, self.columns, spec)
         UserError.collect(replace(problem, file=file, key=f"{key}.{problem.key}") for problem in problems)
         self.reader = RowReader(self.columns, spec)
         self.filtered = 0

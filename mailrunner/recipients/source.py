@@ -17,7 +17,8 @@ from pathlib import Path
 from mailrunner.config.paths import is_file
 from mailrunner.errors import Problem, UserError, nearest
 from mailrunner.model.counted import counted
-from mailrunner.recipients.heading import HEADING_ROWS, HeadingRow, find_heading
+from mailrunner.recipients.double_encoding import double_encoding_remark
+from mailrunner.recipients.heading import HEADING_ROWS, HeadingRow, find_heading, heading_name
 from mailrunner.recipients.spreadsheet_cell import are_defused, restored
 
 CHUNK = 20_000  # rows; the ledger writes as many in one transaction, which must stay short
@@ -35,6 +36,7 @@ class Source(ABC):
     """
 
     is_given = False  # true for rows that a program hands over, which no file has
+    is_snapshot = False  # the rows stand in the ledger: there is nothing to compare with it
 
     def __init__(self, label: str) -> None:
         self.label = label
@@ -75,6 +77,10 @@ class Source(ABC):
         """Why a cell is empty, where the table tells; else ""."""
         return ""
 
+    def elsewhere(self) -> str:
+        """Where else the list may stand, for a table without the column of addresses; else ""."""
+        return ""
+
     def remarks(self) -> list[str]:
         """Sentences about the table that a user should know before it is sent to; none by default."""
         return []
@@ -100,7 +106,7 @@ class Source(ABC):
 
     def _checked_header(self, names: Sequence[str]) -> tuple[str, ...]:
         """The trimmed names of the columns without nameless ones at the end; UserError where unusable."""
-        trimmed = [name.strip() for name in names]
+        trimmed = [heading_name(name) for name in names]
         while trimmed and not trimmed[-1]:
             trimmed.pop()
         UserError.collect(
@@ -157,6 +163,8 @@ class HeadedFile(FileSource):
     That row is `header_row` where it is given, else it is found; see `heading.find`.
     """
 
+    _keeps_columns = False  # a sheet does: no cell of it can have moved into another column
+
     def __init__(self, path: Path, label: str, *, header_row: int | None = None, email: str = "") -> None:
         super().__init__(path, label)
         self._header_row, self._email = header_row, email
@@ -173,6 +181,8 @@ class HeadedFile(FileSource):
 
     def _places(self, names: Sequence[str]) -> list[int]:
         """The places of the columns that are read: not of those that have no name, and no cell at first."""
+        if self._keeps_columns:
+            return [i for i, name in enumerate(names) if name.strip()]
         below = self._first_records[self._heading.above + 1 :]
         used = {i for _, cells in below for i, cell in enumerate(cells) if cell}
         return [i for i, name in enumerate(names) if name.strip() or i in used or not below]
@@ -185,7 +195,7 @@ class HeadedFile(FileSource):
     def _heading(self) -> HeadingRow:
         first = self._first_records
         if not first:
-            raise UserError(Problem("it is empty", self.label, hint="the first row names the columns"))
+            raise UserError(Problem("it is empty", self.label, hint=self._empty_hint()))
         if self._header_row is None:
             return find_heading(first, self._email)
         chosen = HeadingRow.at(self._header_row, first)
@@ -194,6 +204,9 @@ class HeadedFile(FileSource):
             hint = f"set header_row to a number up to {first[-1][0]}, or leave it out"
             raise UserError(Problem(message, self.label, hint=hint))
         return chosen
+
+    def _empty_hint(self) -> str:
+        return "the first row names the columns"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -204,7 +217,8 @@ class HeadedFile(FileSource):
         return self._header[0] + 1
 
     def remarks(self) -> list[str]:
-        return self._heading.remarks()
+        found = double_encoding_remark(self.sample())
+        return [*self._heading.remarks(), *([found] if found else [])]
 
     def _rows(self) -> Iterator[Row]:
         rows = self._whole_rows()
@@ -229,9 +243,7 @@ class HeadedFile(FileSource):
         for number, cells in islice(self._records(), self._heading.above + 1, None):
             if len(cells) == width:
                 yield number, tuple(cells)
-            elif not width <= len(cells) <= widest or any(cells[width:]):
-                # A shifted row would send one recipient's name to another: nothing is filled up or cut off.
-                # An empty cell too many, which the header does not have, may come from a stray comma.
+            elif not self._keeps_columns and self._is_ragged(cells, width, widest):
                 ragged.append((number, len(cells)))
                 if len(ragged) == _NAMED:
                     break
@@ -239,8 +251,23 @@ class HeadedFile(FileSource):
                 yield number, tuple(cells[:width])
         UserError.collect(self._ragged(number, found, width) for number, found in ragged)
 
+    @staticmethod
+    def _is_ragged(cells: Sequence[str], width: int, widest: int) -> bool:
+        """True where cells may stand in the wrong column.
+
+        A shifted row would send one recipient's name to another: nothing is filled up or cut off.  An empty
+        cell too many, which the header does not have, may come from a stray comma; beside one column it means
+        nothing.
+        """
+        is_wide = len(cells) > widest and width > 1
+        return len(cells) < width or is_wide or any(cells[width:])
+
     def _ragged(self, number: int, found: int, width: int) -> Problem:
         message = f"it has {counted(found, 'cell')}, but the header names {counted(width, 'column')}"
-        return Problem(
-            message, self.label, f"line {number}", "a cell with the delimiter in it needs quotation marks"
-        )
+        hint = "a cell with the delimiter in it needs quotation marks"
+        if found < width:
+            hint = (
+                "a cell with a line break in it needs quotation marks; where the program leaves empty cells "
+                "at the end out, save the list as .xlsx"
+            )
+        return Problem(message, self.label, f"line {number}", hint)

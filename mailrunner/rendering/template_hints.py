@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mailrunner.errors import Problem
+from mailrunner.rendering.template_names import RESERVED
 
 _FIELD = re.compile(r"\{[{%](?:(?![}%]\}).)*(?:[}%]\})?", re.DOTALL)
 _SPLIT = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:[lrb]d?quo|quot|laquo|raquo|nbsp|#\d+);|[“”„‟‘’‚«»\u00a0]|%20")
@@ -24,7 +25,8 @@ def syntax_hint(message: str, source: str, line: int) -> str:
         if _SPLIT.search(found[0]):
             shown = " ".join(found[0].split())[:_LONGEST]
             return f"your editor has split or quoted the field {shown}; mailrunner import FILE joins it again"
-        if name := _NAME.match(found[0]):
+        name = _NAME.match(found[0])
+        if name and name[1].partition(".")[0] not in RESERVED:
             return f'a column with blanks or signs in its name is written row["{name[1]}"]'
     return ""
 

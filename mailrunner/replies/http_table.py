@@ -10,6 +10,8 @@ from __future__ import annotations
 from mailrunner.model.outcome import Action
 from mailrunner.replies.http_rule import HttpRule
 
+PAGE_NAME = "a page"  # the name of an answer that is a page for people, and none of the API's
+
 _QUOTA = "the account's sending quota is used up"
 _SLOWER = "the provider asks to send more slowly"
 _LOGIN = "the provider wants other credentials, or a permission they lack"
@@ -29,12 +31,24 @@ _TO = (
     r"\brecipients?\b|\brcpts?\b|\baddressees?\b)"
 )
 _FROM = r"(?:\bfrom\b|\bsenders?\b|\breply-?to\b|\breturn-?path\b|\bsending identit)"
-_NOT_OURS = r"(?:not match|not allowed|not authori[sz]ed|unknown|not found)"
-_WHOSE = r"(?:daily|monthly|hourly|email|sending|message|plan|account)"
+_NOT_OURS = r"(?:not match|not (?:an? )?(?:allowed|authori[sz]ed|approved)|unknown|not found)"
+_WHOSE = r"(?:daily|monthly|hourly|email|sending|messaging|message|plan|account)"
 _LIMIT = r"(?:quota|limit|allowance)"
 _BAD = (
     r"(?:\binvalid\b|\bnot (?:a )?valid\b|\bmalformed\b|\bmissing final\b|\bcannot be parsed\b|\billegal\b)"
 )
+# What is said of the account's quota, of its rate, and of an address that is suppressed: in any answer.
+_SPENT = (
+    r"credits? (?:limit )?(?:exceeded|exhausted)|"
+    r"(?:out of|no|not enough|insufficient|maximum) credits|"
+    rf"\b{_WHOSE}(?:'s)? (?:\w+ )?{_LIMIT}\b.{{0,40}}(?:reach|exceed|used|exhaust|hit)|"
+    rf"(?:reach|exceed|used up|exhaust|hit)\w*\b.{{0,40}}\b{_WHOSE}\b.{{0,20}}{_LIMIT}|"
+    r"\b(?:subscription|plan)\b.{0,30}\b(?:ended|expired|limit)|"
+    rf"sending limit|{_LIMIT} for (?:today|this month)"
+)
+_TOO_FAST = r"rate ?limit|too many requests|throttl|request limit exceeded|slow down|sending rate"
+_LISTED = r"address(?:es)?\W{1,3}(?:(?:is|are|was|were|has been|have been) )?black.?listed"
+_NONE_LEFT = r"\b(?:no|zero|without)(?: valid)? recipients?\b|at least one (?:valid )?recipient"
 
 PROVIDERS = (
     # Mandrill answers 200 and says in the body what became of each recipient.
@@ -91,7 +105,6 @@ PROVIDERS = (
     HttpRule(
         Action.FAIL, _INVALID, {"ses-api"}, ("4",), "badrequestexception", r"@|domain|address|local part"
     ),
-    HttpRule(Action.STOP, _REQUEST, {"ses-api"}, ("4",), "messagerejected", counted=True),
     HttpRule(
         Action.AUTH,
         "Amazon SES does not accept the signature: check key, secret and this machine's clock",
@@ -145,6 +158,8 @@ REFUSED = (
     ),
     HttpRule(Action.STOP, _SENDER, (), ("2",), text=rf"{_FROM}.{{0,60}}(?:verif|{_BAD}|not allowed|unknown)"),
     HttpRule(Action.SUPPRESS, _INVALID, (), ("2",), text=rf"{_TO}.{{0,60}}{_BAD}|{_BAD}.{{0,30}}{_TO}"),
+    HttpRule(Action.QUOTA, _QUOTA, (), ("2",), text=_SPENT),
+    HttpRule(Action.RETRY, _SLOWER, (), ("2",), text=_TOO_FAST),
     HttpRule(Action.FAIL, _ADDRESS, (), ("2",)),
 )
 
@@ -174,12 +189,7 @@ COMMON = (
         _QUOTA,
         (),
         ("4",),
-        text=r"credits? (?:limit )?(?:exceeded|exhausted)|"
-        r"(?:out of|no|not enough|insufficient|maximum) credits|"
-        rf"\b{_WHOSE}(?:'s)? (?:\w+ )?{_LIMIT}\b.{{0,40}}(?:reach|exceed|used|exhaust|hit)|"
-        rf"(?:reach|exceed|used up|exhaust|hit)\w*\b.{{0,40}}\b{_WHOSE}\b.{{0,20}}{_LIMIT}|"
-        r"\b(?:subscription|plan)\b.{0,30}\b(?:ended|expired|limit)|"
-        rf"sending limit|{_LIMIT} for (?:today|this month)",
+        text=_SPENT,
     ),
     HttpRule(Action.QUOTA, _QUOTA, (), ("402",)),
     HttpRule(Action.RETRY, _SLOWER, (), ("429", "420")),
@@ -188,7 +198,7 @@ COMMON = (
         _SLOWER,
         (),
         ("4",),
-        text=r"rate ?limit|too many requests|throttl|request limit exceeded|slow down|sending rate",
+        text=_TOO_FAST,
     ),
     HttpRule(
         Action.STOP,
@@ -199,7 +209,9 @@ COMMON = (
         rf"(?:{_BAD}|parsing|unverified|unconfirmed|unconfigured).{{0,20}}{_FROM}|"
         r"domain\b.{0,60}\bnot (?:been )?(?:verif|allowed)|"
         rf"{_NOT_OURS}\b.{{0,20}}\bsend\w* (?:from|as|on behalf)\b|"
-        r"only send testing|sandbox (?:sub)?domain|identity.{0,30}not verif",
+        rf"{_NOT_OURS}.{{0,20}}\bsenders?\b|identity.{{0,30}}not verif|"
+        r"only (?:be used to )?send (?:testing|to|e-?mails? to)|sandbox (?:sub)?domain|"
+        r"\bverify your (?:own )?(?:sending )?domain\b",
     ),
     HttpRule(
         Action.AUTH,
@@ -210,6 +222,9 @@ COMMON = (
         r"|authentication|permission|access.?denied|forbidden|suspend|expired.?token|restricted|accessnotconfigured"
         r"|missingauth|optinrequired).*",
     ),
+    HttpRule(
+        Action.RETRY, "something before the provider's API answered with a page", (), ("403",), PAGE_NAME
+    ),
     HttpRule(Action.AUTH, _LOGIN, (), ("401", "403", "407")),
     HttpRule(
         Action.AUTH,
@@ -217,28 +232,31 @@ COMMON = (
         (),
         ("400", "422"),
         text=r"\b(?:api|access|server|security) ?(?:key|token)\b|"
-        r"account (?:is |has been )?(?:suspend|disabl|block)",
+        r"account (?:is |has been )?(?:suspend|disabl|block)|sending (?:is |has been )?(?:suspend|disabl)",
     ),
     HttpRule(
         Action.SUPPRESS,
         _DEAD,
         (),
         ("400", "409", "422"),
-        text=r"marked as inactive|suppression list|suppressed due|hard.?bounced",
+        text=r"marked as inactive|suppression list|suppressed (?:due|by)|(?:is|are|been) suppressed|"
+        rf"hard.?bounced|{_LISTED}",
     ),
+    HttpRule(Action.FAIL, _ADDRESS, (), ("400", "422"), text=_NONE_LEFT),
     HttpRule(
         Action.SUPPRESS,
         _INVALID,
         (),
         ("400", "422"),
-        text=rf"(?<!no )(?<!no valid ){_TO}.{{0,40}}{_BAD}|{_BAD}.{{0,40}}{_TO}",
+        text=rf"{_TO}.{{0,40}}{_BAD}|{_BAD}.{{0,40}}{_TO}",
     ),
     HttpRule(
         Action.FAIL,
         _BIG,
         (),
         ("400", "422"),
-        text=r"too (?:big|large|long)|size (?:limit|exceed)|exceeds? .{0,30}size",
+        text=r"too (?:big|large|long)|size (?:limit|exceed)|exceeds? .{0,30}size|"
+        r"\b(?:more|larger|bigger|greater) than \d+ ?(?:[kmg]?i?b\b|byte|octet)",
     ),
     HttpRule(Action.RETRY, "the provider is busy with the same thing", (), ("409", "423", "424")),
     HttpRule(Action.STOP, _SETUP, (), ("404", "405", "406", "410", "411", "415", "426")),

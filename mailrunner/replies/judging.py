@@ -137,7 +137,7 @@ def judge(stage: Stage, code: int, enhanced: str, said: str, provider: str) -> R
         action, says = _STAGES_5[Stage.RCPT]
     if stage is Stage.EOD and provider in _SUBMISSION and (action, says) == _FULL:
         action, says = _OWN_MAILBOX_FULL
-    verdict = _weighed(stage, action, says, rule, about_us=_is_about_the_run(code, enhanced, said))
+    verdict = _weighed(stage, action, says, rule, about_us=_is_about_the_run(stage, code, enhanced, said))
     return replace(verdict, worded=rule is not None, plain=rule is not None and rule.plain)
 
 
@@ -177,9 +177,13 @@ def _retry(stage: Stage, says: str, *, about_us: bool) -> ReplyVerdict:
     return _verdict(Action.RETRY, says)
 
 
-def _is_about_the_run(code: int, enhanced: str, said: str) -> bool:
-    """421 closes on every recipient; x.7.x is policy, towards the sender unless a recipient is named."""
-    return code == 421 or (enhanced.startswith("4.7.") and not _NAMES_RECIPIENT.search(said))
+def _is_about_the_run(stage: Stage, code: int, enhanced: str, said: str) -> bool:
+    """421 closes on every recipient, x.7.x is policy, towards the sender unless a recipient is named.
+
+    4.3.1 is a system that is full (RFC 3463 §3.4), unless it is this message that fills it.
+    """
+    of_all = enhanced.startswith("4.7.") or (enhanced == "4.3.1" and stage is not Stage.EOD)
+    return code == 421 or (of_all and not _NAMES_RECIPIENT.search(said))
 
 
 def _by_code(stage: Stage, code: int, family: str, enhanced: str, said: str) -> tuple[Action, str]:
@@ -193,7 +197,8 @@ def _by_code(stage: Stage, code: int, family: str, enhanced: str, said: str) -> 
     if family == "4":
         return _ENHANCED_4.get(detail, _BUSY)
     found = _ENHANCED_5.get(detail) or _CODES.get(code) or _SUBJECTS_5.get(detail.partition(".")[0])
-    if not found or (stage not in LATE and found in _ABOUT_RECIPIENT):
+    of_address = code == 501 and stage is Stage.RCPT and not detail  # RFC 5321 §4.3.2: of its argument
+    if not found or of_address or (stage not in LATE and found in _ABOUT_RECIPIENT):
         return _STAGES_5.get(stage, _POLICY)
     return found
 

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from mailrunner.model.outcome import Action, Stage
+from mailrunner.replies.languages import MAILBOX_FULL, MAILBOX_MISSING
 from mailrunner.replies.text_rule import LATE, PERSON, TOO_BIG, row
 
 RECIPIENT = (
+    # Of one address: whatever else it says is malformed is our doing (`content_texts`).
+    row(
+        Action.FAIL,
+        "the server cannot read this address",
+        r"malformed (?:\w+ )?(?:address|recipient)|syntax\b.{0,30}\b(?:address|mailbox|recipient)",
+        r"(?:illegal|invalid|unusual|bad) characters?|characters?\b.{0,30}\bnot (?:allowed|permitted|valid)",
+        stages=frozenset({Stage.RCPT}),
+        classes="5",
+        codes=r"(?!5\.1\.[378])",
+    ),
     row(
         Action.STOP,
         "the sending account's own mailbox is full",
@@ -29,29 +40,45 @@ RECIPIENT = (
         Action.FAIL,
         TOO_BIG,
         r"(?:message|mail|e-?mail|body|attachment|file|content|data|"
-        r"recipsize)s?\b.{0,30}\b(?:too (?:big|large|long)|size|exceeds? (?:the )?(?:max|limit|"
+        r"recipsize)s?\b.{0,30}\b(?:too (?:big|large|long)|size|exceeds? (?:the |our )?(?:\d|max|limit|"
         r"fixed))",
         r"(?<!mailbox )size (?:limit|exceed)",
-        r"exceed\w*\b.{0,40}\b(?:message|mail|size)\b.{0,10}\bsize|too (?:big|large)\b|mailsize",
+        r"exceed\w*\b.{0,40}\b(?:message|mail|size)\b.{0,10}\bsize|too (?:big|large)\b|mailsize|"
+        r"(?:larger|bigger) than",
         r"taille (?:limite|maxim)|message quota\b.{0,10}size",
         classes="5",
+    ),
+    # The server's own disk, not the mailbox: 452 in RFC 5321, x.3.1 in RFC 3463.
+    row(
+        Action.RETRY,
+        "the server has no room for now",
+        r"(?:insufficient|no|not enough|low on|out of) (?:\w+ )?(?:system|server) (?:storage|space|disk|"
+        r"memory|resources)",
+        r"(?:insufficient|out of) (?:\w+ )?(?:resources|memory)|space shortage|\b(?:spool|queue|"
+        r"disk) (?:is )?full",
+        r"(?:insufficient|no|not enough|out of) (?:\S+ ){0,2}(?:storage|disk|space|"
+        r"room)\b.{0,30}\b(?:spool|queue|server)",
+        classes="4",
+        run=None,
+        codes=r"(?![45]\.2\.)",
     ),
     row(
         Action.RETRY,
         "the recipient's mailbox is full",
         rf"\b{PERSON}\b.{{0,50}}\b(?:full\b|over[ -]?quota|(?:over|exceed\w*|out of|reached|above|"
         rf"no) (?:\S+ ){{0,4}}(?:quota|storage|space|disk|limit|capacity))",
-        r"over ?quota|quota (?:exceeded|violation|usage|full)",
+        r"over ?quota|quota (?:exceeded|violation|usage|full)|(?:storage|"
+        r"mailbox) limit\b.{0,40}\b(?:reached|exceeded)",
         r"(?:exceed\w*|insufficient|no|not enough|out of) (?:\S+ ){0,2}(?:storage|disk|space|quota)",
         r"mailfull|(?:mailbox|disk|storage) ?quota",
         r"is full\b|full mailbox|boite\b.{0,20}\bpleine|mailbox (?:limit|size)",
-        r"(?:post)?(?:fach|korb) (?:ist )?voll|casella piena|buz[oó]n lleno|caixa cheia",
+        MAILBOX_FULL,
         stages=LATE,
     ),
     row(
         Action.RETRY,
         "the server asks to try this recipient later",
-        r"temporar\w*|try(?:ing)? (?:it )?(?:again|later)|please retry|later\b|essayer plus tard",
+        r"temporar\w*|\btransient|try(?:ing)? (?:it )?(?:again|later)|please retry|later\b|essayer plus tard",
         r"come back later",
         stages=LATE,
         run=None,
@@ -66,19 +93,14 @@ RECIPIENT = (
         rf"exist\w*|listed|present|recogni[sz]ed|valid|a valid|registered|a known|our customer)|"
         rf"n't exist|could(?: not|n't) be found|no longer (?:exist|valid)|"
         rf"invalid|inexist\w*|does ?n[o']t (?:exist|have)|"
-        rf"was not found|not in (?:the |our )?(?:directory|recipient list))",
+        rf"was not found|not in (?:the |our |this )?(?:\w+ )?(?:directory|list|database|table|system))",
         rf"\b(?:no|not a|not an|isn't an?|never had an?) (?:\w+ )?(?:{PERSON}|"
-        rf"one)\b.{{0,25}}\b(?:here|by that name|at this|found|with that|available|on this)",
-        r"not our customer|user ?unknown|unknown[ -]?user|usernotfound|recipientnotfound|nosuchuser",
+        rf"one)\b.{{0,25}}\b(?:here|by that name|at this|found|with th(?:at|is)|available|on this)",
+        r"not our customer|user ?unknown|unknown[ -]?user|(?:user|recip\w*)notfound|nosuchuser",
         r"no such (?:person|id)",
-        r"(?:utilisateur|destinataire|adresse|bo[iî]te)\b.{0,40}\b(?:inconnue?|invalide|"
-        r"inexistante?|n'existe)",
-        r"unbekannt|(?:empf|benutzer|postfach|adresse)\S*\b.{0,30}\bexistiert nicht",
-        r"(?:usuario|destinatario|buz[oó]n|cuenta)\b.{0,30}\b(?:desconocido|no existe|inexistente)",
-        r"no existe",
-        r"(?:utente|casella|indirizzo|destinatario)\b.{0,30}\b(?:sconosciut|inesistente|non esiste)",
-        r"usu[aá]rio\b.{0,20}\b(?:desconhecido|inexistente)|n[aã]o existe",
-        r"не (?:найден|существует|зарегистрирован)|nie istnieje|nieznany|不存在",
+        rf"(?:unable to|cannot|can't|could not) (?:find|locate) (?:an? |that |this |the |such )?(?:{PERSON})",
+        r"unbekannt|no existe|n[aã]o existe|不存在|宛先不明",
+        MAILBOX_MISSING,
         stages=LATE,
         classes="5",
         plain=True,
@@ -90,7 +112,8 @@ RECIPIENT = (
         # Of a domain or a person, which could be the sender's.
         r"no such (?:domain|host)",
         r"(?:domain|host) (?:name )?(?:\S+ )?(?:not found|does ?n[o']t exist|unknown)",
-        r"name or service not known|null mx|badrcptto|validrcptto|relocated|has moved",
+        r"name or service not known|null mx|mx records? point to non-?existent|badrcptto|validrcptto|"
+        r"relocated|has moved",
         r"left the (?:company|organi[sz]ation)|no longer (?:works|with|at|employed|on server)",
         r"does(?: not|n't) exist|no longer valid",
         # Postfix tells why it thinks so (ADDRESS_VERIFICATION_README): then that decides, by the rows above.
@@ -130,6 +153,21 @@ RECIPIENT = (
         classes="5",
         codes=r"5\.7\.",
     ),
+    # RFC 5321's own words for 550, and behind them the reason: GMX, IONOS and WEB.DE say so of our policy.
+    row(
+        Action.FAIL,
+        "the server refuses this recipient",
+        r"action not taken ?: mailbox unavailable\b[.:;,]? (?!for explanation)(?:[\w/-]+[ ,]+){3}",
+        stages=frozenset({Stage.RCPT}),
+        classes="5",
+    ),
+    row(
+        Action.FAIL,
+        "the server refuses this recipient",
+        r"recipients? (?:cannot|could not|can't) be verified",
+        stages=LATE,
+        classes="5",
+    ),
     row(
         Action.SUPPRESS,
         "the server says this address does not exist",
@@ -159,9 +197,17 @@ REFUSED = (
     row(
         Action.FAIL,
         "the server refuses this recipient",
-        r"recipient(?: address)?(?:es)? (?:was |is )?(?:rejected|refused|denied|not (?:allowed|"
+        r"recipients? (?:was |is )?(?:rejected|refused|denied|not (?:allowed|permitted|accepted))",
+        stages=frozenset({Stage.RCPT}),
+        classes="5",
+    ),
+    row(
+        Action.FAIL,
+        "the server refuses this recipient",
+        r"recipient address(?:es)? (?:was |is )?(?:rejected|refused|denied|not (?:allowed|"
         r"permitted|accepted))",
         stages=frozenset({Stage.RCPT}),
         classes="5",
+        codes=r"(?!5\.1\.(?:1|6|10)$)",  # these tell more than the prefix
     ),
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from mailrunner.model.outcome import Action
+from mailrunner.replies.languages import NO_LOGIN, SENDER_NAMED
+from mailrunner.replies.suppression_guard import OWNER_AWAY
 from mailrunner.replies.text_rule import ANY, CHOSEN_SENDERS, LATE, SEVERAL_REASONS, row
 
 FROM = (
@@ -26,22 +28,28 @@ SENDER = (
         Action.FAIL,
         CHOSEN_SENDERS,
         r"resolver\.rst|restrict(?:ed)?to\w+|notauthenticatedfor|restrictedrecipient|target address",
-        r"blocked - user|failure for one or more recipients",
+        r"blocked - user|failure for one or more recipients(?!.{0,40}\b[45]\d\d\b)",
         r"only (?:accept|allow)\w*\b.{0,30}\bfrom (?:specific|certain|known|approved|its|members|"
-        r"authenticated)",
+        r"authenticated|(?:\w+ )?(?:contacts|address book))",
         r"members[- ]only|allowed[- ]senders|closed (?:mailing )?list|not subscribed|recipient preferences",
         r"by (?:the |this )?recipients?\b(?!.{0,20}polic)",
         r"not (?:allowed|permitted|authori[sz]ed) to (?:send|post|mail|write|"
         r"e-?mail)\b.{0,20} to (?:this|the|that) (?:mailing |distribution )?"
         r"(?:list|group|recipient|user|mailbox|address)",
         r"(?:sending|send) to \(or from\)|recipient (?:has )?(?:block|refus)\w+",
+        r"\b(?:external|outside|internal|non-?member)s?\b.{0,60}\b(?:mailing|distribution) (?:list|group)",
+        r"\bonly\b.{0,40}\b(?:may|can) (?:write|send|post|mail)\b.{0,20}\bto\b",
+        r"\b(?:the|this) (?:recipient|addressee|user|mailbox)(?: \w+){0,2} (?:wants?|wish\w*|declin\w+|"
+        r"opted|prefers|"
+        r"subscribe\w*|does not (?:want|wish|accept|take)|accepts? no|takes? no)\b",
+        r"\b(?:mailing|distribution) (?:list|group)\b.{0,60}\b(?:internal|external|outside|members|moderat)",
         stages=LATE,
         classes="5",
     ),
     row(
         Action.FAIL,
         SEVERAL_REASONS,
-        r"account or domain may not exist",
+        r"account or domain may not exist(?!.*\bsender verif)",
         stages=LATE,
         classes="5",
     ),
@@ -51,7 +59,7 @@ SENDER = (
         r"\b(?:open)?(?:spf|dkim)\b(?! domain)|\bdmarc\b|\baligned|alignment|sender policy framework",
         r"sender is unauthenticated|unauthenticated e?mail",
         r"it is unauthenticated|authentication level|\bptr\b|reverse[- ](?:dns|host|look-?up|name)",
-        r"fcrdns|\brdns\b",
+        r"fcrdns|\brdns\b|\b(?:invalid|no|missing|bad)\b.{0,10}\bdns\b.{0,25}\brecord",
         r"(?:find|resolve|look ?up) your (?:reverse )?(?:host ?name|address|ip)|\bname lookup failed",
         r"\b(?:helo|ehlo)\b.{0,30}\b(?:reject|invalid|denied|bad|must|not|mismatch)",
         r"(?:bad|invalid|fake) (?:helo|ehlo)",
@@ -72,26 +80,38 @@ SENDER = (
         r"\brelay\w*\b.{0,80}\b(?:auth\w* (?:is )?(?:required|needed)|"
         r"without\b.{0,15}\bauth|authenticated connection)",
         r"turn on smtp auth|\bonly\b.{0,15}\bauthenticated (?:users?|clients?|senders?|connections?)",
+        r"\bauthenticated (?:users?|clients?|senders?|connections?|sessions?) only|(?:an?|"
+        r"the) authenticated session",
+        *NO_LOGIN,
     ),
     row(
         Action.STOP,
         "the server does not relay for this account",
         r"\brelay(?:ing|ed)?\b.{0,40}\b(?:denied|not|prohibited|disallowed|reject|refused|forbidden)",
         r"\b(?:not|unable|cannot|can't|won't|refuse|deny|denied|disallow\w*|prohibit\w*)\b.{0,40}\brelay",
+        r"keine weiterleitung|weiterleitung (?:nicht|verweigert|abgelehnt)|relais (?:non|refus|interdit)",
         r"rcpthosts|open relay|^\W*i cannot deliver (?:mail )?for\b",
         r"not a (?:local|known) (?:domain|host)|local users? only|is not local\b|not (?:a )?gateway",
         r"\bnot (?:our|my|one of our) domain|domain\b.{0,20}\bnot (?:hosted|handled|ours)",
+    ),
+    row(
+        Action.SUPPRESS,
+        "the server says this mailbox is closed",
+        rf"{OWNER_AWAY}",
+        stages=LATE,
+        classes="5",
     ),
     row(
         Action.AUTH,
         "the server wants other credentials, or a permission they lack",
         r"auth\w*\b.{0,15}\b(?:required|needed|requise|erforderlich)",
         r"requires? (?:smtp |client )?(?:auth|log)|unauthenticated sender",
-        r"(?:not|n't|must|please|turn on|enable|without|need)\b.{0,25}\b(?:authenticat\w*|"
+        r"(?:not|n't|must(?! match)|please|turn on|enable|without|need|fail(?:ed|s|"
+        r"ure)? to)\b.{0,25}\b(?:authenticat\w*|"
         r"smtp auth\w*|log(?:ged)? ?in|auth first)",
         r"invalid (?:credentials|login|password|api key)|unauthori[sz]ed ip",
         r"not authori[sz]ed to perform|auth first|not logged[ -]?in|"
-        r"pop[ -]before[ -]smtp|check your mail first",
+        r"pop[ -]before[ -]smtp|check (?:for )?(?:your |new )*mail\b.{0,10}\b(?:first|before)",
     ),
     # Postfix's answer to whoever is in none of `mynetworks` and has not logged in ("reject").  Microsoft's
     # directory says the same words of an address it does not have, with 5.4.1: not that one.
@@ -128,7 +148,7 @@ SENDER = (
         r"confirmed|validated|activated)",
         r"(?:unconfigured|unverified|unconfirmed) (?:sending )?(?:domain|sender)|sender signature",
         r"(?<!account or )domain may not exist|account outbounds? disabled",
-        r"emetteur invalide|expediteur|absender(?!.{0,20}empf)",
+        SENDER_NAMED,
         r"(?:activate|suspend\w*|disabled|paused|blocked|locked|deactivated)\b.{0,25}\b(?:your|"
         r"this|sending|outgoing|sender)\b.{0,15}\baccount",
         r"(?:your|sending|sender|outgoing)\b.{0,25}\b(?:account|mail|domain|service|"

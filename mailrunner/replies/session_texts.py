@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from mailrunner.model.outcome import Action
+from mailrunner.replies.languages import TOO_MANY_MAILS
 from mailrunner.replies.text_rule import LATE, WITH_CONTENT, row
 
+A_MINUTE = r"\b\d+ \w+ (?:in|per|within) (?:the last )?(?:\d+ )?(?:minute|second)"
+
 SESSION_TEXTS = (
+    # The filter itself is in trouble: no verdict on the content, whatever it is named after.
+    row(
+        Action.RETRY,
+        "the server cannot examine the message for now",
+        r"\b(?:virus|spam|content|mail)?[ _-]?(?:scan\w*|filter|milter|clamd?|"
+        r"checker)\b.{0,30}\b(?:fail\w*|error|"
+        r"unavailable|overload\w*|busy|timed? ?out|not (?:available|respond\w*|answer\w*|running|ready)|"
+        r"no answer)",
+        r"error in processing|timed? ?out\b.{0,20}\bscan",
+        stages=LATE,
+        classes="4",
+        run=None,
+    ),
     # RFC 5321 §4.2.3: "mailbox unavailable (e.g., mailbox busy or temporarily blocked for policy reasons)".
     row(
         Action.RETRY,
@@ -21,15 +37,25 @@ SESSION_TEXTS = (
         stages=LATE,
         classes="4",
     ),
+    # Said of another server, to which this one would have to hand the message (Exchange: 5.4.316).
+    row(
+        Action.FAIL,
+        "the recipient's mail server cannot be reached",
+        r"message expired|retry time\w*\b.{0,20}\bexceeded|(?:delivery|message) (?:time|"
+        r"attempts?)\b.{0,20}\b(?:expired|"
+        r"exceeded)|unverified address: .{0,80}\b(?:timed out|refused|unreachable)",
+        stages=LATE,
+        classes="5",
+    ),
     row(
         Action.RECONNECT,
         "the server wants fewer or fresh connections",
         r"too (?:many|frequent)\b.{0,25}\b(?:connect|session|channel)|trop de connexions",
         r"connect\w*\b.{0,15}\b(?:rate|limit|frequency|expired)",
-        r"concurren|shutting down|\btime[d-]?[ -]?out\b|try reconnecting|lost connection",
+        r"concurren|shutting down|\bidle\b|\btime[d-]?[ -]?out\b|try reconnecting|lost (?:input )?connection",
         r"connection (?:lost|reset|closed|dropped)",
         r"tls not available|system problem\b.{0,40}\b(?:authenticate|closing)",
-        r"service not available\b.{0,10}clos|going down\b|\btoo many errors\b",
+        r"service not available\b.{0,10}clos|going down\b|\btoo many (?:\w+ )?(?:errors|commands)\b",
         r"^too many recipients: too many messages sent\W*$",  # OpenSMTPD, of one session (`max-mails`)
         # A bare goodbye (RFC 5321 §3.8): it ends this session and says nothing of the account.
         r"^\W*(?:[\w.-]+ )?(?:service )?clos(?:ing|ed)(?: the| this)?(?: smtp)? "
@@ -45,7 +71,7 @@ SESSION_TEXTS = (
         r"(?:send|polite people say) (?:helo|ehlo|hello) first",
         r"too many (?:concurrent|simultaneous|open) (?:smtp )?(?:connections|sessions)|thread limit",
         r"(?:per|this|each|single|one) (?:smtp )?(?:session|connection)\b",
-        r"new (?:session|connection)\b|reconnect\b",
+        r"new (?:session|connection)\b|reconnect\b|connect again\b",
     ),
     row(
         Action.RECONNECT,
@@ -59,10 +85,12 @@ SESSION_TEXTS = (
         r"rate[- ]?limit|throttl|slow(?:ing|er)?\b.{0,10}\bdown|(?:submission|sending) rate\b",
         r"unusual rate|unexpected volume",
         r"\brate (?:limit )?exceeded",
+        A_MINUTE,
         r"excessive volume|high volume|frequency|too (?:fast|quickly|frequently|much)",
         r"server (?:is )?(?:too )?busy",
         r"too many (?:messages|mails|e-?mails|recipients received|invalid|unknown)",
-        r"user complaints|tss0\d|deferred",
+        r"too many \w+ (?:from|by) (?:this|the|your) (?:sender|account|user|domain|host|ip)\b|\brp:[qct]",
+        r"user complaints|tss0\d|(?:temporarily|been) deferred",
         r"temporar\w+ (?:\w+ )?(?:block|black|list|reject|suspend|limit|ban)",
         classes="4",
         run=True,
@@ -72,6 +100,8 @@ SESSION_TEXTS = (
         "the server asks to send more slowly",
         r"rate[- ]?limit(?!.{0,30}unauth)|throttl|frequency limited|too (?:fast|quickly|frequently)",
         r"too many (?:messages|mails|e-?mails)\b",
+        A_MINUTE,
+        TOO_MANY_MAILS,
         r"\b(?:rp:[qct]|mi:[cd]mc|mi:cel)",
         classes="5",
         run=True,
@@ -82,7 +112,8 @@ SESSION_TEXTS = (
         r"(?:block|black|deny|ban|white|allow)[- ]?list|\bdnsbl|\b[du]?rbls?\b|spamhaus|spamcop",
         r"sorbs|uceprotect|barracudacentral|abuseat|cloudmark|senderscore|invaluement|ivmsip",
         r"\bbl0\d|\bcbl\b",
-        r"reputation|blocked (?:using|by|for|due)(?! to inactiv)|\blisted (?:in|at|on|by)\b",
+        r"reputation|blocked (?:using|by|for|due)(?! to inactiv)|\b(?<!not )listed (?:in|at|on|by)\b",
+        r"\bipcheck\b|^\W*blocked\b.{0,20}https?:",
         r"\b(?:ip|host|client|server|network|connections?|access)\b(?: \S+){0,6} (?:is |was |"
         r"has been |been |are |will be )?(?:blocked|blacklisted|banned|block listed|"
         r"not (?:authori[sz]ed|accepted|allowed|permitted))",

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import re
 
-_LINK = re.compile(r"https?://\S+")
+# The login that is missing is the mailbox owner's: an abandoned mailbox.
+OWNER_AWAY = r"\b(?:owner|holder|customer|subscriber)\b(?: \S+){0,4} (?:log|sign)(?:ged|ned)?[ -]?in\b"
+_OTHERS = re.compile(rf"https?://\S+|{OWNER_AWAY}")
 _OUR_LOGIN = r"\b(?:un)?auth(?:ent|or)\w*|\bauth\b|\bcredential|\bpassword|\blog(?:ged)?[ -]?in\b"
+# "Your" in German, French, Italian, Spanish, Russian, Polish, Dutch.
+_YOURS = r"\b(?:ihre?[nmrs]?|deine?|votre|vos|vostr[aoie]|vuestr[ao]s?|ваш\w*|twoj\w*|uw)\b"
 _OURS = rf"{_OUR_LOGIN}|\b(?<!for )your (?:\w+ )?(?:address|account|user(?:name)?|mailbox|domain)\b"
-_OURS_NAMED = re.compile(rf"{_OURS}|\btoo many\b|\byour (?:\w+ )?(?:ip|server|host|network)\b")
+_OURS_NAMED = re.compile(rf"{_OURS}|{_YOURS}|\btoo many\b|\byour (?:\w+ )?(?:ip|server|host|network)\b")
 _ABOUT_US = re.compile(
     rf"{_OURS}|\baccess\b|\brelay|\bpolic(?:y|ies)\b|\bpermi(?:t|ssion)|\bnot allowed|\bsender|\bsending\b|"
     r"\bmail[ -]?from\b|\bclient\b|\b(?:helo|ehlo)\b|\breputation|\bspam|"
@@ -25,9 +29,10 @@ _ABOUT_US = re.compile(
 def is_about_us(enhanced: str, said: str) -> bool:
     """Whether a reply may concern the sender: by its code (5.7.x, RFC 3463 §3.8) or by its words.
 
-    `said` is lower-case, with "@" for addresses; what stands in a link does not count.
+    `said` is lower-case, with "@" for addresses; what stands in a link does
+    not count, nor what the owner of the mailbox did.
     """
-    return enhanced.startswith("5.7.") or bool(_ABOUT_US.search(_LINK.sub("", said)))
+    return enhanced.startswith("5.7.") or bool(_ABOUT_US.search(_OTHERS.sub("", said)))
 
 
 def may_suppress(enhanced: str, said: str, *, plain: bool) -> bool:
@@ -39,5 +44,5 @@ def may_suppress(enhanced: str, said: str, *, plain: bool) -> bool:
     if enhanced in ("5.1.7", "5.1.8"):
         return False
     if plain:
-        return not _OURS_NAMED.search(_LINK.sub("", said))
+        return not _OURS_NAMED.search(_OTHERS.sub("", said))
     return not is_about_us(enhanced, said)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from mailrunner.clock import utc_day
 from mailrunner.config.account import Account
+from mailrunner.model.learned_fact import LearnedFact
 from mailrunner.sending.prepared_campaign import PreparedCampaign
 
 _DROPS_HEADERS = ("microsoft365", "outlook")
@@ -36,6 +38,13 @@ def api_warnings(prepared: PreparedCampaign) -> Iterator[str]:
         yield f"return_path means nothing to {title}'s API: bounces come by its events, so set [events] up"
     if not known.mime and account.api.preset.name == "brevo" and not prepared.renderer.parts >= {"html"}:
         yield f"{title}'s API takes no message without HTML"
+
+
+def learned_warnings(facts: Iterable[LearnedFact], name: str) -> Iterator[str]:
+    """What `doctor --send` learned of the account that is not as it should be."""
+    for fact in facts:
+        if not fact.holds:
+            yield f"{fact.sentence} (seen on {utc_day(fact.at)} by: mailrunner doctor {name} --send)"
 
 
 def identity_warnings(prepared: PreparedCampaign) -> Iterator[str]:

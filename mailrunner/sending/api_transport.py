@@ -11,16 +11,19 @@ from mailrunner.clock import Clock
 from mailrunner.config.account import Account
 from mailrunner.config.api_access import ApiAccess
 from mailrunner.errors import Problem, UserError
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.rendering import Message
 from mailrunner.rendering.message_pieces import MessagePieces
 from mailrunner.sending.api_settings import api_of, bearer_of
 from mailrunner.transports import network
-from mailrunner.transports.apis import Api
+from mailrunner.transports.apis import Api, ApiUnavailableError
 from mailrunner.transports.apis.bearer import Bearer
 from mailrunner.transports.http.call import ApiCaller
-from mailrunner.transports.http.outcomes import ApiHealth
+from mailrunner.transports.http.outcomes import ApiHealth, HttpOutcomes
 from mailrunner.transports.http.reach import HttpReach
 from mailrunner.transports.http.transport import HttpTransport
+
+_MISSING = (400, 422)  # the request lacks something: it was read, so the key was taken
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -70,6 +73,33 @@ class ApiConnections:
     def caller(self, timeout: float) -> ApiCaller:
         """What asks the API for something and waits, `timeout` seconds for an answer."""
         return ApiCaller(self.reach, timeout)
+
+    def try_key(self, timeout: float) -> Outcome | None:
+        """Hand over a request without a message: None where the API takes the key and misses the message.
+
+        The outcome says why it does not.  Raises ApiUnavailableError where that cannot be found out now.
+        """
+        if refused := self.bearer.prepare():
+            return refused
+        caller = self.caller(timeout)
+        try:
+            answer = caller.answer(self.api.key_request(self.clock.now()))
+        finally:
+            caller.close()
+        outcome = HttpOutcomes(
+            host=self.reach.host,
+            api=self.api,
+            clock=self.clock,
+            health=ApiHealth(),
+            secrets=self._secrets,
+        ).answered(answer, "")
+        if outcome.scope in (Scope.CREDENTIALS, Scope.ACCOUNT):
+            return outcome
+        if answer.status in _MISSING or (outcome.scope is Scope.CAMPAIGN and not outcome.at_once):
+            return None
+        if outcome.kind is not OutcomeKind.REFUSED:
+            raise ApiUnavailableError(outcome.reason)
+        return outcome
 
     def _secrets(self) -> Iterable[str]:
         return (*self.account.secrets(), self.bearer())

@@ -6,8 +6,8 @@ from mailrunner.clock import utc_minute
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.model.wait_reason import Wait
 from mailrunner.rendering import Message
+from mailrunner.sending.account_transports import transports_for
 from mailrunner.sending.prepared_campaign import PreparedCampaign
-from mailrunner.sending.run import transport_of
 from mailrunner.sending.signing_keys import token_signer
 from mailrunner.store import Ledger, Run
 
@@ -38,7 +38,7 @@ class CountedSend:
         )
         if wait is not None:
             return Outcome(OutcomeKind.DEFERRED, Scope.ACCOUNT, _no_slot(wait), offered=False)
-        transport = transport_of(self._prepared, self._ledger.clock)
+        transport = transports_for(self._prepared.account, self._ledger.clock)()
         try:
             outcome = transport.open() or transport.send(message)
         finally:

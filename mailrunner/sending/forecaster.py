@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from mailrunner.campaign.campaign_file import Campaign
 from mailrunner.config.account import Account
 from mailrunner.model.forecast import Forecast, Pace, forecast
-from mailrunner.model.quota import Limit, Series
+from mailrunner.model.quota import Limit
 from mailrunner.store import Ledger
 
 _RATE_SEEN_IN = timedelta(days=1)  # how far back the server's speed is looked for
@@ -34,7 +34,7 @@ class Forecaster:
         send, account = self._campaign.send, self._account
         known = self._ledger.accounts.find(account.identity)
         waits = (send.start, resume_at, known.paused_until if known else None)
-        periods = [limit.period for limit in account.limits if limit.series is Series.ANSWERS]
+        periods = [limit.period for limit in account.limits if limit.is_long]
         longest = max([_RATE_SEEN_IN, *periods])
         return Pace(
             limits=account.limits,

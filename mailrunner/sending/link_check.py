@@ -20,6 +20,7 @@ from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from mailrunner.rendering.inline_images import VALUE
+from mailrunner.transports import network
 
 MOST_LINKS = 100
 _AT_ONCE = 8
@@ -62,7 +63,7 @@ def common_links(outline: str, excluded: Collection[str]) -> list[str]:
 
 def addresses_of(host: str, port: int) -> list[str]:
     """The IP addresses of a host, as the system resolves it."""
-    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    return [str(sockaddr[0]) for _, sockaddr in network.resolve(host, port, seconds=_SECONDS)]
 
 
 class LinkCheck:
@@ -123,6 +124,8 @@ def _sentence(error: Exception) -> str:
             return f"has no valid certificate: {error.reason or error}"
         case TimeoutError():
             return f"does not answer within {_SECONDS:.0f} seconds"
+        case network.SilentNameServersError():
+            return f"cannot be looked up: {error.strerror}"
         case socket.gaierror():
             return "has a host that does not exist"
         case ValueError():

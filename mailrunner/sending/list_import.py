@@ -34,6 +34,7 @@ Progress = Callable[[int], None]
 _REASONS = 3  # how many differing ones a sentence names
 
 _RECIPIENTS = ("recipient is", "recipients are")
+READ_ELSEWHERE = Wait(WaitReason.OTHERS, None, "another process is reading this campaign's list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class ListImport:
         values["columns"] = as_json(self._prepared.recipients.columns)
         record = self._ledger.snapshots.begin(values, run_no=self._run.no)
         if record is None:
-            return Wait(WaitReason.OTHERS, None, "another process is reading this campaign's list")
+            return READ_ELSEWHERE
         if record.phase is not Phase.LOADING:  # another process was quicker
             return self.run()
         self._run.set_campaign(record.no)
@@ -329,6 +330,8 @@ class ListImport:
     def _list_changed(self, record: CampaignRecord) -> bool:
         """True if the list must be read again; cheap for a file that was not touched."""
         known, source = record.list_mark, self._prepared.source
+        if source.is_snapshot:
+            return False
         if known.get("spec") != self._prepared.list_spec():
             return True
         stat = source.stat_mark()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from mailrunner.clock import SystemClock, utc_minute
 from mailrunner.config.account import Account
-from mailrunner.config.oauth import OAuthSettings
+from mailrunner.config.oauth import EXAMPLE, OAuthSettings
 from mailrunner.transports.oauth.access import AccessTokens
 from mailrunner.transports.oauth.grant import is_attended
 
@@ -23,6 +23,8 @@ def login_warnings(account: Account, now: datetime) -> Iterator[str]:
         yield from _token_warnings(account.oauth, now)
     elif account.preset.name == "microsoft365" and account.password:
         yield _end_of_passwords(account.name, now)
+    if account.password and EXAMPLE in account.password.get_secret_value():
+        yield "the password is still the example's: put your own into .env"
     # A submission server takes mail from those who log in (RFC 6409 §4.3), or whose address it knows.
     if not (account.user or account.is_local or account.port not in _SUBMISSION_PORTS):
         yield (
@@ -43,6 +45,8 @@ def _end_of_passwords(name: str, now: datetime) -> str:
 def _token_warnings(settings: OAuthSettings, now: datetime) -> Iterator[str]:
     name = settings.account
     login = AccessTokens.of(settings, SystemClock()).login()
+    if EXAMPLE in settings.client_id:
+        yield f"the client id of {name} is still the example's: docs/login.md says how to get your own"
     if login is None and is_attended(settings) and settings.refresh_token is None:
         yield f"{name} is not logged in yet: mailrunner login {name}"
     if login is None or login.ends_at is None:

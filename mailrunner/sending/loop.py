@@ -39,6 +39,7 @@ from mailrunner.transports.smtp.poller import Poller
 
 BATCH = 10  # deliveries claimed at once for one connection
 SHORT_WAIT = timedelta(minutes=1)  # waited for within the run; longer waits end it unless it is patient
+OTHERS_AGAIN = timedelta(seconds=2)  # how often a run looks at what other processes hold or do
 _MOMENT = timedelta(milliseconds=50)
 _LOOK_AGAIN = timedelta(minutes=5)  # a patient run looks whether a user has changed something
 _CLOSING_SECONDS = {False: 3.0, True: 0.5}  # for QUIT and its reply; by whether a user waits for the end
@@ -411,11 +412,7 @@ class SendLoop:
         """Let `wait` pass if it is short, or the run patient; False if the run should end."""
         self._wait = None
         if wait.until is None:
-            if wait.reason is not WaitReason.OTHERS or self._alone:
-                return self._end(wait)
-            self._alone = True  # the run that held them may be dead
-            self._recorder.recover(self._own_run.no)
-            return True
+            return self._await_others(wait) if wait.reason is WaitReason.OTHERS else self._end(wait)
         if wait.until - self._clock.now() > SHORT_WAIT:
             for connection in self._connections:
                 connection.close()  # none stays open while nothing can be sent
@@ -423,6 +420,19 @@ class SendLoop:
                 return self._end(wait)
         self._recorder.show_wait(wait)
         self._pass(wait.until)
+        return True
+
+    def _await_others(self, wait: Wait) -> bool:
+        """Free what dead runs hold; let the living ones go on, if this one is patient."""
+        if not self._alone:
+            self._alone = True
+            self._recorder.recover(self._own_run.no)
+            return True
+        if not self._options.patient:
+            return self._end(wait)
+        self._recorder.show_wait(wait)
+        self._pass(self._clock.now() + OTHERS_AGAIN)
+        self._alone = False  # they may have died meanwhile
         return True
 
     def _pass(self, until: datetime) -> None:

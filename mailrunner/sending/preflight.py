@@ -22,7 +22,7 @@ from mailrunner.recipients.reader import RecipientRow, flag_duplicates
 from mailrunner.rendering.lint import remarks
 from mailrunner.rendering.lint.shapes import ShapeRemarks
 from mailrunner.rendering.message_pieces import MessagePieces
-from mailrunner.sending.account_warnings import provider_warnings
+from mailrunner.sending.account_warnings import learned_warnings, provider_warnings
 from mailrunner.sending.api_settings import api_of, fixed_bearer
 from mailrunner.sending.left_out import LeftOutKind, LeftOutRow, left_out_row
 from mailrunner.sending.list_import import empty_list, list_remarks, twin_problem
@@ -32,10 +32,16 @@ from mailrunner.sending.prepared_campaign import PreparedCampaign, digests_of
 from mailrunner.sending.render_check import nothing_renders
 from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.store.snapshot import known_lists
+from mailrunner.transports.smtp.probe import probe
 
 _EXAMPLES = 20
 _REASONS = 3
 _CHUNK = 500
+_PER_ANSWER = 5.0  # seconds
+_UTF8_REFUSED = (
+    "an address has letters beyond ASCII before the @, and the server offers no SMTPUTF8: they would fail"
+)
+_NEEDS_UTF8 = "an address has letters beyond ASCII before the @: only a server with SMTPUTF8 takes it"
 
 
 @dataclass(slots=True)
@@ -123,7 +129,24 @@ class Preflight:
         if common and self._twin is not None:
             raise UserError(twin_problem(self._prepared, self._twin.id, common))
         found.warnings += [*self._warnings()]
+        if _NEEDS_UTF8 in found.findings and self._api is None:
+            self._ask_for_utf8(found.findings)
         return found
+
+    def _ask_for_utf8(self, findings: dict[str, CheckFinding]) -> None:
+        """Have the account's server say, in its EHLO, whether it takes these addresses; it may be away."""
+        account = self._prepared.account
+        met = probe(
+            host=account.host,
+            port=account.port,
+            tls=account.tls,
+            ca_file=account.ca_file,
+            timeout=_PER_ANSWER,
+        )
+        if met.takes_utf8:
+            del findings[_NEEDS_UTF8]
+        elif not met.refusal:
+            findings[_NEEDS_UTF8].kind = _UTF8_REFUSED
 
     def _twins(self, chunk: list[tuple[RecipientRow, bool]]) -> int:
         """The number of these recipients who have the same message under another campaign's name."""
@@ -160,11 +183,7 @@ class Preflight:
         if typo := suggestion(row.wire.rpartition("@")[2]):
             self._remark(f'an address looks mistyped (did you mean "{typo}"?)', row, row.address)
         if not row.wire.rpartition("@")[0].isascii():
-            self._remark(
-                "an address has letters beyond ASCII before the @: only a server with SMTPUTF8 takes it",
-                row,
-                row.address,
-            )
+            self._remark(_NEEDS_UTF8, row, row.address)
         if row.wire.endswith(_RESERVED):
             self._remark(
                 "an address in a domain that is reserved for examples: it has no mailboxes", row, row.address
@@ -216,7 +235,9 @@ class Preflight:
             known.number += 1
 
     def _warnings(self) -> Iterator[str]:
+        account = self._prepared.account
         yield from account_warnings(self._prepared, self._now)
+        yield from learned_warnings(self._ledger.accounts.learned(account.identity), account.name)
         yield from filter(None, (*self._ledger.warnings, self._ledger.clock_warning))
         yield from list_remarks(self._prepared, self._found.rows)
         yield from self._list_warnings()
@@ -278,8 +299,6 @@ def account_warnings(prepared: PreparedCampaign, now: datetime) -> Iterator[str]
     if _domain(sender) in ("gmail.com", "googlemail.com") and account.preset.family != "google":
         yield "From is a Gmail address, but the message does not go through Gmail: receivers will refuse it"
     yield from login_warnings(account, now)
-    if account.password and "put-it-here" in account.password.get_secret_value():
-        yield "the password is still the example's: put your own into .env"
     for limit in account.limits:
         if limit.number is None:
             yield f"the limit of {limit.window} is lifted: a passed cap can block the account"

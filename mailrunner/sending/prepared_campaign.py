@@ -67,14 +67,17 @@ class PreparedCampaign:
         *,
         strict_inlining: bool = False,
         fresh_list: bool = True,
-        given: Source | None = None,
+        list_of: PreparedCampaign | None = None,
+        stored_list: Source | None = None,
         open_ledger: OpenLedger | None = None,
     ) -> PreparedCampaign:
         """Open the list and compile the templates; raise UserError with all that is wrong for every row.
 
+        With `list_of` the list is not opened again, where both files select recipients in the same way.
         With `strict_inlining` premailer itself makes every message, none is put together from a plan.
         Without `fresh_list` a list at an https address is not fetched again once its snapshot was made.
-        `given` is a list in place of the file's; `open_ledger` opens the ledger for a list that is there.
+        `stored_list` stands for the list that the campaign's file names; `open_ledger` opens the ledger for
+        a list that is read there.
         """
         problems: list[Problem] = []
         file = relative_name(campaign.file, project.folder)
@@ -84,10 +87,14 @@ class PreparedCampaign:
         except UserError as error:
             problems += error.problems
         try:
-            source = given or open_list(
-                project, campaign, fresh=fresh_list, open_ledger=open_ledger or partial(_ledger_of, project)
-            )
-            recipients = RecipientList(source, campaign.recipients, file=file)
+            if stored_list is not None:
+                source, recipients = stored_list, RecipientList(stored_list, campaign.recipients, file=file)
+            elif list_of is not None and list_of.campaign.recipients == campaign.recipients:
+                source, recipients = list_of.source, list_of.recipients
+            else:
+                opening = open_ledger or partial(_ledger_of, project)
+                source = open_list(project, campaign, fresh=fresh_list, open_ledger=opening)
+                recipients = RecipientList(source, campaign.recipients, file=file)
         except UserError as error:
             problems += error.problems
         if renderer is not None and recipients is not None:
@@ -232,14 +239,14 @@ def _renderer(project: Project, campaign: Campaign, strict_inlining: bool) -> Re
         list_name=campaign.list_name,
         list_id=list_id(campaign.list_name, settings.list_id if settings else None, domain),
         strict_inlining=strict_inlining,
-        private=_private(project, campaign),
+        private=private_to(project, campaign),
         variants=campaign.variants,
         utm=campaign.message.utm.parameters() if campaign.message.utm else None,
         own_pages=project.unsubscribe.base_url,
     )
 
 
-def _private(project: Project, campaign: Campaign) -> dict[Path, str]:
+def private_to(project: Project, campaign: Campaign) -> dict[Path, str]:
     """The files that no message carries, with what each is; a campaign file may lie anywhere."""
     spec = campaign.recipients
     own = [project.folder / name for name in (spec.csv, spec.xlsx, spec.parquet) if name]

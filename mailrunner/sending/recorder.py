@@ -37,28 +37,31 @@ Unrenderable = tuple[Delivery, str]
 
 @dataclass(slots=True)
 class RunTally:
-    """What this run has done so far, for the progress line and the summary."""
+    """What this run has done so far, for the progress line and the summary.
+
+    `quota_answers` counts those by which the provider said that the account's quota is used up.
+    """
 
     states: Counter[str] = field(default_factory=Counter)
     waiting: Wait | None = None
+    quota_answers: int = 0
 
     @property
     def sent(self) -> int:
         return self.states["sent"]
 
 
-class LedgerVisits:
-    """One run's visits; `stop` is set when the run is asked to end.
+class RepeatedVisits:
+    """Visits to a ledger that may be away; `stop` is set when the run is asked to end.
 
     A visit is repeated for a minute, counted over all visits since the last that succeeded; where the run
     is `patient` (`--wait`) for as long as it takes, and for a minute after it was asked to end.  One that
-    brings no answers is not repeated then.
+    brings no answers is not repeated then.  `say` gets what is wrong, once, and "" when it is over.
     """
 
-    def __init__(self, ledger: Ledger, *, log: EventLog, campaign_id: str, patient: bool) -> None:
+    def __init__(self, clock: Clock, *, patient: bool, say: Callable[[str], None]) -> None:
         self.stop = threading.Event()
-        self.own_run: Run | None = None  # its lock at the ledger may be lost meanwhile
-        self._ledger, self._log, self._campaign_id, self._patient = ledger, log, campaign_id, patient
+        self._clock, self._patient, self._say = clock, patient, say
         self._away_since: datetime | None = None
         self._may_end = False  # while a visit that brings no answers waits
 
@@ -81,17 +84,8 @@ class LedgerVisits:
             self._may_end = False
         if self._away_since is not None:
             self._away_since = None
-            if self.own_run is not None:
-                self.own_run.renew_soon()
+            self._back()
         return found
-
-    def end_waiting(self) -> None:
-        """End a visit that waits for another process at the ledger, unless it brings answers.
-
-        Called by another thread, and again and again, once the run was asked to end.
-        """
-        if self._may_end:
-            self._ledger.database.interrupt()
 
     def _is_over(self, answers: bool) -> bool:
         now, ending = self._clock.now(), self.stop.is_set()
@@ -105,11 +99,41 @@ class LedgerVisits:
 
     def _note(self, state: RetryCallState) -> None:
         if state.attempt_number == 1 and state.outcome is not None:
-            self._log.ledger_away(self._campaign_id, str(state.outcome.exception()))
+            self._away(str(state.outcome.exception()))
 
-    @property
-    def _clock(self) -> Clock:
-        return self._ledger.clock
+    def _away(self, fault: str) -> None:
+        self._say(fault)
+
+    def _back(self) -> None:
+        self._say("")
+
+
+class LedgerVisits(RepeatedVisits):
+    """One run's visits, which the event log tells of as well."""
+
+    def __init__(
+        self, ledger: Ledger, *, log: EventLog, campaign_id: str, patient: bool, say: Callable[[str], None]
+    ) -> None:
+        super().__init__(ledger.clock, patient=patient, say=say)
+        self.own_run: Run | None = None  # its lock at the ledger may be lost meanwhile
+        self._ledger, self._log, self._campaign_id = ledger, log, campaign_id
+
+    def end_waiting(self) -> None:
+        """End a visit that waits for another process at the ledger, unless it brings answers.
+
+        Called by another thread, and again and again, once the run was asked to end.
+        """
+        if self._may_end:
+            self._ledger.database.interrupt()
+
+    def _away(self, fault: str) -> None:
+        self._log.ledger_away(self._campaign_id, fault)
+        super()._away(fault)
+
+    def _back(self) -> None:
+        if self.own_run is not None:
+            self.own_run.renew_soon()
+        super()._back()
 
 
 class Recorder:
@@ -225,6 +249,7 @@ class Recorder:
             self._log.claim_lost(self._campaign_id, delivery.address)
             return
         self.tally.states[decision.state] += 1
+        self.tally.quota_answers += decision.outcome.quota
         if self._log.is_kept:
             self._log.answered(
                 self._campaign_id,

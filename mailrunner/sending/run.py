@@ -11,11 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
+from typing import TYPE_CHECKING
 
-from mailrunner.clock import Clock
-from mailrunner.config.account import Account
-from mailrunner.config.account_checks import refuse_without_login
-from mailrunner.errors import UserError
+from mailrunner.errors import LedgerError, UserError
 from mailrunner.event_log import EventLog
 from mailrunner.model.delivery import Counts
 from mailrunner.model.forecast import Forecast
@@ -24,28 +22,46 @@ from mailrunner.model.quota import Limit
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 from mailrunner.rendering import InliningTally
+from mailrunner.sending.account_transports import transports_for
 from mailrunner.sending.connection import Connection
 from mailrunner.sending.forecaster import Forecaster, own_limits
-from mailrunner.sending.list_import import Confirmations, ImportedList, ListImport, twin_problem
-from mailrunner.sending.loop import LoopOptions, SendLoop, Step
+from mailrunner.sending.list_import import (
+    READ_ELSEWHERE,
+    Confirmations,
+    ImportedList,
+    ListImport,
+    twin_problem,
+)
+from mailrunner.sending.loop import OTHERS_AGAIN, SHORT_WAIT, LoopOptions, SendLoop, Step
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign, content_digest
 from mailrunner.sending.recorder import LedgerVisits, Recorder, RunTally
 from mailrunner.sending.signing_keys import token_signer
 from mailrunner.store import CampaignRecord, ClaimTerms, Ledger, Phase, Run, Twin
 from mailrunner.transports import Transport
-from mailrunner.transports.oauth.access import AccessTokens
-from mailrunner.transports.smtp.client import SmtpTransport
-from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
+
+_CHANGED_ELSEWHERE = Wait(WaitReason.OTHERS, None, "another process began, paused or cancelled it meanwhile")
+_HANDED_OVER = Wait(WaitReason.OTHERS, None, "it was handed over to the workers")
+_BEGINNING_ELSEWHERE = (READ_ELSEWHERE, _CHANGED_ELSEWHERE)  # what passes soon, and then this run begins
+
+if TYPE_CHECKING:
+    from mailrunner.sending.api_limits import ToldLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What the user, or cron, asked for.  `by_hand`: a user looks on; the failure count starts anew."""
+    """What the user, or cron, asked for.
+
+    `wait`: for times and other processes, and for a ledger that is away; `outlasts`: for the ledger alone.
+    `hand_over` gets the campaign once it has begun, and others send it.
+    `by_hand`: a user looks on; the failure count starts anew.
+    """
 
     confirmations: Confirmations = field(default_factory=Confirmations)
     limit: int | None = None
     wait: bool = False
+    outlasts: bool = False
+    hand_over: Callable[[CampaignRecord], None] | None = None
     by_hand: bool = False
 
 
@@ -80,15 +96,18 @@ class SendPlan:
 class Callbacks:
     """Called on the way; each does nothing by default.
 
-    `confirm` returns True to begin, `loading` gets the number of rows read, `started` the loop, the
-    campaign, the counts it begins with and how many of them are suppressed; `watch` is called a few
-    times a second, `on_step` after each step (for tests).
+    `confirm` returns True to begin, `loading` gets the number of rows read, `waiting` what is waited for
+    before the campaign is begun, `started` the loop, the campaign, the counts it begins with and how many
+    of them are suppressed; `watch` is called a few times a second, `ledger_away` with the fault when a
+    visit is to be repeated and with "" when the ledger is back, `on_step` after each step (for tests).
     """
 
     confirm: Callable[[SendPlan], bool] = lambda _: True
     loading: Callable[[int], None] = lambda _: None
+    waiting: Callable[[Wait], None] = lambda _: None
     started: Callable[[SendLoop, CampaignRecord, Counts, int], None] = lambda *_: None
     watch: Callable[[RunTally], None] = lambda _: None
+    ledger_away: Callable[[str], None] = lambda _: None
     on_step: Step | None = None
 
 
@@ -108,17 +127,19 @@ class CampaignRun:
         self._prepared, self._ledger, self._random = prepared, ledger, random
         self._log, self._options, self._callbacks = log, options, callbacks
         self._id = prepared.campaign.id
-        self._visits = LedgerVisits(ledger, log=log, campaign_id=self._id, patient=options.wait)
+        patient = options.wait or options.outlasts
+        self._visits = LedgerVisits(
+            ledger, log=log, campaign_id=self._id, patient=patient, say=callbacks.ledger_away
+        )
         self._notices = ledger.notices
         self._own_limits = prepared.account.limits  # as this machine's file has them
         self._forecaster = Forecaster(prepared.campaign, prepared.account, ledger)
+        self._told: ToldLimits | None = None  # of an account at an HTTP API
 
     def run(self) -> RunResult:
         """Run it; raises UserError or LedgerError where a user has to act first."""
-        admission = self._visits.repeat(self._ledger.admit)
-        self._notices = (*self._ledger.notices, *admission.notices)
-        if admission.wait is not None:
-            return RunResult(campaign_id=self._id, wait=admission.wait, notices=self._notices)
+        if (wait := self._admit()) is not None:
+            return RunResult(campaign_id=self._id, wait=wait, notices=self._notices)
         run = self._visits.own_run = self._visits.repeat(lambda: Run.begin(self._ledger.database))
         try:
             self._visits.repeat(lambda: self._ledger.heartbeat(run))
@@ -128,25 +149,76 @@ class CampaignRun:
             with self._ledger.journal(run):
                 return self._run(run)
         finally:
-            self._visits.repeat(run.end)
-            self._visits.repeat(self._ledger.count_run)
+            self._end(run)
+
+    def _end(self, run: Run) -> None:
+        """Record the end; one that a user asked for waits for others briefly, as the next run can do it."""
+        asked = self._visits.stop.is_set()
+        try:
+            self._visits.repeat(lambda: run.end(briefly=asked))
+            self._visits.repeat(lambda: self._ledger.count_run(briefly=asked))
+        except LedgerError as error:
+            if not (asked and error.passing):
+                raise
+
+    def _admit(self) -> Wait | None:
+        """Wait until the ledger lets a run begin; why it does not, where that takes too long."""
+        self._notices, begun = self._ledger.notices, self._now()
+        while True:
+            admission = self._visits.repeat(self._ledger.admit)
+            self._notices = (*self._notices, *admission.notices)
+            if admission.wait is None or not self._options.wait:
+                return admission.wait
+            if not self._lets_others(admission.wait, since=begun):
+                return admission.wait
 
     def _run(self, run: Run) -> RunResult:
+        """Run it, once other processes are done with its list."""
         self._notices = (*self._notices, *self._lower_limits(), *self._share_limits())
+        begun, before = self._now(), self._notices
+        while True:
+            self._notices = before
+            result = self._attempt(run)
+            if result.wait not in _BEGINNING_ELSEWHERE or not self._lets_others(result.wait, since=begun):
+                return result
+            self._visits.repeat(lambda: self._ledger.heartbeat(run))
+
+    def _handed_over(self, record: CampaignRecord, hand_over: Callable[[CampaignRecord], None]) -> RunResult:
+        if self._visits.repeat(lambda: self._ledger.deliveries.counts(record.no)).open:
+            self._visits.repeat(lambda: hand_over(record))
+        return self._visits.repeat(lambda: self._ended(record, _HANDED_OVER, 0))
+
+    def _lets_others(self, wait: Wait, *, since: datetime) -> bool:
+        """Let other processes go on for some seconds; False where this run waits no longer."""
+        now, stop = self._now(), self._visits.stop
+        if stop.is_set() or (now - since >= SHORT_WAIT and not self._options.wait):
+            return False
+        if now - since < OTHERS_AGAIN:  # the first time
+            self._log.waiting(self._id, wait.reason, wait.until)
+            self._callbacks.waiting(wait)
+        return not self._ledger.clock.wait(stop, now + OTHERS_AGAIN)
+
+    def _now(self) -> datetime:
+        return self._ledger.clock.now()
+
+    def _attempt(self, run: Run) -> RunResult:
         imported = self._visits.repeat(lambda: self._import(run))
         if isinstance(imported, Wait):
-            return RunResult(campaign_id=self._id, wait=imported)
+            return RunResult(campaign_id=self._id, wait=imported, notices=self._notices)
         record = imported.record
         self._notices = (*self._notices, *imported.notices, *self._about_the_clock())
         signer = self._visits.repeat(self._signer)
         setup = self._prepared.setup_digest(signer.secrets[-1])
         obstacle = self._visits.repeat(lambda: self._obstacle(record, setup)) or self._unconfirmed(record)
         if obstacle is None:
-            transport_of(self._prepared, self._ledger.clock).close()  # it may be wrong in the file
+            self._transports()().close()  # it may be wrong in the file
             obstacle = self._begin(record)
         if obstacle is not None:
             return self._visits.repeat(lambda: self._ended(record, obstacle, 0))
-        return self._send(replace(record, phase=Phase.BEGUN), run, setup, signer)
+        record = replace(record, phase=Phase.BEGUN)
+        if self._options.hand_over is not None:
+            return self._handed_over(record, self._options.hand_over)
+        return self._send(record, run, setup, signer)
 
     def _import(self, run: Run) -> ImportedList | Wait:
         return ListImport(
@@ -169,9 +241,10 @@ class CampaignRun:
         """Take note of the limits that the provider itself tells; a notice where it does not."""
         if self._prepared.account.api is None:
             return ()
-        from mailrunner.sending.api_limits import with_told_limits
+        from mailrunner.sending.api_limits import ToldLimits
 
-        account, notice = with_told_limits(self._prepared.account, self._ledger)
+        self._told = ToldLimits(self._prepared.account, self._ledger)
+        account, notice = self._visits.repeat(self._told.begin)
         self._prepared = replace(self._prepared, account=account)
         self._forecaster = Forecaster(self._prepared.campaign, account, self._ledger)
         return (notice,) if notice else ()
@@ -187,6 +260,12 @@ class CampaignRun:
 
     def _shared_limits(self) -> tuple[tuple[Limit, ...], tuple[str, ...]]:
         return self._ledger.shared_limits(self._prepared.account.identity, self._own_limits)
+
+    def _renew_limits(self, recorder: Recorder) -> None:
+        """Claim within the limits as they are now: the provider's, and those of other machines."""
+        if self._told and (account := self._told.again(recorder.tally.quota_answers)):
+            self._own_limits = account.limits
+        recorder.use_limits(self._shared_limits()[0])
 
     def _about_the_clock(self) -> tuple[str, ...]:
         """A notice where this machine's clock is not the ledger's; it is logged as an event as well."""
@@ -244,7 +323,7 @@ class CampaignRun:
         if isinstance(begun, Twin):
             raise UserError(twin_problem(self._prepared, *begun))
         if not begun:
-            return Wait(WaitReason.OTHERS, None, "another process began, paused or cancelled it meanwhile")
+            return _CHANGED_ELSEWHERE
         self._visits.repeat(lambda: self._clear(record))
         return None
 
@@ -305,7 +384,7 @@ class CampaignRun:
         factory = MessageFactory(
             self._prepared, columns=record.columns, signer=signer, domain=record.message_domain
         )
-        transports = transports_of(self._prepared, self._ledger.clock)
+        transports = self._transports()
         recorder = Recorder(
             ledger=self._ledger,
             visits=self._visits,
@@ -339,9 +418,12 @@ class CampaignRun:
             recorder=recorder,
             factory=factory,
             clock=self._ledger.clock,
-            on_heartbeat=lambda: recorder.use_limits(self._shared_limits()[0]),
+            on_heartbeat=lambda: self._renew_limits(recorder),
             on_step=self._callbacks.on_step,
         )
+
+    def _transports(self) -> Callable[[], Transport]:
+        return transports_for(self._prepared.account, self._ledger.clock)
 
     def _terms(self, record: CampaignRecord, setup: str) -> ClaimTerms:
         account = self._prepared.account
@@ -358,58 +440,3 @@ class CampaignRun:
             stop_if_failing=self._prepared.campaign.send.stop_if_failing,
             setup_digest=setup,
         )
-
-
-def transports_of(prepared: PreparedCampaign, clock: Clock) -> Callable[[], Transport]:
-    """Return what makes the connections of one run to the account's server: they share what they learn.
-
-    `clock` is the ledger's, as the instants that replies name become pauses there.
-    """
-    return transports_for(prepared.account, clock)
-
-
-def transports_for(account: Account, clock: Clock) -> Callable[[], Transport]:
-    """The same for an account alone; UserError where it cannot log in as it stands."""
-    if account.api is not None:
-        from mailrunner.sending.api_transport import ApiConnections
-
-        return ApiConnections.of(account, account.api, clock).transport
-    observed = ObservedCapabilities()
-    return lambda: smtp_transport(account, clock, observed)
-
-
-def transport_of(prepared: PreparedCampaign, clock: Clock) -> Transport:
-    """Return a connection to the account's server that shares nothing with others."""
-    return transports_of(prepared, clock)()
-
-
-def smtp_transport(
-    account: Account, clock: Clock, observed: ObservedCapabilities | None = None
-) -> SmtpTransport:
-    """Return a new SMTP connection for an account; UserError where it cannot log in as it stands."""
-    refuse_without_login(account)
-    return SmtpTransport(
-        host=account.host,
-        port=account.port,
-        tls=account.tls,
-        # Without a login the user only tells whose cap it is (a private relay).
-        user=account.user if account.logs_in else "",
-        password=account.password.get_secret_value() if account.password else None,
-        provider=account.preset.name,
-        timeout=account.timeout,
-        messages_per_connection=account.messages_per_connection,
-        in_flight=account.in_flight,
-        observed=observed or ObservedCapabilities(),
-        ca_file=account.ca_file,
-        clock=clock,
-        tokens=_tokens(account, clock),
-    )
-
-
-def _tokens(account: Account, clock: Clock) -> AccessTokens | None:
-    """The tokens of an account that logs in by them; UserError where a user has to log in first."""
-    if account.oauth is None:
-        return None
-    tokens = AccessTokens.of(account.oauth, clock)
-    tokens.require_login()
-    return tokens

@@ -24,6 +24,7 @@ from typing import Self
 from sqlalchemy import Connection, insert, select
 
 from mailrunner.clock import Clock, LedgerClock
+from mailrunner.errors import LedgerError
 from mailrunner.model.quota import Limit, strictest
 from mailrunner.store.account_takeover import take_over_accounts
 from mailrunner.store.accounts import AccountRecord, Accounts
@@ -49,7 +50,7 @@ from mailrunner.store.postgresql import durability_warnings
 from mailrunner.store.report_rows import ReportRows
 from mailrunner.store.rollback_guard import RollbackGuard
 from mailrunner.store.run_transaction import ClaimTerms, Delivery, SendPermit
-from mailrunner.store.runs import Run
+from mailrunner.store.runs import OpenRunInfo, Run, open_run_infos
 from mailrunner.store.schema import secrets
 from mailrunner.store.send_journal import SendJournal
 from mailrunner.store.sights import Sights
@@ -90,7 +91,7 @@ class Ledger:
     ) -> None:
         self.database, self._guard, self._id = chosen.database, guard, chosen.ledger_id
         self.notices = chosen.notices
-        self._consent, self._lineage = consent or LedgerConsent(), ""
+        self._consent, self._lineage, self._refuses_but = consent or LedgerConsent(), "", ""
         self.clock = self.database.clock
         self.accounts = Accounts(self.database)
         self.batches = Batches(self.database)
@@ -162,6 +163,11 @@ class Ledger:
         with self.database.read() as connection:
             return all_machines(connection)
 
+    def open_runs(self) -> list[OpenRunInfo]:
+        """The runs whose end is not recorded, by campaign and machine."""
+        with self.database.read() as connection:
+            return open_run_infos(connection)
+
     def shared_limits(self, identity: str, own: Sequence[Limit]) -> tuple[tuple[Limit, ...], tuple[str, ...]]:
         """The strictest limits that any machine has for an account, and a sentence for each of another's.
 
@@ -225,7 +231,8 @@ class Ledger:
 
     def _refuse_other_databases(self) -> None:
         """A run reconnects after a fault, perhaps to a standby that was promoted meanwhile."""
-        if self._lineage:
+        if self._lineage and self._lineage != self._refuses_but:
+            self._refuses_but = self._lineage
             refuse_other_databases(self.database.engine, self._lineage)
 
     @contextmanager
@@ -247,24 +254,37 @@ class Ledger:
         """Eight hexadecimal digits that tell this ledger from others; its id, which is secret, stays so."""
         return hmac.digest(self._id.encode(), b"mark", "sha256").hex()[:8]
 
-    def count_run(self) -> None:
+    def count_run(self, *, briefly: bool = False) -> None:
         """Count up, in the ledger first and then in the rollback guard.
 
         Raises LedgerError if the database was replaced since a run was admitted.
         """
-        with self.database.write() as connection:
+        with self.database.write(briefly=briefly) as connection:
             require_same(connection, self._lineage)
             mark = count_up(connection)
         if self._guard is not None and mark is not None:
             self._guard.write(replace(mark, lineage=self._lineage))
 
     def heartbeat(self, run: Run) -> bool:
-        """Renew the lease of `run` and count up, once a minute; True if it was time.  Call it often."""
-        if not run.is_due(self.clock.now()):
-            return False
-        run.renew()
-        self.count_run()
-        return True
+        """Renew the lease of `run` and count up, once a minute; True if it was time.  Call it often.
+
+        Every ten seconds it also looks for runs that have died, and frees what they held.
+        """
+        now = self.clock.now()
+        is_due = run.is_due(now)
+        if is_due:
+            self._renew(run, now)
+        if run.looks_for_dead_runs(now):
+            self.deliveries.recover_overdue(own_run=run.no)
+        return is_due
+
+    def _renew(self, run: Run, now: datetime) -> None:
+        try:
+            run.renew()
+            self.count_run(briefly=True)
+        except LedgerError:
+            run.renew_again(now)
+            raise
 
     def take_over_accounts(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Let accounts, by former and present identity, take over what an older version's ledger knows."""

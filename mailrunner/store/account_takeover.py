@@ -58,6 +58,7 @@ def _take_over(connection: Connection, database: Database, former: str, identity
     values: dict[str, Any] = {
         "formerly": _SEPARATOR.join(filter(None, (new.formerly, former))),
         "refused": json.dumps({**json.loads(old.refused), **json.loads(new.refused)}),
+        "learned": json.dumps({**json.loads(old.learned), **json.loads(new.learned)}),
         "stop_reason": new.stop_reason or old.stop_reason,
     }
     if pauses:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, delete, insert, select, update
 
 from mailrunner.model.delivery import State
-from mailrunner.model.quota import Limit, Room, Series, room, tightest
+from mailrunner.model.learned_fact import LearnedFact
+from mailrunner.model.quota import Limit, Room, room, tightest
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store.database import Database
 from mailrunner.store.quota_usage import UsageLog, about_the_clock, account_scope
+from mailrunner.store.raw_sql import from_micros, to_micros
 from mailrunner.store.schema import TESTS, accounts, deliveries
 
 
@@ -64,6 +66,29 @@ class Accounts:
         with self._database.write() as connection:
             pause_account(connection, no, until=until, reason=reason)
 
+    def learn(self, identity: str, facts: Iterable[LearnedFact]) -> None:
+        """Keep what was learned of an account; each fact takes the place of what was known of the same."""
+        found = {fact.name: [fact.holds, fact.sentence, to_micros(fact.at)] for fact in facts}
+        if not found:
+            return
+        with self._database.write() as connection:
+            no = ensure_account(connection, self._database, identity).no
+            self._database.lock_account(connection, no)
+            known = connection.execute(select(accounts.c.learned).where(accounts.c.no == no)).scalar_one()
+            _set(connection, no, learned=json.dumps({**json.loads(known), **found}))
+
+    def learned(self, identity: str) -> tuple[LearnedFact, ...]:
+        """What was learned of an account, by name; nothing of one that was never used."""
+        with self._database.read() as connection:
+            query = select(accounts.c.learned).where(accounts.c.identity == identity)
+            known: dict[str, tuple[bool, str, int]] = json.loads(
+                connection.execute(query).scalar_one_or_none() or "{}"
+            )
+        return tuple(
+            LearnedFact(name, holds, sentence, from_micros(at))
+            for name, (holds, sentence, at) in sorted(known.items())
+        )
+
     def rooms(self, identity: str, *, limits: Sequence[Limit], reserve: int, zone: ZoneInfo) -> list[Room]:
         """What each limit leaves now; an identity that was never used has used nothing."""
         with self._database.read() as connection:
@@ -79,7 +104,7 @@ class Accounts:
             found = _find(connection, identity)
             if found is None:
                 return []
-            return UsageLog(connection, account_scope(found.no)).history(Series.ANSWERS, now - longest, now)
+            return UsageLog(connection, account_scope(found.no)).history(now - longest, now)
 
     def begin_test(
         self, no: int, *, token: int, limits: Sequence[Limit], reserve: int, zone: ZoneInfo
@@ -100,7 +125,6 @@ class Accounts:
             left, next_slot_at = tightest(rooms)
             if left == 0:
                 return Wait(WaitReason.QUOTA, next_slot_at, about_the_clock([log], now))
-            log.add(Series.STARTS, now)
             connection.execute(insert(deliveries).values(_test_delivery(no, token, now)))
             return None
 
@@ -110,7 +134,7 @@ class Accounts:
             self._database.lock_account(connection, no)
             deleted = connection.execute(delete(deliveries).where(deliveries.c.id == -token)).rowcount
             if deleted and answered:
-                UsageLog(connection, account_scope(no)).add(Series.ANSWERS, self._database.now(connection))
+                UsageLog(connection, account_scope(no)).add(self._database.now(connection))
 
     def delete_old_usage(self, no: int) -> None:
         """Delete usage that no window can reach any more."""

@@ -20,7 +20,7 @@ from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store.database import Database
 from mailrunner.store.lineage import differs, is_failover, lineage_of
 from mailrunner.store.lost_attempts import any_lost, leave_lost_in_doubt
-from mailrunner.store.machines import Machine, lineage_told, note_machine, untold
+from mailrunner.store.machines import Machine, lineage_told, note_machine, tell_all, untold
 from mailrunner.store.rollback_guard import CONFIRM
 from mailrunner.store.schema import ledger
 from mailrunner.store.send_journal import SendJournal
@@ -65,6 +65,8 @@ def admit(
         confirms = bool(before) or consent.same
         number = leave_lost_in_doubt(connection, journal.entries(), now) if confirms else 0
         connection.execute(update(ledger).values(lineage=found))
+        if before and synchronous:  # it lost nothing, whichever machine had begun it
+            tell_all(connection, found)
         note_machine(connection, folder, now, found)
         notices = _notices(number) if confirms else ()
         return Admission(lineage=found, notices=notices, wait=_wait(untold(connection, now, found)))

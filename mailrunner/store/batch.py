@@ -30,7 +30,6 @@ from mailrunner.model.circuit_breaker import AnswerMark, remember, stop_reason
 from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome
 from mailrunner.model.outcome_policy import Decision, unless_our_fault
-from mailrunner.model.quota import Series
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.model.wait_reason import Wait
 from mailrunner.store.accounts import pause_account, stop_account
@@ -192,7 +191,7 @@ def _record(at: RunTransaction, answers: Sequence[Answer]) -> tuple[list[Decisio
         slots += state == State.SENDING and answer.decision.answered
         pauses = pauses or answer.decision.pause_account_until is not None
     for log in at.usage:
-        log.add(Series.ANSWERS, at.now, slots)
+        log.add(at.now, slots)
     if others or pauses:  # an acceptance may have been the last that the account's quota allowed
         _apply_side_effects(at, ours)
     decisions = {answer.delivery: answer.decision for answer in ours}
@@ -201,12 +200,12 @@ def _record(at: RunTransaction, answers: Sequence[Answer]) -> tuple[list[Decisio
 
 
 def _confirmed(at: RunTransaction, answers: Sequence[Answer]) -> list[Answer]:
-    """Answers, acceptances first, without suppressions that may be our own fault.
+    """Answers, acceptances first, without suppressions and failures that may be our own fault.
 
     Only runs of this account, which is locked, add acceptances: the campaign's row need not be.
     """
     in_order = sorted(answers, key=lambda answer: answer.decision.state is not State.SENT)
-    if not any(answer.decision.suppress for answer in in_order):
+    if not any(each.decision.suppress or each.decision.outcome.too_big for each in in_order):
         return in_order
     recent: str = run(at.connection, _RECENT, (at.terms.campaign_no,)).fetchone()[0]
     confirmed = []

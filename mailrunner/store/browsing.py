@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from mailrunner.model.delivery import State
 from mailrunner.model.inbound_event import EventKind
-from mailrunner.model.quota import Series
+from mailrunner.model.quota import Limit
+from mailrunner.model.quota_returns import bounds, returning
 from mailrunner.model.suppression import SuppressionEntry, SuppressionReason
 from mailrunner.store.database import Database
 from mailrunner.store.quota_usage import account_scope
@@ -70,7 +71,7 @@ _SUPPRESSED = """
     WHERE substr(key, 1, ?) = ? ORDER BY key, list_key LIMIT ?
 """
 _USED = """
-    SELECT b.moment, (SELECT total FROM usage WHERE scope = ? AND series = ? AND stamp <= b.moment
+    SELECT b.moment, (SELECT total FROM usage WHERE scope = ? AND series = 'answers' AND stamp <= b.moment
     ORDER BY stamp DESC LIMIT 1) FROM (VALUES {moments}) AS b(moment)
 """
 _TIMEOUT = f"SET LOCAL statement_timeout = '{_SECONDS}s'"
@@ -240,10 +241,18 @@ class Browsing:
         statement = _USED.format(moments=", ".join(["(?)"] * len(moments)))
         if self._database.is_sqlite:  # which names the columns of VALUES by itself
             statement = statement.replace("b.moment", "b.column1").replace("AS b(moment)", "AS b")
-        values = (account_scope(account_no), Series.ANSWERS.value, *map(to_micros, moments))
+        values = (account_scope(account_no), *map(to_micros, moments))
         with self._read() as connection:
             found = dict(map(tuple, run(connection, statement, values)))
         return [found[to_micros(moment)] or 0 for moment in moments]
+
+    def returning(
+        self, account_no: int, limit: Limit, zone: tzinfo, now: datetime, *, step: timedelta, steps: int
+    ) -> list[int]:
+        """The slots of one limit that come back in each step from now on; none of a window below an hour."""
+        if not limit.is_long:
+            return [0] * steps
+        return returning(self.used(account_no, bounds(limit, zone, now, step=step, steps=steps)))
 
 
 def _delivery(row: Sequence[Any]) -> ListedDelivery:

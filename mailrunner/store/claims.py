@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select, update
 
 from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import IN_FLIGHT, State
-from mailrunner.model.quota import Series, room, tightest
+from mailrunner.model.quota import room, tightest
 from mailrunner.model.suppression import governing
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store.quota_usage import about_the_clock
@@ -113,9 +113,6 @@ def begin_sending(at: RunTransaction, starting: Sequence[Delivery]) -> list[Send
     permits = dict.fromkeys(mark_suppressed(at, reasons, tokens), SendPermit.SUPPRESSED)
     sendable = [delivery for delivery in starting if delivery.id not in reasons]
     begun = _change(at.connection, _BEGIN, sendable, to_micros(at.now))
-    if begun:
-        for log in at.usage:
-            log.add(Series.STARTS, at.now, len(begun))
     permits |= dict.fromkeys(begun, SendPermit.GO)
     return [permits.get(delivery.id, SendPermit.LOST) for delivery in starting]
 

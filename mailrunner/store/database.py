@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+BRIEFLY = 1  # second at each lock, for what may as well be done a moment later
 QUEUE_SECONDS = 5.0  # the longest wait; longer than any transaction but a migration's
 _POLL_SECONDS = 0.0005  # between two tries at a lock; a commit takes longer
 # Beside the ledger, in one pattern with SQLite's own files (`data/*.db-*` in .gitignore).  They stay
@@ -54,22 +55,48 @@ class Database:
         self._thread = threading.RLock()
         self._queue = WriteQueue(path)
         self._file = _inode(path)
+        self._writer: Connection | None = None  # SQLite: kept, as the pool takes as long as a statement
         self._waiting: Any = None  # the driver's connection that waits for an account
         if self.is_sqlite:
             event.listen(engine, "begin", _begin)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One durable transaction; raises LedgerError and changes nothing if it cannot be."""
+    def write(self, *, briefly: bool = False) -> Iterator[Connection]:
+        """One durable transaction; raises LedgerError and changes nothing if it cannot be.
+
+        `briefly`: it waits for others a second at each lock, and then fails, as a fault that passes.
+        """
+        most = BRIEFLY if briefly else None
+        # SQLite has one writer: threads of this process wait here, processes in the queue.
+        if not self._thread.acquire(timeout=most or -1):
+            raise LedgerError("the ledger is in use", "run the command again", passing=True)
         try:
-            # SQLite has one writer: threads of this process wait here, processes in the queue.
-            with self._thread, self._queue.hold(), self.engine.begin() as connection:
+            with self._queue.hold(most), self._transaction(most) as connection:
                 yield connection
                 if self._is_replaced():
                     _set_log_aside(self.path)
                     raise self._replaced(recorded="nothing was recorded there; ")
         except SQLAlchemyError as error:
             raise ledger_error(error, self.path) from error
+        finally:
+            self._thread.release()
+
+    @contextmanager
+    def _transaction(self, most: int | None) -> Iterator[Connection]:
+        if not self.is_sqlite:  # the pool finds out whether the server was restarted meanwhile
+            with self.engine.begin() as connection:
+                if most:
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{most}s'")
+                yield connection
+            return
+        self._writer = writer = self._writer or self.engine.connect()
+        try:
+            with _begun(writer, most) if most else writer.begin():
+                yield writer
+        except BaseException:
+            self._writer = None
+            writer.close()
+            raise
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -91,6 +118,13 @@ class Database:
             moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             self.clock.set(moment.astimezone(UTC))
         return self.clock.now()
+
+    def restarted_at(self, connection: Connection) -> datetime | None:
+        """When the ledger's server was started, by its clock; None without a server, or by another clock."""
+        if not isinstance(self.clock, LedgerClock):
+            return None
+        moment: datetime = connection.execute(text("SELECT pg_postmaster_start_time()")).scalar_one()
+        return moment.astimezone(UTC)
 
     def lock_account(self, connection: Connection, account_no: int) -> None:
         """Let no other transaction reserve or use this account's slots until this one ends."""
@@ -115,6 +149,9 @@ class Database:
             connection.execute(text("SELECT pg_advisory_xact_lock(:c, 0)"), {"c": _LOCK_CLASS})
 
     def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
         self.engine.dispose()
         self._queue.close()
 
@@ -151,9 +188,9 @@ class WriteQueue:
                     self._locks.append(_opened(path, name))
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Wait to be the writer, for at most `seconds`, and be it meanwhile."""
-        until = time.monotonic() + self._seconds
+    def hold(self, most: float | None = None) -> Iterator[None]:
+        """Wait to be the writer, for at most so many seconds (None: `seconds`), and be it meanwhile."""
+        until = time.monotonic() + (most or self._seconds)
         try:
             for lock in self._locks:
                 _lock(lock, until)
@@ -191,6 +228,17 @@ def _lock(lock: int, until: float) -> None:
 def _unlock(lock: int) -> None:
     with suppress(OSError):
         fcntl.flock(lock, fcntl.LOCK_UN)
+
+
+def _begun(writer: Connection, most: int) -> AbstractContextManager[object]:
+    """A transaction that has the right to write, got within so many seconds."""
+    driver: Any = writer.connection.driver_connection
+    (usual,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    driver.execute(f"PRAGMA busy_timeout = {min(usual, 1000 * most)}")
+    try:
+        return writer.begin()
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {usual}")
 
 
 def _begin(connection: Connection) -> None:

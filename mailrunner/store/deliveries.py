@@ -27,6 +27,7 @@ class Deliveries:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._overdue: set[int] = set()  # the runs that were at the last look
 
     def release(self, claimed: Sequence[Delivery]) -> int:
         """Queue claimed deliveries again; their slots were never used.  Returns how many were still ours."""
@@ -38,6 +39,18 @@ class Deliveries:
         with self._database.read() as connection:
             found = [run for run in open_runs(connection) if run.no != own_run]
         return sum(recover_run(self._database, run) for run in found)
+
+    def recover_overdue(self, *, own_run: int) -> int:
+        """The same for runs whose renewal did not come in time, at two looks in a row.
+
+        In between one that could not reach the ledger either, and lives, has the time to say so.
+        """
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+            overdue = {run.no: run for run in open_runs(connection) if run.is_overdue(now)}
+        overdue.pop(own_run, None)
+        again, self._overdue = self._overdue & overdue.keys(), set(overdue)
+        return sum(recover_run(self._database, overdue[no], briefly=True) for no in sorted(again))
 
     def is_being_run(self, campaign_no: int) -> bool:
         """True if a run of this campaign is alive: a process holds its lock."""

@@ -13,7 +13,6 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from mailrunner.model.quota import Series
 from mailrunner.store.quota_usage import UsageLog, account_scope, campaign_scope
 from mailrunner.store.raw_sql import run, run_with_list
 from mailrunner.store.schema import CAMPAIGN_SHIFT, TESTS, accounts
@@ -51,7 +50,7 @@ def leave_lost_in_doubt(connection: Connection, files: Iterable[list[JournalEntr
     known = {account_scope(no) for no in connection.execute(select(accounts.c.no)).scalars()}
     for scope, used in slots.items():
         if scope in known or not scope.startswith("account:"):
-            UsageLog(connection, scope).add(Series.ANSWERS, now, used)
+            UsageLog(connection, scope).add(now, used)
     return number
 
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, select, text, update
 
 from mailrunner.model.delivery import State
-from mailrunner.model.quota import Series
 from mailrunner.store.database import Database
 from mailrunner.store.quota_usage import UsageLog, account_scope, campaign_scope
 from mailrunner.store.reopening import reopen_after_requeue
@@ -24,6 +23,9 @@ from mailrunner.store.run_lock import run_lock
 from mailrunner.store.schema import TESTS, deliveries, runs
 
 TOKEN_SHIFT = 32
+LEASE = timedelta(minutes=20)  # twice the ten minutes that RFC 5321 §4.5.3.2.6 gives the final reply
+HEARTBEAT = timedelta(minutes=1)  # between two renewals
+_OVERDUE = HEARTBEAT + timedelta(seconds=10)
 RUN_WAS_RECOVERED = (
     "this run lost its lock and was taken for dead by another process",
     "nothing is lost; run the command again",
@@ -39,6 +41,14 @@ class OpenRun:
     no: int
     campaign_no: int
     leased_until: datetime
+
+    @property
+    def renewed_at(self) -> datetime:
+        return self.leased_until - LEASE
+
+    def is_overdue(self, now: datetime) -> bool:
+        """True if a renewal of its lease has not come in time: it is dead, suspended or cut off."""
+        return now - self.renewed_at > _OVERDUE
 
 
 def tokens_of(run_no: int) -> tuple[int, int]:
@@ -59,14 +69,19 @@ def close_run(connection: Connection, run_no: int, now: datetime) -> None:
     connection.execute(update(runs).where(runs.c.no == run_no).values(ended_at=now))
 
 
-def recover_run(database: Database, run: OpenRun) -> int:
-    """Free the deliveries of `run` if its lock can be taken or its lease is over; the number now in doubt."""
+def recover_run(database: Database, run: OpenRun, *, briefly: bool = False) -> int:
+    """Free the deliveries of `run` if its lock can be taken or its lease is over; the number now in doubt.
+
+    `briefly` as in `Database.write`.
+    """
     lock = run_lock(database, run.no)
     is_dead = lock.acquire()
     try:
-        with database.write() as connection:
+        with database.write(briefly=briefly) as connection:
             now = database.now(connection)
             if not is_dead and now < run.leased_until:
+                return 0
+            if is_dead and _may_come_back(database, connection, run, now):
                 return 0
             in_doubt = free_deliveries(database, connection, run.no)
             if is_dead:  # a suspended run still lives: only its claims are taken
@@ -75,6 +90,12 @@ def recover_run(database: Database, run: OpenRun) -> int:
     finally:
         if is_dead:
             lock.release()
+
+
+def _may_come_back(database: Database, connection: Connection, run: OpenRun, now: datetime) -> bool:
+    """True for a run whose lock ended with the server, and which has had no time to take it again."""
+    restarted = database.restarted_at(connection)
+    return restarted is not None and run.renewed_at < restarted and now - restarted <= _OVERDUE
 
 
 def free_deliveries(database: Database, connection: Connection, run_no: int) -> int:
@@ -100,7 +121,7 @@ def free_deliveries(database: Database, connection: Connection, run_no: int) -> 
             slots[account_scope(row.account_no)] += 1
             slots[campaign_scope(row.campaign_no)] += 1
     for scope, number in slots.items():
-        UsageLog(connection, scope).add(Series.ANSWERS, now, number)
+        UsageLog(connection, scope).add(now, number)
     return in_doubt
 
 

@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 
 from mailrunner.model.delivery import State
 from mailrunner.model.inbound_event import EventKind
-from mailrunner.model.quota import Series
 from mailrunner.store.event_effects import TAKEN_BACK
 from mailrunner.store.quota_usage import UsageLog, account_scope
 from mailrunner.store.raw_sql import from_micros, run
@@ -98,7 +97,7 @@ class ReportNumbers:
     def account_use(self, account_no: int, days: Sequence[datetime]) -> list[int]:
         """The slots that the account used, by all its campaigns, from each of `days` to the next."""
         log = UsageLog(self._connection, account_scope(account_no))
-        since = [log.used(Series.ANSWERS, moment) for moment in days]
+        since = [log.used(moment) for moment in days]
         return [since[place] - since[place + 1] for place in range(len(days) - 1)]
 
     def begun(self) -> datetime | None:

@@ -12,19 +12,59 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, insert, select, update
 
+from mailrunner.clock import rfc3339
 from mailrunner.errors import LedgerError
 from mailrunner.store.database import Database
-from mailrunner.store.recovery import RUN_WAS_RECOVERED, TOKEN_SHIFT, close_run, free_deliveries
+from mailrunner.store.recovery import (
+    HEARTBEAT,
+    LEASE,
+    RUN_WAS_RECOVERED,
+    TOKEN_SHIFT,
+    close_run,
+    free_deliveries,
+)
 from mailrunner.store.run_lock import RunLock, run_lock
-from mailrunner.store.schema import runs
+from mailrunner.store.schema import campaigns, runs
 
-LEASE = timedelta(minutes=20)  # twice the ten minutes that RFC 5321 §4.5.3.2.6 gives the final reply
-_HEARTBEAT = timedelta(minutes=1)
+_TRY_AGAIN = timedelta(seconds=5)  # after a renewal that failed
+_LOOK = timedelta(seconds=10)  # between two looks for dead runs: their claims are free in 90 seconds
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRunInfo:
+    """A run whose end is not recorded, for users: `campaign` is its id, "" while it begins."""
+
+    campaign: str
+    host: str
+    pid: int
+    started_at: datetime
+
+    def as_dict(self) -> dict[str, Any]:
+        """The run as JSON shows it."""
+        return {
+            "campaign": self.campaign,
+            "host": self.host,
+            "pid": self.pid,
+            "started_at": rfc3339(self.started_at),
+        }
+
+
+def open_run_infos(connection: Connection) -> list[OpenRunInfo]:
+    """All runs whose end is not recorded, by campaign and host."""
+    rows = connection.execute(
+        select(campaigns.c.id, runs.c.host, runs.c.pid, runs.c.started_at)
+        .select_from(runs.outerjoin(campaigns, campaigns.c.no == runs.c.campaign_no))
+        .where(runs.c.ended_at.is_(None))
+        .order_by(campaigns.c.id, runs.c.host, runs.c.no)
+    )
+    return [OpenRunInfo(row[0] or "", *row[1:]) for row in rows]
 
 
 class Run:
@@ -36,6 +76,7 @@ class Run:
         self.next_token: Callable[[], int] = count((no << TOKEN_SHIFT) + 1).__next__
         self._database, self._lock = database, lock
         self._next_heartbeat: datetime | None = None
+        self._next_look: datetime | None = None
 
     @classmethod
     def begin(cls, database: Database) -> Run:
@@ -63,26 +104,40 @@ class Run:
         """True, once a minute, when it is time to renew."""
         if self._next_heartbeat is not None and now < self._next_heartbeat:
             return False
-        self._next_heartbeat = now + _HEARTBEAT
+        self._next_heartbeat = now + HEARTBEAT
+        return True
+
+    def looks_for_dead_runs(self, now: datetime) -> bool:
+        """True, every ten seconds, when it is time to look for runs that have died."""
+        if self._next_look is not None and now < self._next_look:
+            return False
+        self._next_look = now + _LOOK
         return True
 
     def renew_soon(self) -> None:
         """The ledger was away: look at once whether it still knows this run, and take its lock again."""
         self._next_heartbeat = None
 
+    def renew_again(self, now: datetime) -> None:
+        """A renewal failed: try again in some seconds, before others take this run for dead."""
+        self._next_heartbeat = now + _TRY_AGAIN
+
     def renew(self) -> None:
-        """Renew the lease; raises LedgerError if another process has taken this run for dead."""
-        with self._database.write() as connection:
+        """Renew the lease; raises LedgerError if another process has taken this run for dead.
+
+        It waits for others only briefly: whoever calls it has a terminal and signals to attend to.
+        """
+        with self._database.write(briefly=True) as connection:
             self._lock.keep()
             until = self._database.now(connection) + LEASE
             mine = (runs.c.no == self.no, runs.c.ended_at.is_(None))
             if not connection.execute(update(runs).where(*mine).values(leased_until=until)).rowcount:
                 raise LedgerError(*RUN_WAS_RECOVERED)
 
-    def end(self) -> None:
+    def end(self, *, briefly: bool = False) -> None:
         """Record the end, free the deliveries that it still holds, and release the lock."""
         try:
-            with self._database.write() as connection:
+            with self._database.write(briefly=briefly) as connection:
                 free_deliveries(self._database, connection, self.no)
                 close_run(connection, self.no, self._database.now(connection))
         finally:

@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from mailrunner.store.raw_sql import from_micros, to_micros
 
-REVISION = "0006"  # the newest migration; opening an older ledger upgrades it
+REVISION = "0007"  # the newest migration; opening an older ledger upgrades it
 
 CAMPAIGN_SHIFT = 40
 TESTS = 0  # the campaign number of test messages
@@ -105,6 +105,7 @@ accounts = Table(
     Column("stop_reason", Text, nullable=False, server_default=""),
     Column("refused", Text, nullable=False, server_default="{}"),  # JSON: digest of credentials → reason
     Column("formerly", Text, nullable=False, server_default=""),  # former identities taken over, a line each
+    Column("learned", Text, nullable=False, server_default="{}"),  # JSON: facts by name, see `Accounts.learn`
 )
 
 # A running total per scope ("account:3", "campaign:7") and series: what a window used is the newest

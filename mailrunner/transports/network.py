@@ -9,13 +9,16 @@ import errno
 import math
 import socket
 import ssl
+import threading
 import time
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from mailrunner.errors import Problem, UserError
 
 Address = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]]
 
+LOOK_UP = 20.0  # seconds for a name: two servers that are silent, as resolvers ask them twice for five
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 # OpenSSL's names for "the other end does not speak TLS at all" and "none that is new enough".
 PLAINTEXT = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}
@@ -28,13 +31,38 @@ _OUTDATED = {
 }
 
 
-def resolve(host: str, port: int) -> list[Address]:
-    """Look `host` up afresh, as providers move; raise `socket.gaierror` where it has no address."""
+class SilentNameServersError(socket.gaierror):
+    """The system's resolver did not answer in time."""
+
+
+def resolve(host: str, port: int, *, seconds: float = LOOK_UP) -> list[Address]:
+    """Look `host` up afresh, as providers move; raise `socket.gaierror` where it has no address.
+
+    The system's resolver knows no deadline and cannot be interrupted, so it is asked by a thread that is
+    left to itself after `seconds`: SilentNameServersError, of the kind that passes (EAI_AGAIN).
+    """
+    answer: SimpleQueue[list[Address] | Exception] = SimpleQueue()
+    threading.Thread(target=_ask_resolver, args=(host, port, answer), name="look-up", daemon=True).start()
+    try:
+        found = answer.get(timeout=seconds)
+    except Empty:
+        raise SilentNameServersError(
+            socket.EAI_AGAIN, f"the name servers did not answer within {seconds:g} s"
+        ) from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _ask_resolver(host: str, port: int, answer: SimpleQueue[list[Address] | Exception]) -> None:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:  # a label that is empty or longer than 63
-        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
-    return [(family, sockaddr) for family, _, _, _, sockaddr in found]
+    except UnicodeError:  # a label that is empty or longer than 63
+        answer.put(socket.gaierror(socket.EAI_NONAME, "not a host name"))
+    except Exception as error:  # whatever it is, it is raised where the answer is awaited
+        answer.put(error)
+    else:
+        answer.put([(family, sockaddr) for family, _, _, _, sockaddr in found])
 
 
 def connect(addresses: list[Address], timeout: float, *, until: float = math.inf) -> socket.socket:
@@ -71,9 +99,7 @@ def explain(error: OSError, host: str, port: int) -> str:
     """A sentence that tells why `host` could not be reached, and what to check."""
     where = f"{host} port {port}"
     if isinstance(error, socket.gaierror):
-        if error.errno == socket.EAI_AGAIN:
-            return f'the name "{host}" could not be looked up just now: is this machine online?'
-        return f'the name "{host}" was not found: check `host`, and that this machine is online'
+        return _no_address(error, host)
     if isinstance(error, ConnectionRefusedError):
         return f"{where} refused the connection: check `host` and `port`, and that the server is running"
     if isinstance(error, TimeoutError):
@@ -81,6 +107,14 @@ def explain(error: OSError, host: str, port: int) -> str:
     if error.errno in _UNREACHABLE:
         return f"there is no way to {where} from here: is this machine online?"
     return f"{where} could not be reached: {error.strerror or error}"
+
+
+def _no_address(error: socket.gaierror, host: str) -> str:
+    if isinstance(error, SilentNameServersError):
+        return f'the name "{host}" could not be looked up: {error.strerror}; is this machine online?'
+    if error.errno == socket.EAI_AGAIN:
+        return f'the name "{host}" could not be looked up just now: is this machine online?'
+    return f'the name "{host}" was not found: check `host`, and that this machine is online'
 
 
 def _port_25(port: int) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.dashboards import PASSWORD
+from tests.support.patience import PATIENCE
 from tests.support.projects import Project, on_unix, process
 from tests.support.web_clicks import ask
 
@@ -78,7 +79,7 @@ def test_it_ends_at_once_with_streams_open(project: Project) -> None:
         token = await_listening(project).partition("t=")[2]
         form = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
         cookie = ask(port, "POST", "/enter", f"t={token}".encode(), form).headers["set-cookie"]
-        streams = [http.client.HTTPConnection("127.0.0.1", port, timeout=60) for _ in range(5)]
+        streams = [http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE) for _ in range(5)]
         for stream in streams:
             stream.request("GET", "/stream?see=", headers={"Cookie": cookie.partition(";")[0]})
             assert stream.getresponse().readline() == b"retry: 3000\n"

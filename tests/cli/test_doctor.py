@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from pathlib import Path
 
@@ -25,6 +26,7 @@ ZONE = {
 def _without_time_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test asks a web server that is not ours."""
     monkeypatch.setattr(examination, "_TIME_SERVERS", ())
+    monkeypatch.setattr(examination, "_OTHER_SERVERS", ())
     monkeypatch.setattr(dns_lookup, "_PER_QUESTION", 0.2)
 
 
@@ -40,7 +42,7 @@ def test_warnings_are_1_and_faults_are_78(tmp_path: Path, monkeypatch: pytest.Mo
         assert answer.code == 1, answer.stdout  # no one-click address
         assert "base_url" in answer.stdout
         assert "✓ spf" in answer.stdout
-        assert "not met: unsubscribing with one click" in answer.stdout
+        assert "✗ not met:         unsubscribing with one click (Google, Yahoo)" in answer.stdout
         dns.zone["example.org", "MX"] = ["0 ."]
         assert written(tmp_path, smtp.port).mailrunner("doctor").code == 78
 
@@ -51,6 +53,9 @@ def test_programs_get_every_finding_as_json(tmp_path: Path, monkeypatch: pytest.
         answer = written(tmp_path, smtp.port).mailrunner("doctor", "--json")
     [account] = json.loads(answer.stdout)["accounts"]
     assert (account["name"], account["worst"]) == ("relay", "warning")
+    assert {"rule": "an SPF record", "of": ["Google", "Yahoo", "Microsoft"], "answer": "met"} in account[
+        "rules"
+    ]
     assert {"check", "level", "what", "evidence", "remedy"} == set(account["findings"][0])
 
 
@@ -64,6 +69,18 @@ def test_dead_name_servers_are_no_fault_of_the_domain(
     assert answer.code == 1
     for check in ("spf", "dmarc", "mx"):
         assert f"? {check}" in answer.stdout
+
+
+def test_a_ledger_that_cannot_be_used_is_one_more_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer() as smtp, DnsServer(ZONE) as dns:
+        dns.use(monkeypatch)
+        project = written(tmp_path, smtp.port)
+        project.put("data/mailrunner.db", "this is no database, and never was one" * 200)
+        answer = project.mailrunner("doctor")
+    assert answer.code == 78
+    assert "✗ ledger" in answer.stdout and "✓ spf" in answer.stdout
 
 
 def test_an_account_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -91,7 +108,14 @@ def test_a_message_to_oneself_is_sent_counted_and_read_back_by_imap(
         monkeypatch.setattr(smtp, "keep", delivered)
         answer = project.mailrunner("doctor", "relay", "--send", user)
         quota = json.loads(project.mailrunner("quota", "--json").stdout)
+        again = project.mailrunner("doctor", "relay")
+        checked = project.mailrunner("check", "spring")
     assert (answer.code, len(smtp.accepted)) == (78, 1), answer.stdout + answer.stderr
+    learned = {fact["fact"]: fact["holds"] for fact in quota["accounts"][0]["learned"]}
+    assert learned["message-id"] and not learned["dmarc-result"]
+    assert re.search(r"! learned +on \d{4}-\d\d-\d\d: the receiving server says: DMARC fail", again.stdout)
+    assert "mailrunner doctor relay --send YOUR_ADDRESS" in " ".join(again.stdout.split())
+    assert "the receiving server says: DMARC fail (seen on " in " ".join(checked.stdout.split())
     assert "our Message-ID was kept" in answer.stdout
     assert "the receiving server says: DMARC fail" in answer.stdout
     assert quota["accounts"][0]["limits"][0]["used"] == 1

@@ -140,6 +140,6 @@ def test_without_idle_the_mailbox_is_looked_at_now_and_then(
             if tally.understood or looks > 200:
                 stop.set()
 
-        with ImapMailbox.open(server.settings(box.user), ca_file=None, timeout=10) as opened:
+        with ImapMailbox.open(server.settings(box.user), ca_file=None, timeout=60) as opened:
             poll.watch(opened, stop, tell)
         assert ledger.suppressions.entries("ana@example.org")

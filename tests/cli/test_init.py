@@ -15,7 +15,7 @@ from mailrunner.campaign import json_schemas
 from mailrunner.cli.demo_project import example_sender
 from mailrunner.config.project import load_project
 from mailrunner.config.project_template import ProjectSender, hidden_files, placeholder, project_files, write
-from mailrunner.config.providers import preset, preset_names
+from mailrunner.config.providers import preset_names
 from mailrunner.model.mailbox_address import MailboxAddress
 from tests.support.projects import Project, on_terminal
 
@@ -115,7 +115,7 @@ def test_version_control_does_not_see_secrets_and_the_ledger(project: Project) -
     assert {".env", "data/*.db", ".mailrunner/"} <= set(ignored)
 
 
-@pytest.mark.parametrize("name", [name for name in preset_names() if preset(name).login != "oauth"])
+@pytest.mark.parametrize("name", preset_names())
 def test_every_provider_makes_a_project_without_a_fault(tmp_path: Path, name: str) -> None:
     sender = placeholder(name)
     write(tmp_path, {**project_files(sender), **hidden_files(sender)})
@@ -123,6 +123,36 @@ def test_every_provider_makes_a_project_without_a_fault(tmp_path: Path, name: st
     project = load_project(tmp_path, {})
 
     assert project.account(name).provider == name  # raises where a secret is not in .env
+
+
+@pytest.mark.parametrize(
+    ("name", "variables"),
+    [
+        ("outlook", ["OUTLOOK_CLIENT_ID"]),
+        ("microsoft365", ["MICROSOFT365_CLIENT_ID", "MICROSOFT365_TENANT"]),
+    ],
+)
+def test_a_provider_without_passwords_begins_with_oauth_and_says_how(
+    tmp_path: Path, name: str, variables: list[str]
+) -> None:
+    project = Project(tmp_path)
+
+    answer = project.mailrunner("init", "--provider", name, "--address", "ana@club.org")
+
+    assert answer.code == 0, answer.stderr
+    assert "docs/login.md" in answer.stderr
+    assert f"mailrunner login {name}" in answer.stderr
+    account = tomllib.loads((tmp_path / "mailrunner.toml").read_text("utf-8"))["accounts"][name]
+    assert (account["login"], "password" in account) == ("oauth", False)
+    secrets = (tmp_path / ".env").read_text("utf-8").splitlines()
+    assert [line for line in secrets if not line.startswith("#")] == [f"{v}=put-it-here" for v in variables]
+    checked = project.mailrunner("check", "newsletter")
+    assert checked.code == 0, checked.stderr
+    assert "the client id of" in checked.stdout
+    login = project.mailrunner("login", name)
+    assert login.code == 78
+    assert "still the example's" in login.stderr
+    assert project.mailrunner("run", "newsletter").code == 78
 
 
 def test_answers_stand_in_both_files(tmp_path: Path) -> None:
@@ -149,7 +179,6 @@ def test_answers_stand_in_both_files(tmp_path: Path) -> None:
     ("option", "value", "sentence"),
     [
         ("--provider", "gmial", 'did you mean "gmail"?'),
-        ("--provider", "outlook", "OAuth"),
         ("--address", "ana(at)example.org", "is not a valid address"),
         ("--name", "Ana\nBcc: eve@example.org", "a line break"),
     ],

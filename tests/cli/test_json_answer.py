@@ -15,6 +15,7 @@ import pytest
 from mailrunner.clock import rfc3339, utc_day, utc_minute
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.commands import answered
+from tests.support.patience import PATIENCE
 from tests.support.smtp_server import Rule, SmtpServer
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def test_a_run_that_ends_with_74_tells_how_many_it_sent(tmp_path: Path, words: t
     """The ledger's table goes away while the fourth message of this command is on the wire."""
 
     def harm(_: Dialogue) -> None:
-        with closing(sqlite3.connect(tmp_path / "data/mailrunner.db", timeout=20)) as connection:
+        with closing(sqlite3.connect(tmp_path / "data/mailrunner.db", timeout=PATIENCE)) as connection:
             connection.execute("ALTER TABLE deliveries RENAME TO gone")
 
     with SmtpServer(rules=[Rule("eod", harm, nth=5)]) as server:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import smtplib
 import stat
 import sys
 from collections.abc import Iterator
@@ -13,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from mailrunner.cli import commands
-from mailrunner.cli.demo_server import CapturingServer
 from mailrunner.clock import SystemClock
 from mailrunner.event_log import EventLog
 from mailrunner.store import private_file
+from mailrunner.web.catcher.mailbox import Mailbox
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.smtp_server import SmtpServer
 
@@ -80,9 +79,8 @@ def test_the_ledger_its_companions_and_the_rollback_guard_are_private(project: P
     assert stat.S_IMODE((project / ".mailrunner").stat().st_mode) == 0o700
 
 
-def test_mails_that_the_demonstration_caught_are_private(tmp_path: Path) -> None:
-    with CapturingServer(tmp_path / "mailbox") as server, smtplib.SMTP(server.host, server.port) as client:
-        client.sendmail("a@example.org", ["b@example.org"], "Subject: x\n\ny")
+def test_messages_that_were_caught_are_private(tmp_path: Path) -> None:
+    Mailbox(tmp_path / "mailbox").keep(b"Subject: x\n\ny")
     assert len(list((tmp_path / "mailbox").iterdir())) == 1 and modes(tmp_path) == {}
 
 

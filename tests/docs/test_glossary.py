@@ -21,7 +21,7 @@ ALLOWED = (
     ("*", r"\bletters? (a to z|beyond|without)\b", "of the alphabet"),
     ("*", r"\b(one|two|four|few|all|other|half a|to the|address's) letters?\b", "of the alphabet"),
     ("*", r"\bletters as they are\b|\b_LETTERS\b", "of the alphabet"),
-    ("*", r"letter-spacing", "CSS"),
+    ("*", r"letter-spacing|first-letter", "CSS"),
     ("mailrunner/model/quota.py", r"\bletter\b", "the unit of a duration: 24h"),
     ("mailrunner/data/providers.toml", r"\btrial\b", "a provider's trial account"),
     ("*", r"your-list-and-your-letter", "the name of a page, called as its readers look for it"),

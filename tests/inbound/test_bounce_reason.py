@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import csv
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 from mailrunner.inbound.bounce_reason import reason_of
 from mailrunner.inbound.dsn import BounceReport, delivery_status, is_from_daemon, odd_bounce
 from mailrunner.inbound.message import InboundMessage
-from mailrunner.inbound.transcript import answered
+from mailrunner.inbound.transcript import about, answered
 from mailrunner.model.inbound_event import EventKind
 from mailrunner.model.outcome import Stage
 
@@ -26,6 +29,7 @@ def report(
     human: str = "",
     *,
     words: str = "",
+    diagnostic: str = "",
     status: str = "5.0.0",
     remote: bool = True,
     kind: str = "message/delivery-status",
@@ -35,9 +39,9 @@ def report(
     """What is understood of a notification about one recipient."""
     fields = f"Reporting-MTA: dns; mx.example.org\n\nFinal-Recipient: {recipient}\n"
     fields += f"Action: failed\nStatus: {status}\n"
-    fields += "Remote-MTA: dns; mail.example.net\n" * remote + f"Diagnostic-Code: smtp; {words}\n" * bool(
-        words
-    )
+    diagnostic = diagnostic or f"smtp; {words}" * bool(words)
+    fields += "Remote-MTA: dns; mail.example.net\n" * remote
+    fields += f"Diagnostic-Code: {diagnostic}\n" * bool(diagnostic)
     if encoding == "base64":
         fields = base64.encodebytes(fields.encode()).decode()
     raw = (
@@ -264,3 +268,39 @@ OUR_WORDS = (
 )
 def test_no_words_without_a_mailbox_strike_off_at_an_unknown_stage(words: list[str], enhanced: str) -> None:
     assert reason_of(f"550 {enhanced}{' '.join(words)}", status="").kind is not EventKind.BOUNCED
+
+
+BEFOREHAND = Path(__file__).parents[1] / "data/bounces/first_sight.csv"
+
+
+def beforehand() -> list[dict[str, str]]:
+    with (Path(__file__).parents[1] / "data/bounces/first_sight.csv").open(
+        encoding="utf-8", newline=""
+    ) as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("row", beforehand(), ids=lambda row: f"{row['server']}-{row['status']}")
+def test_every_bounce_written_down_beforehand_gets_a_kind_that_is_right(row: dict[str, str]) -> None:
+    spoken = any(words in row["human"] for words in (" host ", "remote mail server", "while talking to"))
+    found = re.search(r"bo@[\w.]*\w", row["human"])
+    understood = report(
+        row["human"],
+        diagnostic=row["diagnostic"],
+        status=row["status"],
+        remote=spoken or (row["server"] in ("gmail", "exchange") and bool(row["diagnostic"])),
+        recipient=f"rfc822; {found[0] if found else BO}",
+    )
+    assert understood.kind in row["kind"].split("/")
+
+
+def test_the_last_command_of_a_transcript_was_answered() -> None:
+    dialogue = ">>> MAIL From:<a@b.c>\n>>> RCPT To:<b@c.d>\n<<< 550 no\n"
+    assert answered(f"   ----- Transcript of session follows -----\n{dialogue}") is Stage.RCPT
+
+
+def test_only_paragraphs_that_name_the_address_are_about_it() -> None:
+    human = "Hello.\r\n\r\n  BO@example.net\r\n    no such user\r\n \t\r\nOther text"
+    assert about(human, BO) == "  BO@example.net\n    no such user"
+    assert about(human, "ana@example.org") == ""
+    assert about(human, "") == ""

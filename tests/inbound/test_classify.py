@@ -235,7 +235,7 @@ def test_of_the_old_bounces_nearly_all_are_understood() -> None:
         ("qmail_05", EventKind.BOUNCED),
         ("sendmail_01", EventKind.SOFT_BOUNCED),  # too many hops
         ("simple_03", EventKind.DELAYED),
-        ("simple_11", EventKind.REFUSED),  # the server is on a block list: nothing about the mailbox
+        ("simple_11", EventKind.BOUNCED),  # "not listed in Domino Directory"
         ("simple_30", EventKind.BOUNCED),
         ("simple_42", EventKind.REFUSED),  # taken for spam
         ("yahoo_03", EventKind.BOUNCED),

@@ -377,5 +377,5 @@ def _import(ledger: Ledger, file: str, *chunks: list[str]) -> int:
 @contextmanager
 def _opened(user: str, port: int) -> Iterator[ImapMailbox]:
     imap = Imap(host="127.0.0.1", port=port, tls="none", user=user, password=SecretStr(PASSWORD))
-    with ImapMailbox.open(imap, ca_file=None, timeout=20) as opened:
+    with ImapMailbox.open(imap, ca_file=None, timeout=60) as opened:
         yield opened

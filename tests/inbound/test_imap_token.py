@@ -20,7 +20,7 @@ from tests.support.imap_script import ScriptedImap
 from tests.support.imap_server import TokenImapServer
 from tests.support.oauth_server import CANARY, OAuthServer
 
-TIMEOUT = 20
+TIMEOUT = 60.0  # seconds; no test waits for them
 
 
 @pytest.fixture(scope="module")

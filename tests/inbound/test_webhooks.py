@@ -26,6 +26,7 @@ from mailrunner.inbound.webhook_auth import (
     UnknownProviderError,
     VerificationUnavailableError,
     WebhookError,
+    cut,
     fetch_certificate,
 )
 from mailrunner.inbound.webhooks import WebhookParser
@@ -529,3 +530,11 @@ def test_half_a_character_and_nul_are_not_handed_on(poster: Poster) -> None:
     for text in (event.address, event.detail, event.provider_id):
         assert "\0" not in text
         assert text.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("abc", "abc"), ("abcd", "abcd"), ("abcde", "abcd…"), ("a\nbcde", "a\ufffdbc…"), (7, "7")],
+)
+def test_a_value_is_quoted_up_to_its_length_and_no_further(value: object, shown: str) -> None:
+    assert cut(value, 4) == shown

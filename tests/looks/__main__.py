@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 from mailrunner.errors import RowError
 from mailrunner.rendering.inlining.premailer import PremailerInliner
-from tests.looks.compare import BARE, VIEWS, Comparer, View, chromium
+from tests.looks.compare import BARE, VIEWS, Comparer, View
 from tests.looks.constructs import constructs
 from tests.looks.corpus import templates
+from tests.support.browsers import chromium
 
 OUT = Path(__file__).parents[2] / "build" / "looks"
 SHARE = 0.001  # of the pixels; below that it is the smoothing of text

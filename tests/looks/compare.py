@@ -6,19 +6,15 @@ makes of it.  Nothing is fetched.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-import pytest
+from tests.support.browsers import new_context
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
 _STYLE = re.compile(r"<style\b.*?</style\s*>", re.IGNORECASE | re.DOTALL)
 
 # Styles are resolved, so `aspect-ratio` of an attribute and `align` show like any other property.
@@ -85,24 +81,11 @@ VIEWS = (*(View(width, scheme) for width in (375, 600, 800) for scheme in ("ligh
 BARE = View(800, sheets=False)
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """The machine's own browser; a test is skipped where there is none."""
-    if not CHROMIUM.exists() and "CI" not in os.environ:
-        pytest.skip(f"NOT TESTED: what messages look like, because there is no {CHROMIUM}")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as player:
-        running = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield running
-        running.close()
-
-
 class Comparer:
     """Compares pages with messages; one page of the browser serves all."""
 
     def __init__(self, browser: Browser) -> None:
-        self.page: Page = browser.new_page()
+        self.page: Page = new_context(browser).new_page()
         self.page.route(re.compile("^(?!data:|about:|blob:)"), lambda route: route.abort())
 
     def styles(self, template: str, message: str, view: View, most: int = 5) -> list[str]:

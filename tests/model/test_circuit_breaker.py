@@ -11,6 +11,7 @@ from mailrunner.model.circuit_breaker import (
     is_anyone_accepted,
     is_content_refused,
     is_failing,
+    is_no_message_small_enough,
     is_no_recipient_known,
     remember,
     stop_reason,
@@ -122,3 +123,11 @@ def test_five_unknown_recipients_and_no_other_answer_are_our_fault(recent: str, 
 def test_the_reason_names_what_is_wrong_the_likeliest_first(recent: str, words: str) -> None:
     reason = stop_reason(recent, 0.10)
     assert reason.startswith(words) and bool(reason) is bool(words)
+
+
+@pytest.mark.parametrize(
+    ("recent", "stops"), [("b" * 4, False), ("b" * 5, True), ("fbbbbdb", True), ("b" * 50 + "s", False)]
+)
+def test_five_messages_too_big_and_none_accepted_stop_the_campaign(recent: str, stops: bool) -> None:
+    assert is_no_message_small_enough(recent) is stops
+    assert ("larger than the server takes" in stop_reason(recent, None)) is stops

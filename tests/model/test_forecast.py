@@ -115,3 +115,23 @@ def test_it_is_not_done_before_the_last_retry_is_due() -> None:
     greylisted = NOW + timedelta(hours=3)
     assert forecast(2, pace(last_due=greylisted), NOW).finish_at == greylisted + timedelta(seconds=0.5)
     assert forecast(2, pace(last_due=NOW - timedelta(hours=1)), NOW).finish_at == NOW + timedelta(seconds=1)
+
+
+def test_slots_of_one_hour_come_back_together_and_none_is_lost() -> None:
+    """Seven and three in one bucket: ten are free a day after the later ones, and all of them."""
+    used = [(NOW - timedelta(hours=20), 7), (NOW - timedelta(hours=20) + timedelta(seconds=9), 3)]
+    found = forecast(10, pace("10/24h", history=used), NOW)
+    assert found.finish_at == NOW + timedelta(hours=4, seconds=9 + 5)
+    assert found.days == ((NOW.date(), 10),)
+
+
+def test_of_two_full_windows_only_the_full_one_is_waited_for() -> None:
+    used = [(NOW - timedelta(minutes=30), 1)]
+    found = forecast(1, pace("1/1h", "2/24h", history=used), NOW)
+    assert found.finish_at == NOW + timedelta(minutes=30, seconds=0.5)
+
+
+def test_half_a_minute_is_no_pause_and_five_minutes_are_looked_at() -> None:
+    steady = [(NOW - timedelta(seconds=30 * n), 30) for n in range(10, -1, -1)]
+    assert rate_seen(steady) == 1.0
+    assert rate_seen([(NOW - timedelta(seconds=301), 9000), *steady[1:]]) == 1.0

@@ -253,3 +253,23 @@ def test_without_a_limit_nothing_is_counted() -> None:
 
 def test_a_limit_of_nothing_is_reached_from_the_beginning() -> None:
     assert (SendLimit(0).is_reached, SendLimit(0).most(3)) == (True, 0)
+
+
+def test_a_message_at_which_the_account_was_slowed_down_again_and_again_pauses_it_too() -> None:
+    slowed = outcome_of(OutcomeKind.DEFERRED, Scope.ACCOUNT, implicated=True)
+    for attempts, pause in ((1, None), (2, None), (3, NOW + THROTTLE_PAUSE)):
+        assert decided(slowed, attempts=attempts).pause_account_until == pause
+
+
+def test_a_message_that_is_too_big_is_held_once_where_none_was_accepted() -> None:
+    big = decided(outcome_of(OutcomeKind.REFUSED, Scope.RECIPIENT, offered=False, too_big=True))
+    assert big.state is State.FAILED
+    for recent, attempts, state, mark in (
+        ("", 1, State.QUEUED, AnswerMark.TOO_BIG),
+        ("bbbb", 1, State.QUEUED, AnswerMark.TOO_BIG),
+        ("", 2, State.FAILED, AnswerMark.FAILED),
+        ("s", 1, State.FAILED, AnswerMark.FAILED),
+    ):
+        found = unless_our_fault(big, recent, attempts=attempts, now=NOW)
+        assert (found.state, found.mark, found.suppress) == (state, mark, False)
+        assert found.reason == "the reason"

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrunner.model.quota import Limit, Series, merge, room, tightest
+from mailrunner.model.quota import Limit, merge, room, strictest, tightest
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
 BUCHAREST = ZoneInfo("Europe/Bucharest")
 
 
@@ -22,36 +23,36 @@ class Log:
     def __init__(self, stamps: list[datetime], held: int = 0) -> None:
         self.stamps, self.holding = sorted(stamps), held
 
-    def used(self, series: Series, horizon: datetime) -> int:
+    def used(self, horizon: datetime) -> int:
         return len(self.stamps) - bisect_right(self.stamps, horizon)
 
-    def stamp(self, series: Series, horizon: datetime, nth: int) -> datetime | None:
+    def stamp(self, horizon: datetime, nth: int) -> datetime | None:
         after = self.stamps[bisect_right(self.stamps, horizon) :]
         return after[nth - 1] if nth <= len(after) else None
 
-    def held(self, series: Series) -> int:
+    def held(self) -> int:
         return self.holding
 
 
 @pytest.mark.parametrize(
-    ("text", "number", "window", "series"),
+    ("text", "number", "window", "is_long"),
     [
-        ("500/24h", 500, "24h", Series.ANSWERS),
-        ("2,000/24h", 2000, "24h", Series.ANSWERS),
-        ("500/1d", 500, "24h", Series.ANSWERS),
-        ("500/d", 500, "24h", Series.ANSWERS),
-        ("14/second", 14, "1s", Series.STARTS),
-        ("30/minute", 30, "1m", Series.STARTS),
-        ("100/hour", 100, "1h", Series.ANSWERS),
-        ("10/90s", 10, "90s", Series.STARTS),
-        ("300/day", 300, "day", Series.ANSWERS),
-        ("100/month", 100, "month", Series.ANSWERS),
-        ("unlimited/24h", None, "24h", Series.ANSWERS),
+        ("500/24h", 500, "24h", True),
+        ("2,000/24h", 2000, "24h", True),
+        ("500/1d", 500, "24h", True),
+        ("500/d", 500, "24h", True),
+        ("14/second", 14, "1s", False),
+        ("30/minute", 30, "1m", False),
+        ("100/hour", 100, "1h", True),
+        ("10/90s", 10, "90s", False),
+        ("300/day", 300, "day", True),
+        ("100/month", 100, "month", True),
+        ("unlimited/24h", None, "24h", True),
     ],
 )
-def test_every_form_of_a_limit_is_read(text: str, number: int | None, window: str, series: Series) -> None:
+def test_every_form_of_a_limit_is_read(text: str, number: int | None, window: str, is_long: bool) -> None:
     limit = Limit.parse(text)
-    assert (limit.number, limit.window, limit.series) == (number, window, series)
+    assert (limit.number, limit.window, limit.is_long) == (number, window, is_long)
 
 
 @pytest.mark.parametrize(
@@ -133,3 +134,31 @@ def test_waiting_until_next_slot_frees_one_and_a_tick_less_does_not(
     assert room(limit, log, reserve=0, zone=UTC, now=state.next_slot_at - tick).left == 0
     if held < number:
         assert room(limit, log, reserve=0, zone=UTC, now=state.next_slot_at).left
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "strict"),
+    [
+        ("100/24h", "50/24h", "50/24h"),
+        ("100/24h", "100/24h", "100/24h"),
+        ("100/24h", "101/24h", "100/24h"),
+        ("100/24h", "unlimited/24h", "100/24h"),
+        ("unlimited/24h", "1/24h", "1/24h"),
+        ("unlimited/24h", "unlimited/24h", "unlimited/24h"),
+        ("100/24h", "unlimited/1h", "100/24h unlimited/1h"),
+    ],
+)
+def test_of_two_machines_the_stricter_limit_of_a_window_holds(own: str, others: str, strict: str) -> None:
+    found = strictest([Limit.parse(own)], [Limit.parse(others)])
+    assert " ".join(map(str, found)) == strict
+
+
+def test_a_limit_without_its_spelling_is_spelt_and_the_spelling_makes_no_other() -> None:
+    spelt = [Limit(500, timedelta(days=1)), Limit(None, timedelta(minutes=90)), Limit(3, DAY, "day")]
+    assert list(map(str, spelt)) == ["500/24h", "unlimited/90m", "3/day"]
+    assert Limit.parse("500/1d") == Limit.parse("500/24h") == spelt[0]
+
+
+def test_a_stamp_of_the_first_instant_of_a_calendar_day_is_in_its_window() -> None:
+    limit, midnight = Limit.parse("300/day"), NOW.replace(hour=0)
+    assert midnight - timedelta(microseconds=1) == limit.horizon(NOW, UTC)

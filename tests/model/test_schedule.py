@@ -193,3 +193,18 @@ def test_what_is_not_a_length_of_time_is_refused(text: str) -> None:
 
 def test_a_zone_is_found_by_its_name() -> None:
     assert zone("Europe/Bucharest") == BUCHAREST
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1s", 1), (f"{10**6}s", 10**6)])
+def test_the_shortest_and_the_longest_length_are_read(text: str, seconds: int) -> None:
+    assert duration(text) == timedelta(seconds=seconds)
+    with pytest.raises(ValueError, match="is not a length of time"):
+        duration(f"{10**6 + 1}s")
+
+
+def test_the_last_minutes_of_an_hour_and_of_the_day_are_times() -> None:
+    assert str(Schedule.parse("00:59-23:59 UTC")) == "00:59-23:59 UTC"
+    assert str(Schedule.parse("23:59-24:00 UTC")) == "23:59-24:00 UTC"
+    for wrong in ("00:60-12:00 UTC", "24:00-12:00 UTC", "00:00-24:01 UTC"):
+        with pytest.raises(ValueError, match="is not a time of day"):
+            Schedule.parse(wrong)

@@ -39,3 +39,8 @@ def test_an_address_is_given_up_that_refused_on_three_days_over_a_week_and_showe
     refused: Sequence[float], lived: Sequence[float], dead: bool
 ) -> None:
     assert is_dead(days_ago(*refused), days_ago(*lived), now=NOW) is dead
+
+
+def test_a_refusal_of_exactly_thirty_days_ago_counts_once_there_was_life_before() -> None:
+    assert is_dead(days_ago(30, 20, 10), days_ago(40), now=NOW)
+    assert not is_dead(days_ago(30, 20, 10), days_ago(30), now=NOW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import combinations, permutations
 
@@ -13,6 +14,9 @@ from mailrunner.model.suppression import (
     SuppressionEntry,
     SuppressionReason,
     governing,
+    is_domain,
+    is_pseudonym,
+    list_key,
 )
 
 NEWS = "club news"
@@ -82,3 +86,49 @@ def test_the_pseudonym_of_an_address_in_a_ledger_is_always_this() -> None:
     assert (
         Pseudonyms.of_ledger("another").of("ana@example.org") != "#c8f8f1bc7a0621ae5bf004b9bc2aa0d218a401df"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "domain", "pseudonym"),
+    [
+        ("ana@example.org", False, False),
+        ("@example.org", True, False),
+        ("#" + "0a" * 20, False, True),
+        ("#" + "0a" * 19, False, False),
+        ("#" + "0A" * 20, False, False),
+        ("0a" * 20, False, False),
+    ],
+)
+def test_a_name_tells_what_it_stands_for(name: str, domain: bool, pseudonym: bool) -> None:
+    assert (is_domain(name), is_pseudonym(name)) == (domain, pseudonym)
+
+
+def test_the_names_of_a_recipient_of_a_domain_and_of_an_erased_one() -> None:
+    own, former = Pseudonyms.of_ledger("new", "old"), Pseudonyms.of_ledger("old")
+    of_ana = (own.of("a@example.org"), former.of("a@example.org"))
+    assert own.marks == (own.mark, former.mark)
+    assert own.every("a@example.org") == of_ana
+    assert own.own("a@example.org") == ("a@example.org", *of_ana)
+    assert own.all("a@example.org") == ("a@example.org", *of_ana, "@example.org")
+    for name in ("@example.org", of_ana[0]):
+        assert own.own(name) == own.all(name) == (name,)
+
+
+@pytest.mark.parametrize(
+    ("key", "of", "said"),
+    [
+        ("ana@example.org", ALL_LISTS, "suppressed for all lists: manual"),
+        ("ana@example.org", NEWS, 'suppressed for list "club news": manual'),
+        ("@example.org", ALL_LISTS, "suppressed for all lists: manual (everyone @example.org)"),
+    ],
+)
+def test_an_entry_is_said_in_words(key: str, of: str, said: str) -> None:
+    assert str(replace(entry("manual", of), key=key)) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("Club news", "club news"), ("  CLUB--news_! ", "club news"), ("Straße", "strasse"), ("Café", "café")],
+)
+def test_the_key_of_a_list_forgets_case_and_punctuation(name: str, key: str) -> None:
+    assert list_key(name) == key

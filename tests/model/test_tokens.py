@@ -204,3 +204,32 @@ def test_the_list_id_of_a_list_is_always_this(
     name: str, settings: str | None, domain: str, expected: str
 ) -> None:
     assert list_id(name, settings, domain) == expected
+
+
+@pytest.mark.parametrize("length", [1, 32, 63, 64, 65, 200])
+@given(number=numbers, purpose=st.text(max_size=9))
+def test_a_token_is_an_hmac_by_the_book_however_long_the_secret(
+    length: int, number: int, purpose: str
+) -> None:
+    """RFC 2104: a secret longer than a block is hashed first, one of a block is not."""
+    secret, named = b"s" * length, purpose.encode()
+
+    def digest(use: bytes, data: bytes) -> bytes:
+        return hmac.digest(secret, b"%b %d %b " % (use, len(named), named) + data, "sha256")
+
+    plain = number.to_bytes(8, "big")
+    tag = digest(b"tag", plain)[:12]
+    masked = bytes(one ^ other for one, other in zip(plain, digest(b"mask", tag), strict=False))
+    assert TokenSigner((secret,)).token(purpose, number) == base64.b32encode(tag + masked).decode().lower()
+
+
+@pytest.mark.parametrize(
+    ("domain", "wire"),
+    [
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("straße.example", "xn--strae-oqa.example"),
+        ("A.Example",) * 2,
+    ],
+)
+def test_a_domain_in_capitals_is_mapped_before_it_goes_over_the_wire(domain: str, wire: str) -> None:
+    assert a_label(domain) == wire

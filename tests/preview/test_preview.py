@@ -288,9 +288,9 @@ def proof(*, html: str | None = None, subject: str = "Spring", text: str = "Hell
 @pytest.mark.parametrize(
     ("subject", "text", "doubt"),
     [
-        ("Dear {{ name }}", "Hello", '"{{" is in the subject'),
-        ("Spring", "You have nan points", 'the word "nan" is in the text'),
-        ("None, spring is here", "Hello", 'the word "None" is in the subject'),
+        ("Dear {{ name }}", "Hello", 'a placeholder is in the subject: "{{"'),
+        ("Spring", "You have nan points", 'the text may show an empty cell: the word "nan"'),
+        ("None, spring is here", "Hello", 'the subject may show an empty cell: the word "None"'),
     ],
 )
 def test_what_was_not_filled_in_is_doubted(subject: str, text: str, doubt: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mailrunner.cli import commands
-from tests.support.browsers import DESK, PHONE, chromium, obstacles
+from tests.support.browsers import DESK, PHONE, new_context, obstacles
 from tests.support.hostile_message import Hits
 from tests.support.projects import Project
 
@@ -23,12 +23,6 @@ LETTER = """<html><head><style>p {{ background: url("{o}/background.png") }}</st
 <p>{{{{ postal_address }}}} <a href="{{{{ unsubscribe_url }}}}">Unsubscribe</a></p></body></html>
 """
 LIST = "email,name\nana@example.org,Ana\nbo@gmial.com,\n"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture
@@ -51,7 +45,7 @@ def index(tmp_path: Path, hits: Hits) -> str:
 
 
 def opened(browser: Browser, index: str, size: ViewportSize) -> Page:
-    page = browser.new_page(viewport=size)
+    page = new_context(browser, viewport=size).new_page()
     page.goto(index)
     page.wait_for_load_state("networkidle")
     return page
@@ -62,21 +56,21 @@ def test_the_page_fetches_nothing_fits_its_screen_and_bars_no_reader(
     browser: Browser, index: str, hits: Hits, size: ViewportSize
 ) -> None:
     page = opened(browser, index, size)
-    assert page.frames[1].inner_text("p >> nth=0").startswith("Hello Ana")
+    page.frame_locator("iframe >> nth=0").get_by_text("Hello Ana").wait_for()
     assert hits.paths == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert obstacles(page) == []
-    page.close()
+    page.context.close()
 
 
 def test_a_link_opens_a_tab_of_its_own_and_the_message_stays(
     browser: Browser, index: str, hits: Hits
 ) -> None:
     page = opened(browser, index, DESK)
-    message = page.frames[1].url
+    programme = page.frame_locator("iframe >> nth=0").locator("#programme")
     with page.context.expect_page() as tab:
-        page.frames[1].click("#programme")
+        programme.click()
     tab.value.wait_for_load_state()
     assert (hits.paths, hits.referrers) == (["/programme"], [""])
-    assert page.frames[1].url == message
-    page.close()
+    programme.wait_for()
+    page.context.close()

@@ -57,3 +57,16 @@ def test_bytes_that_are_not_utf_8_are_named_with_their_line_and_a_proposal(tmp_p
 def test_a_wrong_byte_is_named_with_its_line(tmp_path: Path, octets: bytes, message: str) -> None:
     with pytest.raises(UserError, match=rf"line 2: .*{message}"):
         csv_source(tmp_path, octets)
+
+
+def test_one_line_of_another_encoding_is_no_reason_to_read_all_of_them_so(tmp_path: Path) -> None:
+    octets = "email,n\na@example.org,Jörg\n".encode() + "b@example.org,Jörg\n".encode("cp1252")
+    with pytest.raises(UserError, match=r"line 3.*the other lines are UTF-8: correct this one"):
+        csv_source(tmp_path, octets)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_its_mark_is_recognised(tmp_path: Path, encoding: str) -> None:
+    octets = "email,n\na@example.org,Ștefan Țîrlea\n".encode(encoding)
+    with pytest.raises(UserError, match=f'encoding = "{encoding}"'):
+        csv_source(tmp_path, octets)

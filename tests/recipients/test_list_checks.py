@@ -43,7 +43,7 @@ def test_an_address_has_no_default(tmp_path: Path) -> None:
 
 
 def test_for_a_column_that_resembles_none_all_are_named(tmp_path: Path) -> None:
-    (found,) = problems(tmp_path, email="Anschrift")
+    (found,) = problems(tmp_path, name="Anschrift")
     assert "its columns are email, full_name, country, points, since" in found
 
 

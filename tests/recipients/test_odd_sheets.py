@@ -45,6 +45,33 @@ def test_the_heading_row_may_be_named(tmp_path: Path) -> None:
     assert "there is no row 2 that could name the columns" in error_of(sheet(tmp_path, header_row=2))
 
 
+def test_a_note_beside_the_table_is_not_read_and_said(tmp_path: Path) -> None:
+    def note(target: Worksheet) -> None:
+        target["H40"] = "to be asked"
+
+    source = sheet(tmp_path, note)
+    assert rows_of(source)[0][1][0] == "Jörg"
+    assert len(source.columns) == 5
+    assert "the column H has no name in the row of names (row 3): not read" in source.remarks()
+
+
+def test_a_line_break_in_a_heading_is_a_blank(tmp_path: Path) -> None:
+    def broken(target: Worksheet) -> None:
+        target["B3"] = "E-Mail\nAdresse "
+
+    source = sheet(tmp_path, broken, email="E-Mail Adresse")
+    assert source.columns[1] == "E-Mail Adresse"
+    assert source.cell(4, "E-Mail Adresse") == "B4"
+
+
+def test_where_the_first_sheet_is_none_the_others_are_named(tmp_path: Path) -> None:
+    def cover(target: Worksheet) -> None:
+        assert target.parent is not None
+        target.parent.create_sheet("Deckblatt", 0)
+
+    assert 'for another set sheet in [recipients]: "Mitglieder"' in error_of(sheet(tmp_path, cover))
+
+
 def hide(target: Worksheet) -> None:
     target.row_dimensions[5].hidden = True
     target.column_dimensions["C"].hidden = True

@@ -49,10 +49,17 @@ def test_shifted_rows_are_refused_with_their_lines(tmp_path: Path) -> None:
     )
     assert "line 3: it has 2 cells, but the header names 3 columns" in message
     assert "line 4: it has 4 cells" in message
+    assert message.index("a cell with a line break") < message.index("a cell with the delimiter")
+
+
+def test_an_empty_cell_beside_the_only_column_means_nothing(tmp_path: Path) -> None:
+    source = csv_source(tmp_path, "email\na@example.org,\nb@example.org,\n")
+    assert rows_of(source) == [(2, ("a@example.org",)), (3, ("b@example.org",))]
+    assert "line 2: it has 3 cells" in error_of(csv_source(tmp_path, "email,n\na@example.org,x,\n"))
 
 
 def test_only_the_first_few_shifted_rows_are_named(tmp_path: Path) -> None:
-    assert error_of(csv_source(tmp_path, "email,n\n" + "a@example.org\n" * 50)).count("line ") == 5
+    assert error_of(csv_source(tmp_path, "email,n\n" + "a@example.org\n" * 50)).count("it has 1 cell") == 5
 
 
 def test_a_nul_is_refused_with_its_row(tmp_path: Path) -> None:

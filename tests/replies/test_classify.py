@@ -46,6 +46,9 @@ texts = st.text(max_size=200) | st.lists(st.sampled_from(PHRASES), max_size=12).
 providers = st.sampled_from(["", "gmail", "ses", "microsoft365", "smtp", "google-mx"])
 
 
+TABLES = ("known.csv", "held_out.csv", "further.csv", "unseen.csv", "first_sight.csv")
+
+
 def rows(name: str) -> list[dict[str, str]]:
     with (REPLIES / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -55,7 +58,7 @@ def judged(row: dict[str, str]) -> str:
     return classify(row["stage"], int(row["code"]), row["enhanced"], row["text"], row["provider"]).action
 
 
-@pytest.mark.parametrize("name", ["known.csv", "held_out.csv", "further.csv", "unseen.csv"])
+@pytest.mark.parametrize("name", TABLES[:4])
 def test_every_collected_reply_gets_the_right_action(name: str) -> None:
     table = rows(name)
     wrong = [(row, judged(row)) for row in table if judged(row) != row["action"]]
@@ -63,7 +66,7 @@ def test_every_collected_reply_gets_the_right_action(name: str) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["known.csv", "held_out.csv", "further.csv", "unseen.csv"])
+@pytest.mark.parametrize("name", TABLES[:4])
 def test_every_collected_reply_has_its_scope_and_stops_at_once_or_not(name: str) -> None:
     for row in rows(name):
         verdict = classify(row["stage"], int(row["code"]), row["enhanced"], row["text"], row["provider"])
@@ -75,6 +78,39 @@ def test_every_reply_waits_as_it_says(row: dict[str, str]) -> None:
     verdict = classify(row["stage"], int(row["code"]), row["enhanced"], row["text"], row["provider"])
     wait = timedelta(seconds=int(row["retry_after"])) if row["retry_after"] else None
     assert verdict.retry_after == wait
+
+
+def test_every_reply_written_down_beforehand_gets_an_action_that_is_right() -> None:
+    table, wrong = rows("first_sight.csv"), []
+    for row in table:
+        verdict = classify(row["stage"], int(row["code"]), row["enhanced"], row["text"], "smtp")
+        of_scope = verdict.action is not Action.RETRY or row["scope"] in ("", verdict.scope)
+        if verdict.action not in row["action"].split("/") or not of_scope:
+            wrong.append((row, verdict.action, verdict.scope))
+    assert len(table) >= 750
+    assert wrong == []
+
+
+@pytest.mark.parametrize("stage", [Stage.RCPT, Stage.DATA, Stage.EOD])
+def test_words_about_us_suppress_no_address_wherever_they_are_said(stage: Stage) -> None:
+    """What servers say before they know a recipient, in reply to the recipient or the message."""
+    ours = ("connect", "auth", "mail")
+    said = [row for name in TABLES for row in rows(name) if row["stage"] in ours]
+    suppressed = {
+        row["text"]
+        for row in said
+        if classify(stage, 550, row["enhanced"], row["text"]).action is Action.SUPPRESS
+    }
+    assert len(said) >= 150
+    assert suppressed <= {"Account is not active"}  # which a recipient's may be as well
+
+
+@pytest.mark.parametrize("stage", [Stage.RCPT, Stage.DATA, Stage.EOD])
+def test_no_wording_suppresses_an_address_under_a_passing_code(stage: Stage) -> None:
+    for row in (row for name in TABLES for row in rows(name)):
+        enhanced = row["enhanced"].replace("5.", "4.", 1)
+        verdict = classify(stage, 450, enhanced, row["text"])
+        assert verdict.action is not Action.SUPPRESS or verdict.says.startswith("the provider has this"), row
 
 
 def test_a_raw_reply_is_judged_as_its_parts_are() -> None:

@@ -85,12 +85,12 @@ def test_a_terminal_gets_a_short_table_and_a_pipe_the_rows(tmp_path: Path) -> No
     assert piped.startswith("address,")
 
 
-def in_terminal(*words: str) -> str:
+def in_terminal(*words: str, **environ: str) -> str:
     """What a command prints where stdout is a terminal of 80 columns."""
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "rb", buffering=0) as screen:
-        environ = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1"}
-        process = subprocess.Popen(process_of(*words), stdout=theirs, stderr=theirs, env=environ)
+        env = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", **environ}
+        process = subprocess.Popen(process_of(*words), stdout=theirs, stderr=theirs, env=env)
         os.close(theirs)
         shown = b""
         try:

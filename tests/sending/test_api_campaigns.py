@@ -15,8 +15,11 @@ import pytest
 import trustme
 
 from mailrunner.campaign.campaign_file import load_campaign
+from mailrunner.clock import nap
 from mailrunner.model.wait_reason import WaitReason
+from mailrunner.sending.api_limits import ToldLimits
 from mailrunner.sending.prepared_campaign import PreparedCampaign, digest
+from mailrunner.sending.run import Callbacks
 from tests.support.api_campaigns import ApiCampaign
 from tests.support.campaigns import LETTER, people
 from tests.support.connect_proxy import ConnectProxy
@@ -35,24 +38,24 @@ from tests.support.http_api_server import (
 from tests.support.http_apis import KEY, READ, SECRET, error, ses_account
 from tests.support.projects import Project
 
-NUMBER = 600
+NUMBER = 200
 FAULTS = (
-    Fault(answer(429, Retry_After="2"), nth=40),
-    Fault(answer(429), nth=41),
-    Fault(cut(), at="head", every=97),
-    Fault(cut(reset=True), at="body", every=89),
-    Fault(cut(), every=101),
-    Fault(take_then_cut(), every=103),
-    Fault(fault_after(500, takes=True), every=127),
-    Fault(fault_after(503, takes=False), every=131),
+    Fault(answer(429, Retry_After="2"), nth=20),  # before there is a doubt that is asked about again
+    Fault(answer(429), nth=21),
+    Fault(cut(), at="head", every=37),
+    Fault(cut(reset=True), at="body", every=31),
+    Fault(cut(), every=41),
+    Fault(take_then_cut(), every=43),
+    Fault(fault_after(500, takes=True), every=47),
+    Fault(fault_after(503, takes=False), every=53),
     Fault(yes_then_close(), every=17),
-    Fault(slowly(), every=113),
+    Fault(slowly(), every=59),
     Fault(chunked(), every=7),
 )
 
 
 @pytest.mark.parametrize("preset", READ)
-def test_a_campaign_of_600_over_an_api_that_fails_in_every_way_keeps_exact_counts(
+def test_a_campaign_over_an_api_that_fails_in_every_way_keeps_exact_counts(
     preset: str, tmp_path: Path
 ) -> None:
     with HttpApiServer(preset, faults=FAULTS) as server:
@@ -141,6 +144,51 @@ def test_the_limits_that_amazon_tells_lower_those_of_the_account(
         result = campaign.run()
     assert (result.sent_now, result.wait.reason) == (sent, WaitReason.QUOTA)
     assert len(server.accepted) == sent
+
+
+def quota_readings(server: HttpApiServer) -> int:
+    return sum(each.path == "/v2/email/account" for each in server.requests)
+
+
+def test_the_limits_that_amazon_tells_are_read_again_after_an_hour(tmp_path: Path) -> None:
+    """A run that began under a thousand a day keeps to thirty once Amazon says so."""
+    with HttpApiServer("ses") as server:
+        server.account = ses_account(day=1000.0)
+        campaign = ApiCampaign(tmp_path, server).write(csv=people(60), connections=1)
+        file = tmp_path / "mailrunner.toml"
+        file.write_text("\n".join(ln for ln in file.read_text().splitlines() if not ln.startswith("limits")))
+        recorded = 0
+
+        def lower(step: str) -> None:
+            nonlocal recorded
+            recorded += step == "recorded"
+            if step != "recorded" or recorded != 5:
+                return
+            server.account = ses_account(day=30.0)
+            for reading in (2, 3):  # when it is read for the third time, the second has been applied
+                campaign.clock.turn(timedelta(minutes=61))
+                while quota_readings(server) < reading:
+                    nap()
+
+        result = campaign.run(callbacks=Callbacks(on_step=lower))
+        with campaign.inner.ledger() as ledger:
+            [fact] = ledger.accounts.learned(campaign.inner.account().identity)
+    assert (result.sent_now, result.wait.reason) == (30, WaitReason.QUOTA)
+    assert (fact.name, fact.sentence) == ("quota", "the provider allows 30/24h, 10000/second")
+
+
+def test_the_limits_are_read_again_once_an_answer_says_that_the_quota_is_used_up(tmp_path: Path) -> None:
+    with HttpApiServer("ses") as server:
+        campaign = ApiCampaign(tmp_path, server).write(csv=people(1))
+        with campaign.inner.ledger() as ledger:
+            told = ToldLimits(campaign.inner.account(), ledger)
+            told.begin()
+            assert told.again(0) is None
+            assert told.again(1) is not None
+            assert told.again(1) is None
+            server.account = (500, {}, b"")
+            assert told.again(2) is None
+            assert quota_readings(server) == 3
 
 
 def test_a_key_that_may_not_read_the_limits_is_said_and_sends(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from threading import Event
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, select, text
+from sqlalchemy import create_engine, select
 from sqlalchemy.engine import make_url
 
+from mailrunner.clock import SystemClock
 from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import Counts
 from mailrunner.model.wait_reason import WaitReason
@@ -25,6 +26,8 @@ from mailrunner.store import Ledger, Run, opening
 from mailrunner.store.schema import runs
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.clocks import ManualClock
+from tests.support.commands import answered
+from tests.support.postgresql_faults import refuse_connections
 from tests.support.smtp_server import Rule, SmtpServer, cut, reply
 
 STEPS = ["claimed", "rendered", "sending", "answered", "recorded"]
@@ -83,29 +86,11 @@ class Mailing(CampaignInProcess):
         return holder.close
 
 
-def refuse_connections(url: str) -> Callable[[], None]:
-    """What a restart does to its clients: all connections end, and new ones are refused for a while."""
-    name = make_url(url).database
-    admin = create_engine(make_url(url).set(database="postgres"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'))
-        connection.execute(
-            text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :n"), {"n": name}
-        )
-
-    def allow() -> None:
-        with admin.connect() as connection:
-            connection.execute(text(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'))
-        admin.dispose()
-
-    return allow
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def mailing(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mailing]:
-    monkeypatch.setattr(opening, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(opening, "_BUSY_SECONDS", 0.01)
     url = request.getfixturevalue("postgresql_ledger") if request.param == "postgresql" else ""
     with SmtpServer() as server:
         yield Mailing(tmp_path, server, url=url)
@@ -239,3 +224,72 @@ def test_a_run_that_is_asked_to_end_while_the_ledger_is_away_leaves_nothing_in_d
     sent = len(mailing.server.accepted)
     assert result.counts == Counts(sent=sent, queued=8 - sent)
     assert result.wait.reason is WaitReason.INTERRUPTED
+
+
+@contextmanager
+def held(url: str, folder: Path) -> Iterator[None]:
+    """Another process holds what a heartbeat writes: the file, or the row of the run."""
+    engine = create_engine(url or f"sqlite:///{folder}/data/mailrunner.db")
+    with engine.connect() as connection:
+        if url:
+            connection.execute(select(runs.c.no).with_for_update())
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield
+    engine.dispose()
+
+
+def without_bound(url: str) -> str:
+    """The URL of a ledger whose sessions wait for locks without end, unless a transaction says otherwise."""
+    return url and make_url(url).update_query_dict({"options": "-c lock_timeout=0"}).render_as_string(False)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_heartbeat_and_an_asked_for_end_wait_for_others_a_second_at_most(
+    kind: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The terminal's thread beats the heart: it must see Ctrl-C.  Without a bound, this test hangs."""
+    url = request.getfixturevalue("postgresql_ledger") if kind == "postgresql" else ""
+    monkeypatch.setattr(opening, "_BUSY_SECONDS", 3600)
+    place = without_bound(url) or f"sqlite:///{tmp_path}/data/mailrunner.db"
+    with open_run(place, tmp_path, clock) as (ledger, run):
+        with held(url, tmp_path):
+            clock.turn(timedelta(minutes=1))
+            for call in (lambda: ledger.heartbeat(run), lambda: run.end(briefly=True)):
+                with pytest.raises(LedgerError) as found:
+                    call()
+                assert found.value.passing
+            assert ledger.heartbeat(run) is False
+        clock.turn(timedelta(seconds=5))
+        assert ledger.heartbeat(run) is True
+
+
+def test_the_user_is_told_once_that_the_ledger_is_away_and_that_it_is_back(mailing: Mailing) -> None:
+    said: list[str] = []
+    seen: list[str] = []
+
+    def on_step(step: str) -> None:
+        seen.append(step)
+        if step == "answered" and seen.count(step) == 1:
+            mailing.clock.broken(mailing.take_away(), waits=3)
+
+    mailing.write(csv=people(4)).run(callbacks=Callbacks(on_step=on_step, ledger_away=said.append))
+    assert len(said) == 2 and "the ledger" in said[0] and said[1] == ""
+
+
+def test_a_ledger_that_is_starting_up_when_a_run_begins_is_waited_for(
+    postgresql_ledger: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is back in the second wait."""
+    with SmtpServer() as server:
+        mailing = Mailing(tmp_path, server, url=postgresql_ledger)
+        mailing.write(csv=people(3), project=f'database = "{postgresql_ledger}"')
+        mailing.ledger().close()
+        mailing.clock.broken(refuse_connections(postgresql_ledger), waits=2)
+        monkeypatch.setattr(SystemClock, "wait", lambda _, wake, until: mailing.clock.wait(wake, until))
+        code, found = answered(tmp_path, "run", "spring")
+    assert (code, found["counts"]["sent"], len(server.accepted)) == (0, 3, 3)

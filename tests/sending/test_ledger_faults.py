@@ -10,12 +10,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from tests.sending.test_processes import ENVIRON, finish, start
+from mailrunner.sending import recorder
+from tests.sending.test_processes import ENVIRON, IMPATIENT, finish, start
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.commands import CRASHED, said
 from tests.support.faults import LEDGER, Gate, assert_none_twice, counts_of, running
@@ -45,8 +47,9 @@ def fill(disk: Path, *, leaving: int = 0) -> Path:
 
 
 def test_a_disk_that_is_full_while_the_list_is_read_is_74_and_the_list_is_read_again(
-    tmp_path: Path, small_disk: Path
+    tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(recorder, "_LONGEST", timedelta(seconds=1))  # of a minute for which room may be made
     with SmtpServer() as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(4000))
         filler = fill(small_disk, leaving=500_000)
@@ -133,10 +136,10 @@ def test_a_log_or_an_output_that_cannot_be_written_is_74_and_loses_no_recipient(
 
 def test_a_ledger_locked_while_an_answer_is_recorded_makes_no_doubt(tmp_path: Path) -> None:
     gate = Gate("eod", nth=3)
-    with running(tmp_path, gate) as (mailing, process):
+    with running(tmp_path, gate, program=IMPATIENT) as (mailing, process):
         holder = sqlite3.connect(tmp_path / LEDGER, isolation_level=None, check_same_thread=False)
         holder.execute("BEGIN IMMEDIATE")
-        release = threading.Timer(16, holder.close)  # longer than SQLite itself waits
+        release = threading.Timer(2, holder.close)  # longer than SQLite itself waits there
         release.start()
         gate.open()
         code, _, err = finish(process)

@@ -1,4 +1,4 @@
-"""The real command in processes of its own: killed, interrupted, two at a time, by cron, with bad set-ups."""
+"""The real command, in a process of its own where it is killed or interrupted, or two run at a time."""
 
 from __future__ import annotations
 
@@ -9,16 +9,27 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from mailrunner.cli import commands
 from tests.support.campaigns import LETTER, CampaignInProcess, people
+from tests.support.patience import PATIENCE
 from tests.support.smtp_server import Rule, SmtpServer, delay
 
 ENVIRON = {**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+PROGRAM = ("-m", "mailrunner")
+# SQLite waits for a lock for 15 seconds itself, which is no concern of a test.
+IMPATIENT = (
+    "-c",
+    "from mailrunner.store import opening; opening._BUSY_SECONDS = 0.2; "
+    "from mailrunner.cli import main; main()",
+)
 
 
 @pytest.fixture
@@ -32,9 +43,11 @@ def mailing(tmp_path: Path, server: SmtpServer) -> CampaignInProcess:
     return CampaignInProcess(tmp_path, server)
 
 
-def start(mailing: CampaignInProcess, *words: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+def start(
+    mailing: CampaignInProcess, *words: str, cwd: Path | None = None, program: Sequence[str] = PROGRAM
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "mailrunner", *words],
+        [sys.executable, *program, *words],
         cwd=cwd or mailing.folder,
         env=ENVIRON,
         text=True,
@@ -45,13 +58,17 @@ def start(mailing: CampaignInProcess, *words: str, cwd: Path | None = None) -> s
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert "Traceback" not in err, err
     return process.returncode, out, err
 
 
 def command(mailing: CampaignInProcess, *words: str, cwd: Path | None = None) -> tuple[int, str, str]:
-    return finish(start(mailing, *words, cwd=cwd))
+    """The same in this process, which is begun already."""
+    with chdir(cwd or mailing.folder):
+        result = CliRunner().invoke(commands(), words, env={"NO_COLOR": "1", "COLUMNS": "200"})
+    assert isinstance(result.exception, SystemExit | None), result.exception
+    return result.exit_code, result.stdout, result.stderr
 
 
 def answer(mailing: CampaignInProcess, *words: str) -> tuple[int, dict[str, Any]]:
@@ -61,7 +78,8 @@ def answer(mailing: CampaignInProcess, *words: str) -> tuple[int, dict[str, Any]
 
 def test_run_answers_with_the_contracts_json(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(3) + "person0@example.org,Again\nnonsense,Bad\n", limits='"2/24h"')
-    code, found = answer(mailing, "run", "spring")
+    code, out, _ = finish(start(mailing, "run", "spring", "--json"))
+    found = json.loads(out)
     assert code == 75
     assert found["counts"] == {
         "queued": 1,
@@ -216,7 +234,7 @@ def test_a_signal_finishes_the_wire_records_and_says_how_to_go_on(tmp_path: Path
     with SmtpServer(rules=[Rule("eod", nth=3, do=delay(go_on, reached))]) as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(20))
         process = start(mailing, "run", "spring")
-        assert reached.wait(30)
+        assert reached.wait(PATIENCE)
         process.send_signal(signal_number)
         assert process.stderr is not None
         while "finishing" not in process.stderr.readline():
@@ -237,7 +255,7 @@ def test_a_kill_leaves_at_most_two_a_connection_in_doubt_and_none_twice(tmp_path
     with SmtpServer(rules=[Rule("eod", nth=after, do=delay(go_on, reached))]) as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(20), connections=2)
         process = start(mailing, "run", "spring")
-        assert reached.wait(30)
+        assert reached.wait(PATIENCE)
         process.kill()
         process.communicate()
         go_on.set()
@@ -283,7 +301,7 @@ def test_a_ledger_locked_by_another_program_is_a_sentence(mailing: CampaignInPro
     holder = sqlite3.connect(mailing.folder / "data" / "mailrunner.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     try:
-        code, _, err = command(mailing, "pause", "spring")
+        code, _, err = finish(start(mailing, "pause", "spring", program=IMPATIENT))
     finally:
         holder.close()
     assert code == 74 and "locked by another process" in err

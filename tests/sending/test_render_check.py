@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from mailrunner.model import outcome_policy
 from tests.support.campaigns import LETTER, CampaignInProcess, people
 from tests.support.commands import answered, said
 from tests.support.smtp_server import Rule, SmtpServer, reply
@@ -48,7 +50,10 @@ def test_rows_fail_alone_where_another_can_be_rendered(tmp_path: Path) -> None:
         assert list(mailing.copies()) == ["person2@example.org"]
 
 
-def test_a_first_run_in_which_all_rows_fail_is_finished(tmp_path: Path) -> None:
+def test_a_first_run_in_which_all_rows_fail_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome_policy, "_OTHERS_FIRST", timedelta(milliseconds=50))
     refused = Rule("rcpt", reply(550, "5.1.1 user unknown"))
     with SmtpServer(rules=[refused]) as server:
         CampaignInProcess(tmp_path, server).write(csv=people(3))

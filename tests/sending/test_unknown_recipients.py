@@ -41,6 +41,27 @@ def test_a_relay_that_knows_no_recipient_stops_the_campaign_and_none_is_suppress
         assert (code, found["state"], found["counts"]["queued"]) == (76, "stopped", 20)
 
 
+@pytest.mark.parametrize(
+    ("size", "words"), [(10, "every mail server takes"), (66_000, "larger than the server")]
+)
+def test_a_server_for_which_each_message_is_too_big_stops_the_campaign_and_none_fails(
+    tmp_path: Path, size: int, words: str
+) -> None:
+    with SmtpServer(extensions=["PIPELINING", f"SIZE {size}"]) as server:
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(20).replace("Name", "x" * 70_000))
+        result = mailing.run()
+        assert (result.wait.reason, result.counts) == (WaitReason.STOPPED, Counts(queued=20))
+        assert words in result.wait.detail and "host" in result.wait.detail
+        assert server.said("MAIL") == []
+
+
+def test_one_message_that_is_too_big_fails_alone(tmp_path: Path) -> None:
+    csv = people(6).replace("Name 0", "x" * 70_000)
+    with SmtpServer(extensions=["PIPELINING", "SIZE 66000"]) as server:
+        counts = CampaignInProcess(tmp_path, server).write(csv=csv).run().counts
+        assert counts == Counts(sent=5, failed=1)
+
+
 def test_the_stop_holds_over_restarts_and_counts_what_earlier_runs_were_told(tmp_path: Path) -> None:
     with SmtpServer(rules=[Rule("rcpt", INVALID)]) as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(20), limits='"1/h"')

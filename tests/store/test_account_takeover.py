@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from mailrunner.config.identity import key_digest
-from mailrunner.model.quota import Limit, Series
+from mailrunner.model.learned_fact import LearnedFact
+from mailrunner.model.quota import Limit
 from mailrunner.store import Ledger
 from mailrunner.store.quota_usage import UsageLog, account_scope
 from tests.store import test_migrations
@@ -22,7 +24,7 @@ SHARED = "sendgrid/apikey"
 def use(ledger: Ledger, identity: str, slots: int) -> None:
     account = ledger.accounts.ensure(identity)
     with ledger.database.write() as connection:
-        UsageLog(connection, account_scope(account.no)).add(Series.ANSWERS, ledger.now(), slots)
+        UsageLog(connection, account_scope(account.no)).add(ledger.now(), slots)
 
 
 def left(ledger: Ledger, identity: str) -> int | None:
@@ -61,6 +63,24 @@ def test_pauses_and_stops_go_with_it(ledger: Ledger, clock: ManualClock) -> None
     assert (found.pause_reason, found.stop_reason) == ("the limit is reached", "wrong password")
     assert found.refused == {"d1": "wrong password"}
     assert found.paused_until == (clock.now() + timedelta(hours=3)).astimezone(UTC)
+
+
+def test_what_was_learned_goes_with_it_and_the_newer_counts(ledger: Ledger, clock: ManualClock) -> None:
+    links = LearnedFact("links", False, "links are rewritten", clock.now())
+    ledger.accounts.learn(
+        SHARED, [links, LearnedFact("quota", True, "the provider allows 5/24h", clock.now())]
+    )
+    clock.turn(timedelta(days=1))
+    kept = LearnedFact("links", True, "links arrive as they are", clock.now())
+    ledger.accounts.learn("sendgrid/a", [kept])
+    ledger.take_over_accounts([(SHARED, "sendgrid/a")])
+    assert ledger.accounts.learned("sendgrid/a") == (
+        replace(kept, at=clock.now().astimezone(UTC)),
+        LearnedFact("quota", True, "the provider allows 5/24h", clock.now() - timedelta(days=1)),
+    )
+    ledger.accounts.learn("sendgrid/a", [links])  # learned last, whatever its time
+    assert ledger.accounts.learned("sendgrid/a")[0] == links
+    assert ledger.accounts.learned("sendgrid/never-used") == ()
 
 
 def test_an_identity_that_the_ledger_does_not_know_is_nothing(ledger: Ledger) -> None:

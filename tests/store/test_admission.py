@@ -102,8 +102,11 @@ def test_a_standby_that_is_said_to_be_synchronous_is_asked_for_nothing(
     tmp_path: Path, postgresql: str, postgresql_database: str, server: SmtpServer
 ) -> None:
     setting = '[ledger]\nfailover = "synchronous"\n'
-    project = machine(tmp_path / "m", postgresql_database, server.port, ledger=setting)
-    assert project.mailrunner("run", "spring", "--yes", "--limit", "10").code == 75
+    project, gone = (
+        machine(tmp_path / name, postgresql_database, server.port, ledger=setting) for name in ("m", "gone")
+    )
+    for each in (gone, project):  # one was started for a while, and never will be again
+        assert each.mailrunner("run", "spring", "--yes", "--limit", "10").code == 75
     with Standby(postgresql) as standby:
         standby.caught_up()
         moved(project, postgresql_database, standby.promote(postgresql_database))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Connection
 
 from mailrunner.model.delivery import State
 from mailrunner.model.inbound_event import EventKind, InboundEvent
+from mailrunner.model.quota import Limit
 from mailrunner.store import CampaignRecord, Ledger, browsing, sights
+from mailrunner.store.quota_usage import UsageLog, account_scope
 from mailrunner.store.raw_sql import run
 from mailrunner.store.schema import CAMPAIGN_SHIFT
-from tests.support.clocks import START
+from tests.support.clocks import START, ManualClock
 from tests.support.large_ledger import fill
 from tests.support.ledger_builder import load_campaign
 
@@ -43,6 +46,9 @@ PAGES: dict[str, Look] = {
     "latest events": lambda ledger, c: ledger.browsing.latest_events(most=20),
     "runs": lambda ledger, c: ledger.browsing.runs(most=20),
     "suppressed": lambda ledger, c: ledger.browsing.suppressed("person", most=50),
+    "returning": lambda ledger, c: ledger.browsing.returning(
+        c.account_no, Limit.parse("500/24h"), UTC, START, step=timedelta(minutes=30), steps=48
+    ),
     "used": lambda ledger, c: ledger.browsing.used(c.account_no, QUARTERS),
     "tally since": lambda ledger, c: ledger.sights.tally_since(c.no, START - timedelta(minutes=5)),
     "keys": lambda ledger, c: ledger.sights.domains(c.no, "person19"),
@@ -213,16 +219,53 @@ def test_inbound_events_are_counted_by_day_and_found_by_recipient(ledger: Ledger
 
 
 def test_used_slots_are_told_at_each_moment(ledger: Ledger) -> None:
-    from mailrunner.model.quota import Series
-    from mailrunner.store.quota_usage import UsageLog, account_scope
-
     campaign = load_campaign(ledger, [])
     with ledger.database.write() as connection:
         log = UsageLog(connection, account_scope(campaign.account_no))
-        log.add(Series.ANSWERS, START - timedelta(hours=2), 5)
-        log.add(Series.ANSWERS, START - timedelta(hours=1), 7)
+        log.add(START - timedelta(hours=2), 5)
+        log.add(START - timedelta(hours=1), 7)
     moments = [START - timedelta(hours=hours) for hours in (3, 2, 1, 0)]
     assert ledger.browsing.used(campaign.account_no, moments) == [0, 5, 12, 12]
+
+
+@pytest.mark.parametrize("written", ["500/24h", "500/1h", "500/48h", "500/day", "500/month"])
+def test_slots_come_back_when_the_limit_says(ledger: Ledger, clock: ManualClock, written: str) -> None:
+    """Each step's number is what the room of the limit gains when the clock is turned by the step."""
+    zone, limit, step = ZoneInfo("Europe/Bucharest"), Limit.parse(written), timedelta(hours=1)
+    account = load_campaign(ledger, ["ana@example.org"], identity="smtp/x").account_no
+    with ledger.database.write() as connection:
+        log = UsageLog(connection, account_scope(account))
+        for hour in range(39, -1, -3):
+            log.add(START - timedelta(hours=hour, minutes=20), hour + 1)
+
+    def used() -> int:
+        (room,) = ledger.accounts.rooms("smtp/x", limits=[limit], reserve=0, zone=zone)
+        return room.used
+
+    told = ledger.browsing.returning(account, limit, zone, START, step=step, steps=26)
+    seen, before = [], used()
+    for _ in range(26):
+        clock.turn(step)
+        seen.append(before - used())
+        before = used()
+    assert told == seen
+    assert any(told) is (written != "500/month")
+
+
+def test_slots_of_a_clock_that_was_ahead_come_back_in_the_end(ledger: Ledger) -> None:
+    account = load_campaign(ledger, ["ana@example.org"]).account_no
+    with ledger.database.write() as connection:
+        log = UsageLog(connection, account_scope(account))
+        log.add(START + timedelta(minutes=10), 7)
+        log.add(START, 2)  # and this one set back: they have no time that can be trusted
+    step = timedelta(hours=1)
+    told = ledger.browsing.returning(account, Limit.parse("500/24h"), UTC, START, step=step, steps=24)
+    assert told == [0] * 23 + [9]
+
+
+def test_a_window_below_an_hour_gives_nothing_to_draw(ledger: Ledger) -> None:
+    told = ledger.browsing.returning(1, Limit.parse("14/second"), UTC, START, step=timedelta(1), steps=3)
+    assert told == [0, 0, 0]
 
 
 def test_suppressed_names_are_found_by_their_beginning(ledger: Ledger) -> None:

@@ -133,7 +133,7 @@ def test_the_tables_of_version_0_1_0_lack_what_came_later(released_ledger: str) 
     columns = [(what[2], what[3].name) for what in differences if what[0] == "add_column"]
     assert tables == ["machines"]
     of_ledger = [("ledger", name) for name in ("former_ids", "moved_to", "lineage")]
-    assert sorted(columns) == sorted([("accounts", "formerly"), *of_ledger])
+    assert sorted(columns) == sorted([("accounts", "formerly"), ("accounts", "learned"), *of_ledger])
     assert len(differences) == len(tables) + len(columns)
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, text, update
+from sqlalchemy import Connection, event, select, text, update
 
 from mailrunner.clock import SystemClock
 from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import Counts
-from mailrunner.model.quota import Limit, Series
+from mailrunner.model.quota import Limit
 from mailrunner.store import Delivery, Ledger, Run, SendPermit
 from mailrunner.store.quota_usage import UsageLog, account_scope
 from mailrunner.store.schema import deliveries
@@ -31,6 +31,7 @@ from tests.support.ledger_builder import (
     numbered_campaign,
     record,
 )
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 RECIPIENTS, CAP, PACE = 60, 80, 25
@@ -75,7 +76,7 @@ class Child:
         self.process.communicate()
 
     def finish(self) -> None:
-        out, err = self.process.communicate(input="\n", timeout=60)
+        out, err = self.process.communicate(input="\n", timeout=PATIENCE)
         self.lines += out.split("\n")
         assert self.process.returncode == 0, err
 
@@ -175,7 +176,7 @@ def test_recovery_waits_for_a_transaction_that_uses_the_accounts_slots(
         with ledger.database.write() as connection:
             ledger.database.lock_account(connection, campaign.account_no)
             log = UsageLog(connection, account_scope(campaign.account_no))
-            log.add(Series.ANSWERS, clock.now())
+            log.add(clock.now())
             successor.start()
             _until_a_session_waits(ledger)
         successor.join()
@@ -271,23 +272,27 @@ def counted_steps(ledger: Ledger) -> Iterator[list[int]]:
     """What SQLite does meanwhile, one entry for every ten steps of its machine."""
     steps: list[int] = []
 
-    def listen(connection: Any, _record: Any, _proxy: Any) -> None:
-        connection.set_progress_handler(lambda: steps.append(10), 10)
+    def listen(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(lambda: steps.append(10), 10)
 
-    event.listen(ledger.database.engine, "checkout", listen)
+    event.listen(ledger.database.engine, "begin", listen)
     yield steps
-    event.remove(ledger.database.engine, "checkout", listen)
-    ledger.database.engine.dispose()
+    event.remove(ledger.database.engine, "begin", listen)
+    with ledger.database.write() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(None, 0)
 
 
 def traced(ledger: Ledger) -> list[str]:
     """All statements that SQLite executes from now on, with their values."""
     seen: list[str] = []
 
-    def listen(connection: Any, _record: Any, _proxy: Any) -> None:
-        connection.set_trace_callback(seen.append)
+    def listen(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.set_trace_callback(seen.append)
 
-    event.listen(ledger.database.engine, "checkout", listen)
+    event.listen(ledger.database.engine, "begin", listen)
     return seen
 
 

@@ -31,7 +31,7 @@ from mailrunner.model.delivery import Counts, State
 from mailrunner.model.quota import Limit
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store import ClaimTerms, Ledger, Phase, Run, SendPermit
-from mailrunner.store.runs import LEASE
+from mailrunner.store.recovery import LEASE
 from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries
 from tests.support.clocks import ManualClock
 from tests.support.ledger_builder import (
@@ -190,7 +190,6 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         room = self.room(account)
         assert (hold is None) == (room > 0) or (hold is not None and account.usage_deleted)
         if hold is None:
-            account.usage.start(self.now)
             process.test, process.test_lost = (index, token), False
 
     @precondition(lambda self: any(p.test and not p.dead for p in self.processes))
@@ -340,7 +339,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
                 account.identity, limits=limits, reserve=account.reserve, zone=BUCHAREST
             )
             for cap, found in zip(account.caps, rooms, strict=True):
-                assert found.used == account.usage.count(cap, self.now) + self.held(account, cap)
+                assert found.used == account.usage.count(cap, self.now) + self.held(account)
 
     def teardown(self) -> None:
         for process in self.processes:
@@ -381,7 +380,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
     def _check_until(self, hold: Wait, account: AccountModel, mailing: CampaignModel) -> None:
         """Just before `until` there is no slot; at `until` there is one, unless slots are held."""
         assert hold.until is not None and hold.until > self.now
-        nothing_held = not any(self.held(account, cap) for cap in (*account.caps, Cap(1, "1h")))
+        nothing_held = not any(self.held(account) for cap in (*account.caps, Cap(1, "1h")))
         undated = any(usage.has_undated for usage in (account.usage, mailing.usage))
         if nothing_held and not undated and not account.usage_deleted:
             assert self.room(account, mailing, hold.until - TICK) <= 0
@@ -403,9 +402,6 @@ class QuotaMachine(Model, RuleBasedStateMachine):
             return False
         model.state, claim.started = State.SENDING, True
         model.perhaps_accepted += 1
-        account.usage.start(self.now)
-        if mailing.pace:
-            mailing.usage.start(self.now)
         return True
 
     def _record(self, claim: HeldClaim, kind: str) -> None:
@@ -425,6 +421,8 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         model.not_before = decision.not_before or model.not_before
         if was is State.SENDING and decision.answered:
             account.usage.answer(self.now)
+            if mailing.pace:
+                mailing.usage.answer(self.now)
         until = decision.pause_account_until
         if until is not None:
             account.paused_until = max(until, account.paused_until or until)

@@ -22,6 +22,7 @@ from mailrunner.errors import LedgerError
 from mailrunner.store import Batch, Ledger
 from mailrunner.store.postgresql import connect_arguments
 from tests.support.ledger_builder import claim_terms, load_campaign
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 IDENTITY = "gmail/ana@gmail.com"
@@ -164,7 +165,7 @@ def test_a_transaction_that_the_server_ended_is_a_passing_fault(
 
 
 def _until_the_server_hangs_up(connection: Any) -> None:
-    select([connection], [], [], 30)
+    select([connection], [], [], PATIENCE)
 
 
 def test_a_wait_for_an_account_can_be_ended_from_another_thread(

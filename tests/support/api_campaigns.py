@@ -34,7 +34,7 @@ class ApiCampaign:
     server: HttpApiServer
     clock: ManualClock = field(default_factory=ManualClock)
 
-    def write(self, *, csv: str, connections: int = 4, timeout: int = 5, **parts: str) -> ApiCampaign:
+    def write(self, *, csv: str, connections: int = 4, timeout: int = 300, **parts: str) -> ApiCampaign:
         """Write all files; `account` are further lines of the account."""
         project = Project(self.folder)
         account = f"{self.server.account_lines()}\n{parts.pop('account', '')}"

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, Self
 
 from mailrunner.campaign.campaign_file import load_campaign
+from mailrunner.config.account import Account
 from mailrunner.event_log import EventLog
 from mailrunner.sending.list_import import Confirmations
 from mailrunner.sending.prepared_campaign import PreparedCampaign
@@ -51,6 +52,10 @@ class CampaignInProcess:
     def ledger(self) -> Ledger:
         url = f"sqlite:///{self.folder}/data/mailrunner.db"
         return Ledger.open(folder=self.folder, url=url, clock=self.clock)
+
+    def account(self, name: str = "spring") -> Account:
+        """The account that sends the campaign."""
+        return load_campaign(self.folder, name, {})[2]
 
     def run(self, name: str = "spring", *, callbacks: Callbacks | None = None, **options: Any) -> RunResult:
         """Run the campaign once; `refresh`, `accept_changes`, `again`, `limit`, `wait`, `by_hand`."""

@@ -8,22 +8,34 @@ import socket
 import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
 
 class ConnectProxy:
     """`allowed` are "host:port"; `login` is "user:password" or "" for none; `asked` is its record.
 
-    `names` are addresses of hosts that it alone knows.
+    `names` are addresses of hosts, or "host:port" of others, that it alone knows.  With `path` it listens
+    at that socket of the file system, which another network namespace reaches as well; `port` is 0 then.
     """
 
     def __init__(
-        self, *, allowed: Collection[str], login: str = "", names: Mapping[str, str] | None = None
+        self,
+        *,
+        allowed: Collection[str],
+        login: str = "",
+        names: Mapping[str, str] | None = None,
+        path: Path | None = None,
     ) -> None:
         self._allowed, self._login, self._names = allowed, login, names or {}
         self.asked: list[str] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
+        if path is None:
+            self._listener = socket.create_server(("127.0.0.1", 0))
+            self.port: int = self._listener.getsockname()[1]
+            return
+        self._listener, self.port = socket.socket(socket.AF_UNIX), 0
+        self._listener.bind(str(path))
+        self._listener.listen(64)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -57,17 +69,18 @@ class ConnectProxy:
         elif target not in self._allowed:
             sock.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
         else:
-            host, _, port = target.rpartition(":")
+            host, _, port = self._names.get(target, target).rpartition(":")
             with (
                 suppress(OSError),
                 socket.create_connection((self._names.get(host, host), int(port))) as other,
             ):
                 sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                _relay(sock, other)
+                relay(sock, other)
         sock.close()
 
 
-def _relay(one: socket.socket, other: socket.socket) -> None:
+def relay(one: socket.socket, other: socket.socket) -> None:
+    """Carry octets both ways until one side has no more."""
     pair = {one: other, other: one}
     while True:
         for sock in select.select(list(pair), [], [])[0]:

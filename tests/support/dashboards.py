@@ -23,7 +23,6 @@ from mailrunner.clock import SystemClock
 from mailrunner.config.project import load_project
 from mailrunner.event_log import EventLog
 from mailrunner.model.inbound_event import EventKind, InboundEvent
-from mailrunner.model.quota import Series
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.store import CampaignRecord, Ledger, Phase
 from mailrunner.store.quota_usage import UsageLog, account_scope
@@ -32,10 +31,10 @@ from mailrunner.web import server
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.dashboard.app import Dashboard
 from mailrunner.web.dashboard.desk import Desk
-from mailrunner.web.dashboard.entrance import Entrance
-from mailrunner.web.dashboard.gate import GateRules
 from mailrunner.web.dashboard.sights import SightKeeper
 from mailrunner.web.forwarded import TrustedProxies
+from mailrunner.web.gate.entrance import Entrance
+from mailrunner.web.gate.gate import GateRules
 from tests.support.clocks import START, ManualClock
 from tests.support.large_ledger import fill
 from tests.support.ledger_builder import load_campaign
@@ -61,12 +60,17 @@ class Board:
     clock: ManualClock
 
 
-def new_board(project: Project, *, letter: str = "") -> Board:
-    """A project and its empty ledger, on a clock that is turned by hand."""
+def new_board(project: Project, *, letter: str = "", head: str = "") -> Board:
+    """A project with `head` in its file, and its empty ledger, on a clock that is turned by hand."""
     project.write()
+    project.write_account(project=head)
     if letter:
         project.put("templates/letter.html", letter)
-    clock = ManualClock()
+    return board_of(project, ManualClock())
+
+
+def board_of(project: Project, clock: ManualClock) -> Board:
+    """A project that is there already, with its ledger."""
     folder = project.folder
     (folder / "data").mkdir(exist_ok=True)
     url = load_project(folder, os.environ).database_url
@@ -101,7 +105,7 @@ def lively(board: Board, *, number: int = 20_000) -> None:
         )  # fmt: skip
         log = UsageLog(connection, account_scope(spring.account_no))
         for quarter in range(90, 0, -1):
-            log.add(Series.ANSWERS, START - timedelta(minutes=15) * quarter, 40 + (quarter * 37) % 70)
+            log.add(START - timedelta(minutes=15) * quarter, 40 + (quarter * 37) % 70)
     _events(ledger, spring)
     ledger.suppressions.add(["anabel@example.org", "bo@example.org"], reason=SuppressionReason.MANUAL,
                             source="by hand")  # fmt: skip

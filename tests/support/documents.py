@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zipfile
 import zlib
@@ -56,8 +57,21 @@ def archive(members: Mapping[str, bytes | str]) -> bytes:
     return file.getvalue()
 
 
-def word_document() -> bytes:
-    """A .docx with a merge field of Word, a placeholder in three runs, an aligned text and a picture."""
+def word_field(code: str, result: str) -> str:
+    """A complex field of Word in runs; `code` is text, or text and other fields."""
+    parts = re.split(r"(<w:r>.*?</w:r>)", code)
+    runs = (
+        part if n % 2 else f"<w:r><w:instrText>{part}</w:instrText></w:r>" for n, part in enumerate(parts)
+    )
+    mark = '<w:r><w:fldChar w:fldCharType="{}"/></w:r>'.format
+    return f"{mark('begin')}{''.join(runs)}{mark('separate')}<w:r><w:t>{result}</w:t></w:r>{mark('end')}"
+
+
+def word_document(more: str = "", parts: Mapping[str, str] | None = None) -> bytes:
+    """A .docx with a merge field of Word, a placeholder in three runs, an aligned text and a picture.
+
+    `more` is XML behind them, `parts` are further members of the archive.
+    """
     split = "".join(f"<w:r><w:t>{text}</w:t></w:r>" for text in ("{{ Vor", "name", " }}"))
     body = (
         '<w:p><w:pPr><w:pStyle w:val="Heading1"/></w:pPr>'
@@ -65,6 +79,7 @@ def word_document() -> bytes:
         f"</w:p><w:p><w:r><w:t>Mitglied </w:t></w:r>{_FIELD.format('Nummer')}</w:p>"
         '<w:p><w:pPr><w:jc w:val="center"/></w:pPr><w:r><w:rPr><w:b/></w:rPr><w:t>Grüße</w:t></w:r></w:p>'
         + _PICTURE
+        + more
     )
     names = f'xmlns:w="{_W}" xmlns:r="{_R}"'
     document = f'<?xml version="1.0"?><w:document {names}><w:body>{body}</w:body></w:document>'
@@ -84,6 +99,7 @@ def word_document() -> bytes:
             "word/styles.xml": styles,
             "word/_rels/document.xml.rels": relations,
             "word/media/image1.png": png(),
+            **(parts or {}),
         }
     )
 

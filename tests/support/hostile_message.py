@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
+from tests.support.patience import PATIENCE
+
 _HTML = """<!DOCTYPE html><html><head><title>Spring</title>
 <base href="{o}/base/"><meta http-equiv="refresh" content="0; url={o}/refresh">
 <link rel="stylesheet" href="{o}/sheet.css"><link rel="prefetch" href="{o}/prefetch">
@@ -44,21 +46,22 @@ def hostile_message(origin: str) -> str:
 
 
 class Hits:
-    """A server on loopback; `paths` and `referrers` are those of the requests that reached it.
+    """A server on loopback; `paths`, `headers` and `referrers` are those of the requests that reached it.
 
     `pages` are its answers by path: HTML and further headers.
     """
 
     def __init__(self) -> None:
         self.paths, self.referrers = list[str](), list[str]()
+        self.headers: list[dict[str, str]] = []
+        self._more = threading.Condition()
         self.pages: dict[str, tuple[str, dict[str, str]]] = {}
         hits = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 if self.path != "/favicon.ico":  # of a tab that a link opened
-                    hits.paths.append(self.path)
-                    hits.referrers.append(self.headers.get("Referer", ""))
+                    hits._add(self.path, dict(self.headers.items()))
                 html, headers = hits.pages.get(self.path, ("<title>reached</title>", {}))
                 self.send_response(200)
                 for name, value in {"Content-Type": "text/html; charset=utf-8", **headers}.items():
@@ -75,6 +78,18 @@ class Hits:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.origin = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def wait_for(self, number: int) -> bool:
+        """Until that many different paths were asked for, or the test's patience ends."""
+        with self._more:
+            return self._more.wait_for(lambda: len(set(self.paths)) >= number, timeout=PATIENCE)
+
+    def _add(self, path: str, headers: dict[str, str]) -> None:
+        with self._more:
+            self.paths.append(path)
+            self.headers.append(headers)
+            self.referrers.append(headers.get("Referer", ""))
+            self._more.notify_all()
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -134,6 +134,9 @@ def graph(incoming: Incoming) -> Taken:
 
 def ses(incoming: Incoming) -> Taken:
     need(incoming.path == "/v2/email/outbound-emails", incoming.target)
+    authorization = incoming.headers.get("authorization", "")
+    need(authorization.startswith(f"AWS4-HMAC-SHA256 Credential={KEY}/"), "it is not signed")
+    need("/eu-west-1/ses/aws4_request, SignedHeaders=" in authorization, "its scope is another")
     value = incoming.json()
     optional = {"FromEmailAddress": str, "ConfigurationSetName": str, "EmailTags": list, "TenantName": str}
     shape(value, {"Content": dict, "Destination": dict}, optional)
@@ -144,9 +147,6 @@ def ses(incoming: Incoming) -> Taken:
     for tag in value.get("EmailTags", []):
         shape(tag, {"Name": str, "Value": str}, {})
         need(tag["Value"].replace("_", "").replace("-", "").isalnum(), f"the tag {tag} has other letters")
-    authorization = incoming.headers.get("authorization", "")
-    need(authorization.startswith(f"AWS4-HMAC-SHA256 Credential={KEY}/"), "it is not signed")
-    need("/eu-west-1/ses/aws4_request, SignedHeaders=" in authorization, "its scope is another")
     return of_mime(
         base64.b64decode(value["Content"]["Raw"]["Data"], validate=True),
         value["Destination"]["ToAddresses"][0],
@@ -178,9 +178,9 @@ def mailgun(incoming: Incoming) -> Taken:
 def mandrill(incoming: Incoming) -> Taken:
     need(incoming.path == "/api/1.0/messages/send-raw.json", incoming.target)
     value = incoming.json()
+    need(value["key"] == KEY, "the key is not the account's")
     optional: dict[str, type] = {"from_email": str, "ip_pool": str, "return_path_domain": str, "async": bool}
     shape(value, {"key": str, "raw_message": str, "to": list}, optional)
-    need(value["key"] == KEY, "the key is not the account's")
     need(len(value["to"]) == 1, "there is not one recipient")
     taken = of_mime(value["raw_message"].encode(), value["to"][0])
     need(json.loads(taken.headers["X-MC-Metadata"])["delivery"] == taken.token, "the metadata is another's")

@@ -24,6 +24,7 @@ from pydantic import SecretStr
 
 from mailrunner.config.account import Imap
 from mailrunner.config.providers import Tls
+from tests.support.patience import PATIENCE
 
 _NAME = re.compile(rb"(\S+) (?:UID )?(\w+)(.*)", re.IGNORECASE)
 
@@ -69,7 +70,7 @@ class ScriptedImap:
             if self._open:
                 self._open.shutdown(socket.SHUT_RDWR)
         with suppress(OSError):  # wakes the listener
-            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE).close()
         self._thread.join()
         self._listener.close()
 

@@ -16,7 +16,6 @@ import getpass
 import imaplib
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -31,6 +30,8 @@ from pydantic import SecretStr
 
 from mailrunner.config.account import Imap
 from mailrunner.config.providers import Tls
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 
 PASSWORD = "the right one, ä"
 SPECIAL_USES = {"Gesendet": r"\Sent", "Papierkorb": r"\Trash"}
@@ -111,7 +112,7 @@ class Mailbox:
 
     @contextmanager
     def _client(self) -> Iterator[imaplib.IMAP4]:
-        with imaplib.IMAP4("127.0.0.1", self.port, timeout=10) as client:
+        with imaplib.IMAP4("127.0.0.1", self.port, timeout=PATIENCE) as client:
             client.authenticate("PLAIN", lambda _: f"\0{self.user}\0{PASSWORD}".encode())
             yield client
 
@@ -146,7 +147,7 @@ class ImapServer:
         """Start it and wait until it listens; once more where another process took a port meanwhile."""
         self._certify()
         for _ in range(5):
-            self.port, self.tls_port = _free_ports()
+            self.port, self.tls_port = free_port(), free_port()
             (self.folder / "dovecot.conf").write_text(self._config())
             for path in (self.folder, *self.folder.iterdir()):
                 shutil.chown(path, *_account())
@@ -244,8 +245,3 @@ def _account() -> tuple[str, str]:
 
     user = "nobody" if os.geteuid() == 0 else getpass.getuser()
     return user, grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]

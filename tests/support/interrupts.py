@@ -16,7 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mailrunner.clock import nap
 from tests.support.commands import CRASHED
+from tests.support.patience import PATIENCE
 
 ENVIRON = {**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
 ROOT = Path(__file__).parents[2]
@@ -53,12 +55,13 @@ class Interrupted:
             try:
                 os.close(os.open(self.gate, os.O_WRONLY | os.O_NONBLOCK))
             except OSError:  # it does not wait there any more, or not yet again
+                nap(0.01)
                 continue
             return
 
     def end(self) -> tuple[int, str, str]:
         """The exit code, stdout and stderr, without a trace of a crash."""
-        out, err = self.process.communicate(timeout=120)
+        out, err = self.process.communicate(timeout=PATIENCE)
         assert "Traceback" not in err and CRASHED not in err, err
         return self.process.returncode, out, err
 
@@ -90,6 +93,7 @@ def holding(folder: Path, *words: str, at: str) -> Iterator[Interrupted]:
         try:
             while not reached.exists():
                 assert process.poll() is None, f"it ended before it imported {at}"
+                nap(0.01)
             yield Interrupted(process, reached, gate)
         finally:
             process.kill()

@@ -28,10 +28,12 @@ from types import TracebackType
 
 import pytest
 
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
+
 # Where `.ci/run` unpacks those that cannot be installed beside each other.
 _UNPACKED = Path(__file__).parents[2] / "build" / "mta"
 _PATH = os.pathsep.join(["/usr/sbin", os.environ.get("PATH", ""), str(_UNPACKED / "usr/sbin")])
-_LONGEST = 60.0  # seconds for anything that a server does by itself
 
 
 class MailServer(ABC):
@@ -110,14 +112,14 @@ class MailServer(ABC):
 
     def _listens(self) -> bool:
         try:
-            socket.create_connection((self.host, self.port), timeout=1).close()
+            socket.create_connection((self.host, self.port), timeout=PATIENCE).close()
         except OSError:
             return False
         return True
 
     def _wait(self, condition: Callable[[], bool], otherwise: str) -> None:
         """Look until it is so: what another program does can be had by looking alone."""
-        until = time.monotonic() + _LONGEST
+        until = time.monotonic() + PATIENCE
         while not condition():
             if self._process.poll() is not None or time.monotonic() > until:
                 pytest.fail(f"{type(self).__name__}: {otherwise}:\n{self.log()[-3000:]}")
@@ -136,9 +138,3 @@ def found(program: str, package: str) -> str:
     if os.geteuid() != 0:
         pytest.skip(f"this user may not start {program}, whose daemons change users")
     return path
-
-
-def free_port() -> int:
-    """A port on which nothing listens now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -39,7 +39,6 @@ tls = "none"
 user = "{oauth.user}"
 login = "oauth"
 limits = ["unlimited/24h", "unlimited/minute"]
-timeout = 20
 {imap}
 [accounts.club.oauth]
 {oauth.table(provider)}{extra}

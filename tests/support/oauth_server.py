@@ -28,6 +28,7 @@ from pydantic import SecretStr
 
 from mailrunner.config.oauth import OAuthSettings
 from mailrunner.config.oauth_table import Flow
+from tests.support.patience import PATIENCE
 
 CANARY = "canary7f3a"  # in every secret: no output may hold it
 CLIENT_SECRET = f"client-secret-{CANARY}"
@@ -51,6 +52,7 @@ class OAuthServer:
     expires_in: float = 3600
     refresh_token_expires_in: float | None = None
     service_key: Any = None  # a public key of cryptography's
+    interval: int = 5  # seconds between a device's questions
     device: list[str] = field(default_factory=list)  # errors before the device's user has agreed
     faults: dict[str, list[Fault | Answer]] = field(default_factory=dict)
     forms: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -216,7 +218,7 @@ class OAuthServer:
             "user_code": "ABCD-EFGH",
             "verification_uri": "https://microsoft.com/devicelogin",
             "device_code": f"device-{CANARY}",
-            "interval": 5,
+            "interval": self.interval,
             "expires_in": 900,
         }
 
@@ -234,7 +236,7 @@ def browser(url: str) -> int:
     """Open a page as a browser does, following what it is redirected to; return the last status."""
     import httpx
 
-    return httpx.get(url, follow_redirects=True, timeout=10).status_code
+    return httpx.get(url, follow_redirects=True, timeout=PATIENCE).status_code
 
 
 class _Server(ThreadingHTTPServer):

@@ -8,14 +8,19 @@ assert answer.code == 0, answer.stderr
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
+
+from tests.support.patience import PATIENCE
 
 PROJECT = """
 {project}
@@ -23,7 +28,6 @@ PROJECT = """
 {server}
 limits = [{limits}]
 connections = {connections}
-timeout = 5
 {account}
 """
 SERVER = """\
@@ -137,8 +141,56 @@ class Project:
 def process(*words: str, folder: Path) -> Answer:
     """Run a command in a process of its own, in `folder`."""
     given = [sys.executable, "-m", "mailrunner", *words]
-    done = subprocess.run(given, cwd=folder, capture_output=True, encoding="utf-8", timeout=120, check=False)
+    done = subprocess.run(
+        given, cwd=folder, capture_output=True, encoding="utf-8", timeout=PATIENCE, check=False
+    )
     return Answer(done.returncode, done.stdout, done.stderr)
+
+
+class Terminal:
+    """A command that runs at a terminal, with all that it shows there."""
+
+    def __init__(self, screen: int, process: subprocess.Popen[bytes]) -> None:
+        self._screen, self._process, self.shown = screen, process, b""
+
+    def wait_for(self, pattern: str) -> str:
+        """Read until the pattern is on the screen; its first group."""
+        while not (found := re.search(pattern.encode(), self.shown)):
+            assert self._read(), self.shown.decode()
+        return found[1].decode()
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C and wait for the end; the exit code."""
+        self._process.send_signal(signal.SIGINT)
+        while self._read():
+            pass
+        return self._process.wait()
+
+    def _read(self) -> bool:
+        try:
+            block = os.read(self._screen, 65536)
+        except OSError:  # Linux says so when the other side is closed
+            block = b""
+        self.shown += block
+        return bool(block)
+
+
+@contextmanager
+def at_a_terminal(*words: str, folder: Path) -> Iterator[Terminal]:
+    """Run a command at a terminal; it is killed if it runs at the end of the block."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    given = [sys.executable, "-m", "mailrunner", *words]
+    try:
+        with subprocess.Popen(given, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs) as child:
+            os.close(theirs)
+            try:
+                yield Terminal(ours, child)
+            finally:
+                child.kill()
+    finally:
+        os.close(ours)
 
 
 def on_terminal(*words: str, folder: Path, typed: str) -> Answer:

@@ -26,6 +26,7 @@ from tests.support.ledger_builder import BUCHAREST, SENT
 
 LONG = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "72h": timedelta(hours=72)}
 SHORT = {"1s": timedelta(seconds=1), "1m": timedelta(minutes=1), "30m": timedelta(minutes=30)}
+_HELD = (State.CLAIMED, State.SENDING)
 OF_A_DAY = ("24h", "72h", "day", "month")  # where the reserve applies
 
 
@@ -40,10 +41,6 @@ class Cap:
     @property
     def usable(self) -> int:
         return self.number - (self.reserve if self.window in OF_A_DAY else 0)
-
-    @property
-    def counts_starts(self) -> bool:
-        return self.window in SHORT
 
     def holds(self, stamp: datetime, now: datetime) -> bool:
         """Whether a slot stamped `stamp` is still in the window that ends `now`."""
@@ -62,29 +59,21 @@ Stamps = list[datetime | None]  # None: not dated
 
 @dataclass(slots=True)
 class UsageModel:
-    """The instants of one account's or campaign's starts and answers, on the ledger's clock."""
+    """The instants of one account's or campaign's answers, on the ledger's clock."""
 
-    starts: Stamps = field(default_factory=list)
     answers: Stamps = field(default_factory=list)
     ceilings: dict[str, int] = field(default_factory=dict)  # what a window may hold now, by window
 
-    def of(self, cap: Cap) -> Stamps:
-        return self.starts if cap.counts_starts else self.answers
-
     def count(self, cap: Cap, now: datetime) -> int:
-        return sum(stamp is None or cap.holds(stamp, now) for stamp in self.of(cap))
+        return sum(stamp is None or cap.holds(stamp, now) for stamp in self.answers)
 
     def date(self, now: datetime) -> None:
         """Slots without a date get one as soon as the clock shows no less than any date."""
-        for stamps in (self.starts, self.answers):
-            _date(stamps, now)
+        _date(self.answers, now)
 
     @property
     def has_undated(self) -> bool:
-        return None in self.starts or None in self.answers
-
-    def start(self, now: datetime) -> None:
-        _use(self.starts, now)
+        return None in self.answers
 
     def answer(self, now: datetime) -> None:
         _use(self.answers, now)
@@ -218,42 +207,39 @@ class Model:
     def living(self) -> list[ProcessModel]:
         return [process for process in self.processes if not process.dead]
 
-    def held(self, account: AccountModel, cap: Cap) -> int:
-        """Claimed slots, and for long windows also those of messages in flight, test sends too."""
-        states = (State.CLAIMED,) if cap.counts_starts else (State.CLAIMED, State.SENDING)
+    def held(self, account: AccountModel) -> int:
+        """Claimed slots and those of messages in flight, test sends too."""
         deliveries = sum(
-            p.state in states and self.accounts[self.campaigns[p.campaign].account] is account
+            p.state in _HELD and self.accounts[self.campaigns[p.campaign].account] is account
             for p in self.models.values()
         )
-        if cap.counts_starts:
-            return deliveries
         tests = sum(
             p.test is not None and not p.test_lost and self.accounts[p.test[0]] is account
             for p in self.processes
         )
         return deliveries + tests
 
-    def claimed(self, campaign: int) -> int:
-        return sum(p.state is State.CLAIMED and p.campaign == campaign for p in self.models.values())
+    def held_of(self, campaign: int) -> int:
+        return sum(p.state in _HELD and p.campaign == campaign for p in self.models.values())
 
     def room(
         self, account: AccountModel, mailing: CampaignModel | None = None, at: datetime | None = None
     ) -> int:
         now = at or self.now
-        rooms = [cap.usable - account.usage.count(cap, now) - self.held(account, cap) for cap in account.caps]
+        rooms = [cap.usable - account.usage.count(cap, now) - self.held(account) for cap in account.caps]
         if mailing is not None:
-            claimed = self.claimed(self.campaigns.index(mailing))
-            rooms += [cap.number - mailing.usage.count(cap, now) - claimed for cap in mailing.pace]
+            held = self.held_of(self.campaigns.index(mailing))
+            rooms += [cap.number - mailing.usage.count(cap, now) - held for cap in mailing.pace]
         return min(rooms)
 
     def windows(self) -> Iterator[tuple[UsageModel, Cap, int]]:
         """Every window of every usage, with what is used and held in it."""
         for account in self.accounts:
             for cap in account.caps:
-                yield account.usage, cap, account.usage.count(cap, self.now) + self.held(account, cap)
+                yield account.usage, cap, account.usage.count(cap, self.now) + self.held(account)
         for place, mailing in enumerate(self.campaigns):
             for cap in mailing.pace:
-                yield mailing.usage, cap, mailing.usage.count(cap, self.now) + self.claimed(place)
+                yield mailing.usage, cap, mailing.usage.count(cap, self.now) + self.held_of(place)
 
     def lift_ceilings(self) -> None:
         """After a limit was lowered or the clock set back, windows may hold more; never more still."""
@@ -303,7 +289,9 @@ class Model:
                 self.requeue(model)
             elif model.state is State.SENDING:
                 model.state = State.IN_DOUBT
-                self.accounts[self.campaigns[model.campaign].account].usage.answer(self.now)
+                mailing = self.campaigns[model.campaign]
+                for usage in (self.accounts[mailing.account].usage, mailing.usage):
+                    usage.answer(self.now)
                 in_doubt += 1
         if process.test is not None and not process.test_lost:
             self.accounts[process.test[0]].usage.answer(self.now)

@@ -33,6 +33,7 @@ from types import TracebackType
 
 import trustme
 
+from tests.support.patience import PATIENCE
 from tests.support.smtp_dialogue import Accepted, Dialogue, Login
 from tests.support.smtp_script import (
     Answer,
@@ -164,7 +165,7 @@ class SmtpServer:
         if self._is_up and self._listening:
             self._is_up = False
             with suppress(OSError):  # wakes the listener
-                socket.create_connection((self.host, self.port), timeout=5).close()
+                socket.create_connection((self.host, self.port), timeout=PATIENCE).close()
             self._listening.join()
             self._listener.close()
         for dialogue in self._dialogues:

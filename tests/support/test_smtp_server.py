@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.smtp_server import (
     Rule,
     SmtpServer,
@@ -37,12 +38,12 @@ def deliver(client: smtplib.SMTP, recipient: str = "bob@example.org", data: byte
 
 
 def connect(server: SmtpServer) -> smtplib.SMTP:
-    return smtplib.SMTP(server.host, server.port, local_hostname="client.invalid", timeout=10)
+    return smtplib.SMTP(server.host, server.port, local_hostname="client.invalid", timeout=PATIENCE)
 
 
 def converse(server: SmtpServer, octets: bytes) -> bytes:
     """Send all at once, and return all that comes back until the server hangs up."""
-    with socket.create_connection((server.host, server.port), timeout=10) as sock:
+    with socket.create_connection((server.host, server.port), timeout=PATIENCE) as sock:
         sock.sendall(octets)
         return b"".join(iter(lambda: sock.recv(65536), b""))
 
@@ -121,7 +122,7 @@ def test_a_session_begins_with_tls() -> None:
     with SmtpServer(tls="implicit") as server:
         context = ssl.create_default_context(cafile=server.ca_file)
         with smtplib.SMTP_SSL(
-            "localhost", server.port, "client.invalid", timeout=10, context=context
+            "localhost", server.port, "client.invalid", timeout=PATIENCE, context=context
         ) as client:
             deliver(client)
         assert len(server.accepted) == 1
@@ -179,7 +180,7 @@ def test_an_answer_can_be_held_back_until_an_event() -> None:
     with SmtpServer(rules=[Rule("eod", delay(released, reached))]) as server, connect(server) as client:
         sending = threading.Thread(target=deliver, args=(client,))
         sending.start()
-        assert reached.wait(10)
+        assert reached.wait(PATIENCE)
         assert server.accepted == []
         released.set()
         sending.join()
@@ -190,7 +191,7 @@ def test_stopping_the_server_ends_what_stalls() -> None:
     rules = [Rule("connect", stall(), nth=1), Rule("connect", endless(b"220-x\r\n"), nth=2)]
     rules.append(Rule("connect", delay(threading.Event()), nth=3))
     with SmtpServer(rules=rules) as server:
-        socks = [socket.create_connection((server.host, server.port), timeout=10) for _ in rules]
+        socks = [socket.create_connection((server.host, server.port), timeout=PATIENCE) for _ in rules]
         socks[1].recv(1)
     for sock in socks:
         sock.close()
@@ -212,7 +213,7 @@ def test_the_record_on_disk_outlives_the_server_and_says_what_was_accepted(tmp_p
         assert process.stdout
         port = int(process.stdout.readline())
         try:
-            with smtplib.SMTP("127.0.0.1", port, "client.invalid", timeout=10) as client:
+            with smtplib.SMTP("127.0.0.1", port, "client.invalid", timeout=PATIENCE) as client:
                 deliver(client)
                 with pytest.raises(smtplib.SMTPRecipientsRefused):
                     deliver(client)

@@ -21,6 +21,7 @@ from mailrunner.web import server
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.app import Site
 from mailrunner.web.connections import Limits
+from tests.support.patience import PATIENCE
 from tests.support.suppression import begin_campaign
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"
@@ -44,7 +45,7 @@ def ask(
     port: int, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> Reply:
     """One request on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request(method, path, body, dict(headers or {}))
         found = connection.getresponse()

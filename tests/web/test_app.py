@@ -16,6 +16,7 @@ from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 from mailrunner.store import Ledger
 from mailrunner.store.schema import CAMPAIGN_SHIFT
 from mailrunner.web.translations import phrases, preferred
+from tests.support.patience import PATIENCE
 from tests.support.web_clicks import ONE_CLICK, Served, ask, deliveries, mailed
 
 ANA, BO = "ana@example.org", "bo@example.org"
@@ -247,7 +248,7 @@ def test_the_log_tells_what_was_asked_and_names_no_subscriber(site: Served, toke
 
 @pytest.mark.parametrize("length", [8_193, 10**12])
 def test_a_body_that_is_too_big_is_refused_before_it_is_read(site: Served, token: str, length: int) -> None:
-    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=PATIENCE) as connection:
         connection.sendall(
             f"POST /u/{token} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode()
         )
@@ -255,7 +256,7 @@ def test_a_body_that_is_too_big_is_refused_before_it_is_read(site: Served, token
 
 
 def test_a_body_that_does_not_tell_its_length_is_cut_too(site: Served, token: str, ledger: Ledger) -> None:
-    with socket.create_connection(("127.0.0.1", site.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=PATIENCE) as connection:
         connection.sendall(
             f"POST /u/{token} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,27 +12,15 @@ from mailrunner.clock import SystemClock
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.store import Ledger
 from mailrunner.web.translations import phrases
+from tests.support.browsers import DESK, new_context
 from tests.support.web_clicks import Served, deliveries, mailed
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 ANA = "ana@example.org"
-CHROMIUM = Path("/usr/bin/chromium")
-PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 WORDS = phrases()["en"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists() and "CI" not in os.environ:
-        pytest.skip(f"NOT TESTED: the pages in a browser, because there is no {CHROMIUM}")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as player:
-        running = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture
@@ -64,8 +51,7 @@ def left(ledger: Ledger) -> set[str]:
 
 def opened(browser: Browser, link: str, **look: object) -> tuple[Page, list[str]]:
     """The page at `link`, and what the browser complains of."""
-    context = browser.new_context(**{"locale": "en-GB", "java_script_enabled": False, **look})  # type: ignore[arg-type]
-    page = context.new_page()
+    page = new_context(browser, **{"locale": "en-GB", "java_script_enabled": False, **look}).new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("requestfailed", lambda request: complaints.append(request.url))
@@ -73,8 +59,8 @@ def opened(browser: Browser, link: str, **look: object) -> tuple[Page, list[str]
     return page, complaints
 
 
-def heading(page: Page) -> str | None:
-    return page.text_content("h1")
+def wait_for_heading(page: Page, text: str) -> None:
+    page.get_by_role("heading", name=text, exact=True).wait_for()
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
@@ -83,18 +69,23 @@ def test_a_subscriber_leaves_comes_back_and_chooses(
     browser: Browser, ledger: Ledger, link: str, viewport: dict[str, int], scheme: str
 ) -> None:
     page, complaints = opened(browser, link, viewport=viewport, color_scheme=scheme)
-    assert (heading(page), left(ledger)) == ("Unsubscribe from “Club news”?", set())
+    wait_for_heading(page, "Unsubscribe from “Club news”?")
+    assert left(ledger) == set()
     page.get_by_role("button", name="Unsubscribe").click()
-    assert (heading(page), left(ledger)) == ("You are unsubscribed from “Club news”", {"club news"})
+    wait_for_heading(page, "You are unsubscribed from “Club news”")
+    assert left(ledger) == {"club news"}
     page.get_by_role("button", name=WORDS["mistake"]).click()
-    assert (heading(page), left(ledger)) == ("You are subscribed to “Club news” again", set())
+    wait_for_heading(page, "You are subscribed to “Club news” again")
+    assert left(ledger) == set()
     page.get_by_role("link", name=WORDS["choose"]).click()
     page.get_by_role("button", name="Unsubscribe: Summer camp 2027").click()
+    page.get_by_role("button", name="Subscribe again: Summer camp 2027").wait_for()
     assert left(ledger) == {"summer camp 2027"}
     page.get_by_role("button", name=WORDS["leave_all"]).click()
-    assert WORDS["all_left_note"] in page.inner_text("main")
+    page.locator("main", has_text=WORDS["all_left_note"]).wait_for()
     page.get_by_role("button", name=WORDS["all_mistake"]).click()
     page.get_by_role("button", name="Subscribe again: Summer camp 2027").click()
+    page.get_by_role("button", name="Unsubscribe: Summer camp 2027").wait_for()
     assert left(ledger) == set()
     assert complaints == []
 

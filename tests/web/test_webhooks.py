@@ -24,6 +24,7 @@ from mailrunner.web.access_log import AccessLog
 from mailrunner.web.app import Site
 from tests.data.provider_events import NOW, Poster
 from tests.support.clocks import ManualClock
+from tests.support.patience import PATIENCE
 from tests.support.suppression import begin_campaign
 
 ANA = "ana@example.org"
@@ -42,7 +43,7 @@ class Posting:
         self.folder, self.port, self.ledger, self.poster, self.told = folder, port, ledger, poster, told
 
     def post(self, path: str, headers: dict[str, str], body: bytes) -> int:
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)) as connection:
             connection.request("POST", path, body, headers)
             answer = connection.getresponse()
             answer.read()

@@ -25,26 +25,14 @@ def check(context: CommandContext) -> Exit:
 
 def _checked(context: CommandContext, key: DkimKey) -> Exit:
     from mailrunner.sending.doctor import dns_lookup
+    from mailrunner.sending.doctor.finding import Level
+    from mailrunner.sending.doctor.own_keys import key_finding
 
     name = f"{key.selector}._domainkey.{key.domain}"
-    answer = dns_lookup.ask(name, "TXT")
-    if answer.state is dns_lookup.DnsState.UNANSWERED:
-        context.result(f"? {name}: no name server answered")
-        return Exit.LATER
-    if not answer.values:
-        context.result(f"✗ {name}: there is no record; mailrunner dkim show prints it")
-        return Exit.SETUP
-    if len(answer.values) > 1:
-        context.result(f"✗ {name}: there is more than one record; leave one")
-        return Exit.SETUP
-    if _tag(answer.values[0], "p") != _tag(key.record(), "p"):
-        context.result(f"✗ {name}: the record holds another key; mailrunner dkim show prints ours")
-        return Exit.SETUP
-    context.result(f"✓ {name}: the record holds our key")
-    return Exit.DONE
-
-
-def _tag(record: str, name: str) -> str:
-    """The value of a tag without blanks (RFC 6376 §3.2)."""
-    pairs = (part.partition("=") for part in record.split(";"))
-    return next(("".join(value.split()) for tag, _, value in pairs if tag.strip() == name), "")
+    found = key_finding(name, key.record(), dns_lookup.ask(name, "TXT"))
+    mark, code = {
+        Level.OK: ("✓", Exit.DONE),
+        Level.UNKNOWN: ("?", Exit.LATER),
+    }.get(found.level, ("✗", Exit.SETUP))
+    context.result(f"{mark} {found.what}{f'; {found.remedy}' if found.remedy else ''}")
+    return code

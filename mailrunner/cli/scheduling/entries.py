@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from mailrunner.errors import Problem, UserError
+
+_LONGEST_TASK = 261  # what schtasks.exe says itself of a longer /TR
+
 
 class Scheduler(StrEnum):
     """The programs that start others at set times."""
@@ -84,8 +88,14 @@ class Job:
         return {f"{self.name}.service": service, f"{self.name}.timer": timer}
 
     def windows_words(self) -> list[str]:
-        """The command that makes the task, replacing one of its name (schtasks /Create)."""
+        """The command that makes the task, replacing one of its name (schtasks /Create).
+
+        Raises UserError where the paths are longer than a task's command may be.
+        """
         task = subprocess.list2cmdline(self.words)
+        if len(task) > _LONGEST_TASK:
+            message = f"Task Scheduler takes commands of {_LONGEST_TASK} characters; this one has {len(task)}"
+            raise UserError(Problem(message, hint="move the project to a folder with a shorter path"))
         when = ["/SC", "MINUTE", "/MO", str(self.every)]
         return ["schtasks", "/Create", "/F", *when, "/TN", self.name, "/TR", task]
 

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
+from mailrunner.transports import network
 
 MOST_OCTETS = 64 << 20
 MOST_SECONDS = 60.0
@@ -132,13 +133,13 @@ def _connection(url: SplitResult, is_own: bool, seconds: float) -> http.client.H
     if url.username or url.password:
         raise _RefusedError("its address holds a password", "publish it without one, or save it into data/")
     port = url.port or (80 if is_plain else 443)
-    place = _public_place(host, port, is_own)
+    place = _public_place(host, port, is_own, seconds)
     return _Pinned(host, port, place, None if is_plain else ssl.create_default_context(), seconds)
 
 
-def _public_place(host: str, port: int, is_own: bool) -> str:
+def _public_place(host: str, port: int, is_own: bool, seconds: float) -> str:
     """The IP address to connect to: asked once, so that no second answer leads elsewhere."""
-    found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    found = [str(sockaddr[0]) for _, sockaddr in network.resolve(host, port, seconds=seconds)]
     for place in found:
         address = ipaddress.ip_address(place.partition("%")[0])
         address = getattr(address, "ipv4_mapped", None) or address

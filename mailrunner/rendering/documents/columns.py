@@ -63,6 +63,13 @@ class ColumnNames:
         same = next((group for group in _vocabulary()[0] if wanted in group), frozenset())
         return next((column for core, column in columns.items() if core in same), None)
 
+    def fits(self, name: str) -> bool:
+        """True if the list has a column of this name, or of one that means the same, or mailrunner does."""
+        provided = self.columns is not None and any(
+            folded(name) in names for names in _vocabulary()[1].values()
+        )
+        return self.fitting(name) is not None or provided
+
     def is_known(self, name: str) -> bool:
         """True if the name is a column's, or one that every program has."""
         groups, provided, _ = _vocabulary()

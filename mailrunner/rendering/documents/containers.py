@@ -87,6 +87,8 @@ def _from_archive(path: Path, octets: bytes) -> DocumentSource:
     if members.get("mimetype", b"").startswith(b"application/vnd.oasis"):
         hint = "open it in LibreOffice and save it as .docx, or as HTML"
         raise UserError(Problem("is an OpenDocument file", path.name, hint=hint))
+    if any(name.startswith("Index/") for name in members):
+        raise UserError(Problem("is a document of Pages", path.name, hint="in Pages: File, Export To, Word"))
     pages = [name for name in members if name.lower().endswith((".html", ".htm")) and "__MACOSX" not in name]
     if not pages:
         hint = "name a zip that Google Docs, Stripo or Mailchimp made, with a web page in it"
@@ -145,7 +147,7 @@ def _from_message(path: Path, octets: bytes) -> DocumentSource:
     for part in message.walk():
         if part.get_content_type() == "text/html" and html is None:
             html = part
-        elif part.get_content_maintype() == "image":
+        elif part.get_content_maintype() == "image" or part.get_content_type() == "text/css":
             content = part.get_payload(decode=True)
             names = (part["Content-Location"], f"cid:{str(part['Content-ID'] or '').strip('<> ')}")
             pictures.update({str(name).strip(): bytes(content) for name in names if name and content})

@@ -30,16 +30,24 @@ _FIELD = re.compile(
     r"|\{\$(?P<dollar>\w{1,60})\}"  # MailerLite
     r"|\$\[(?P<zoho>[\w:. -]{1,60})\]\$"
     r"|#recipient:(?P<moosend>[\w -]{1,60})#"
-    r"|\[(?P<monitor>[\w -]{1,40}),\s*fallback\s*=(?P<fallback>[^\]\n]{0,80})\]"  # Campaign Monitor, Sendy
+    r"|\[(?P<monitor>[\w -]{1,40}),\s*fallback\s*=(?P<monitor_or>[^\]\n]{0,80})\]"  # Campaign Monitor, Sendy
+    r"|\[subscriber:(?P<mailpoet>\w{1,40})(?:\s*\|\s*default:(?P<mailpoet_or>[^\]\n]{0,80}))?\]"
+    r"|\[%\s*(?:member:)?(?P<emma>[^\W\d_][\w -]{0,60})\s*%\]"  # Emma, Mailingwork
+    r"|\{contactfield=(?P<mautic>\w{1,60})(?:\|(?P<mautic_or>[^{}\n]{0,80}))?\}"
+    r"|\{!(?P<aweber>[A-Za-z_]\w{0,60})\}"
     r"|«(?P<word>[^\W_][\w.-]{0,60})»"  # Word
     r"|<<(?P<angles>[A-Za-z_][\w .-]{0,60})>>"
     r"|\$\{(?P<shell>\w{1,60})\}"
-    r"|(?<!\{)\{(?P<brace>[^\W\d_][\w .-]{1,40})\}(?!\})"  # CleverReach, GMass, YAMM
-    r"|\[(?P<bracket>[A-Z][A-Z_]{3,40})\]",  # phpList
+    r"|(?<!\{)\{(?P<brace>[^\W\d_][\w .-]{1,40})(?:\|(?P<brace_or>[^{}|\n]{0,80}))?\}(?!\})"  # GMass, YAMM
+    r"|\[(?P<bracket>[^\W\d_][\w .-]{1,40})\]"  # phpList, Inxmail
+    r"|<(?P<angle>[^\W\d_][\w .-]{1,40})>"  # LibreOffice
+    r"|@(?P<at>[A-Z][A-Z_]{2,40})@",  # Dotdigital
     re.DOTALL,
 )
-_IF_KNOWN = frozenset({"word", "brace", "bracket", "shell"})  # they are ordinary text, too
-_OPENING = re.compile(r"[{\[«%*$#<]|&(?:laquo|lt|#171|#xab);", re.IGNORECASE)
+# They are ordinary text, too: the first three only with a name that other systems have as well.
+_IF_KNOWN = frozenset({"word", "brace", "shell", "bracket", "angle", "at"})
+_IF_A_COLUMN = frozenset({"bracket", "angle", "at"})
+_OPENING = re.compile(r"[{\[«%*$#<@]|&(?:laquo|lt|#171|#xab);", re.IGNORECASE)
 _QUOTES = str.maketrans({**dict.fromkeys("“”„‟″«»", '"'), **dict.fromkeys("‘’‚‛′", "'")})
 _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
 _PREFIXES = re.compile(
@@ -56,7 +64,10 @@ _TOKEN = re.compile(
     r"personalization_token\(\s*['\"](?P<name>[\w.]+)['\"]\s*(?:,\s*(?P<text>\"[^\"]*\"|'[^']*'))?\s*\)"
 )
 _OR = re.compile(r"(?P<name>.+?)\s+OR\s+(?P<text>\"[^\"]*\"|'[^']*')")
-_MAILCHIMP_IF = re.compile(r"(IF|IFNOT|ELSEIF):\s*([\w:]+)(?:\s*=\s*(.*))?")
+_MAILCHIMP_IF = re.compile(r"(IF|IFNOT|ELSEIF):\s*([\w:]+)(?:\s*([!<>]?=|[<>])\s*(.*))?")
+_MAILCHIMP_FORM = re.compile(r"(TITLE|UPPER|LOWER|URL):(\w+)")
+_MAILCHIMP_WORDS = {"IF": "if", "IFNOT": "if not", "ELSEIF": "elif"}
+_FORMS = {"TITLE": "title", "UPPER": "upper", "LOWER": "lower", "URL": "urlencode"}
 _ENCODED = re.compile(
     r"(?:\{|%7B){2}.{0,500}?(?:\}|%7D){2}|\*(?:\||%7C)[\w%:.-]{1,99}?(?:\||%7C)\*"
     r"|(?:\[|%5B){2}[^\]]{0,99}?(?:\]|%5D){2}|%C2%AB[\w.%-]{1,99}?%C2%BB",
@@ -148,51 +159,54 @@ class MergeFields:
 
     def _translated(self, found: re.Match[str]) -> str | None:
         """Jinja for one placeholder, "" for one that is dropped; None leaves the text as it is."""
-        kind = str(found.lastgroup)
-        if kind == "fallback":
-            kind = "monitor"
+        kind = str(found.lastgroup).removesuffix("_or")
+        fallback = (found.groupdict().get(f"{kind}_or") or "").strip()
         shown = found[0]
         inner = _straight(found[kind])
         self.straightened += inner != unescape(found[kind]).strip()
-        if kind in _IF_KNOWN and inner not in self.certain and not self.names.is_known(inner):
+        if kind in _IF_KNOWN and not self._is_meant(kind, inner):
             if kind == "word":
                 self.names.unknown[shown] = inner
             return None
         if kind == "statement":
-            return self._statement(inner, shown)
+            return f"{{% {inner.replace('&&', 'and').replace('||', 'or')} %}}"  # as in other languages
         if kind == "mailchimp":
             return self._mailchimp(inner, shown)
         if _SYSTEM.fullmatch(inner.strip("$ ")):
             self.dropped.add(shown)
             return ""
-        if kind == "monitor":
-            return self._field(inner, shown, found["fallback"].strip())
+        if fallback:
+            return self._field(inner, shown, fallback)
         return self._braces(inner, shown)
 
-    def _statement(self, inner: str, shown: str) -> str:
-        text = f"{{% {inner} %}}"
-        try:
-            jinja2.Environment(autoescape=True).lex(text)
-        except jinja2.TemplateSyntaxError:
-            self.unread.add(shown)
-        return text
+    def _is_meant(self, kind: str, name: str) -> bool:
+        """True if what may be ordinary text is a placeholder."""
+        if name in self.certain or (kind == "bracket" and name.isupper() and self.names.is_known(name)):
+            return True
+        return self.names.fits(name) if kind in _IF_A_COLUMN else self.names.is_known(name)
 
     def _mailchimp(self, inner: str, shown: str) -> str:
-        if condition := _MAILCHIMP_IF.fullmatch(inner):
-            word, name, value = condition.groups()
-            known = not _SYSTEM.fullmatch(name)
-            test = self.names.expression(name, shown) if known else "false"
-            test += f' == "{value.strip()}"' if value and known else ""
-            statement = {"IF": "if", "IFNOT": "if not", "ELSEIF": "elif"}[word]
-            return f"{{% {statement} {test} %}}"
-        if inner.startswith("ELSE:"):
-            return "{% else %}"
-        if inner.startswith("END:"):
-            return "{% endif %}"
+        if (block := self._mailchimp_block(inner, shown)) is not None:
+            return block
         if _SYSTEM.fullmatch(inner) and not self.names.is_known(inner):
             self.dropped.add(shown)
             return ""
+        if form := _MAILCHIMP_FORM.fullmatch(inner):
+            return f"{{{{ {self.names.expression(form[2], shown)} | {_FORMS[form[1]]} }}}}"
         return self._field(inner, shown)
+
+    def _mailchimp_block(self, inner: str, shown: str) -> str | None:
+        """A statement; None for what is no block of Mailchimp's."""
+        if condition := _MAILCHIMP_IF.fullmatch(inner):
+            word, name, sign, value = condition.groups()
+            test = "false"
+            if not _SYSTEM.fullmatch(name):
+                test = _comparison(self.names.expression(name, shown), sign, value)
+            return f"{{% {_MAILCHIMP_WORDS[word]} {test} %}}"
+        if inner.startswith("INTERESTED:"):  # groups that only Mailchimp knows
+            self.dropped.add(shown)
+            return "{% if false %}"
+        return {"ELSE": "{% else %}", "END": "{% endif %}"}.get(inner.partition(":")[0])
 
     def _braces(self, inner: str, shown: str) -> str:
         if match := _TOKEN.fullmatch(inner) or _DEFAULT.fullmatch(inner) or _OR.fullmatch(inner):
@@ -204,7 +218,8 @@ class MergeFields:
             return f"{{{{ {inner} }}}}"
         if _SIMPLE.fullmatch(name):
             return self._field(name, shown)
-        if ":" in name and (mailjet := re.fullmatch(r"([\w.-]+):\"?([^\"]*)\"?", name)):
+        # Mailjet, Marketo
+        if ":" in name and (mailjet := re.fullmatch(r"([\w .-]+?):(?:default=)?\"?([^\"]*)\"?", name)):
             return self._field(mailjet[1], shown, mailjet[2])
         return self._expression(inner, shown)
 
@@ -237,6 +252,17 @@ class MergeFields:
     def _raw(self, shown: str) -> str:
         self.unread.add(shown)
         return f"{{% raw %}}{shown}{{% endraw %}}"
+
+
+def _comparison(expression: str, sign: str | None, value: str | None) -> str:
+    """A test of Mailchimp's as Jinja's: columns are text, and are compared with numbers as such."""
+    wanted = (value or "").strip().strip('"')
+    if not wanted:
+        return expression
+    if sign in (">", "<", ">=", "<=") and re.fullmatch(r"-?\d+(?:\.\d+)?", wanted):
+        return f"{expression} | float {sign} {wanted}"
+    quoted = wanted.replace("\\", "\\\\").replace('"', "'")
+    return f'{expression} {"==" if sign == "=" else sign} "{quoted}"'
 
 
 def _handlebars(inner: str) -> tuple[str, str] | None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 class DocumentSource:
     """A document: `html` is a whole page, or with `is_fragment` the content of one.
 
-    `picture` gives the content behind a name that the HTML uses, None where there is none.  `fields` are the
-    names that the document itself calls merge fields, and does not only show in guillemets.
+    `picture` gives the content behind a name that the HTML uses, None where there is none.  `changes` says
+    what was done to it, `remarks` what is left to the user.  `fields` are the names that the document itself
+    calls merge fields, and does not only show in guillemets.
     """
 
     kind: str
@@ -20,3 +21,4 @@ class DocumentSource:
     is_fragment: bool = False
     changes: tuple[str, ...] = ()
     fields: frozenset[str] = frozenset()
+    remarks: tuple[str, ...] = ()

@@ -9,11 +9,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from mailrunner.model.counted import counted
 from mailrunner.rendering.authoring import frame
+from mailrunner.rendering.documents.balance import BlockBalance
 from mailrunner.rendering.documents.charset import declared_as_utf8
 from mailrunner.rendering.documents.columns import ColumnNames
 from mailrunner.rendering.documents.markup import MarkupPiece, attribute, pieces_of, with_attributes
 from mailrunner.rendering.documents.merge_fields import MergeFields
 from mailrunner.rendering.documents.pictures import Pictures
+from mailrunner.rendering.documents.sheets import DocumentSheets
 from mailrunner.rendering.documents.source import DocumentSource
 
 _CONDITIONAL = re.compile(
@@ -58,15 +60,16 @@ def template_of(source: DocumentSource, name: str, columns: Sequence[str] | None
     names = ColumnNames(columns)
     certain = source.fields.union(_MERGE_FIELD.findall(source.html))
     fields, pictures = MergeFields(names, certain), Pictures(source, name)
-    cleaning = _Cleaning()
-    pieces = fields.in_texts(cleaning.pieces(_FIELDS.sub("", source.html), fields))
-    html = "".join(pictures.taken(piece).text for piece in pieces)
+    cleaning, sheets, blocks = _Cleaning(), DocumentSheets(source), BlockBalance()
+    pieces = fields.in_texts(cleaning.pieces(_FIELDS.sub("", sheets.page()), fields))
+    html = blocks.balanced("".join(pictures.taken(piece).text for piece in pieces))
     html = _framed(html) if source.is_fragment else declared_as_utf8(html)
     html, added = _completed(html, source.is_fragment)
-    changes = [*source.changes, *cleaning.sentences(), *_sentences(fields, pictures), *added]
-    return ImportedTemplate(
-        html, pictures.files, tuple(changes), tuple(_remarks(fields, pictures)), names.unknown
-    )
+    styles = [f"the style sheet {one} stands in the page now" for one in sheets.taken]
+    changes = [*source.changes, *cleaning.sentences(), *styles, *_sentences(fields, pictures), *added]
+    fields.unread.update(blocks.as_text)
+    remarks = [*source.remarks, *_missing(pictures, sheets), *_remarks(fields, blocks)]
+    return ImportedTemplate(html, pictures.files, tuple(changes), tuple(remarks), names.unknown)
 
 
 class _Cleaning:
@@ -187,15 +190,20 @@ def _sentences(fields: MergeFields, pictures: Pictures) -> list[str]:
     return [*(sentence for number, sentence in said if number), *fitted]
 
 
-def _remarks(fields: MergeFields, pictures: Pictures) -> list[str]:
-    missing = [f"the picture {name} does not lie beside the file" for name in sorted(pictures.missing)]
-    unshown = [
-        f"the picture {name} is of a kind that no mail program shows" for name in sorted(pictures.unshown)
+def _missing(pictures: Pictures, sheets: DocumentSheets) -> list[str]:
+    return [
+        *(f"the style sheet {name} does not lie beside the file" for name in sheets.missing),
+        *(f"the picture {name} does not lie beside the file" for name in sorted(pictures.missing)),
+        *(f"the picture {name} is of a kind that no mail program shows" for name in sorted(pictures.unshown)),
     ]
+
+
+def _remarks(fields: MergeFields, blocks: BlockBalance) -> list[str]:
     dropped = [
         f"{shown} can only be filled by its own system: it was left out" for shown in sorted(fields.dropped)
     ]
     unread = [
         f"{shown} is no expression: it stands in the template as text" for shown in sorted(fields.unread)
     ]
-    return [*missing, *unshown, *dropped, *unread]
+    lone = [f"{shown} begins or ends nothing: it was left out" for shown in blocks.left_out]
+    return [*dropped, *unread, *lone]

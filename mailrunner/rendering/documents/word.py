@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.rendering.documents.source import DocumentSource
+from mailrunner.rendering.documents.word_fields import WordFields
 
 _ALIGNED = ("center", "right")
 _STYLES = "\n".join(
@@ -21,6 +23,9 @@ _STYLES = "\n".join(
     )
 )
 _FIELD = re.compile(rb"MERGEFIELD\s+(?:\"|&quot;)?([^\s<\"&\\]+)", re.IGNORECASE)
+_IGNORED = re.compile(r"unrecognised element was ignored: (\S+)")
+_PAGE_PART = re.compile(r"word/(?:header|footer)\d*\.xml")
+_SHOWN = re.compile(rb"<w:t[ >][^<]*\w")
 _DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _LOST = "colours, fonts and page layout of Word were left behind; to keep them save it as filtered HTML"
 
@@ -40,7 +45,9 @@ def from_word(octets: bytes, members: Mapping[str, bytes], label: str) -> Docume
             pictures[name] = file.read()
         return {"src": name}
 
+    fields = WordFields()
     try:
+        octets = _with_document(members, fields.rewritten(members["word/document.xml"]))
         result = mammoth.convert_to_html(
             io.BytesIO(octets),
             style_map=_STYLES,
@@ -50,7 +57,37 @@ def from_word(octets: bytes, members: Mapping[str, bytes], label: str) -> Docume
     except Exception as error:  # whatever a damaged file makes of a parser of XML
         raise UserError(Problem(f"cannot be read: {error}", label, hint="save it again in Word")) from None
     html = re.sub(r' class="align-(center|right)"', r' align="\1" style="text-align: \1"', result.value)
-    return DocumentSource("Word", html, pictures.get, True, (_LOST,), _fields(members))
+    html = html.replace("<table>", '<table class="data">')
+    if not html:
+        raise UserError(Problem("has no text in it", label, hint="is it the right file?"))
+    remarks = (*_unread(fields), *_left_out(result.messages, members))
+    return DocumentSource("Word", html, pictures.get, True, (_LOST,), _fields(members), remarks)
+
+
+def _with_document(members: Mapping[str, bytes], document: bytes) -> bytes:
+    """The archive with another word/document.xml."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, content in {**members, "word/document.xml": document}.items():
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+def _unread(fields: WordFields) -> list[str]:
+    return [
+        f"a rule of Word ({code} …) stands as what it showed last, for every recipient: write {{% if … %}}"
+        for code in sorted(set(fields.unread))
+    ]
+
+
+def _left_out(messages: Sequence[Any], members: Mapping[str, bytes]) -> list[str]:
+    """What the message lacks of the document, beside its looks."""
+    found = {match[1] for one in messages if (match := _IGNORED.search(one.message))}
+    lost = [f"a part that has no place in a message was left out ({name})" for name in sorted(found)]
+    pages = [content for name, content in members.items() if _PAGE_PART.fullmatch(name)]
+    if any(_SHOWN.search(content) for content in pages):
+        lost.append("headers and footers of the printed page were left out")
+    return lost
 
 
 def _fields(members: Mapping[str, bytes]) -> frozenset[str]:

@@ -59,15 +59,17 @@ class Cascade(Styles):
         if self._known > _LARGEST:
             self._forget()
         tests = [(test, test.name) for test in self.tests]
+        asked = tuple(dict.fromkeys(test.name for test in self.tests))
+        unasked = (None,) * len(asked)
+        no_answers = (False,) * len(tests)
         states: dict[Any, _State] = {None: self._start}
         matched: list[Rules] = []
         for element, tag in zip(elements, tags, strict=True):
             get = element.get
-            answers = (
-                tuple([(given := get(n)) is not None and test.holds(given) for test, n in tests])
-                if tests
-                else ()
-            )
+            if tuple(map(get, asked)) == unasked:  # by far the most
+                answers = no_answers
+            else:
+                answers = tuple([(given := get(n)) is not None and test.holds(given) for test, n in tests])
             signature = (tag, get("class"), answers)
             above = states[element.getparent()]
             move = above.moves.get(signature)

@@ -39,7 +39,9 @@ _SLASHED = (
 )
 _IS_SLASHED = re.compile(_SLASHED, re.IGNORECASE)
 # Whatever has none of these is given to the parser as it is.
-_SUSPECT_SLASH = re.compile(rf"<(?:{_SLASHED})(?:\s[^<>]*)?/>", re.IGNORECASE)
+_SUSPECT_SLASH = re.compile(rf"<(?:{_SLASHED})(?:\s[^<>]*)?\Z", re.IGNORECASE)
+# Not what ends a comment for Outlook, `<![endif]-->`, which nearly every template has.
+_SUSPECT_REVEAL = re.compile(r"<!\[(?:if\b[^\]>]*|endif)\]>", re.IGNORECASE)
 _SUSPECT_NESTING = re.compile(
     rf"<(a|{_PHRASES}|{_HEADINGS})\b[^<]*+(?:<(?!/\1\b|(?:table|fieldset|p|center|li|form)\b)[^<]*+)*+"
     r"<(?:table|fieldset|p|center|li|form)\b",
@@ -72,8 +74,20 @@ def protected(html: str) -> str:
 
 
 def _is_suspect(html: str) -> bool:
-    slashed = "/>" in html and _SUSPECT_SLASH.search(html)
-    return "<![" in html or bool(slashed) or bool(_SUSPECT_NESTING.search(html))
+    revealed = "<![" in html and _SUSPECT_REVEAL.search(html)
+    return bool(revealed) or _is_slashed(html) or bool(_SUSPECT_NESTING.search(html))
+
+
+def _is_slashed(html: str) -> bool:
+    """True if an element that HTML leaves open ends its start tag with a slash."""
+    before, place = 0, html.find("/>")
+    while place >= 0:
+        start = html.rfind("<", before, place)
+        if start >= 0 and _SUSPECT_SLASH.match(html, start, place):
+            return True
+        before = place + 2
+        place = html.find("/>", before)
+    return False
 
 
 def renamed_back(page: Any) -> None:
@@ -112,11 +126,16 @@ def _closed_too_early(tokens: list[re.Match[str]]) -> set[int]:
     renamed: set[int] = set()
     open_: list[tuple[str, int]] = []
     for number, token in enumerate(tokens):
-        name = (token["name"] or "").lower()
+        end, written = token.group("end", "name")
+        name = written.lower() if written else ""
         if not name or name in _VOID:
             continue
-        if token["end"]:
-            _close(name, number, open_, renamed)
+        if end:
+            if open_ and open_[-1][0] == name:  # by far the most
+                if open_.pop()[1] in renamed:
+                    renamed.add(number)
+            else:
+                _close(name, number, open_, renamed)
             continue
         if open_ and open_[-1][0] == "p" and name in _BLOCKS:
             open_.pop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailrunner.model.counted import counted
+from mailrunner.model.learned_fact import QUOTA_FACT, told_sentence
 from mailrunner.sending.doctor.facts import Facts, Unanswered
 from mailrunner.sending.doctor.finding import Finding, Level
 
@@ -20,9 +21,8 @@ def quota_check(facts: Facts) -> Iterator[Finding]:
             _CHECK, Level.UNKNOWN, what, facts.quota.reason, "mailrunner keeps to its own until then"
         )
     elif facts.quota is not None:
-        told = ", ".join(map(str, facts.quota.limits)) or "none"
-        sent = counted(facts.quota.sent, "recipient")
-        yield Finding(_CHECK, Level.OK, f"the provider allows {told}", f"{sent} in the last 24 hours")
+        told, sent = told_sentence(facts.quota.limits), counted(facts.quota.sent, "recipient")
+        yield Finding(_CHECK, Level.OK, told, f"{sent} in the last 24 hours", fact=QUOTA_FACT)
     if own:
         yield Finding(_CHECK, Level.OK, f"mailrunner sends at most {own}")
     elif facts.quota is None:

@@ -20,8 +20,8 @@ _URI = re.compile(r"<(https?://[^>\s]{1,2000})>", re.IGNORECASE)
 _ONE_CLICK_FIELDS = ("list-unsubscribe", "list-unsubscribe-post")
 
 
-def arrival_findings(octets: bytes, *, folder: str = "") -> list[Finding]:
-    """All findings; `folder` is the special use of the folder in which it lay ("" for the inbox)."""
+def arrival_findings(octets: bytes, *, folder: str | None = None) -> list[Finding]:
+    """All findings; `folder` is the special use of the folder in which it lay, "" the inbox, None unknown."""
     message = email.message_from_bytes(octets, policy=email.policy.default)
     assert isinstance(message, EmailMessage)  # noqa: S101 - what that policy makes
     if not _field(message, "X-Mailrunner-Delivery") and not _field(message, "Message-ID"):
@@ -31,10 +31,14 @@ def arrival_findings(octets: bytes, *, folder: str = "") -> list[Finding]:
     return [finding for check in checks for finding in check]
 
 
-def _place(folder: str) -> Iterator[Finding]:
+def _place(folder: str | None) -> Iterator[Finding]:
     if folder:
         remedy = "look at SPF, DKIM and DMARC above, and at the text: few links, a greeting, a postal address"
-        yield Finding(_CHECK, Level.WARNING, "the message lay in the spam folder", remedy=remedy)
+        yield Finding(
+            _CHECK, Level.WARNING, "the message lay in the spam folder", remedy=remedy, fact="folder"
+        )
+    elif folder is not None:
+        yield Finding(_CHECK, Level.OK, "the message lay in the inbox", fact="folder")
 
 
 def _identity(message: EmailMessage) -> Iterator[Finding]:
@@ -44,12 +48,14 @@ def _identity(message: EmailMessage) -> Iterator[Finding]:
             _CHECK,
             Level.WARNING,
             "the provider removed X-Mailrunner-Delivery: bounces are matched less often",
+            fact="delivery-field",
         )
         return
-    yield Finding(_CHECK, Level.OK, "X-Mailrunner-Delivery arrived")
+    yield Finding(_CHECK, Level.OK, "X-Mailrunner-Delivery arrived", fact="delivery-field")
     own = _field(message, "Message-ID").strip("<>").partition("@")[0] == token
     what = "our Message-ID was kept" if own else "the provider replaced our Message-ID"
-    yield Finding(_CHECK, Level.OK if own else Level.INFO, what, _field(message, "Message-ID"))
+    evidence = _field(message, "Message-ID")
+    yield Finding(_CHECK, Level.OK if own else Level.INFO, what, evidence, fact="message-id")
 
 
 def _unsubscribing(message: EmailMessage) -> Iterator[Finding]:
@@ -62,16 +68,17 @@ def _unsubscribing(message: EmailMessage) -> Iterator[Finding]:
             "the message arrived without one-click unsubscribing",
             f"List-Unsubscribe: {_field(message, 'List-Unsubscribe') or 'missing'}",
             "set [unsubscribe] base_url; if it is set, the provider removes the fields: send another way",
+            fact="one-click",
         )
         return
-    yield Finding("one-click", Level.OK, "List-Unsubscribe and List-Unsubscribe-Post arrived")
-    if uris[0] not in _body(message):
-        yield Finding(
-            "one-click",
-            Level.WARNING,
-            "the link to unsubscribe in the text is another one: the provider rewrites links",
-            remedy="switch click tracking off at the provider",
-        )
+    what = "List-Unsubscribe and List-Unsubscribe-Post arrived"
+    yield Finding("one-click", Level.OK, what, fact="one-click")
+    if uris[0] in _body(message):
+        yield Finding("one-click", Level.OK, "links arrived as they were written", fact="links")
+        return
+    what = "the link to unsubscribe in the text is another one: the provider rewrites links"
+    remedy = "switch click tracking off at the provider"
+    yield Finding("one-click", Level.WARNING, what, remedy=remedy, fact="links")
 
 
 def _results(message: EmailMessage) -> Iterator[Finding]:
@@ -82,7 +89,8 @@ def _results(message: EmailMessage) -> Iterator[Finding]:
         if result is None:
             yield Finding(method, Level.UNKNOWN, f"the receiving server says nothing of {method.upper()}")
         elif result == "pass":
-            yield Finding(method, Level.OK, f"the receiving server says: {method.upper()} passes")
+            what = f"the receiving server says: {method.upper()} passes"
+            yield Finding(method, Level.OK, what, fact=f"{method}-result")
         else:
             yield Finding(
                 method,
@@ -90,6 +98,7 @@ def _results(message: EmailMessage) -> Iterator[Finding]:
                 f"the receiving server says: {method.upper()} {result}",
                 _field(message, "Authentication-Results"),
                 f"see what this command says of {method} in DNS",
+                f"{method}-result",
             )
 
 
@@ -105,6 +114,7 @@ def _dkim(message: EmailMessage) -> Iterator[Finding]:
             f"no DKIM signature is of {domain}, the domain of From",
             f"signed by: {signers}",
             "switch DKIM on for your domain at the provider",
+            "dkim-signature",
         )
         return
     names = {name.strip().casefold() for tags in aligned for name in tags.get("h", "").split(":")}
@@ -115,9 +125,13 @@ def _dkim(message: EmailMessage) -> Iterator[Finding]:
             Level.WARNING,
             f"the signature of {domain} does not cover {' and '.join(missing)}, as RFC 8058 wants",
             remedy="ask the provider, or sign yourself on an own relay: mailrunner dkim new",
+            fact="dkim-signature",
         )
+    elif _field(message, "List-Unsubscribe"):
+        what = f"a DKIM signature of {domain} covers the fields for unsubscribing"
+        yield Finding("dkim", Level.OK, what, fact="dkim-signature")
     else:
-        yield Finding("dkim", Level.OK, f"a DKIM signature of {domain} covers what it must")
+        yield Finding("dkim", Level.OK, f"a DKIM signature is of {domain}", fact="dkim-signature")
 
 
 def _is_aligned(signer: str, domain: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from mailrunner.model.outcome import Outcome
 from mailrunner.model.quota import Limit
 from mailrunner.sending.doctor.dmarc import DmarcFound
 from mailrunner.sending.doctor.dns_lookup import DnsAnswer
+from mailrunner.sending.doctor.finding import Finding
 from mailrunner.sending.doctor.spf import SpfFound
 
 
@@ -23,22 +24,54 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True)
 class ServerFound:
-    """The server as a session without a login finds it; `refusal` says why there was none."""
+    """The server as a session without a login finds it; `refusal` says why there was none.
+
+    `is_away`: it was not reached, or is busy, which says nothing of its TLS.
+    `greeting_name` is what it calls itself, `greeting_address` the answer to a question for that name's
+    address; None where it was not asked for.
+    """
 
     refusal: str = ""
+    is_away: bool = False
     certificate_ends: datetime | None = None
     greeting_name: str = ""
+    greeting_address: DnsAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Whether the domain that signs agrees with that of From; None where DNS was not answered.
+
+    `by_own_key`: the account's own DKIM key signs, not its provider.
+    """
+
+    signer: str
+    is_aligned: bool | None
+    by_own_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BounceFound:
+    """DNS of the domain of the bounce address, where it is another one than that of From."""
+
+    spf: SpfFound
+    mx: DnsAnswer
+    address: DnsAnswer
 
 
 @dataclass(frozen=True, slots=True)
 class DomainFound:
-    """DNS of one domain of From; `selectors` are those that were asked for."""
+    """DNS of one domain of From; `selectors` are those that were asked for.
+
+    `alignment` is None where nothing is known of who signs.
+    """
 
     spf: SpfFound
     dmarc: DmarcFound
     mx: DnsAnswer
     address: DnsAnswer
     selectors: Mapping[str, DnsAnswer] = field(default_factory=dict)
+    alignment: Alignment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +94,12 @@ class ClickFound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """`ports` are "open", "refused", "silent" or "unreachable" by number; `domains` those of From."""
+    """`ports` are "open", "refused", "silent" or "unreachable" by number; `domains` those of From.
+
+    `proxied` are the same ports by the proxy of the environment or the account: "open", "forbidden",
+    "failed", or "away" where it is the proxy that cannot be reached; none without a proxy.  `elsewhere` is
+    the account's port at another server.  `own_keys` are findings; None without keys of one's own.
+    """
 
     account: Account
     now: datetime
@@ -74,3 +112,7 @@ class Facts:
     reverse: Mapping[str, tuple[DnsAnswer, bool] | Unanswered]
     click: ClickFound | Unanswered | None
     ahead: Mapping[str, timedelta | Unanswered]
+    bounces: Mapping[str, BounceFound | Unanswered] = field(default_factory=dict)
+    own_keys: Sequence[Finding] | Unanswered | None = None
+    proxied: Mapping[int, str] = field(default_factory=dict)
+    elsewhere: str = ""

@@ -18,10 +18,14 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`what` is a sentence, `evidence` a record or reply, `remedy` the next step; "" for none."""
+    """`what` is a sentence, `evidence` a record or reply, `remedy` the next step; "" for none.
+
+    `fact` names what was learned of the account by it, and is kept in the ledger; "" for the most.
+    """
 
     check: str
     level: Level
     what: str
     evidence: str = ""
     remedy: str = ""
+    fact: str = ""

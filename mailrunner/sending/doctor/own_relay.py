@@ -33,10 +33,21 @@ def relay_check(facts: Facts) -> Iterator[Finding]:
             )
         else:
             yield Finding("relay", Level.OK, f"the reverse DNS of {address} is in order", answer.values[0])
-    if (
-        facts.reverse
-        and isinstance(facts.server, ServerFound)
-        and "." not in (facts.server.greeting_name or ".")
-    ):
-        what = f"the server calls itself {facts.server.greeting_name}, which is no full name"
-        yield Finding("relay", Level.WARNING, what, remedy="give it the name that its address has in DNS")
+    if facts.reverse and isinstance(facts.server, ServerFound) and not facts.server.refusal:
+        yield _greeting(facts.server)
+
+
+def _greeting(found: ServerFound) -> Finding:
+    """The name that the server gives itself, which is mostly that of its own EHLO (RFC 5321 §4.1.1.1)."""
+    name, answer = found.greeting_name, found.greeting_address
+    if "." not in name:
+        what = f"the server calls itself {name or 'nothing'}, which is no full name"
+        return Finding("relay", Level.WARNING, what, remedy="give it the name that its address has in DNS")
+    if answer is None or answer.state is DnsState.UNANSWERED:
+        return Finding(
+            "relay", Level.UNKNOWN, f"whether {name}, as the server calls itself, exists is not known"
+        )
+    if answer.state is DnsState.NOTHING:
+        what = f"the server calls itself {name}, which has no address in DNS"
+        return Finding("relay", Level.WARNING, what, remedy="give it the name that its address has in DNS")
+    return Finding("relay", Level.OK, f"the server calls itself {name}", ", ".join(answer.values))

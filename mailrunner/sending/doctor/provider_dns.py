@@ -33,6 +33,10 @@ DKIM_SELECTORS: dict[str, tuple[str, ...]] = {
     "zoho": ("zoho", "zmail"),
     "brevo": ("brevo1", "brevo2", "mail"),
 }
+# Mailbox providers, which sign for the domain of their user: From has to agree with it.
+SIGNS_FOR_ITS_USERS = frozenset(
+    {"google", "microsoft", "fastmail", "mailbox.org", "migadu", "infomaniak", "ovh", "ionos", "zoho"}
+)
 # Domains that belong to their provider: no user may change their DNS, and each signs for itself alone.
 FREEMAIL = {
     "gmail.com": "google",

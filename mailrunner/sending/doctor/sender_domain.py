@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterator
 
-from mailrunner.sending.doctor.dmarc import DmarcFound
+from mailrunner.sending.doctor.dkim_records import provider_keys
+from mailrunner.sending.doctor.dmarc_policy import alignment_findings, policy_findings
 from mailrunner.sending.doctor.dns_lookup import DnsAnswer, DnsState
 from mailrunner.sending.doctor.facts import DomainFound, Facts, Unanswered
 from mailrunner.sending.doctor.finding import Finding, Level
@@ -14,12 +13,20 @@ from mailrunner.sending.doctor.provider_dns import FREEMAIL, SPF_INCLUDE
 from mailrunner.sending.doctor.spf import MOST_LOOKUPS, MOST_VOID, SpfFound
 
 _UNKNOWN = "no name server answered"
-# DER of an RSA key of 1,024 bits has 162 octets, of 2,048 bits 294 (RFC 8017 appendix A.1.1).
-_SHORTEST, _ADVISED = 150, 280
 
 
 def domain_checks(facts: Facts) -> Iterator[Finding]:
-    """All checks for each domain of From."""
+    """All checks for each domain of From, and those for the domain of the bounce address."""
+    if isinstance(facts.own_keys, Unanswered):
+        yield Finding("dkim", Level.UNKNOWN, "the DKIM keys of this account were not compared with DNS")
+    else:
+        yield from facts.own_keys or ()
+    for domain, bounce in facts.bounces.items():
+        if isinstance(bounce, Unanswered):
+            yield Finding("mx", Level.UNKNOWN, f"DNS of {domain} was not answered", bounce.reason)
+            continue
+        yield from _spf(domain, bounce.spf, SPF_INCLUDE.get(facts.account.preset.family, ""))
+        yield from _mx(domain, bounce.mx, bounce.address)
     if not facts.domains:
         yield Finding(
             "domain",
@@ -42,11 +49,14 @@ def domain_checks(facts: Facts) -> Iterator[Finding]:
 
 
 def _checked(facts: Facts, domain: str, found: DomainFound) -> Iterator[Finding]:
-    yield from _spf(domain, found.spf, SPF_INCLUDE.get(facts.account.preset.family, ""))
-    yield from _dkim(domain, found)
-    yield from _dmarc(domain, found.dmarc)
-    yield from _alignment(facts, domain)
-    yield from _mx(domain, found)
+    # SPF is asked of the bounce address's domain (RFC 7208 §2.4), so its provider has to stand there.
+    include = "" if facts.bounces else SPF_INCLUDE.get(facts.account.preset.family, "")
+    yield from _spf(domain, found.spf, include)
+    if facts.account.dkim is None:
+        yield from provider_keys(domain, found)
+    yield from policy_findings(domain, found.dmarc)
+    yield from _alignment(facts, domain, found)
+    yield from _mx(domain, found.mx, found.address)
 
 
 def _spf(domain: str, found: SpfFound, include: str) -> Iterator[Finding]:
@@ -111,96 +121,31 @@ def _spf_problems(domain: str, found: SpfFound, include: str) -> Iterator[Findin
         )
 
 
-def _dkim(domain: str, found: DomainFound) -> Iterator[Finding]:
-    if not found.selectors:
-        yield Finding("dkim", Level.UNKNOWN, f"which DKIM selector signs for {domain} is not known")
-        return
-    held = {selector: a for selector, a in found.selectors.items() if a.state is DnsState.FOUND}
-    if not held and any(answer.state is DnsState.UNANSWERED for answer in found.selectors.values()):
-        yield Finding("dkim", Level.UNKNOWN, f"DKIM of {domain} is not known", _UNKNOWN)
-    elif not held:
-        names = ", ".join(f"{selector}._domainkey.{domain}" for selector in found.selectors)
-        yield Finding(
-            "dkim",
-            Level.WARNING,
-            f"no DKIM key of the provider was found for {domain}",
-            f"asked for {names}",
-            "switch DKIM on at the provider and add the records that it shows",
-        )
-    for selector, answer in held.items():
-        yield _key(f"{selector}._domainkey.{domain}", answer)
-
-
-def _key(name: str, answer: DnsAnswer) -> Finding:
-    pairs = (part.partition("=") for part in "".join(answer.values[:1]).split(";"))
-    tags = {key.strip().casefold(): "".join(value.split()) for key, _, value in pairs}
-    try:
-        octets = len(base64.b64decode(tags.get("p", ""), validate=True))
-    except binascii.Error:
-        return Finding(
-            "dkim", Level.FAULT, f"{name} holds no key that can be read", answer.values[0], "add it anew"
-        )
-    if octets == 0:
-        return Finding(
-            "dkim", Level.FAULT, f"the key at {name} is revoked or missing", remedy="add the provider's"
-        )
-    if tags.get("k", "rsa").casefold() == "rsa" and octets < _SHORTEST:
-        return Finding(
-            "dkim", Level.FAULT, f"the key at {name} is too short", remedy="make one of 2,048 bits"
-        )
-    if tags.get("k", "rsa").casefold() == "rsa" and octets < _ADVISED:
-        return Finding("dkim", Level.INFO, f"the key at {name} has 1,024 bits; 2,048 are better")
-    return Finding("dkim", Level.OK, f"there is a DKIM key at {name}")
-
-
-def _dmarc(domain: str, found: DmarcFound) -> Iterator[Finding]:
-    if found.is_unanswered:
-        yield Finding("dmarc", Level.UNKNOWN, f"DMARC of {domain} is not known", _UNKNOWN)
-    elif not found.at:
-        yield Finding(
-            "dmarc",
-            Level.WARNING,
-            f"{domain} has no DMARC record, which Google, Yahoo and Microsoft ask of bulk senders",
-            remedy=f'add a TXT record at _dmarc.{domain}: "v=DMARC1; p=none; rua=mailto:you@{domain}"',
-        )
-    elif found.records > 1:
-        what = f"_dmarc.{found.at} has {found.records} records, which counts as none"
-        yield Finding("dmarc", Level.FAULT, what, found.text, "leave one")
-    elif found.tags.get("p", "").casefold() not in ("none", "quarantine", "reject"):
-        yield Finding(
-            "dmarc", Level.FAULT, f"DMARC at {found.at} has no valid policy", found.text, "write p=none"
-        )
-    else:
-        yield Finding("dmarc", Level.OK, f"DMARC of {domain}: {found.policy(domain)}", found.text)
-        if "rua" not in found.tags:
-            yield Finding("dmarc", Level.INFO, f"DMARC at {found.at} names no address for reports (rua)")
-
-
-def _alignment(facts: Facts, domain: str) -> Iterator[Finding]:
-    """A mailbox provider signs for the domain of its user."""
+def _alignment(facts: Facts, domain: str, found: DomainFound) -> Iterator[Finding]:
+    """A mailbox provider signs for the domain of its user; its users cannot change that."""
     user = facts.account.user.rpartition("@")[2].casefold()
-    if user and user != domain and facts.account.preset.family in SPF_INCLUDE and user in FREEMAIL:
-        yield Finding(
-            "dmarc",
-            Level.FAULT,
-            f"From is of {domain}, but {facts.account.user} sends: SPF and DKIM are then of "
-            f"{user}, and DMARC fails",
-            remedy=f"send through an account of {domain}, or set From to the account",
-        )
+    if user == domain or user not in FREEMAIL:
+        yield from alignment_findings(facts.account.name, domain, found.alignment)
+        return
+    yield Finding(
+        "alignment",
+        Level.FAULT,
+        f"From is of {domain}, but {facts.account.user} sends: SPF and DKIM are then of "
+        f"{user}, and DMARC fails",
+        remedy=f"send through an account of {domain}, or set From to the account",
+    )
 
 
-def _mx(domain: str, found: DomainFound) -> Iterator[Finding]:
-    if found.mx.state is DnsState.UNANSWERED:
+def _mx(domain: str, mx: DnsAnswer, address: DnsAnswer) -> Iterator[Finding]:
+    if mx.state is DnsState.UNANSWERED:
         yield Finding("mx", Level.UNKNOWN, f"MX of {domain} is not known", _UNKNOWN)
-    elif found.mx.values == ("",):
+    elif mx.values == ("",):
         yield Finding(
             "mx", Level.FAULT, f"{domain} says that it takes no mail (null MX)", remedy="add an MX record"
         )
-    elif found.mx.state is DnsState.FOUND:
-        yield Finding(
-            "mx", Level.OK, f"answers and bounces to {domain} have a server", ", ".join(found.mx.values)
-        )
-    elif found.address.state is DnsState.NOTHING:
+    elif mx.state is DnsState.FOUND:
+        yield Finding("mx", Level.OK, f"answers and bounces to {domain} have a server", ", ".join(mx.values))
+    elif address.state is DnsState.NOTHING:
         yield Finding(
             "mx",
             Level.FAULT,

@@ -19,6 +19,8 @@ def tls_check(facts: Facts) -> Iterator[Finding]:
     found = facts.server
     if isinstance(found, Unanswered):
         yield Finding("tls", Level.UNKNOWN, "the server was not met", found.reason)
+    elif found.is_away:
+        yield Finding("tls", Level.UNKNOWN, "the server was not met", found.refusal)
     elif found.refusal:
         yield Finding("tls", Level.FAULT, found.refusal)
     elif found.certificate_ends is None:
@@ -39,6 +41,12 @@ def login_check(facts: Facts) -> Iterator[Finding]:
     """The login works, and will go on working."""
     if isinstance(facts.login, Unanswered):
         yield Finding("login", Level.UNKNOWN, "the login was not tried to its end", facts.login.reason)
+    elif facts.login is not None and facts.login.scope is Scope.ACCOUNT:
+        remedy = "wait, or raise the plan at the provider"
+        what = "the provider says that the account may send nothing now"
+        yield Finding("login", Level.WARNING, what, facts.login.reason, remedy)
+    elif facts.login is not None and facts.login.reply is None and facts.login.scope is Scope.CONNECTION:
+        yield Finding("login", Level.UNKNOWN, "the login was not tried", facts.login.reason)
     elif facts.login is not None:
         is_passing = facts.login.scope is Scope.CONNECTION
         remedy = "correct it in mailrunner.toml or .env, or type: mailrunner login " + facts.account.name
@@ -49,9 +57,10 @@ def login_check(facts: Facts) -> Iterator[Finding]:
             facts.login.reason,
             "type the command again later" if is_passing else remedy,
         )
-    elif facts.account.api and not facts.account.oauth:
-        what = "the API was reached; whether it takes the key, only a message shows: mailrunner send-test"
-        yield Finding("login", Level.INFO, what)
+    elif facts.account.api:
+        what = "the API takes the key" if facts.account.api.key else "the API takes the login"
+        evidence = "it was handed a request without a message, and misses the message"
+        yield Finding("login", Level.OK, what, evidence)
     elif not facts.account.logs_in:
         yield Finding("login", Level.INFO, "the account has no login")
     else:

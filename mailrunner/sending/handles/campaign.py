@@ -168,6 +168,7 @@ class CampaignHandle:
         fresh_list: bool = True,
         same_ledger: bool = False,
         given: GivenRows | None = None,
+        list_of: PreparedCampaign | None = None,
     ) -> PreparedCampaign:
         """The campaign with its files read, before the ledger is touched.
 
@@ -182,7 +183,8 @@ class CampaignHandle:
             account,
             strict_inlining=strict_inlining,
             fresh_list=fresh_list,
-            given=given or self._given,
+            stored_list=given or self._given,
+            list_of=list_of,
             open_ledger=partial(self.project.existing_ledger, same=same_ledger),
         )
 

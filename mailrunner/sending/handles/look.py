@@ -3,37 +3,65 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from mailrunner.campaign.campaign_file import load_campaign
+from mailrunner.clock import rfc3339
+from mailrunner.config.account import Account
 from mailrunner.config.project import Project
 from mailrunner.errors import UserError
+from mailrunner.model.quota import Limit
 from mailrunner.sending.forecaster import Forecaster
 from mailrunner.sending.handles.lookup import campaign_id, campaign_record
-from mailrunner.sending.handles.status import AccountStatus, CampaignStatus
+from mailrunner.sending.handles.status import AccountStatus, CampaignStatus, SlotReturns
 from mailrunner.store import CampaignRecord, Ledger, Phase
+
+_STEP, _STEPS = timedelta(minutes=30), 48  # 24 hours
 
 
 def account_states(project: Project, ledger: Ledger) -> tuple[AccountStatus, ...]:
     """Every account of mailrunner.toml whose table is valid."""
-    found = []
-    for name in project.account_names:
-        account = project.accounts.get(name)
-        if account is None:
-            continue
-        known = ledger.accounts.find(account.identity)
-        rooms = ledger.accounts.rooms(
-            account.identity, limits=account.limits, reserve=account.reserve, zone=account.timezone
-        )
-        now = ledger.clock.now()
-        paused = known.paused_until if known and known.paused_until and known.paused_until > now else None
-        reason = known.stop_reason or (known.pause_reason if paused else "") if known else ""
-        found.append(
-            AccountStatus(
-                name=name, paused_until=paused, reason=reason, limits=tuple(rooms), reserve=account.reserve
-            )
-        )
-    return tuple(found)
+    accounts = project.accounts
+    return tuple(_account(ledger, accounts[name]) for name in project.account_names if name in accounts)
+
+
+def _account(ledger: Ledger, account: Account) -> AccountStatus:
+    known, now = ledger.accounts.find(account.identity), ledger.clock.now()
+    rooms = ledger.accounts.rooms(
+        account.identity, limits=account.limits, reserve=account.reserve, zone=account.timezone
+    )
+    paused = known.paused_until if known and known.paused_until and known.paused_until > now else None
+    reason = known.stop_reason or (known.pause_reason if paused else "") if known else ""
+    return AccountStatus(
+        name=account.name,
+        paused_until=paused,
+        reason=reason,
+        limits=tuple(rooms),
+        reserve=account.reserve,
+        returns=tuple(_returns(ledger, known.no if known else 0, account, room.limit) for room in rooms),
+        learned=tuple(ledger.accounts.learned(account.identity)),
+    )
+
+
+def _returns(ledger: Ledger, account_no: int, account: Account, limit: Limit) -> SlotReturns:
+    now = ledger.clock.now()
+    slots = ledger.browsing.returning(account_no, limit, account.timezone, now, step=_STEP, steps=_STEPS)
+    return SlotReturns(now, _STEP, slots)
+
+
+def machine_objects(ledger: Ledger) -> list[dict[str, Any]]:
+    """The machines that use the ledger, the one seen last first, each with the campaigns it sends now."""
+    runs = ledger.open_runs()
+    return [
+        {
+            "host": machine.host,
+            "folder": machine.folder,
+            "seen_at": rfc3339(machine.seen_at),
+            "sends": sorted({run.campaign for run in runs if run.host == machine.host and run.campaign}),
+        }
+        for machine in ledger.machines
+    ]
 
 
 def campaign_states(project: Project, ledger: Ledger, name: str | None = None) -> tuple[CampaignStatus, ...]:

@@ -40,13 +40,14 @@ class ProjectHandle(ProjectFolder):
 
     def status(self, campaign: str | None = None) -> ProjectStatus:
         """Every campaign that was begun, or one alone, and what is left of each account's limits."""
-        from mailrunner.sending.handles.look import account_states, campaign_states
+        from mailrunner.sending.handles.look import account_states, campaign_states, machine_objects
         from mailrunner.sending.handles.status import ProjectStatus
 
         with one_base_class(), self.existing_ledger() as ledger:
             return ProjectStatus(
                 campaigns=campaign_states(self.settings, ledger, campaign),
                 accounts=account_states(self.settings, ledger),
+                machines=tuple(machine_objects(ledger)),
                 notice=ledger.clock_warning or "",
             )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mailrunner.clock import rfc3339
 from mailrunner.errors import Problem
@@ -13,6 +13,7 @@ from mailrunner.model.delivery import Counts
 from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 
 if TYPE_CHECKING:
+    from mailrunner.model.learned_fact import LearnedFact
     from mailrunner.model.quota import Room
     from mailrunner.sending.run import RunResult
 
@@ -82,11 +83,27 @@ class CampaignStatus:
         }
 
 
+class SlotReturns(NamedTuple):
+    """How many slots of a limit come back in each `step` from `begin` on."""
+
+    begin: datetime
+    step: timedelta
+    slots: Sequence[int]
+
+    def as_object(self) -> dict[str, Any] | None:
+        """As JSON shows it; None where no slot comes back."""
+        if not any(self.slots):
+            return None
+        seconds = int(self.step.total_seconds())
+        return {"from": rfc3339(self.begin), "every_seconds": seconds, "slots": list(self.slots)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountStatus:
     """One account: its pause, and for each limit what is used and left.
 
-    `reserve` is a number of messages a day; `paused_until` is aware, None where it is not paused.
+    `reserve` is a number of messages a day; `paused_until` is aware, None where it is not paused.  With each
+    limit stand, in `returns`, the slots that come back in the next 24 hours.
     """
 
     name: str
@@ -94,6 +111,8 @@ class AccountStatus:
     reason: str
     limits: tuple[Room, ...]
     reserve: int
+    returns: tuple[SlotReturns, ...]
+    learned: tuple[LearnedFact, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The object that commands print; its keys are a contract."""
@@ -107,10 +126,15 @@ class AccountStatus:
                     "used": room.used,
                     "left": room.left,
                     "next_slot_at": rfc3339(room.next_slot_at),
+                    "returns": returns.as_object(),
                 }
-                for room in self.limits
+                for room, returns in zip(self.limits, self.returns, strict=True)
             ],
             "reserve": self.reserve,
+            "learned": [
+                {"fact": fact.name, "holds": fact.holds, "what": fact.sentence, "at": rfc3339(fact.at)}
+                for fact in self.learned
+            ],
         }
 
 
@@ -120,6 +144,7 @@ class ProjectStatus:
 
     campaigns: tuple[CampaignStatus, ...]
     accounts: tuple[AccountStatus, ...]
+    machines: tuple[Mapping[str, Any], ...] = ()
     notice: str = ""
 
     def as_dict(self) -> dict[str, Any]:
@@ -127,6 +152,7 @@ class ProjectStatus:
         return {
             "campaigns": [campaign.as_dict() for campaign in self.campaigns],
             "accounts": [account.as_dict() for account in self.accounts],
+            "machines": list(self.machines),
         }
 
 

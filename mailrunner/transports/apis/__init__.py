@@ -118,8 +118,15 @@ class Api(Protocol):
         """The request that hands `message` over."""
         ...
 
+    def key_request(self, now: datetime) -> HttpRequest:
+        """The same request without a message and a recipient, which no API can send.
+
+        A key that may send is told what is missing, another one is refused.
+        """
+        ...
+
     def read(self, answer: HttpAnswer) -> ApiAnswer:
-        """What an answer to that request says."""
+        """What an answer to these requests says."""
         ...
 
     def refuses(self, message: ApiMessage) -> str:

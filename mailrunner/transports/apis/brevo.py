@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from typing import Any
 
 from mailrunner.transports.apis import ApiAnswer, ApiMessage
 from mailrunner.transports.apis.common import (
@@ -45,7 +46,7 @@ class BrevoApi(BaseApi):
             headers=headers,
             attachment=[{"name": file.name, "content": file.content} for file in message.files],
         )
-        return self._post("/v3/smtp/email", value, ("api-key", self._settings.bearer()))
+        return self._submission(value)
 
     def refuses(self, message: ApiMessage) -> str:
         """As the others; and images inside the text, and a message without HTML."""
@@ -54,6 +55,9 @@ class BrevoApi(BaseApi):
         if not message.html:
             return "the message has no HTML, which Brevo's API asks for"
         return super().refuses(message)
+
+    def _submission(self, value: dict[str, Any]) -> HttpRequest:
+        return self._post("/v3/smtp/email", value, ("api-key", self._settings.bearer()))
 
     def read(self, answer: HttpAnswer) -> ApiAnswer:
         said = answer.json()

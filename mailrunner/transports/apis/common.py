@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from mailrunner.model.mailbox_address import MailboxAddress
@@ -24,6 +25,14 @@ class BaseApi:
 
     def __init__(self, settings: ApiSettings) -> None:
         self._settings = settings
+
+    def key_request(self, now: datetime) -> HttpRequest:
+        """A submission of nothing, by which the key is tried."""
+        return self._submission({})
+
+    def _submission(self, value: dict[str, Any]) -> HttpRequest:
+        """The request that hands over `value`, which may lack everything."""
+        raise NotImplementedError
 
     def refuses(self, message: ApiMessage) -> str:
         """The size, and characters outside ASCII before the @: APIs refuse or garble those (RFC 6531)."""

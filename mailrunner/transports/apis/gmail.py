@@ -25,10 +25,15 @@ class GmailApi(BaseApi):
     place = "Gmail"
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
+        return self._upload(message.addressed())
+
+    def key_request(self, now: datetime) -> HttpRequest:
+        """An upload of nothing, by which the login and its scope are tried."""
+        return self._upload(b"")
+
+    def _upload(self, octets: bytes) -> HttpRequest:
         headers = (("Content-Type", "message/rfc822"), self._authorized())
-        return HttpRequest(
-            "POST", f"/upload{_MESSAGES}/send?uploadType=media", headers, (message.addressed(),)
-        )
+        return HttpRequest("POST", f"/upload{_MESSAGES}/send?uploadType=media", headers, (octets,))
 
     def read(self, answer: HttpAnswer) -> ApiAnswer:
         said = answer.json()

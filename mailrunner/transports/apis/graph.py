@@ -23,8 +23,15 @@ class GraphApi(BaseApi):
     is_complete = False  # what was deleted by hand is elsewhere
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
+        return self._message(message.addressed())
+
+    def key_request(self, now: datetime) -> HttpRequest:
+        """A message of nothing, by which the login and its permission are tried."""
+        return self._message(b"")
+
+    def _message(self, octets: bytes) -> HttpRequest:
         headers = (("Content-Type", "text/plain"), self._authorized())
-        return HttpRequest("POST", f"{self._mailbox}/sendMail", headers, (Base64Of(message.addressed()),))
+        return HttpRequest("POST", f"{self._mailbox}/sendMail", headers, (Base64Of(octets),))
 
     def read(self, answer: HttpAnswer) -> ApiAnswer:
         if answer.status < 300:

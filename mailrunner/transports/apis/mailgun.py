@@ -25,16 +25,27 @@ class MailgunApi(BaseApi):
         fields = {"to": message.recipient, "o:tracking": "no"}  # tracking would rewrite our links
         if message.delivery_token:
             fields["v:mailrunner-delivery"] = message.delivery_token
+        return self._form(fields, message.data)
+
+    def key_request(self, now: datetime) -> HttpRequest:
+        """A form without a recipient and a message, by which the key is tried."""
+        return self._form({"o:tracking": "no"}, None)
+
+    def _form(self, fields: dict[str, str], octets: bytes | None) -> HttpRequest:
         boundary = f"mailrunner-{token_hex(16)}"
         before = [
             f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
             for name, value in fields.items()
         ]
-        before.append(
-            f'--{boundary}\r\nContent-Disposition: form-data; name="message"; filename="message.eml"\r\n'
-            "Content-Type: message/rfc822\r\n\r\n"
-        )
-        body = ("".join(before).encode(), message.data, f"\r\n--{boundary}--\r\n".encode())
+        body = ["".join(before).encode()]
+        if octets is not None:
+            head = 'Content-Disposition: form-data; name="message"; filename="message.eml"'
+            body += (
+                f"--{boundary}\r\n{head}\r\nContent-Type: message/rfc822\r\n\r\n".encode(),
+                octets,
+                b"\r\n",
+            )
+        body.append(f"--{boundary}--\r\n".encode())
         kind = ("Content-Type", f"multipart/form-data; boundary={boundary}")
         return HttpRequest("POST", f"{self._domain}/messages.mime", (kind, self._login()), body)
 

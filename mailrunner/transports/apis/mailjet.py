@@ -6,6 +6,7 @@ https://dev.mailjet.com/email/reference/send-emails/
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from mailrunner.transports.apis import ApiAnswer, ApiMessage, AttachedFile
 from mailrunner.transports.apis.common import (
@@ -47,6 +48,9 @@ class MailjetApi(BaseApi):
             TrackOpens="disabled",
             TrackClicks="disabled",
         )
+        return self._submission(value)
+
+    def _submission(self, value: dict[str, Any]) -> HttpRequest:
         login = basic(self._settings.bearer(), self._settings.secret)
         return self._post("/v3.1/send", {"Messages": [value]}, login)
 

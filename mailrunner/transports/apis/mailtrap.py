@@ -40,6 +40,9 @@ class MailtrapApi(BaseApi):
             custom_variables=given(delivery=message.delivery_token),
         )
         value["from"] = as_object(message.from_)
+        return self._submission(value)
+
+    def _submission(self, value: dict[str, Any]) -> HttpRequest:
         return self._post("/api/send", value, self._authorized())
 
     def read(self, answer: HttpAnswer) -> ApiAnswer:

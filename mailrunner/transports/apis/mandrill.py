@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 from mailrunner.transports.apis import ApiAnswer, ApiMessage, ApiUnavailableError, AskedMessage, Call
 from mailrunner.transports.apis.common import MIB, BaseApi, dig, raw_text, words
@@ -30,13 +31,12 @@ class MandrillApi(BaseApi):
         if self._settings.stream:
             head.append(f"X-MC-Subaccount: {self._settings.stream}")
         raw = "\r\n".join((*head, message.data.decode("utf-8", "replace")))
-        value = {
-            "key": self._settings.bearer(),
-            "raw_message": raw,
-            "to": [message.recipient],
-            "async": False,
-        }
-        return self._post("/api/1.0/messages/send-raw.json", value)
+        value = {"raw_message": raw, "to": [message.recipient], "async": False}
+        return self._submission(value)
+
+    def _submission(self, value: dict[str, Any]) -> HttpRequest:
+        keyed = {"key": self._settings.bearer(), **value}
+        return self._post("/api/1.0/messages/send-raw.json", keyed)
 
     def read(self, answer: HttpAnswer) -> ApiAnswer:
         said = answer.json()

@@ -45,6 +45,9 @@ class PostmarkApi(BaseApi):
             MessageStream=self._settings.stream or _BULK_STREAM,
         )
         value |= {"TrackOpens": False, "TrackLinks": "None"}
+        return self._submission(value)
+
+    def _submission(self, value: dict[str, Any]) -> HttpRequest:
         return self._post("/email", value, self._key())
 
     def read(self, answer: HttpAnswer) -> ApiAnswer:

@@ -48,6 +48,9 @@ class ResendApi(BaseApi):
         key = [("Idempotency-Key", message.delivery_token)] if message.delivery_token else []
         return self._post("/emails", value, self._authorized(), *key)
 
+    def _submission(self, value: dict[str, Any]) -> HttpRequest:
+        return self._post("/emails", value, self._authorized())
+
     def read(self, answer: HttpAnswer) -> ApiAnswer:
         said = answer.json()
         if answer.status < 300 and (identity := words(dig(said, "id"))):

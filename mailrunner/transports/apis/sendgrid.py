@@ -43,6 +43,9 @@ class SendgridApi(BaseApi):
             tracking_settings=_NO_TRACKING,
         )
         value["from"] = as_object(message.from_)
+        return self._submission(value)
+
+    def _submission(self, value: dict[str, Any]) -> HttpRequest:
         return self._post("/v3/mail/send", value, self._authorized())
 
     def read(self, answer: HttpAnswer) -> ApiAnswer:

@@ -45,6 +45,9 @@ class SesApi(BaseApi):
             value["EmailTags"] = [tag]
         return self._signed(self._post("/v2/email/outbound-emails", value), now)
 
+    def key_request(self, now: datetime) -> HttpRequest:
+        return self._signed(self._post("/v2/email/outbound-emails", {}), now)
+
     def read(self, answer: HttpAnswer) -> ApiAnswer:
         said = answer.json()
         if identity := words(dig(said, "MessageId")):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 from mailrunner.transports.apis import ApiAnswer, ApiMessage, ApiUnavailableError, AskedMessage, Call
 from mailrunner.transports.apis.common import MIB, BaseApi, dig, raw_text, words
@@ -22,6 +23,9 @@ class Smtp2goApi(BaseApi):
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         value = {"mime_email": Base64Of(message.addressed()), "fastaccept": False}
+        return self._submission(value)
+
+    def _submission(self, value: dict[str, Any]) -> HttpRequest:
         return self._post("/v3/email/mime", value, self._key())
 
     def read(self, answer: HttpAnswer) -> ApiAnswer:

@@ -6,6 +6,7 @@ https://developers.sparkpost.com/api/transmissions/
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from mailrunner.transports.apis import ApiAnswer, ApiMessage, ApiUnavailableError, AskedMessage, Call
@@ -30,7 +31,7 @@ class SparkpostApi(BaseApi):
         }
         if message.delivery_token:
             value["metadata"] = {"delivery": message.delivery_token}
-        return self._post("/api/v1/transmissions", value, self._key())
+        return self._submission(value)
 
     def refuses(self, message: ApiMessage) -> str:
         """As the others; and double braces, which SparkPost replaces in a finished message too."""
@@ -38,6 +39,9 @@ class SparkpostApi(BaseApi):
         if any("{{" in text for text in seen):
             return 'the message has "{{", which SparkPost would take for its own placeholder'
         return super().refuses(message)
+
+    def _submission(self, value: dict[str, Any]) -> HttpRequest:
+        return self._post("/api/v1/transmissions", value, self._key())
 
     def read(self, answer: HttpAnswer) -> ApiAnswer:
         said = answer.json()

@@ -26,15 +26,20 @@ class ApiCaller:
     _exchange: HttpExchange | None = None
 
     def __call__(self, request: HttpRequest) -> HttpAnswer:
-        """Return the answer; raises ApiUnavailableError where there is none."""
+        """Return the answer; raises ApiUnavailableError where there is none, or it asks to come back."""
+        found = self.answer(request)
+        if found.status >= 500 or found.status == 429:
+            raise ApiUnavailableError(f"{self.reach.host} answered {found.status}")
+        return found
+
+    def answer(self, request: HttpRequest) -> HttpAnswer:
+        """Return the answer whatever it is; raises ApiUnavailableError where there is none."""
         exchange = self._connected()
         exchange.begin(request)
         while (found := exchange.pump()) is None:
             wait_for([_Waiting(exchange)], self.timeout)
         if isinstance(found, LostExchange):
             raise ApiUnavailableError(f"{self.reach.host}: {found.reason}")
-        if found.status >= 500 or found.status == 429:
-            raise ApiUnavailableError(f"{self.reach.host} answered {found.status}")
         return found
 
     def _connected(self) -> HttpExchange:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from mailrunner.clock import Clock
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.replies import http as replies
+from mailrunner.replies.http_table import PAGE_NAME
 from mailrunner.transports.apis import Api
 from mailrunner.transports.http_request import HttpAnswer
 from mailrunner.transports.redaction import without_password
@@ -39,7 +40,7 @@ class HttpOutcomes:
         reply = replies.HttpReply(
             provider=self.api.provider,
             status=answer.status,
-            name=read.name,
+            name=read.name or (PAGE_NAME if answer.is_page else ""),
             text=read.text,
             taken=read.taken,
             provider_id=read.id,

@@ -7,6 +7,7 @@ again at once, with the same octets, and answers alike whether it had taken the 
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -14,12 +15,13 @@ from math import inf
 
 from mailrunner.clock import Clock, SystemClock
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
-from mailrunner.transports import Envelope
+from mailrunner.transports import Envelope, Stream
 from mailrunner.transports.apis import Api, ApiMessage
 from mailrunner.transports.apis.bearer import Bearer
 from mailrunner.transports.http.exchange import HttpExchange, LostExchange
 from mailrunner.transports.http.outcomes import ApiHealth, HttpOutcomes
 from mailrunner.transports.http.reach import HttpReach
+from mailrunner.transports.http.reopening import Reopening
 from mailrunner.transports.http_request import HttpAnswer, HttpRequest
 from mailrunner.transports.smtp.poller import wait_for
 
@@ -60,6 +62,7 @@ class HttpTransport:
     health: ApiHealth = field(default_factory=ApiHealth)
     clock: Clock = field(default_factory=SystemClock)
     _exchange: HttpExchange | None = field(init=False, default=None)
+    _reopening: Reopening | None = field(init=False, default=None)
     _handover: _Handover | None = field(init=False, default=None)
     _settled: list[Outcome] = field(init=False, default_factory=list)
     _carried: int = field(init=False, default=0)
@@ -169,8 +172,7 @@ class HttpTransport:
     def _go_on(self, handover: _Handover, exchange: HttpExchange | None) -> None:
         now = time.monotonic()
         if handover.repeat_at is not None:
-            if now >= handover.repeat_at or exchange is None or not exchange.is_silent():
-                self._repeat(handover)
+            self._repeat(handover, handover.repeat_at)
             return
         if exchange is None:
             self._lost(handover, LostExchange("the connection is closed", begun=False, whole=False))
@@ -216,20 +218,35 @@ class HttpTransport:
         delay = _FIRST_REPEAT * 2**handover.repeats if handover.repeats or outcome.reply else 0.0
         handover.repeats += 1
         handover.repeat_at = time.monotonic() + delay
-        if self._exchange is None and (blocked := self._connect()):
-            self._end(self._after_doubt(handover, blocked))
+        if self._exchange is None:
+            self._reopen(delay)
 
-    def _repeat(self, handover: _Handover) -> None:
-        """Write the same octets under the same key."""
-        handover.repeat_at = None
+    def _repeat(self, handover: _Handover, due: float) -> None:
+        """Write the same octets under the same key, once that is due and there is a connection."""
+        if self._reopening is not None:
+            found = self._reopening.take()
+            if found is None:
+                return
+            self._reopening = None
+            if isinstance(found, Outcome):
+                blocked = self._outcomes.redacted(found)
+                (self._doubt if blocked.scope is Scope.CONNECTION else self._blocked)(handover, blocked)
+                return
+            self._use(found)
         exchange = self._exchange
         if exchange is None or not exchange.is_reusable or not exchange.is_silent():
-            self._hang_up()
-            if blocked := self._connect():
-                self._end(self._after_doubt(handover, blocked))
-                return
-        assert self._exchange is not None  # noqa: S101 - it was opened just now
-        self._exchange.begin(handover.request)
+            self._reopen(due - time.monotonic())
+        elif time.monotonic() >= due:
+            handover.repeat_at = None
+            exchange.begin(handover.request)
+
+    def _reopen(self, after: float) -> None:
+        """Connect in a thread: the other connections of the run go on meanwhile."""
+        self._hang_up()
+        self._reopening = Reopening(self._reached, after=max(0.0, after))
+
+    def _blocked(self, handover: _Handover, outcome: Outcome) -> None:
+        self._end(self._after_doubt(handover, outcome))
 
     def _after_doubt(self, handover: _Handover, outcome: Outcome) -> Outcome:
         """What is known at last: a repeat that was put off says nothing of the first try."""
@@ -264,12 +281,18 @@ class HttpTransport:
 
     def _connect(self) -> Outcome | None:
         self._hang_up()
-        found = self.bearer.prepare() or self.reach.open()
+        found = self._reached()
         if isinstance(found, Outcome):
             return self._outcomes.redacted(found)
-        self._exchange = HttpExchange(found, authority=self.reach.authority, timeout=self.timeout)
-        self._carried, self._idle_since = 0, time.monotonic()
+        self._use(found)
         return None
+
+    def _reached(self) -> socket.socket | Outcome:
+        return self.bearer.prepare() or self.reach.open()
+
+    def _use(self, sock: socket.socket) -> None:
+        self._exchange = HttpExchange(sock, authority=self.reach.authority, timeout=self.timeout)
+        self._carried, self._idle_since = 0, time.monotonic()
 
     def close(self) -> None:
         """Close the connection; never raises.  A message pending gets the outcome that is provable."""
@@ -284,11 +307,12 @@ class HttpTransport:
         self._hang_up()
 
     def _hang_up(self) -> None:
-        if self._exchange is not None:
-            self._exchange.close()
-        self._exchange = None
+        for each in (self._exchange, self._reopening):
+            if each is not None:
+                each.close()
+        self._exchange = self._reopening = None
 
     @property
-    def stream(self) -> HttpExchange | None:
+    def stream(self) -> Stream | None:
         """What to wait for; None without a connection."""
-        return self._exchange
+        return self._reopening or self._exchange

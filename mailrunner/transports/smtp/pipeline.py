@@ -41,7 +41,7 @@ from mailrunner.transports.smtp.transaction import (
     Transaction,
     Verb,
     command,
-    impossible,
+    unfit_for,
 )
 
 _CLOSING = 421
@@ -120,8 +120,8 @@ class Pipeline:
         self._pending.append(new)
         if self._left is not None:
             self._left -= 1
-        if problem := impossible(message, self._capabilities, self._judge.host):
-            new.outcome = self._judge.impossible(problem)
+        if unfit := unfit_for(message, self._capabilities, self._judge):
+            new.outcome = unfit
         elif self.is_closed:
             new.outcome = self._judge.lost("the connection is closed")
         else:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mailrunner.clock import SystemClock
 from mailrunner.errors import UserError
-from mailrunner.model.outcome import Outcome
+from mailrunner.model.outcome import Outcome, OutcomeKind
 from mailrunner.transports import network
 from mailrunner.transports.smtp.opening import SmtpOpening
 from mailrunner.transports.smtp.session_outcome import SessionOutcomes
@@ -18,11 +18,17 @@ from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 
 @dataclass(frozen=True, slots=True)
 class ServerProbe:
-    """`refusal` is why there is no session ("": there was one); `certificate_ends` is None without TLS."""
+    """`refusal` is why there is no session ("": there was one); `certificate_ends` is None without TLS.
+
+    `is_away`: the server was not reached, or is busy.
+    `takes_utf8` says that the server offers SMTPUTF8 (RFC 6531).
+    """
 
     refusal: str = ""
+    is_away: bool = False
     certificate_ends: datetime | None = None
     greeting_name: str = ""
+    takes_utf8: bool = False
 
 
 def probe(*, host: str, port: int, tls: str, ca_file: Path | None, timeout: float) -> ServerProbe:
@@ -44,14 +50,18 @@ def probe(*, host: str, port: int, tls: str, ca_file: Path | None, timeout: floa
         judge=SessionOutcomes(host=host, provider="smtp", clock=SystemClock()),
     ).open()
     if isinstance(opened, Outcome):
-        return ServerProbe(refusal=opened.reason)
-    session, _ = opened
+        return ServerProbe(refusal=opened.reason, is_away=opened.kind is OutcomeKind.DEFERRED)
+    session, capabilities = opened
     certificate = session.sock.getpeercert() if isinstance(session.sock, ssl.SSLSocket) else None
     greeting = (session.ehlo_resp or b"").split(b"\n")[0].split(b" ")[0].decode("ascii", "replace")
     with suppress(OSError):
         session.docmd("QUIT")
     session.close()
-    return ServerProbe(certificate_ends=certificate_end(certificate), greeting_name=greeting[:255])
+    return ServerProbe(
+        certificate_ends=certificate_end(certificate),
+        greeting_name=greeting[:255],
+        takes_utf8=capabilities.smtputf8,
+    )
 
 
 def certificate_end(certificate: object) -> datetime | None:

@@ -11,6 +11,8 @@ from mailrunner.transports.redaction import without_password
 
 _TELLING = 8  # characters of a password that are not told either
 
+_LEAST = 64 * 1024  # RFC 5321 §4.5.3.1.7
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SessionOutcomes:
@@ -61,6 +63,14 @@ class SessionOutcomes:
     def impossible(self, reason: str) -> Outcome:
         """This message cannot go this way, whatever the server says."""
         return Outcome(OutcomeKind.REFUSED, Scope.RECIPIENT, reason, offered=False)
+
+    def too_big(self, octets: int, limit: int) -> Outcome:
+        """The message is larger than the server announced to take (RFC 1870)."""
+        reason = f"the message has {octets:,} bytes; {self.host} takes {limit:,} at most"
+        if limit >= _LEAST:
+            return Outcome(OutcomeKind.REFUSED, Scope.RECIPIENT, reason, offered=False, too_big=True)
+        reason += f", and every mail server takes {_LEAST:,} (RFC 5321): is `host` the right one?"
+        return Outcome(OutcomeKind.REFUSED, Scope.CAMPAIGN, reason, at_once=True, offered=False)
 
     def redacted(self, outcome: Outcome) -> Outcome:
         """The outcome without a password that the server repeats, as some do with an unknown command."""

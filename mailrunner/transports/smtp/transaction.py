@@ -10,6 +10,7 @@ from math import inf
 from mailrunner.model.outcome import Outcome, Stage
 from mailrunner.transports import Envelope
 from mailrunner.transports.smtp.server_capabilities import Capabilities
+from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 
 # From its first byte on the server may take the message: everything before is the body.
 END_OF_DATA = b"\r\n.\r\n"
@@ -138,17 +139,17 @@ def unsafe_address(message: Envelope) -> str | None:
     return None
 
 
-def impossible(message: Envelope, capabilities: Capabilities, host: str) -> str | None:
-    """A sentence about why `host` cannot be given `message`, by what it announced; None where it can."""
-    if problem := unsafe_address(message):
-        return problem
-    if capabilities.size is not None and len(message.data) > capabilities.size:
-        return f"the message has {len(message.data):,} bytes; {host} takes {capabilities.size:,} at most"
-    if not capabilities.smtputf8 and _needs_smtputf8(message):
-        return f"the address needs SMTPUTF8 (RFC 6531), which {host} does not offer"
-    if not capabilities.eightbitmime and not message.data.isascii():
-        return f"the message has 8-bit text, which {host} does not take"
-    return None
+def unfit_for(message: Envelope, capabilities: Capabilities, judge: SessionOutcomes) -> Outcome | None:
+    """The outcome of a message that is not offered, as its server announced not to take it; None: it is."""
+    size = len(message.data)
+    if capabilities.size is not None and size > capabilities.size:
+        return judge.too_big(size, capabilities.size)
+    problem = unsafe_address(message)
+    if not problem and not capabilities.smtputf8 and _needs_smtputf8(message):
+        problem = f"the address needs SMTPUTF8 (RFC 6531), which {judge.host} does not offer"
+    if not problem and not capabilities.eightbitmime and not message.data.isascii():
+        problem = f"the message has 8-bit text, which {judge.host} does not take"
+    return judge.impossible(problem) if problem else None
 
 
 def command(verb: Verb, message: Envelope, capabilities: Capabilities) -> tuple[bytes, ...]:

@@ -16,10 +16,10 @@ from starlette.routing import Route
 from mailrunner.model.counted import counted
 from mailrunner.model.terminal_text import printable
 from mailrunner.preview.frame import POLICY, SANDBOX, shown
-from mailrunner.web.catcher.gate import LoopbackGate
 from mailrunner.web.catcher.messages import GROUPS, Caught, CaughtMessages
 from mailrunner.web.catcher.one_click import loopback_link, try_one_click
 from mailrunner.web.catcher.view import MessageParts
+from mailrunner.web.gate.loopback import LoopbackGate
 
 _LONGEST_TEXT = 200_000  # characters
 

@@ -1,23 +1,24 @@
 """The SMTP server of the catcher: on loopback, with limits, and refusing on purpose by the address.
 
 full@   452 4.2.2   gone@   550 5.1.1   quota@  550 5.4.5   (at RCPT)
-slow@   answers after five seconds      cut@    takes the message and hangs up without an answer
+slow@   answers after some seconds      cut@    takes the message and hangs up without an answer
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
+from mailrunner.web.catcher.mailbox import Mailbox
 from mailrunner.web.catcher.messages import Arrival, CaughtMessages
-from mailrunner.web.catcher.smtp_thread import SmtpThread
 from mailrunner.web.catcher.view import MessageParts
 
 MOST_OCTETS, MOST_RECIPIENTS, MOST_CONNECTIONS = 32_000_000, 100, 30
-_SLOW = 5.0  # seconds
 _REFUSED = {
     "full": "452 4.2.2 this mailbox is full, as its name asks",
     "gone": "550 5.1.1 there is no such mailbox, as its name asks",
@@ -25,8 +26,11 @@ _REFUSED = {
 }
 
 
-class CatchingServer(SmtpThread):
-    """The server, on a socket that listens already, from `with` to its end."""
+class CatchingServer:
+    """The server, on a socket that listens already, from `with` to its end; in a thread of its own.
+
+    With a `mailbox` each message is kept there as well before it is accepted; `slow` is in seconds.
+    """
 
     def __init__(
         self,
@@ -34,11 +38,35 @@ class CatchingServer(SmtpThread):
         messages: CaughtMessages,
         *,
         now: Callable[[], datetime],
-        slow: float = _SLOW,
+        mailbox: Mailbox | None = None,
+        slow: float,
     ) -> None:
-        self._messages, self._now, self._slow = messages, now, slow
+        self._messages, self._now, self._mailbox, self._slow = messages, now, mailbox, slow
         self._open = 0
-        super().__init__(listener)
+        self._listener = listener
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="smtp-server", daemon=True)
+
+    def __enter__(self) -> Self:
+        opening = self._loop.create_server(self._dialogue, sock=self._listener)
+        self._server = self._loop.run_until_complete(opening)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _close(self) -> None:
+        self._server.close()
+        dialogues = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in dialogues:
+            task.cancel()
+        await asyncio.gather(*dialogues, return_exceptions=True)
 
     def _dialogue(self) -> Any:
         from aiosmtpd.smtp import SMTP
@@ -85,6 +113,11 @@ class CatchingServer(SmtpThread):
         """Keep one message; called by aiosmtpd."""
         data = envelope.original_content or b""
         parts = await asyncio.to_thread(MessageParts.of, data)
+        try:
+            if self._mailbox is not None:
+                self._mailbox.keep(data)
+        except OSError as error:
+            return f"452 4.3.1 the message cannot be kept: {error.strerror}"
         for address in envelope.rcpt_tos:
             sender = envelope.mail_from or ""
             head = (parts.subject, parts.message_id, parts.list_id)

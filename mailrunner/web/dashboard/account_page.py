@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from mailrunner.errors import Problem, UserError
@@ -12,7 +13,7 @@ from mailrunner.web.dashboard.desk import AccountState, Desk
 from mailrunner.web.dashboard.overview import rooms
 
 _QUARTER = timedelta(minutes=15)
-_PROBES = 97  # of 24 hours, and one before them
+_QUARTERS = 96
 _DAY = timedelta(days=1)
 
 
@@ -41,21 +42,22 @@ def _charts(desk: Desk, state: AccountState) -> tuple[Chart | None, Chart | None
     """Slots used in the last 24 hours, and those of a rolling day that return in the next."""
     if state.record is None:
         return None, None
-    now = _floor(desk.ledger.clock.now())
-    moments = [now - _DAY + _QUARTER * n for n in range(_PROBES)]
-    totals = desk.ledger.browsing.used(state.record.no, [*moments, desk.ledger.clock.now()])
-    used = [
-        (moment, 0, after - before)
-        for moment, before, after in zip(moments, totals, totals[1:], strict=False)
-        if after > before
-    ]
-    back = [(moment + _DAY, 0, number) for moment, _, number in used]
-    zone = state.account.timezone
+    browsing, zone, now = desk.ledger.browsing, state.account.timezone, _floor(desk.ledger.clock.now())
+    moments = [now - _DAY + _QUARTER * n for n in range(_QUARTERS + 1)]
+    totals = browsing.used(state.record.no, [*moments, desk.ledger.clock.now()])
+    used = _points(moments, [after - before for before, after in pairwise(totals)])
     drawn = over_time("Slots used in the last 24 hours", [ChartSeries("used", "sent")], used, zone=zone)
-    if rolling_day(list(state.account.limits)) is None:
+    limit = rolling_day(list(state.account.limits))
+    if limit is None:
         return drawn, None
+    back = browsing.returning(state.record.no, limit, zone, now, step=_QUARTER, steps=_QUARTERS)
     title = "Slots that come back in the next 24 hours"
-    return drawn, over_time(title, [ChartSeries("come back", "queued")], back, zone=zone)
+    points = _points([moment + _DAY for moment in moments], back)
+    return drawn, over_time(title, [ChartSeries("come back", "queued")], points, zone=zone)
+
+
+def _points(moments: list[datetime], numbers: list[int]) -> list[tuple[datetime, int, int]]:
+    return [(moment, 0, number) for moment, number in zip(moments, numbers, strict=False) if number]
 
 
 def _floor(moment: datetime) -> datetime:

@@ -37,8 +37,7 @@ from mailrunner.web.dashboard import actions, metrics
 from mailrunner.web.dashboard.account_page import account_page
 from mailrunner.web.dashboard.campaign_page import campaign_page
 from mailrunner.web.dashboard.desk import Desk
-from mailrunner.web.dashboard.entrance import SESSION_LASTS, Entrance
-from mailrunner.web.dashboard.gate import Gate, GateRules, session_of
+from mailrunner.web.dashboard.kept_pages import KeptPage, KeptPages
 from mailrunner.web.dashboard.overview import overview
 from mailrunner.web.dashboard.recipients_page import (
     delivery_at,
@@ -49,6 +48,8 @@ from mailrunner.web.dashboard.recipients_page import (
 from mailrunner.web.dashboard.records import log_page, suppressions_page
 from mailrunner.web.dashboard.stream import Streams
 from mailrunner.web.dashboard.templating import PageTemplates
+from mailrunner.web.gate.entrance import Entrance
+from mailrunner.web.gate.gate import Gate, GateRules, entered, session_of
 from mailrunner.web.rate_limit import client_key
 
 FORM_BYTES = 8_192
@@ -74,6 +75,7 @@ class Dashboard:
         self._ending = False
         self._streams = Streams(is_ending=lambda: self._ending)
         self._budget = BodyBudget()
+        self._kept = KeptPages()
         self._templates = PageTemplates(
             desk.zone,
             now=desk.ledger.clock.now,
@@ -241,16 +243,7 @@ class Dashboard:
         session = await run_in_threadpool(self._session, request, form)
         if session is None:
             return self._enter_page(request, "", _NO_WAY_IN, status=403)
-        answer = RedirectResponse("./", 303)
-        answer.set_cookie(
-            self._rules.cookie,
-            session,
-            max_age=int(SESSION_LASTS.total_seconds()),
-            httponly=True,
-            samesite="strict",
-            secure=request.scope["scheme"] == "https",
-        )
-        return answer
+        return entered(request, self._rules.cookie, session)
 
     async def leave(self, request: Request) -> Response:
         """End the session."""
@@ -300,17 +293,22 @@ class Dashboard:
         sentence = actions.SENTENCES.get(done)
 
         def rendered() -> str:
+            now = self._desk.ledger.clock.now()
+            made = (
+                KeptPage(values(), now) if stream is None else self._kept.fresh_or_kept(stream, values, now)
+            )
             common = {
                 "root": _root(request),
                 "path": request.url.path.strip("/"),
-                "now": self._desk.ledger.clock.now(),
+                "now": made.at,
+                "kept_for": None if made.at == now else round((now - made.at).total_seconds()),
                 "user": request.state.user,
                 "done": sentence(int(number) if number.isdigit() and len(number) < 12 else 0)
                 if sentence
                 else "",
                 "stream": None if stream is None else f"stream?{urlencode({'see': stream})}",
             }
-            return self._templates.page(template, {**_BLANK, **common, **values()})
+            return self._templates.page(template, {**_BLANK, **common, **made.values})
 
         return HTMLResponse(await run_in_threadpool(rendered), status)
 
@@ -365,7 +363,10 @@ class Dashboard:
         await run_in_threadpool(partial(self._desk.keeper.stop))
 
 
-_BLANK: Mapping[str, Any] = {"stream": None, "user": None, "now": None, "done": "", "path": ""}
+_BLANK: Mapping[str, Any] = {
+    **dict.fromkeys(("stream", "user", "now", "kept_for")),
+    **dict.fromkeys(("done", "path"), ""),
+}
 _NO_WAY_IN = (
     "This link was used already or is too old, or the password is wrong. "
     "For another link: mailrunner dashboard --link"

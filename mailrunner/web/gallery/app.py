@@ -1,7 +1,10 @@
 """The routes of the gallery and their answers.
 
     GET  /           the list beside one message, in the view that the query names
-    GET  /frame      the HTML of that message alone, under a policy of its own
+    GET  /compare    two messages, and what differs between them
+    GET  /frame      the HTML of one message alone, under a policy of its own
+    GET  /stream     events: files have changed, more of the list is read
+    GET  /changes    the same for a page without script: nothing, or a link
     GET, POST /enter · GET /static/NAME
 
 It is entered and guarded as the dashboard is; a request changes the session at most, and nothing is sent.
@@ -9,7 +12,7 @@ It is entered and guarded as the dashboard is; a request changes the session at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,38 +21,45 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
 from mailrunner.model.counted import counted
+from mailrunner.preview.client_support.support_table import support_table
 from mailrunner.preview.frame import SANDBOX
-from mailrunner.preview.list_index import PAGE, ListIndex
-from mailrunner.recipients.reader import RecipientRow
-from mailrunner.rendering import Message
+from mailrunner.preview.live import LivePreview, PreviewState
+from mailrunner.preview.rendering_pass import how_it_differs
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.body import BodyBudget, read_body
-from mailrunner.web.dashboard.entrance import SESSION_LASTS, Entrance
-from mailrunner.web.dashboard.gate import Gate, GateRules
-from mailrunner.web.gallery.message_page import CHOICES, Look, message_frame, message_page
+from mailrunner.web.gallery.changes import ASKED_EVERY, Changes
+from mailrunner.web.gallery.compare_page import compare_page
+from mailrunner.web.gallery.list_page import list_page
+from mailrunner.web.gallery.message_page import (
+    CHOICES,
+    LONGEST_SOURCE,
+    Look,
+    link,
+    message_frame,
+    message_page,
+)
+from mailrunner.web.gate.entrance import Entrance
+from mailrunner.web.gate.gate import Gate, GateRules, entered
 from mailrunner.web.rate_limit import client_key
 
 FORM_BYTES = 2_048
-_STATIC = {"dashboard.css": "mailrunner.web.dashboard", "gallery.css": __package__}
+LONGEST_CELL = 1_000  # characters of a cell in a table
+_STATIC = {"dashboard.css": "mailrunner.web.dashboard", "gallery.css": __package__, "gallery.js": __package__}
+# The frame in a page without script.
+_FRAMED = "default-src 'none'; style-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 
 
 class Gallery:
-    """The gallery of one campaign, by its id; `render` makes the message of a row."""
+    """The gallery of one campaign; call `end` before the server stops, so that its streams end."""
 
-    def __init__(
-        self,
-        campaign: str,
-        index: ListIndex,
-        render: Callable[[RecipientRow], Message],
-        rules: GateRules,
-        entrance: Entrance,
-    ) -> None:
-        self._index, self._render = index, render
+    def __init__(self, live: LivePreview, rules: GateRules, entrance: Entrance) -> None:
+        self._live, self._ending = live, False
+        self._changes = Changes(live, is_ending=lambda: self._ending)
         self._rules, self._entrance = rules, entrance
         self._budget = BodyBudget()
         self._templates = Environment(
@@ -60,18 +70,38 @@ class Gallery:
             lstrip_blocks=True,
             finalize=_printable,
         )
-        self._templates.filters |= {"n": "{:,}".format, "kb": lambda octets: f"{octets / 1024:,.0f} KB"}
-        self._templates.globals |= {"campaign": campaign, "sandbox": SANDBOX, "counted": counted}
+        self._templates.filters |= {
+            "n": "{:,}".format,
+            "kb": lambda octets: f"{octets / 1024:,.0f} KB",
+            "clipped": lambda text: text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…",
+            "longest": _longest,
+        }
+        self._templates.globals |= {
+            "campaign": live.campaign,
+            "sandbox": SANDBOX,
+            "counted": counted,
+            "link": link,
+            "how_it_differs": how_it_differs,
+            "excerpt": live.excerpt,
+            "as_of": support_table().as_of,
+        }
         self._static = {
             name: resources.files(package).joinpath("static", name).read_bytes()
             for name, package in _STATIC.items()
         }
 
+    def end(self) -> None:
+        """Let the streams end; may be called in any thread."""
+        self._ending = True
+
     def application(self, access_log: AccessLog) -> ASGIApp:
         """The ASGI application behind its gate."""
         routes = [
             Route("/", self.page),
+            Route("/compare", self.compare),
             Route("/frame", self.frame),
+            Route("/stream", self.stream),
+            Route("/changes", self.changes),
             Route("/enter", self.enter, methods=["GET", "POST"]),
             Route("/static/{name}", self.static),
         ]
@@ -82,16 +112,39 @@ class Gallery:
         """The list and one message."""
         return HTMLResponse(await run_in_threadpool(self._page, Look.of(request.query_params)))
 
+    async def compare(self, request: Request) -> Response:
+        """Two messages side by side; back to the list, to choose, where the query names no two."""
+        page = await run_in_threadpool(self._compare_page, Look.of(request.query_params))
+        return RedirectResponse("./", 303) if page is None else HTMLResponse(page)
+
     async def frame(self, request: Request) -> Response:
         """The message alone."""
         look = Look.of(request.query_params)
-        html, policy = await run_in_threadpool(message_frame, self._index, self._render, look)
+        html, policy = await run_in_threadpool(message_frame, self._live.state, look)
         return HTMLResponse(html, headers={"content-security-policy": policy})
 
+    async def stream(self, request: Request) -> Response:
+        """The events of an open page, whose state has the number `seen`."""
+        events = self._changes.events(_seen(request))
+        return StreamingResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+    async def changes(self, request: Request) -> Response:
+        """A link to the newest state where that has another number than `seen`; it asks again by itself."""
+        await run_in_threadpool(self._live.look)
+        state, look = self._live.state, Look.of(request.query_params)
+        is_new = state.number != _seen(request)
+        place = "compare" if request.query_params.get("at") == "compare" else "./"
+        headers = {"content-security-policy": _FRAMED}
+        if not is_new:
+            headers["refresh"] = str(ASKED_EVERY)
+        values = {"is_new": is_new, "files": state.changed, "to": place + look.url()}
+        return HTMLResponse(self._templates.get_template("changes.html").render(values), headers=headers)
+
     async def static(self, request: Request) -> Response:
-        """A style sheet."""
+        """A style sheet or the script."""
         found = self._static.get(request.path_params["name"])
-        headers = {"content-type": "text/css; charset=utf-8", "cache-control": "no-cache"}
+        kind = "text/javascript" if request.path_params["name"].endswith(".js") else "text/css"
+        headers = {"content-type": f"{kind}; charset=utf-8", "cache-control": "no-cache"}
         return Response(status_code=404) if found is None else Response(found, headers=headers)
 
     async def enter(self, request: Request) -> Response:
@@ -105,31 +158,33 @@ class Gallery:
         session = await run_in_threadpool(self._entrance.redeem, token) if token else None
         if session is None:
             return self._enter_page("", "This link was used already, or is too old.", status=403)
-        answer = RedirectResponse("./", 303)
-        answer.set_cookie(
-            self._rules.cookie,
-            session,
-            max_age=int(SESSION_LASTS.total_seconds()),
-            httponly=True,
-            samesite="strict",
-        )
-        return answer
+        return entered(request, self._rules.cookie, session)
 
     def _page(self, look: Look) -> str:
-        index = self._index
-        found = index.find(look.find, show=look.chosen["show"], after=look.after)
-        shown = message_page(index, self._render, look)
+        state = self._looked()
+        shown = message_page(state, look)
         values = {
-            "look": look,
-            "choices": CHOICES,
-            "progress": index.progress,
-            "kinds": index.kinds,
-            "rows": found,
-            "next": found[-1].place if len(found) == PAGE else 0,
+            **self._common(state, look),
+            "listed": list_page(state, look),
             "shown": shown,
-            "frame": f"frame{look.url(row=shown.one.place)}" if shown else "",
+            "against": state.index.row(*look.against) if look.against.place else None,
         }
         return self._templates.get_template("gallery.html").render(values)
+
+    def _compare_page(self, look: Look) -> str | None:
+        state = self._looked()
+        compared = compare_page(state, look)
+        if compared is None:
+            return None
+        values = {**self._common(state, look), "compared": compared}
+        return self._templates.get_template("compare.html").render(values)
+
+    def _looked(self) -> PreviewState:
+        self._live.look()
+        return self._live.state
+
+    def _common(self, state: PreviewState, look: Look) -> dict[str, Any]:
+        return {"look": look, "choices": CHOICES, "state": state}
 
     def _refusal(self, _scope: Scope, status: int, sentence: str) -> Response:
         return self._enter_page("", sentence, status=status)
@@ -137,6 +192,17 @@ class Gallery:
     def _enter_page(self, token: str, said: str = "", *, status: int = 200) -> Response:
         values: Mapping[str, Any] = {"token": token, "said": said}
         return HTMLResponse(self._templates.get_template("enter.html").render(values), status)
+
+
+def _longest(text: str) -> str:
+    if len(text) <= LONGEST_SOURCE:
+        return text
+    return f"{text[:LONGEST_SOURCE]}\n\n… and {len(text) - LONGEST_SOURCE:,} characters more"
+
+
+def _seen(request: Request) -> int:
+    text = request.query_params.get("seen", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
 
 
 def _printable(value: Any) -> Any:

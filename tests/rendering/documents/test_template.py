@@ -11,7 +11,7 @@ import pytest
 
 from mailrunner.rendering.documents.containers import read_document
 from mailrunner.rendering.documents.template import ImportedTemplate, template_of
-from tests.support.documents import google_zip, png, word_document
+from tests.support.documents import google_zip, png, word_document, word_field
 
 COLUMNS = ("E-Mail", "Vorname", "Nachname", "link")
 
@@ -58,6 +58,25 @@ def body(folder: Path, content: str, columns: Sequence[str] | None = COLUMNS) ->
         ("#recipient:First Name#", "{{ Vorname }}"),
         ("[firstname,fallback=friend]", '{{ Vorname | default("friend", true) }}'),
         ("{VORNAME}", "{{ Vorname }}"),
+        ("{Vorname|du}", '{{ Vorname | default("du", true) }}'),
+        ("[subscriber:firstname | default:du]", '{{ Vorname | default("du", true) }}'),
+        ("[%Vorname%]", "{{ Vorname }}"),
+        ("[% member:first_name %]", "{{ Vorname }}"),
+        ("{contactfield=firstname|du}", '{{ Vorname | default("du", true) }}'),
+        ("{!firstname}", "{{ Vorname }}"),
+        ("{{lead.First Name:default=du}}", '{{ Vorname | default("du", true) }}'),
+        ("[Vorname]", "{{ Vorname }}"),
+        ("&lt;Vorname&gt;", "{{ Vorname }}"),
+        ("@VORNAME@", "{{ Vorname }}"),
+        ("*|TITLE:FNAME|*", "{{ Vorname | title }}"),
+        ("*|IF:FNAME != Ana|*a*|END:IF|*", '{% if Vorname != "Ana" %}a{% endif %}'),
+        (
+            "*|IF:Nachname >= 4|*a*|ELSEIF:Nachname = 3|*b*|END:IF|*",
+            '{% if Nachname | float >= 4 %}a{% elif Nachname == "3" %}b{% endif %}',
+        ),
+        ("*|INTERESTED:Group:One,Two|*a*|END:INTERESTED|*", "{% if false %}a{% endif %}"),
+        ("*|RSSITEMS:|*a*|END:RSSITEMS|*", "a"),
+        ("{% if Vorname &amp;&amp; link %}a{% endif %}", "{% if Vorname and link %}a{% endif %}"),
         ("&lt;&lt;Vorname&gt;&gt;", "{{ Vorname }}"),
         ("{{#if Vorname}}a{{else}}b{{/if}}", "{% if Vorname %}a{% else %}b{% endif %}"),
         ("{% if Vorname == “x” %}y{% endif %}", '{% if Vorname == "x" %}y{% endif %}'),
@@ -74,7 +93,19 @@ def test_placeholders_of_other_systems_mean_the_columns_of_the_list(
 
 @pytest.mark.parametrize(
     "text",
-    ["«Привет»", "« Bonjour »", "{nicht}", "100 %, 50 %", "[sic]", "a {b} c", "5 * | 3 |", "%C3%A4%20"],
+    [
+        "«Привет»",
+        "« Bonjour »",
+        "{nicht}",
+        "100 %, 50 %",
+        "[sic]",
+        "[Name fehlt]",
+        "&lt;x@Y&gt;",
+        "[Seite]",
+        "a {b} c",
+        "5 * | 3 |",
+        "%C3%A4%20",
+    ],
 )
 def test_what_only_looks_like_a_placeholder_stays_text(tmp_path: Path, text: str) -> None:
     assert body(tmp_path, text) == text
@@ -97,7 +128,9 @@ def test_a_placeholder_that_the_editor_split_is_joined_where_its_name_stands(
 
 
 def test_paragraphs_are_never_joined(tmp_path: Path) -> None:
-    assert body(tmp_path, "<p>{{</p><p>Vorname}}</p>") == "<p>{{</p><p>Vorname}}</p>"
+    made = "<p>{% raw %}{{</p><p>Vorname}}{% endraw %}</p>"
+    assert body(tmp_path, "<p>{{</p><p>Vorname}}</p>") == made
+    assert body(tmp_path, "<p>{{</p><p>{{ Vorname }}</p>") == '<p>{{ "{{" }}</p><p>{{ Vorname }}</p>'
 
 
 @pytest.mark.parametrize(
@@ -127,11 +160,11 @@ def test_what_fits_no_column_is_named_and_kept(tmp_path: Path) -> None:
 def test_every_template_parses_whatever_the_document_holds(tmp_path: Path) -> None:
     nasty = "<style>@media x{#a{b:c}} .c{{d}} {% x %}</style><!-- {{ oops --> "
     nasty += "<p>{{ }} {{ 'a }} {{ a b }} {{{{x}}}}</p>"
-    html = imported(tmp_path, nasty).html
-    try:
-        jinja2.Environment(autoescape=True).parse(html)
-    except jinja2.TemplateSyntaxError as error:  # what is no field stays as it was, with a line to look at
-        assert "{{ 'a }}" in html.splitlines()[error.lineno - 1]
+    nasty += "{% else %} {% endif %} {% if a %} {% for x in y %} {% elif > %} {% if %} {{ {# {% x"
+    made = imported(tmp_path, nasty)
+    jinja2.Environment(autoescape=True).parse(made.html)
+    assert "{% endif %} begins or ends nothing: it was left out" in made.remarks
+    assert "{{ 'a }} is no expression: it stands in the template as text" in made.remarks
 
 
 def test_filtered_html_of_word_keeps_its_styles_and_brings_its_pictures(tmp_path: Path) -> None:
@@ -166,6 +199,41 @@ def test_what_word_calls_a_merge_field_is_one_though_it_fits_no_column(tmp_path:
     assert "<p>Mitglied {{ Nummer }}</p>" in made.html and made.unknown == {"«Nummer»": "Nummer"}
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (' = "Herr" "Lieber" "Liebe" ', '{% if Nachname == "Herr" %}Lieber{% else %}Liebe{% endif %}'),
+        (' &lt;&gt; "Herr" "Liebe" ', '{% if Nachname != "Herr" %}Liebe{% endif %}'),
+        (' = "" "Hallo" "Liebe" ', "{% if not Nachname %}Hallo{% else %}Liebe{% endif %}"),
+        (' &gt;= 4 "viel" "wenig" ', "{% if Nachname | float &gt;= 4 %}viel{% else %}wenig{% endif %}"),
+    ],
+)
+def test_a_rule_of_words_mail_merge_is_a_condition(tmp_path: Path, code: str, expected: str) -> None:
+    rule = word_field(" IF " + word_field(" MERGEFIELD Nachname ", "«Nachname»") + code, "Lieber")
+    made = imported(tmp_path, word_document(f"<w:p>{rule}</w:p>"), "brief.docx")
+    assert f"<p>{expected.replace('&gt;', '>')}</p>" in made.html
+
+
+def test_a_rule_that_is_not_understood_is_named(tmp_path: Path) -> None:
+    rule = word_field(" IF 1 = 1 a b ", "a")
+    made = imported(tmp_path, word_document(f"<w:p>{rule}</w:p>"), "brief.docx")
+    assert "<p>a</p>" in made.html
+    assert any("a rule of Word (IF …) stands as what it showed last" in remark for remark in made.remarks)
+
+
+def test_nothing_of_a_word_document_is_lost_in_silence(tmp_path: Path) -> None:
+    simple = '<w:fldSimple w:instr=" MERGEFIELD Vorname "><w:r><w:t>«Vorname»</w:t></w:r></w:fldSimple>'
+    right_to_left = '<w:dir w:val="rtl"><w:r><w:t>שלום</w:t></w:r></w:dir>'
+    formula = '<m:oMath xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"/>'
+    header = {"word/header1.xml": "<w:hdr><w:p><w:r><w:t>Club</w:t></w:r></w:p></w:hdr>"}
+    table = "<w:tbl><w:tr><w:tc><w:p><w:r><w:t>1</w:t></w:r></w:p></w:tc></w:tr></w:tbl>"
+    more = f"<w:p>{simple}{right_to_left}{formula}</w:p>{table}"
+    made = imported(tmp_path, word_document(more, header), "brief.docx")
+    assert '<p>{{ Vorname }}שלום</p><table class="data">' in made.html
+    assert "headers and footers of the printed page were left out" in made.remarks
+    assert any("left out (" in remark and "oMath" in remark for remark in made.remarks)
+
+
 def test_a_zip_of_google_docs_comes_with_its_pictures_and_direct_links(tmp_path: Path) -> None:
     made = imported(tmp_path, google_zip(), "g.zip")
     assert '<span class="c0">Hello </span><span\nclass="c0">{{ Vorname }}</span>' in made.html
@@ -184,6 +252,22 @@ def test_a_page_in_one_file_brings_its_pictures(tmp_path: Path) -> None:
     )
     made = imported(tmp_path, page, "a.mht")
     assert "Grüße" in made.html and 'src="cid:x/p.png"' in made.html
+
+
+def test_the_style_sheets_beside_a_page_stand_in_it(tmp_path: Path) -> None:
+    (tmp_path / "css").mkdir()
+    (tmp_path / "css/book.css").write_text("p { background: url('../a.png') } q { content: '</style>' }")
+    (tmp_path / "a.png").write_bytes(png())
+    links = (
+        '<link href="css/book.css?v=1" rel="stylesheet" media="screen"><link rel=stylesheet href=gone.css>'
+    )
+    web = '<link rel="stylesheet" href="https://fonts.example/css">'
+    made = imported(tmp_path, f"<html><head>{links}{web}</head><body><p>x</p></body></html>")
+    assert "<style>@media screen {p { background: url(cid:x/a.png) }" in made.html
+    assert made.html.count("</style>") == 1
+    assert "<link" not in made.html.replace(web, "")
+    assert "the style sheet gone.css does not lie beside the file" in made.remarks
+    assert "the style sheet css/book.css?v=1 stands in the page now" in made.changes
 
 
 def test_data_pictures_become_files_and_others_are_left(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mailrunner.rendering.inlining.premailer import PremailerInliner
-from tests.looks.compare import BARE, Comparer, View, chromium
+from tests.looks.compare import BARE, Comparer, View
 from tests.looks.constructs import by_chance, constructs
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 INLINER = PremailerInliner()
 NARROW, WIDE_DARK = View(375), View(800, "dark")
@@ -16,9 +19,8 @@ CHANCES = range(60)
 
 
 @pytest.fixture(scope="module")
-def comparer() -> Iterator[Comparer]:
-    with chromium() as browser:
-        yield Comparer(browser)
+def comparer(browser: Browser) -> Comparer:
+    return Comparer(browser)
 
 
 def differing(comparer: Comparer, pages: dict[str, str], view: View) -> dict[str, list[str]]:

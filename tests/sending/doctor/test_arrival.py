@@ -6,6 +6,8 @@ import pytest
 
 from mailrunner.sending.doctor.arrival import arrival_findings
 from mailrunner.sending.doctor.finding import Level
+from mailrunner.sending.doctor.learned import facts_of
+from tests.support.clocks import START
 
 LINK = "https://club.org/u/abc"
 ARRIVED = f"""\
@@ -51,6 +53,19 @@ def test_nothing_is_found_where_all_arrived() -> None:
 def test_each_change_on_the_way_is_found(old: bytes, new: bytes, words: str) -> None:
     assert old in ARRIVED
     assert words in graves(ARRIVED.replace(old, new, 1))
+
+
+def test_what_is_to_be_kept_of_an_arrival_is_told_apart() -> None:
+    kept = {fact.name: fact.holds for fact in facts_of(arrival_findings(ARRIVED, folder=""), START)}
+    assert kept == {
+        "folder": True, "delivery-field": True, "message-id": True, "one-click": True, "links": True,
+        "spf-result": True, "dkim-result": True, "dmarc-result": True, "dkim-signature": True,
+    }  # fmt: skip
+    spoilt = ARRIVED.replace(b"https://club.org", b"https://track.example", 1).replace(b"<tok3n@", b"<x@")
+    worse = {fact.name: fact.holds for fact in facts_of(arrival_findings(spoilt, folder="\\Junk"), START)}
+    assert not worse["links"] and not worse["folder"]
+    assert worse["message-id"]  # that is so at many providers, and no fault
+    assert "folder" not in {fact.name for fact in facts_of(arrival_findings(ARRIVED), START)}  # a file
 
 
 def test_a_replaced_message_id_and_the_spam_folder_are_told() -> None:

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrunner.model.outcome import Action, Outcome, OutcomeKind, Scope
-from mailrunner.replies.http import HttpReply, outcome
 from mailrunner.transports.apis import Api, ApiSettings
 from mailrunner.transports.apis.bearer import FixedBearer
 from mailrunner.transports.apis.registry import api, api_names
+from mailrunner.transports.http.outcomes import ApiHealth, HttpOutcomes
 from mailrunner.transports.http_request import HttpAnswer
+from tests.support.clocks import ManualClock
 from tests.support.http_apis import PRESET_OF, READ, YES, Answer, Taken, error
 
 DATA = Path(__file__).parents[2] / "data"
@@ -45,17 +46,14 @@ def as_answer(answer: Answer) -> HttpAnswer:
 
 
 def judged(preset: str, answer: HttpAnswer) -> Outcome:
-    one = made(preset)
-    read = one.read(answer)
-    reply = HttpReply(
-        provider=one.provider,
-        status=answer.status,
-        name=read.name,
-        text=read.text,
-        taken=read.taken,
-        provider_id=read.id,
+    outcomes = HttpOutcomes(
+        host="api.example",
+        api=made(preset),
+        clock=ManualClock(NOW),
+        health=ApiHealth(),
+        secrets=lambda: (),
     )
-    return outcome(reply, NOW)
+    return outcomes.answered(answer, "")
 
 
 def collected() -> list[dict[str, str]]:
@@ -74,6 +72,23 @@ def test_an_answer_in_its_own_envelope_has_its_action(row: dict[str, str]) -> No
     answer = as_answer(error(preset, int(row["code"]), row["enhanced"], row["text"]))
     found = judged(preset, answer)
     assert (found.kind, found.scope, found.suppress, found.quota) == _OUTCOMES[Action(row["action"])]
+
+
+def bodies() -> list[dict[str, str]]:
+    with (DATA / "http_bodies.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("row", bodies(), ids=lambda row: f"{row['api']}-{row['status']}-{row['body'][:60]}")
+def test_an_answer_as_it_is_written_on_the_wire_has_its_action(row: dict[str, str]) -> None:
+    headers = {name.lower(): value for name, value in json.loads(row["headers"]).items()}
+    found = judged(row["api"], HttpAnswer(int(row["status"]), headers, row["body"].encode()))
+    expected = (
+        (OutcomeKind.SENT, Scope.RECIPIENT, False, False)
+        if row["action"] == "sent"
+        else _OUTCOMES[Action(row["action"])]
+    )
+    assert (found.kind, found.scope, found.suppress, found.quota) == expected
 
 
 @pytest.mark.parametrize("preset", READ)

@@ -23,10 +23,12 @@ from mailrunner.rendering.segments import SegmentedText
 from mailrunner.transports.apis import ApiSettings
 from mailrunner.transports.apis.bearer import FixedBearer
 from mailrunner.transports.apis.registry import api
+from mailrunner.transports.http import transport as transport_module
 from mailrunner.transports.http.reach import HttpReach
 from mailrunner.transports.http.transport import HttpTransport
 from mailrunner.transports.smtp.poller import wait_for
 from tests.support.connect_proxy import ConnectProxy
+from tests.support.patience import PATIENCE
 
 NOW = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
 KEY = "canary-key-41d7"
@@ -69,7 +71,7 @@ class Script:
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             listener.close()
-            thread.join(10)
+            thread.join(PATIENCE)
 
     def _serve(self, listener: socket.socket) -> None:
         for act in self.acts:
@@ -114,7 +116,7 @@ def after(octets: bytes) -> Callable[[socket.socket, bytes], None]:
 
 
 def transport(
-    port: int, preset: str = "mailgun", *, timeout: float = 5, scheme: str = "http", **how: object
+    port: int, preset: str = "mailgun", *, timeout: float = PATIENCE, scheme: str = "http", **how: object
 ) -> HttpTransport:
     host = "localhost" if scheme == "https" else "127.0.0.1"
     url, bearer = f"{scheme}://{host}:{port}", FixedBearer(KEY)
@@ -132,7 +134,7 @@ def transport(
 
 def sent(act: Callable[[socket.socket, bytes], None], *, size: int = 100, preset: str = "mailgun") -> Outcome:
     with Script([act]).served() as port:
-        made = transport(port, preset, timeout=2)
+        made = transport(port, preset)
         outcome = made.send(message(size))
         made.close()
     return outcome
@@ -222,19 +224,86 @@ def test_a_yes_that_stands_in_the_body_must_be_read(preset: str) -> None:
     )
 
 
+Act = Callable[[socket.socket, bytes], None]
+
+
+def secured(authority: trustme.CA) -> Callable[[bytes], Act]:
+    """Makes what reads a request by TLS and answers it with some octets."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+
+    def answering(octets: bytes) -> Act:
+        def act(sock: socket.socket, _: bytes) -> None:
+            with context.wrap_socket(sock, server_side=True) as secure:
+                whole(secure)
+                secure.sendall(octets)
+
+        return act
+
+    return answering
+
+
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+def test_a_repeat_that_has_to_connect_again_holds_up_no_other_connection() -> None:
+    authority, may_shake_hands = trustme.CA(), threading.Event()
+    answering = secured(authority)
+
+    def late(sock: socket.socket, octets: bytes) -> None:
+        may_shake_hands.wait(120)
+        answering(OK)(sock, octets)
+
+    with Script([answering(b""), late]).served() as port:
+        made = transport(port, "resend", scheme="https", context=trusting(authority), timeout=4)
+        assert made.open() is None
+        made.offer(message())
+        first = made.stream
+        while made.stream is first:
+            assert made.pump() == []  # it waits for nothing: the second handshake has not been allowed yet
+            wait_for([made], 0.1)
+        assert made.pump() == []
+        may_shake_hands.set()
+        while not (outcomes := made.pump()):
+            wait_for([made], 1)
+        made.close()
+    assert [each.kind for each in outcomes] == [OutcomeKind.SENT]
+
+
+def test_a_repeat_is_tried_again_while_the_server_takes_no_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transport_module, "_FIRST_REPEAT", 0.001)
+    authority = trustme.CA()
+    answering = secured(authority)
+
+    def refuse(sock: socket.socket, _: bytes) -> None:
+        """Hang up before the handshake."""
+
+    for refusals, kind in ((2, OutcomeKind.SENT), (4, OutcomeKind.IN_DOUBT)):
+        with Script([answering(b""), *[refuse] * refusals, answering(OK)]).served() as port:
+            made = transport(port, "resend", scheme="https", context=trusting(authority), timeout=4)
+            outcome = made.send(message())
+            made.close()
+        assert (outcome.kind, made.pending) == (kind, 0)
+
+
 def test_silence_after_the_whole_request_is_in_doubt_once_the_time_is_up() -> None:
     release = threading.Event()
 
     def act(sock: socket.socket, _: bytes) -> None:
         whole(sock)
-        release.wait(20)
+        release.wait(PATIENCE)
 
     with Script([act]).served() as port:
-        made = transport(port, timeout=0.3)
+        made = transport(port, timeout=1.5)
         outcome = made.send(message())
         release.set()
     assert outcome.kind is OutcomeKind.IN_DOUBT
-    assert "within 0.3 s" in outcome.reason
+    assert "within 1.5 s" in outcome.reason
 
 
 def test_an_idle_connection_that_was_closed_is_noticed_before_it_is_used() -> None:
@@ -249,7 +318,7 @@ def test_an_idle_connection_that_was_closed_is_noticed_before_it_is_used() -> No
     with Script([act, after(OK)]).served() as port:
         made = transport(port)
         assert made.send(message()).kind is OutcomeKind.SENT
-        assert closed.wait(10)
+        assert closed.wait(PATIENCE)
         wait_for([made], 5)
         assert made.pump() == []
         assert not made.is_open

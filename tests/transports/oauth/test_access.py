@@ -18,6 +18,7 @@ from mailrunner.transports.oauth.access import AccessTokens
 from mailrunner.transports.oauth.errors import GrantRefusedError, TokenUnavailableError
 from tests.support.clocks import ManualClock
 from tests.support.oauth_server import CANARY, Answer, OAuthServer
+from tests.support.patience import PATIENCE
 
 HOUR = timedelta(hours=1)
 
@@ -192,7 +193,7 @@ def test_a_server_that_is_silent_or_gone_is_asked_again_later(
     release = threading.Event()
 
     def silent(_: object) -> Answer:
-        release.wait(30)
+        release.wait(PATIENCE)
         return 500, {}
 
     with OAuthServer() as server:

@@ -40,7 +40,7 @@ def test_a_refusal_ends_the_wait(told: str, words: str, clock: ManualClock) -> N
 
 
 def test_a_code_that_is_never_typed_expires(clock: ManualClock) -> None:
-    with OAuthServer(device=["authorization_pending"] * 1000) as server:
+    with OAuthServer(device=["authorization_pending"] * 1000, interval=60) as server:
         grant = server.settings("microsoft", flow="device")
         with pytest.raises(GrantRefusedError, match="the code has expired"):
             wait_for_consent(grant, grants.begin_device(grant), clock=clock, stop=threading.Event())

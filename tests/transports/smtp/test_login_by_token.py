@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,8 @@ from mailrunner.transports.oauth.access import AccessTokens
 from mailrunner.transports.smtp.client import SmtpTransport
 from tests.support.clocks import ManualClock
 from tests.support.oauth_server import CANARY, OAuthServer
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 from tests.support.smtp_client import Clients, Letter
 from tests.support.smtp_server import Rule, SmtpServer, reply
 
@@ -164,12 +165,6 @@ def test_a_server_that_repeats_the_token_does_not_get_it_into_an_outcome(
         assert encoded[40:80] not in f"{outcome} {outcome.reply}"
 
 
-def free_port() -> int:
-    """A port on which nothing listens just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 class _Keeper:
     """A handler of aiosmtpd's that counts messages."""
 
@@ -217,7 +212,7 @@ def test_aiosmtpd_takes_a_token_and_its_refusal_is_understood(
         tokens.current()
         if not is_valid:
             oauth.access.clear()
-        controller = _Controller(keeper, hostname="127.0.0.1", port=free_port())
+        controller = _Controller(keeper, hostname="127.0.0.1", port=free_port(), ready_timeout=PATIENCE)
         controller.oauth = oauth
         controller.start()
         try:
@@ -228,7 +223,7 @@ def test_aiosmtpd_takes_a_token_and_its_refusal_is_understood(
                 user=oauth.user,
                 password=None,
                 provider="smtp",
-                timeout=30,
+                timeout=PATIENCE,
                 tokens=tokens,
             )
             outcome = transport.send(Letter())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import errno
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,11 @@ from mailrunner.errors import UserError
 from mailrunner.model.outcome import OutcomeKind, Scope, Stage
 from mailrunner.transports import network
 from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
+from tests.support.ports import free_port
 from tests.support.smtp_client import SOON, Clients, Letter, nothing_charged
 from tests.support.smtp_dialogue import Dialogue
 from tests.support.smtp_script import Answer, Do
 from tests.support.smtp_server import Rule, SmtpServer, cut, garbage, reply, stall
-
-
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture
@@ -37,7 +34,7 @@ def client() -> Iterator[Clients]:
 
 def test_a_refused_connection_is_explained_and_costs_no_recipient(client: Clients) -> None:
     with SmtpServer() as server:
-        outcome = client(server, port=closed_port()).open()
+        outcome = client(server, port=free_port()).open()
         assert nothing_charged(outcome)
         assert outcome is not None
         assert not outcome.offered
@@ -54,7 +51,7 @@ def test_a_name_that_cannot_be_one_is_explained(client: Clients) -> None:
 
 def test_the_next_address_is_tried_where_one_refuses() -> None:
     with SmtpServer() as server:
-        addresses = [*network.resolve("127.0.0.1", closed_port()), *network.resolve(server.host, server.port)]
+        addresses = [*network.resolve("127.0.0.1", free_port()), *network.resolve(server.host, server.port)]
         with network.connect(addresses, 5.0) as sock:
             assert sock.getpeername() == (server.host, server.port)
 
@@ -74,6 +71,36 @@ def test_each_way_of_not_reaching_a_host_has_its_sentence(error: OSError, words:
     sentence = network.explain(error, "smtp.example.org", 587)
     assert words in sentence
     assert "smtp.example.org" in sentence
+
+
+@pytest.fixture
+def silent_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The system's resolver waits for name servers that say nothing."""
+    over, real = threading.Event(), socket.getaddrinfo
+
+    def wait(host: str, *more: Any, **options: Any) -> Any:
+        if host == "smtp.example.org":
+            over.wait()
+            raise socket.gaierror(socket.EAI_AGAIN, "?")
+        return real(host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    yield
+    over.set()
+
+
+@pytest.mark.usefixtures("silent_resolver")
+def test_name_servers_that_are_silent_end_a_look_up_and_an_opening(
+    client: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(socket.gaierror, match=r"did not answer within 0\.01 s"):
+        network.resolve("smtp.example.org", 587, seconds=0.01)
+    monkeypatch.setattr(network.resolve, "__kwdefaults__", {"seconds": 0.01})
+    with SmtpServer() as server:
+        outcome = client(server, host="smtp.example.org").open()
+    assert nothing_charged(outcome)
+    assert outcome is not None
+    assert outcome.reason.startswith('the name "smtp.example.org" could not be looked up: the name servers')
 
 
 def test_port_25_that_does_not_answer_is_suspected_to_be_blocked() -> None:

@@ -13,8 +13,10 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from mailrunner.clock import nap
 from mailrunner.model.outcome import OutcomeKind
 from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
+from tests.support.ports import free_port
 from tests.support.smtp_client import PATIENT, Clients, Letter, deliver, nothing_charged, numbered, wait_for
 from tests.support.smtp_dialogue import Dialogue
 from tests.support.smtp_script import Answer, Do
@@ -297,13 +299,13 @@ def test_a_process_with_many_open_files_sends_all_the_same(client: Clients) -> N
 def sink(*options: str) -> Iterator[int]:
     """Run Postfix's test server; yield its port once it listens."""
     assert SINK
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = int(listener.getsockname()[1])
+    port = free_port()
     as_user = ["-u", "nobody"] if os.geteuid() == 0 else []
     with subprocess.Popen([SINK, *as_user, *options, f"127.0.0.1:{port}", "64"]) as process:
         try:
             while not _listens(port):
                 assert process.poll() is None
+                nap(0.01)
             yield port
         finally:
             process.kill()

@@ -6,7 +6,7 @@ import smtplib
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from mailrunner.web import server
-from mailrunner.web.catcher.mailbox import arrivals
+from mailrunner.web.catcher.mailbox import Mailbox
 from mailrunner.web.catcher.messages import Arrival, CaughtMessages
 from mailrunner.web.catcher.one_click import loopback_link
 from mailrunner.web.catcher.pages import CatcherPages
@@ -41,20 +41,27 @@ class Site:
             return client.sendmail("news@garden.example", [to], data)
 
 
-@pytest.fixture
-def site() -> Iterator[Site]:
+@contextmanager
+def catching(mailbox: Mailbox | None = None) -> Iterator[Site]:
+    """A catcher that keeps its messages in a mailbox too."""
     smtp, web = server.listen("127.0.0.1", 0), server.listen("127.0.0.1", 0)
     with closing(CaughtMessages()) as messages, closing(smtp):
         pages = CatcherPages(messages, address="127.0.0.1:1025")
         running = server.uvicorn_server(pages.application(port=web.getsockname()[1]), tell=print)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [web]})
         thread.start()
-        with CatchingServer(smtp, messages, now=lambda: NOW, slow=0):
+        with CatchingServer(smtp, messages, now=lambda: NOW, mailbox=mailbox, slow=0):
             caught = Site(smtp.getsockname()[1], server.address_of(web), messages)
             with caught.http:
                 yield caught
         running.stop()
         thread.join()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with catching() as caught:
+        yield caught
 
 
 def test_a_message_is_kept_and_shown(site: Site) -> None:
@@ -205,14 +212,47 @@ def test_a_message_beyond_the_limit_is_refused(site: Site) -> None:
 
 
 def test_a_mailbox_of_files_is_shown(tmp_path: Path) -> None:
-    (tmp_path / "01-ana.eml").write_bytes(MESSAGE)
+    Mailbox(tmp_path).keep(MESSAGE)
     (tmp_path / "notes.txt").write_bytes(b"x")
-    (found,) = arrivals(tmp_path)
+    (found,) = Mailbox(tmp_path).arrivals()
     assert (found.sender, found.recipient, found.subject) == (
         "news@garden.example",
         "ana@garden.example",
         "Grüße",
     )
+
+
+def test_each_message_is_kept_in_a_file_of_ours_and_none_is_written_over(tmp_path: Path) -> None:
+    hostile = MESSAGE.replace(b"<1@garden.example>", b"<../../x@y>")
+    with catching(Mailbox(tmp_path / "kept")) as site:
+        site.send("ana@garden.example")
+        with pytest.raises(smtplib.SMTPRecipientsRefused):
+            site.send("gone@garden.example")
+    (tmp_path / "kept" / "of the user.eml").write_bytes(b"mine")
+    with catching(Mailbox(tmp_path / "kept")) as site:
+        site.send("../../bo@garden.example", hostile)
+        site.http.delete("/messages")
+    files = {file.name: file.read_bytes() for file in (tmp_path / "kept").iterdir()}
+    assert files == {"000001.eml": MESSAGE, "000002.eml": hostile, "of the user.eml": b"mine"}
+    assert [file.name for file in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_message_that_cannot_be_kept_is_refused_for_now(tmp_path: Path) -> None:
+    mailbox = Mailbox(tmp_path / "kept")
+    (tmp_path / "kept").rmdir()
+    with catching(mailbox) as site:
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            site.send("ana@garden.example")
+        assert refused.value.smtp_code == 452
+        assert site.messages.listed() == []
+
+
+def test_the_server_ends_while_a_client_is_connected() -> None:
+    with catching() as site:
+        client = smtplib.SMTP("127.0.0.1", site.smtp_port)
+    with pytest.raises((smtplib.SMTPServerDisconnected, OSError)):
+        client.noop()
+    client.close()
 
 
 def test_connections_beyond_the_limit_are_told_so_and_room_comes_back(site: Site) -> None:

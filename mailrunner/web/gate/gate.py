@@ -1,4 +1,4 @@
-"""The gate before every page of the dashboard: each rule by itself, in this order.
+"""The gate before every page of the dashboard and of the gallery: each rule by itself, in this order.
 
 1. The Host header names this socket, port included: else 421.  A rebound name would make a foreign page
    same-origin for the browser, so that no other rule could tell it.
@@ -19,28 +19,20 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailrunner.web.access_log import AccessLog
-from mailrunner.web.dashboard.entrance import Entrance
 from mailrunner.web.forwarded import TrustedProxies
+from mailrunner.web.gate.entrance import SESSION_LASTS, Entrance
+from mailrunner.web.gate.headers import SAFE, is_from_own_page, with_headers
 from mailrunner.web.rate_limit import client_key
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_HEADERS = (
-    (b"content-security-policy", POLICY.encode()),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-robots-tag", b"noindex, nofollow"),
-    (b"cache-control", b"no-store"),
-)
-_SAFE = ("GET", "HEAD")
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 _OPEN = ("/enter", "/static/")  # what is answered without a session
 _ALWAYS = ("/enter", "/leave")  # what may be posted under --read-only
@@ -87,7 +79,7 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = _with_headers(message)
+                message = with_headers(message, POLICY)
             await send(message)
 
         try:
@@ -106,7 +98,7 @@ class Gate:
         if not is_proxy and any(name in headers for name in _FORWARDED):
             return self._refuse(scope, 403, _PUBLISHED)
         scope["scheme"] = _scheme(headers, scope["scheme"], is_proxy=is_proxy)
-        changes = scope["method"] not in _SAFE
+        changes = scope["method"] not in SAFE
         if changes and not self._is_ours(headers, scope["scheme"], peer):
             return self._refuse(scope, 403, _FOREIGN)
         scope["state"] = {"user": self._user(headers, peer, is_proxy=is_proxy)}
@@ -119,13 +111,8 @@ class Gate:
 
     def _is_ours(self, headers: Headers, scheme: str, peer: str) -> bool:
         """True for what a page of ours sends, and for a program that shows the password itself."""
-        site = headers.get("sec-fetch-site")
-        if site is not None:
-            return site == "same-origin"
-        origin = headers.get("origin")
-        if origin is not None:
-            return origin.lower() == f"{scheme}://{headers['host'].lower()}"
-        return self._has_password(headers, peer)
+        own = is_from_own_page(headers, (f"{scheme}://{headers['host'].lower()}",))
+        return self._has_password(headers, peer) if own is None else own
 
     def _user(self, headers: Headers, peer: str, *, is_proxy: bool) -> str | None:
         """A name for the user of a request in the log; None where the request may not come in."""
@@ -158,16 +145,23 @@ def session_of(headers: Headers, cookie: str) -> str:
     return found.value if found else ""
 
 
+def entered(request: Request, cookie: str, session: str) -> Response:
+    """The way on to the first page, with the cookie of a new session."""
+    answer = RedirectResponse("./", 303)
+    answer.set_cookie(
+        cookie,
+        session,
+        max_age=int(SESSION_LASTS.total_seconds()),
+        httponly=True,
+        samesite="strict",
+        secure=request.scope["scheme"] == "https",
+    )
+    return answer
+
+
 def _scheme(headers: Headers, scheme: str, *, is_proxy: bool) -> str:
     forwarded = headers.get("x-forwarded-proto", "").split(",")[-1].strip().lower() if is_proxy else ""
     return forwarded if forwarded in ("http", "https") else scheme
-
-
-def _with_headers(message: Message) -> Message:
-    """The start of an answer with the headers that it lacks."""
-    own = message["headers"]
-    named = {name for name, _ in own}
-    return {**message, "headers": [*own, *(header for header in _HEADERS if header[0] not in named)]}
 
 
 def _kind_of(path: str) -> str:

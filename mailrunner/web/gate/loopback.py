@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 
+from mailrunner.web.gate.headers import SAFE, is_from_own_page, with_headers
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,15 +20,6 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-_HEADERS = (
-    (b"content-security-policy", _POLICY.encode()),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-)
-_READING = ("GET", "HEAD")
 
 
 class LoopbackGate:
@@ -35,6 +28,7 @@ class LoopbackGate:
     def __init__(self, app: ASGIApp, *, port: int) -> None:
         self._app = app
         self._hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
+        self._origins = frozenset(f"http://{host}" for host in self._hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 421 to another host, 403 to a change from another site, and hand on all else."""
@@ -44,28 +38,14 @@ class LoopbackGate:
         headers = Headers(scope=scope)
         if headers.get("host", "").lower() not in self._hosts:
             await PlainTextResponse("this address is not served here\n", 421)(scope, receive, send)
-        elif scope["method"] not in _READING and not self._is_own(headers):
+        elif scope["method"] not in SAFE and is_from_own_page(headers, self._origins) is False:
             await PlainTextResponse("a change is taken from these pages alone\n", 403)(scope, receive, send)
         else:
             await self._app(scope, receive, _with_headers(send))
 
-    def _is_own(self, headers: Headers) -> bool:
-        """True where a browser says that its own page asks, or where no browser asks.
-
-        Every browser of today sends one of the two headers with a change (Fetch Metadata; Fetch, §3.2).
-        """
-        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-        if site is not None:
-            return site == "same-origin"
-        return origin is None or origin.removeprefix("http://").lower() in self._hosts
-
 
 def _with_headers(send: Send) -> Send:
     async def sent(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            named = {name for name, _ in message["headers"]}
-            more = [header for header in _HEADERS if header[0] not in named]
-            message = {**message, "headers": [*message["headers"], *more]}
-        await send(message)
+        await send(with_headers(message, _POLICY) if message["type"] == "http.response.start" else message)
 
     return sent

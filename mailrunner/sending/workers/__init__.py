@@ -1,0 +1,1 @@
+"""Workers: processes on any number of machines that send the campaigns handed over to them."""
