@@ -100,6 +100,13 @@ bench: $(VENV)/.dev  ## every measurement of docs/performance.md, side by side (
 guard: $(VENV)/.dev  ## is the CPU time of a message what it should be, against a fixed loop? (half a minute)
 	@$(BIN)/python -m bench.guard
 
+docs: $(VENV)/.dev  ## build the documentation site and the man page, offline: build/site/, build/man/
+	@$(BIN)/python -m tools.site
+
+man: $(VENV)/.dev  ## write the man page from the commands: build/man/mailrunner.1
+	@mkdir -p build/man
+	@$(BIN)/python -m mailrunner.cli.man_page > build/man/mailrunner.1
+
 commands: $(VENV)/.dev  ## write docs/commands.md anew from the code
 	@$(BIN)/python -m mailrunner.cli.reference > docs/commands.md
 
@@ -114,4 +121,4 @@ clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo build/dist build/wheel-test build/coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release sbom fuzz crash soak mutants \
-  machines crash-peers caniemail looks pictures bench guard commands lock clean
+  machines crash-peers caniemail looks pictures bench guard docs man commands lock clean

@@ -8,13 +8,15 @@ A reply of a mail server is never an exception: it is an `Outcome`.  An exceptio
     ├── RowError       one recipient's row cannot be rendered; never leaves the run
     └── ImapUnavailableError, ImapLoginRefusedError of `inbound.imap`         exit 75, 77
 
-Anything else is a bug and shows its traceback.  Only `mailrunner.cli` turns these into sentences.
+Anything else is a bug and shows its traceback.  `mailrunner.cli` prints these as sentences; a program that
+uses `mailrunner.Project` catches `MailrunnerError`, whose text has the same sentences.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -81,6 +83,22 @@ class LedgerError(MailrunnerError):
     def __init__(self, message: str, hint: str = "", *, passing: bool = False) -> None:
         self.message, self.hint, self.passing = message, hint, passing
         super().__init__(f"{message} ({hint})" if hint else message)
+
+
+def of_os_error(error: OSError) -> LedgerError:
+    """A file or a disk that failed, as the sentence that a user gets."""
+    where = f"{error.filename}: " if error.filename else ""
+    hint = "nothing is lost; correct it and type the same command again"
+    return LedgerError(f"{where}{error.strerror or error}", hint)
+
+
+@contextmanager
+def one_base_class() -> Iterator[None]:
+    """Let an OSError be a LedgerError, so that a program has one base class to catch."""
+    try:
+        yield
+    except OSError as error:
+        raise of_os_error(error) from error
 
 
 class RowError(MailrunnerError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -24,14 +24,26 @@ if TYPE_CHECKING:
 
 
 class EventLog:
-    """Writes one JSON object a line; without a file it writes nothing."""
+    """Writes one JSON object a line; without a file it writes nothing.
 
-    def __init__(self, file: Path | None, *, clock: Clock, secrets: Iterable[str] = ()) -> None:
+    `listener` gets each event as well, as an object without secrets; it must not raise.
+    """
+
+    def __init__(
+        self,
+        file: Path | None,
+        *,
+        clock: Clock,
+        secrets: Iterable[str] = (),
+        listener: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
         self._clock = clock
         self._secrets = tuple(s for s in secrets if s)
         self._guard = threading.Lock()
         self._stream: TextIO | None = None
-        self.is_kept = file is not None  # what costs much to find out need not be, for a log without file
+        self._listener = listener
+        # What costs much to find out need not be, for a log without file.
+        self.is_kept = file is not None or listener is not None
         if file is not None:
             try:
                 self._stream = open(file, "a", encoding="utf-8", opener=opener)  # noqa: SIM115
@@ -130,11 +142,23 @@ class EventLog:
         self.close()
 
     def _write(self, event: str, **values: Any) -> None:
-        if self._stream is None:
+        if self._stream is None and self._listener is None:
             return
-        line = json.dumps({"time": rfc3339(self._clock.now()), "event": event, **values}, ensure_ascii=False)
-        for secret in self._secrets:
-            line = line.replace(secret, "***")
-        with self._guard:
-            self._stream.write(line + "\n")
-            self._stream.flush()
+        said = {"time": rfc3339(self._clock.now()), "event": event, **self._without_secrets(values)}
+        if self._stream is not None:
+            line = json.dumps(said, ensure_ascii=False) + "\n"
+            with self._guard:
+                self._stream.write(line)
+                self._stream.flush()
+        if self._listener is not None:
+            self._listener(said)
+
+    def _without_secrets(self, value: Any) -> Any:
+        """The value with *** for each secret in its texts."""
+        if isinstance(value, str):
+            for secret in self._secrets:
+                value = value.replace(secret, "***")
+            return str(value)
+        if isinstance(value, Mapping):
+            return {key: self._without_secrets(each) for key, each in value.items()}
+        return [self._without_secrets(each) for each in value] if isinstance(value, list | tuple) else value

@@ -13,7 +13,7 @@ from mailrunner.config.project import Project
 from mailrunner.config.toml_file import dotted
 from mailrunner.errors import Problem, alternatives, did_you_mean
 
-_SOURCES = ("csv", "xlsx", "parquet", "sql")
+_SOURCES = ("csv", "xlsx", "parquet", "sql", "from_campaign", "program")
 _ONLY_WITH = {
     "sheet": ("xlsx",),
     "hidden": ("xlsx",),
@@ -21,6 +21,7 @@ _ONLY_WITH = {
     "encoding": ("csv",),
     "delimiter": ("csv",),
     "database": ("sql",),
+    "who": ("from_campaign",),
 }
 _BODIES = ("html", "markdown", "mjml")
 _KEY_OF_FORMAT = {".md": "markdown", ".markdown": "markdown", ".mdown": "markdown", ".mjml": "mjml"}
@@ -43,9 +44,12 @@ def contradictions(project: Project, path: Path, table: Mapping[str, Any]) -> It
         hint = 'name what recipients can unsubscribe from, e.g. list = "Club news"'
         yield Problem("bulk mail needs a list", key="list", hint=hint)
     if isinstance(message := table.get("message"), dict):
-        yield from _message_problems(project, message)
+        yield from _message_problems(project, message, table.get("variants"))
     if isinstance(recipients := table.get("recipients"), dict):
         yield from _recipients_problems(recipients)
+        if recipients.get("from_campaign") == table.get("id", path.stem):
+            hint = "name an earlier campaign"
+            yield Problem("is this campaign itself", key="recipients.from_campaign", hint=hint)
 
 
 def _stem_problems(path: Path) -> Iterator[Problem]:
@@ -56,8 +60,9 @@ def _stem_problems(path: Path) -> Iterator[Problem]:
         yield Problem(f'the file\'s name, "{path.stem}", cannot be an id', key="id", hint=hint)
 
 
-def _message_problems(project: Project, message: Mapping[str, Any]) -> Iterator[Problem]:
+def _message_problems(project: Project, message: Mapping[str, Any], variants: object) -> Iterator[Problem]:
     yield from _body_problems(message)
+    yield from _subject_problems(message, variants)
     for key in ("html", "text", "markdown", "mjml", "frame"):
         name = message.get(key)
         if not isinstance(name, str) or not name.strip():
@@ -82,10 +87,22 @@ def _body_problems(message: Mapping[str, Any]) -> Iterator[Problem]:
     if len(bodies) > 1:
         sentence = f"{alternatives(bodies, last='and')} do not go together"
         yield Problem(sentence, key="message", hint="a message has one of them; take the others out")
-    if "subject" not in message and "markdown" not in message:
-        yield Problem("is missing", key="message.subject", hint='write e.g. subject = "The season begins"')
     if "frame" in message and "markdown" not in message:
         yield Problem("goes only with markdown", key="message.frame", hint="remove it")
+
+
+def _subject_problems(message: Mapping[str, Any], variants: object) -> Iterator[Problem]:
+    if not isinstance(variants, dict) or not variants:
+        if "subject" not in message and "markdown" not in message:
+            hint = 'write e.g. subject = "The season begins"'
+            yield Problem("is missing", key="message.subject", hint=hint)
+        return
+    if "subject" in message:
+        hint = "move it into a variant, or take the variants out"
+        yield Problem("does not go together with [variants]", key="message.subject", hint=hint)
+    if len(variants) == 1:
+        hint = "a comparison needs two; write [variants.a] and [variants.b]"
+        yield Problem("there is one variant alone", key="variants", hint=hint)
 
 
 def _wrong_format(key: str, name: str) -> Problem | None:

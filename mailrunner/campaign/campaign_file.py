@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mailrunner.campaign.campaign_checks import contradictions
@@ -28,7 +28,10 @@ from mailrunner.model.suppression import list_key
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """One campaign file, read.  `list_name` is "" where a transactional campaign names none."""
+    """One campaign file, read.  `list_name` is "" where a transactional campaign names none.
+
+    `variants` are subjects by the name of a variant; that of the first is the message's own.
+    """
 
     id: str
     file: Path
@@ -38,6 +41,7 @@ class Campaign:
     message: MessageSpec
     recipients: RecipientsSpec
     send: SendSpec
+    variants: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def list_key(self) -> str:
@@ -156,13 +160,18 @@ def _campaign(project: Project, path: Path, table: CampaignTable) -> Campaign:
     if recipients.database:
         database = absolute_database(recipients.database, project.folder)
         recipients = recipients.model_copy(update={"database": database})
+    variants = {name: variant.subject for name, variant in table.variants.items()}
+    message = table.message
+    if variants:  # which subject a recipient gets is decided later; where one is shown, it is the first
+        message = message.model_copy(update={"subject": next(iter(variants.values()))})
     return Campaign(
         id=table.id or path.stem,
         file=path,
         account=table.account,
         list_name=(table.list_ or "").strip(),
         kind=table.kind,
-        message=table.message,
+        message=message,
         recipients=recipients,
         send=table.send,
+        variants=variants,
     )

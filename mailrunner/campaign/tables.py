@@ -23,6 +23,7 @@ from mailrunner.model.schedule import ALWAYS, Schedule, duration
 
 CampaignKind = Literal["bulk", "transactional"]
 CellType = Literal["int", "float", "date", "datetime", "bool"]
+FollowUpChoice = Literal["sent", "not-bounced", "bounced", "failed", "in-doubt", "all"]
 
 _NOT_IN_ID = re.compile(r"[^\w.-]")
 _HEADER_NAME = re.compile(r"[!-9;-~]+")  # ftext, RFC 5322 §2.2
@@ -80,6 +81,12 @@ def _mailboxes(text: str) -> str:
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("is empty; write some text")
+    return text
+
+
+def _variant_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,20}", text):
+        raise ValueError(f'"{text}" is no name of a variant; use up to 20 letters and digits, as in "a"')
     return text
 
 
@@ -152,6 +159,8 @@ ReplyTo = Annotated[
 ]
 OneLine = Annotated[str, AfterValidator(refuse_control_characters)]
 Text = Annotated[str, AfterValidator(_not_blank)]
+UtmValue = Annotated[OneLine, AfterValidator(_not_blank)]
+VariantName = Annotated[str, AfterValidator(_variant_name)]
 Duration = Annotated[
     timedelta,
     PlainValidator(text_as(duration)),
@@ -168,6 +177,29 @@ Share = Annotated[
 Pace = Annotated[float, PlainValidator(_pace), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 Constant = Annotated[Any, AfterValidator(_constant)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
+
+
+class UtmTable(Table):
+    """utm = { … }: the parameters that links get; a link that has one already keeps its own."""
+
+    source: UtmValue | None = Field(None, description="utm_source: where visitors come from.")
+    medium: UtmValue | None = Field(None, description="utm_medium: by what, such as email.")
+    campaign: UtmValue | None = Field(None, description="utm_campaign: which campaign it was.")
+    term: UtmValue | None = Field(None, description="utm_term.")
+    content: UtmValue | None = Field(None, description="utm_content.")
+    id: UtmValue | None = Field(None, description="utm_id.")
+
+    def parameters(self) -> dict[str, str]:
+        """Those that are set, by their names without "utm_"."""
+        return {key: value for key, value in self if value is not None}
+
+
+class VariantTable(Table):
+    """[variants.NAME]: what is different for the recipients of one variant."""
+
+    subject: Annotated[OneLine, AfterValidator(_not_blank)] = Field(
+        description="The subject for these recipients; may use columns."
+    )
 
 
 class MessageSpec(Table):
@@ -210,6 +242,10 @@ class MessageSpec(Table):
         description="Files to attach; a name may use columns after a folder, as in "
         "data/tickets/{{ member_no }}.pdf.",
     )
+    utm: UtmTable | None = Field(
+        None,
+        description='UTM parameters for the links of the message: { source = "news", medium = "email" }.',
+    )
     headers: dict[HeaderName, OneLine] = Field(
         default_factory=dict, description="Further headers; values may use columns."
     )
@@ -217,7 +253,10 @@ class MessageSpec(Table):
 
 
 class RecipientsSpec(Table):
-    """[recipients]: the list, from exactly one of csv, xlsx, parquet and sql, and how its cells are read."""
+    """[recipients]: the list and how its cells are read.
+
+    Exactly one of csv, xlsx, parquet, sql, from_campaign and program is set.
+    """
 
     csv: Text | None = Field(
         None, description="A CSV file, or the https address of one, such as a published Google Sheet."
@@ -225,6 +264,16 @@ class RecipientsSpec(Table):
     xlsx: Text | None = Field(None, description="An Excel or OpenDocument file (.xlsx, .xls, .ods).")
     parquet: Text | None = Field(None, description="A Parquet file.")
     sql: Text | None = Field(None, description="A query for the database that `database` names.")
+    from_campaign: Annotated[str, AfterValidator(campaign_id)] | None = Field(
+        None, description="The id of a campaign that was begun: a follow-up to its recipients."
+    )
+    who: FollowUpChoice = Field(
+        "sent", description="The recipients of `from_campaign` by what became of its message."
+    )
+    program: Literal[True] | None = Field(
+        None,
+        description="The rows come from a Python program: Project().campaign(ID, recipients=ROWS).",
+    )
     sheet: Text | None = Field(None, description="The sheet of the Excel file; the first by default.")
     header_row: Annotated[int, Field(ge=1)] | None = Field(
         None, description="The row that names the columns, from 1; found by default."
@@ -324,4 +373,8 @@ class CampaignTable(Table):
     )
     send: SendSpec = Field(
         default_factory=SendSpec, description="When and how fast to send, and when to stop."
+    )
+    variants: dict[VariantName, VariantTable] = Field(
+        default_factory=dict,
+        description="Variants of the subject by name: each recipient gets one, always the same.",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack
-from random import Random
 from typing import TYPE_CHECKING
 
 import typer
@@ -36,11 +35,12 @@ def run_campaign(
     asks: bool = False,
 ) -> RunResult:
     """Run one campaign; with `asks` a user at a terminal confirms its plan before the first message."""
-    from mailrunner.cli.json_objects import RunProgress
     from mailrunner.cli.progress import ProgressDisplay
+    from mailrunner.cli.run_progress import RunProgress
     from mailrunner.model.wait_reason import sentence_of
     from mailrunner.sending.forecaster import Forecaster
-    from mailrunner.sending.run import Callbacks, CampaignRun
+    from mailrunner.sending.handles.running import send
+    from mailrunner.sending.run import Callbacks
 
     def quota_left() -> int | None:
         return _quota_left(ledger, prepared.account)
@@ -68,10 +68,9 @@ def run_campaign(
         def waiting(wait: Wait) -> None:
             context.say(f"{prepared.campaign.id}: {sentence_of(wait)}; waiting")
 
-        result = CampaignRun(
+        result = send(
             prepared,
             ledger=ledger,
-            random=Random(),  # noqa: S311 - jitter, not secrets
             log=log,
             options=options,
             callbacks=Callbacks(
@@ -84,10 +83,10 @@ def run_campaign(
                     fault, patient=options.wait or options.outlasts
                 ),
             ),
-        ).run()
+            hooks=context.hooks,
+        )
     for notice in result.notices:
         context.say(notice)
-        log.notice(prepared.campaign.id, notice)
     return result
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import typer
 
 from mailrunner.cli.app import SEND, app, command
-from mailrunner.cli.campaign_lookup import begun_campaign
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import CampaignArgument, YesOption
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
+from mailrunner.sending.handles.lookup import begun_campaign
 
 
 @command(app, "cancel", panel=SEND)
@@ -21,7 +21,7 @@ def cancel(
 ) -> Exit:
     """End a campaign for good; what is not sent yet is skipped."""
     with context.existing_ledger() as ledger:
-        record = begun_campaign(context, ledger, campaign)
+        record = begun_campaign(context.project, ledger, campaign)
         if record.phase == "finished":
             raise UserError(Problem(f"{record.id} is finished; there is nothing to cancel"))
         if record.phase == "loading":

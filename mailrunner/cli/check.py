@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from mailrunner.cli import completion
 from mailrunner.cli.app import BEFORE_SENDING, app, command
-from mailrunner.cli.campaign_lookup import only_campaign
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.inspection import inspect_campaign
 from mailrunner.cli.options import JsonOption
+from mailrunner.sending.handles.lookup import only_campaign
 
 
 @command(app, "check", panel=BEFORE_SENDING)
@@ -22,6 +23,7 @@ def check(
         str | None,
         typer.Argument(
             metavar="CAMPAIGN",
+            autocompletion=completion.campaigns,
             help="Id of the campaign, or path of its file in campaigns/. Default: the only one there is.",
         ),
     ] = None,
@@ -48,5 +50,5 @@ def check(
 
     Example: mailrunner check newsletter --left-out left-out.csv
     """
-    name = campaign or only_campaign(context)
+    name = campaign or only_campaign(context.project)
     return inspect_campaign(context, name, as_json=as_json, dry_run=False, left_out=left_out, links=links)

@@ -5,7 +5,6 @@ Progress and notices go to stderr, results to stdout.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -23,12 +22,14 @@ from mailrunner.clock import Clock, SystemClock
 from mailrunner.model.terminal_text import printable, printable_json
 
 if TYPE_CHECKING:
-    from mailrunner.cli.json_objects import RunProgress
+    from mailrunner.cli.run_progress import RunProgress
     from mailrunner.config.project import Project
     from mailrunner.event_log import EventLog
     from mailrunner.model.tokens import TokenSigner
+    from mailrunner.sending.handles.project import ProjectHandle
+    from mailrunner.sending.hooks.delivery import Hooks
     from mailrunner.sending.prepared_campaign import PreparedCampaign
-    from mailrunner.store import Ledger, LedgerConsent
+    from mailrunner.store import Ledger
 
 
 @dataclass
@@ -50,11 +51,16 @@ class CommandContext:
         return find_project(Path.cwd(), self.project_dir)
 
     @cached_property
+    def handle(self) -> ProjectHandle:
+        """The project as programs have it; raises UserError where there is none."""
+        from mailrunner.sending.handles.project import ProjectHandle
+
+        return ProjectHandle(self.folder, clock=self.clock)
+
+    @property
     def project(self) -> Project:
         """mailrunner.toml, read; raises UserError with all its problems."""
-        from mailrunner.config.project import load_project
-
-        return load_project(self.folder, os.environ)
+        return self.handle.settings
 
     def prepare(
         self,
@@ -62,31 +68,26 @@ class CommandContext:
         *,
         strict_inlining: bool = False,
         fresh_list: bool = True,
+        same: bool = False,
         list_of: PreparedCampaign | None = None,
     ) -> PreparedCampaign:
         """The campaign `name` with its files read, before the ledger is touched.
 
-        The options are those of `PreparedCampaign.prepare`.
-        Raises UserError with all that is wrong in them.
+        The options are those of `CampaignHandle.prepare`.  Raises UserError with all that is wrong in them.
         """
-        from mailrunner.campaign.campaign_file import load_campaign
-        from mailrunner.sending.prepared_campaign import PreparedCampaign
-
-        self.project, campaign, account = load_campaign(self.folder, name, os.environ)
-        return PreparedCampaign.prepare(
-            self.project,
-            campaign,
-            account,
-            strict_inlining=strict_inlining,
-            fresh_list=fresh_list,
-            list_of=list_of,
+        campaign = self.handle.campaign(name)
+        return campaign.prepare(
+            strict_inlining=strict_inlining, fresh_list=fresh_list, same_ledger=same, list_of=list_of
         )
+
+    @cached_property
+    def hooks(self) -> Hooks:
+        """What `on_event` names; the command closes it, and says then which hooks failed."""
+        return self.handle.hooks(self.say)
 
     def signer(self, ledger: Ledger) -> TokenSigner:
         """Makes and reads tokens with the ledger's secrets and the one of mailrunner.toml."""
-        from mailrunner.sending.signing_keys import token_signer
-
-        return token_signer(self.project, ledger)
+        return self.handle.signer(ledger)
 
     @cached_property
     def console(self) -> Console:
@@ -145,25 +146,13 @@ class CommandContext:
         One that is away is waited for: for a minute, or, where `patient`, as long as it takes; not at all
         where that is None.
         """
-        from mailrunner.store import Ledger
-
-        return self._opened(partial(Ledger.open, new=new), same=same, patient=patient)
+        return self._opened(partial(self.handle.open_ledger, new=new, same=same), patient)
 
     def existing_ledger(self, *, same: bool = False, patient: bool | None = None) -> Ledger:
-        """The project's ledger if there is one, else an empty one: for commands that only look or stop.
+        """The project's ledger if there is one, else an empty one: for commands that only look or stop."""
+        return self._opened(partial(self.handle.existing_ledger, same=same), patient)
 
-        They have nothing to do where no command ever recorded anything, and make no ledger.
-        """
-        from mailrunner.store import Ledger
-
-        return self._opened(Ledger.open_existing, same=same, patient=patient)
-
-    def _opened(self, opening: Callable[..., Ledger], *, same: bool, patient: bool | None) -> Ledger:
-        place = {"folder": self.folder, "url": self.project.database_url, "clock": self.clock}
-
-        def opened() -> Ledger:
-            return self._with_accounts(opening(**place, consent=self._consent(same)))
-
+    def _opened(self, opened: Callable[[], Ledger], patient: bool | None) -> Ledger:
         if patient is None:
             return opened()
         from mailrunner.sending.recorder import RepeatedVisits
@@ -180,21 +169,6 @@ class CommandContext:
             return
         how_long = "until it is back" if patient else "for a minute"
         self.say(f"{fault}: trying again {how_long}; nothing is lost")
-
-    def _consent(self, same: bool) -> LedgerConsent:
-        """What was said of a ledger that was put back, by `--same-ledger` and in `[ledger]`."""
-        from mailrunner.store import LedgerConsent
-
-        return LedgerConsent(same=same, synchronous=self.project.failover == "synchronous")
-
-    def _with_accounts(self, ledger: Ledger) -> Ledger:
-        """The ledger, in which the project's accounts stand by the identities that they have now."""
-        try:
-            ledger.take_over_accounts(each.former_and_present for each in self.project.accounts.values())
-        except BaseException:
-            ledger.close()
-            raise
-        return ledger
 
     def event_log(self) -> EventLog:
         """The log of --log-json; it drops its events where the option is not given."""

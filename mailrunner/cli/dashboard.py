@@ -20,7 +20,6 @@ from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.listening import check_extra, check_trusted, print_line
 from mailrunner.cli.output import complain
 from mailrunner.cli.signals import SIGNALS
-from mailrunner.cli.status_objects import finish_at
 from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
@@ -168,12 +167,13 @@ def _dashboard(
     context: CommandContext, ledger: Ledger, log: EventLog, rules: GateRules, entrance: Entrance
 ) -> Dashboard:
     from mailrunner.cli.message_again import MessageAgain
+    from mailrunner.sending.handles.look import finish_at
     from mailrunner.web.dashboard.app import Dashboard
     from mailrunner.web.dashboard.desk import Desk
     from mailrunner.web.dashboard.sights import SightKeeper
 
     def forecast(record: CampaignRecord, number: int) -> datetime | None:
-        return finish_at(context, ledger, record, number, record.resume_at)
+        return finish_at(context.project, ledger, record, number, record.resume_at)
 
     folder = _folder(context)
     keeper = SightKeeper(ledger, folder, forecast=forecast)

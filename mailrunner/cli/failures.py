@@ -14,7 +14,7 @@ from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.json_answer import JsonAnswer
 from mailrunner.cli.output import complain, show_problems
 from mailrunner.cli.signals import SIGNALS
-from mailrunner.errors import LedgerError, Problem, UserError
+from mailrunner.errors import LedgerError, Problem, UserError, of_os_error
 
 if TYPE_CHECKING:
     from mailrunner.cli.context import CommandContext
@@ -57,9 +57,8 @@ def _failed(error: Exception, answer: JsonAnswer) -> Exit:
     if isinstance(error, LedgerError):
         problem = Problem(error.message, hint=error.hint)
     elif isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        hint = "nothing is lost; correct it and type the same command again"
-        problem = Problem(f"{where}{error.strerror or error}", hint=hint)
+        failure = of_os_error(error)
+        problem = Problem(failure.message, hint=failure.hint)
     else:
         raise error
     complain(problem.message, problem.hint)

@@ -103,6 +103,11 @@ def inbox(
 
             return inbox_watch.watch_mailboxes(context, polls)
         code = _once(context, polls, as_json=as_json)
+        if not dry_run:
+            from mailrunner.sending.hooks.watch import tell_complaints
+
+            with context.hooks:
+                tell_complaints(ledger, context.hooks)
     return first_of([code, Exit.SETUP]) if invalid else code
 
 

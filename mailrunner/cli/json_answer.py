@@ -43,7 +43,7 @@ class JsonAnswer:
         self._print("interrupted", ())
 
     def _print(self, reason: str, problems: Sequence[Problem]) -> None:
-        from mailrunner.cli.json_objects import problem_objects
+        from mailrunner.sending.handles.status import problem_objects
 
         if not self.given.get("as_json"):
             return
@@ -54,11 +54,10 @@ class JsonAnswer:
 
     def _campaign(self, name: str) -> dict[str, Any]:
         """The campaign as the ledger has it; where that cannot be read, as far as this command knows it."""
-        from mailrunner.cli.json_objects import campaign_object
-        from mailrunner.model.delivery import Counts
+        from mailrunner.sending.handles.status import CampaignStatus
 
         found = _within(_LOOK_SECONDS, lambda: self._look(name)) or self._sent_now()
-        (known,) = found or [campaign_object(name, state="new", counts=Counts())]
+        (known,) = found or [CampaignStatus(campaign=name).as_dict()]
         return known
 
     def _parts(self) -> dict[str, Any]:
@@ -74,10 +73,7 @@ class JsonAnswer:
         return self.name == name and bool(self.given.get(option))
 
     def _look(self, name: str | None) -> list[dict[str, Any]]:
-        from mailrunner.cli.status_objects import campaign_objects
-
-        with self.context.existing_ledger() as ledger:
-            found = campaign_objects(self.context, ledger, name)
+        found = [campaign.as_dict() for campaign in self.context.handle.status(name).campaigns]
         for known in found:
             if known["state"] == "running" and known["campaign"] in self.context.progress:
                 known["state"] = "waiting"  # it was this command that ran it

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mailrunner.cli import completion
 from mailrunner.cli.app import SET_UP, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
 def login(
     context: CommandContext,
     account: Annotated[
-        str, typer.Argument(metavar="ACCOUNT", help="Name of the account in mailrunner.toml.")
+        str,
+        typer.Argument(
+            metavar="ACCOUNT",
+            help="Name of the account in mailrunner.toml.",
+            autocompletion=completion.accounts,
+        ),
     ],
     device: Annotated[
         bool, typer.Option("--device", help="Type a code on another device instead (Microsoft only).")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mailrunner.cli import completion
 from mailrunner.cli.app import SET_UP, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
 def logout(
     context: CommandContext,
     account: Annotated[
-        str, typer.Argument(metavar="ACCOUNT", help="Name of the account in mailrunner.toml.")
+        str,
+        typer.Argument(
+            metavar="ACCOUNT",
+            help="Name of the account in mailrunner.toml.",
+            autocompletion=completion.accounts,
+        ),
     ],
 ) -> Exit:
     """Revoke what `login` got for an account, and forget it on this machine.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mailrunner.cli import completion
 from mailrunner.cli.app import SET_UP, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.errors import Problem, UserError
@@ -31,6 +32,7 @@ def new(
         typer.Option(
             "--from",
             metavar="CAMPAIGN",
+            autocompletion=completion.campaigns,
             help="Copy this campaign and its templates. Default: a commented example.",
         ),
     ] = None,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mailrunner.cli import completion
 from mailrunner.errors import Problem, UserError
 
 EVERYWHERE = "Options of every command"
@@ -37,7 +38,11 @@ LogOption = Annotated[
 
 CampaignArgument = Annotated[
     str,
-    typer.Argument(metavar="CAMPAIGN", help="Id of the campaign, or path of its file in campaigns/."),
+    typer.Argument(
+        metavar="CAMPAIGN",
+        help="Id of the campaign, or path of its file in campaigns/.",
+        autocompletion=completion.campaigns,
+    ),
 ]
 AddressesArgument = Annotated[
     list[str] | None,

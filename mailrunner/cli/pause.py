@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mailrunner.cli.app import SEND, app, command
-from mailrunner.cli.campaign_lookup import begun_campaign
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import CampaignArgument
 from mailrunner.errors import Problem, UserError
+from mailrunner.sending.handles.lookup import begun_campaign
 
 
 @command(app, "pause", panel=SEND)
@@ -18,7 +18,7 @@ def pause(context: CommandContext, campaign: CampaignArgument) -> None:
     from mailrunner.store import Phase
 
     with context.existing_ledger() as ledger:
-        record = begun_campaign(context, ledger, campaign)
+        record = begun_campaign(context.project, ledger, campaign)
         if record.phase is not Phase.PAUSED and not ledger.campaigns.pause(record.no):
             raise UserError(Problem(f"{record.id} is {record.phase}: there is nothing to pause"))
     context.result(f"{record.id} is paused. To go on: mailrunner unpause {record.id}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mailrunner.cli.app import AFTER_SENDING, app, command
-from mailrunner.cli.campaign_lookup import begun_campaign
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import CampaignArgument
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
+from mailrunner.sending.handles.lookup import begun_campaign
 
 
 @command(app, "purge", panel=AFTER_SENDING)
@@ -19,7 +19,7 @@ def purge(context: CommandContext, campaign: CampaignArgument) -> None:
     from mailrunner.store.job_queue.bundles import Bundles
 
     with context.existing_ledger() as ledger:
-        record = begun_campaign(context, ledger, campaign)
+        record = begun_campaign(context.project, ledger, campaign)
         if ledger.deliveries.counts(record.no).open:
             hint = f"finish it, or: mailrunner cancel {record.id}"
             raise UserError(

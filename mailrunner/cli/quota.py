@@ -6,15 +6,13 @@ from mailrunner.cli.app import SEND, app, command
 from mailrunner.cli.bars import Drawing
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import JsonOption
-from mailrunner.cli.status_objects import account_objects
 from mailrunner.cli.status_text import account_lines, learned_lines
 
 
 @command(app, "quota", panel=SEND)
 def quota(context: CommandContext, as_json: JsonOption = False) -> None:
     """Show what is left of each account's limits, and when slots come back."""
-    with context.existing_ledger() as ledger:
-        accounts = account_objects(context, ledger)
+    accounts = [account.as_dict() for account in context.handle.accounts()]
     if as_json:
         context.json({"accounts": accounts})
         return

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailrunner.cli.app import AFTER_SENDING, app, command
-from mailrunner.cli.campaign_lookup import campaign_id
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import CampaignArgument
 
@@ -19,9 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mailrunner.model.delivery import State
-    from mailrunner.report.columns import Columns
     from mailrunner.report.message_kinds import MessageKinds
-    from mailrunner.report.summary import Summary
+    from mailrunner.sending.handles.outcomes import OpenReport
     from mailrunner.store import CampaignRecord
     from mailrunner.store.report_rows import Reading
 
@@ -73,38 +71,27 @@ def report(
 
     Example: mailrunner report newsletter --out report.html
     """
-    from mailrunner.cli.report_heading import report_heading
     from mailrunner.model.delivery import State
-    from mailrunner.report.columns import Columns
     from mailrunner.report.short import short_report
-    from mailrunner.report.summary import Summary
-    from mailrunner.store.report_rows import NO_CAMPAIGN
 
     is_list = failed or in_doubt
     form = _format(format_, out, is_list=is_list)
     is_short = format_ is None and out is None and not is_list and sys.stdout.isatty()
     if failed and in_doubt:
         raise typer.BadParameter("--failed and --in-doubt exclude each other")
-    with context.existing_ledger() as ledger:
-        name = campaign_id(context, ledger, campaign)
-        record = _loaded(ledger.campaigns.find(name))
-        columns = Columns(signer=context.signer(ledger), domain=record.message_domain if record else "")
-        with ledger.reports.reading(record.no if record else NO_CAMPAIGN) as reading:
-            if is_list:
-                _write_list(reading, State.FAILED if failed else State.IN_DOUBT, record, out)
-            elif not is_short and form not in (ReportFormat.HTML, ReportFormat.JSON):
-                _write_table(form, out, map(columns.values, reading.rows()))
-            else:
-                summary = Summary.of(reading, report_heading(context, name, record, reading), record)
-                now = context.clock.now()
-                if is_short:
-                    for line in short_report(summary):
-                        context.result(line)
-                else:
-                    kinds = message_kinds_of(context, reading, record) if form is ReportFormat.HTML else None
-                    _write_summary(
-                        form, out, reading=reading, columns=columns, summary=summary, now=now, kinds=kinds
-                    )
+    with context.handle.campaign(campaign).reading() as opened:
+        if is_list:
+            _write_list(opened, State.FAILED if failed else State.IN_DOUBT, out)
+        elif is_short:
+            for line in short_report(opened.summary()):
+                context.result(line)
+        elif form is ReportFormat.HTML:
+            kinds = message_kinds_of(context, opened.reading, opened.record)
+            _write_page(out, opened, now=context.clock.now(), kinds=kinds)
+        elif form is ReportFormat.JSON:
+            _write_json(out, opened)
+        else:
+            _write_table(form, out, opened.rows())
     if out is not None:
         context.say(f"The report is in {out}")
 
@@ -125,13 +112,6 @@ def _format(chosen: ReportFormat | None, out: Path | None, *, is_list: bool) -> 
     return form
 
 
-def _loaded(record: CampaignRecord | None) -> CampaignRecord | None:
-    """The record; None while the campaign's list is still being read."""
-    from mailrunner.store import Phase
-
-    return None if record is None or record.phase is Phase.LOADING else record
-
-
 def _write_table(form: ReportFormat, out: Path | None, rows: Iterable[dict[str, Any]]) -> None:
     from mailrunner.report.files import write_csv, write_parquet, write_xlsx
     from mailrunner.report.output_file import bytes_to, text_to
@@ -144,25 +124,20 @@ def _write_table(form: ReportFormat, out: Path | None, rows: Iterable[dict[str, 
         write_csv(rows, stream)
 
 
-def _write_summary(
-    form: ReportFormat,
-    out: Path | None,
-    *,
-    reading: Reading,
-    columns: Columns,
-    summary: Summary,
-    now: datetime,
-    kinds: MessageKinds | None,
-) -> None:
-    from mailrunner.report.files import write_json
+def _write_page(out: Path | None, opened: OpenReport, *, now: datetime, kinds: MessageKinds | None) -> None:
     from mailrunner.report.output_file import text_to
     from mailrunner.report.page import write_page
 
     with text_to(out) as stream:
-        if form is ReportFormat.HTML:
-            write_page(reading, stream, summary=summary, now=now, kinds=kinds)
-        else:
-            write_json(map(columns.values, reading.rows()), stream, head=summary.as_json())
+        write_page(opened.reading, stream, summary=opened.summary(), now=now, kinds=kinds)
+
+
+def _write_json(out: Path | None, opened: OpenReport) -> None:
+    from mailrunner.report.files import write_json
+    from mailrunner.report.output_file import text_to
+
+    with text_to(out) as stream:
+        write_json(opened.rows(), stream, head=opened.summary().as_json())
 
 
 def message_kinds_of(
@@ -190,10 +165,10 @@ def message_kinds_of(
     )
 
 
-def _write_list(reading: Reading, state: State, record: CampaignRecord | None, out: Path | None) -> None:
+def _write_list(opened: OpenReport, state: State, out: Path | None) -> None:
     from mailrunner.report.output_file import text_to
-    from mailrunner.report.recipients_again import rows_again, write_list
+    from mailrunner.report.recipients_again import write_list
 
-    rows = rows_again(reading, state)
+    rows = opened.rows_again(state)
     with text_to(out) as stream:
-        write_list(rows, stream, columns=record.columns if record else ())
+        write_list(rows, stream, columns=opened.list_columns)

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from mailrunner.cli.app import AFTER_SENDING, app, command
-from mailrunner.cli.campaign_lookup import begun_campaign
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import AddressesArgument, CampaignArgument, keys_of
+from mailrunner.sending.handles.lookup import begun_campaign
 
 
 @command(app, "requeue", panel=AFTER_SENDING)
@@ -48,7 +48,7 @@ def requeue(
     if not states:
         raise typer.BadParameter("choose --failed, --suppressed or --skipped")
     with context.existing_ledger() as ledger:
-        record = begun_campaign(context, ledger, campaign)
+        record = begun_campaign(context.project, ledger, campaign)
         known = context.project.lists.get(record.list_key)
         done = ledger.manual_actions.requeue(
             record.no,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mailrunner.cli.app import AFTER_SENDING, app, command
-from mailrunner.cli.campaign_lookup import begun_campaign
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import AddressesArgument, CampaignArgument, keys_of
 from mailrunner.cli.output import complain
 from mailrunner.errors import Problem, UserError
+from mailrunner.sending.handles.lookup import begun_campaign
 
 if TYPE_CHECKING:
     from mailrunner.model.in_doubt import Resolution
@@ -61,7 +61,7 @@ def resolve(
         exclusive = "--from-sent-folder, --from-provider, --sent and --resend exclude each other"
         raise typer.BadParameter(exclusive)
     with context.existing_ledger() as ledger:
-        record = begun_campaign(context, ledger, campaign)
+        record = begun_campaign(context.project, ledger, campaign)
         ledger.deliveries.recover()
         doubts = _chosen(ledger, record, addresses or ())
         if not doubts:

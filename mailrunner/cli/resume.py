@@ -6,7 +6,6 @@ from mailrunner.cli.app import SEND, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit, first_of
 from mailrunner.cli.options import JsonOption, SameLedgerOption, WaitOption
-from mailrunner.cli.status_objects import account_objects
 
 
 @command(app, "resume", panel=SEND)
@@ -20,16 +19,20 @@ def resume(
 
     A campaign that was never run is left alone.
     """
-    from mailrunner.cli.json_objects import result_object
     from mailrunner.cli.resume_round import ResumeRound
     from mailrunner.cli.run_summary import say_summary
+    from mailrunner.sending.handles.look import account_states
+    from mailrunner.sending.handles.status import CampaignStatus, ProjectStatus
 
-    with context.existing_ledger(same=same_ledger, patient=wait) as ledger, context.event_log() as log:
+    opened = context.existing_ledger(same=same_ledger, patient=wait)
+    with opened as ledger, context.event_log() as log, context.hooks:
         round_ = ResumeRound(context, ledger, log, wait=wait)
         round_.go()
         if as_json:
-            campaigns = [*map(result_object, round_.results), *round_.broken]
-            context.json({"campaigns": campaigns, "accounts": account_objects(context, ledger)})
+            campaigns = (*map(CampaignStatus.of_run, round_.results), *round_.broken)
+            accounts = account_states(context.project, ledger)
+            answer = ProjectStatus(campaigns=campaigns, accounts=accounts).as_dict()
+            context.json({key: answer[key] for key in ("campaigns", "accounts")})
         else:
             for result in round_.results:
                 say_summary(context, result)

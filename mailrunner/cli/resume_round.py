@@ -6,16 +6,15 @@ import threading
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from mailrunner.cli.campaign_run import run_campaign
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit, of_run
-from mailrunner.cli.json_objects import campaign_object
 from mailrunner.cli.output import show_problems
 from mailrunner.errors import UserError
 from mailrunner.event_log import EventLog
 from mailrunner.model.wait_reason import WaitReason
+from mailrunner.sending.handles.status import CampaignStatus
 from mailrunner.sending.loop import SHORT_WAIT
 from mailrunner.sending.recorder import LedgerVisits
 from mailrunner.sending.run import RunOptions, RunResult
@@ -31,7 +30,7 @@ class ResumeRound:
         self._visits = LedgerVisits(ledger, log=log, campaign_id="", patient=wait, say=say)
         self._last: dict[str, RunResult] = {}
         self._sent: dict[str, int] = {}
-        self._errors: dict[str, dict[str, Any]] = {}
+        self._errors: dict[str, CampaignStatus] = {}
 
     @property
     def results(self) -> list[RunResult]:
@@ -39,8 +38,8 @@ class ResumeRound:
         return [replace(r, sent_now=self._sent[name]) for name, r in self._last.items()]
 
     @property
-    def broken(self) -> list[dict[str, Any]]:
-        """The campaigns whose files are wrong, as JSON objects."""
+    def broken(self) -> list[CampaignStatus]:
+        """The campaigns whose files are wrong."""
         return list(self._errors.values())
 
     @property
@@ -75,8 +74,8 @@ class ResumeRound:
             result = run_campaign(self._context, prepared, self._ledger, self._log, options)
         except UserError as error:
             show_problems(error.problems)
-            self._errors[record.id] = campaign_object(
-                record.id,
+            self._errors[record.id] = CampaignStatus(
+                campaign=record.id,
                 state="waiting",
                 counts=self._ledger.deliveries.counts(record.no),
                 reason=error.problems[0].message,

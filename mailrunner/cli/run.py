@@ -88,10 +88,9 @@ def run(
     Example: mailrunner run newsletter --limit 50
     """
     from mailrunner.cli.campaign_run import run_campaign
-    from mailrunner.cli.json_objects import result_object
     from mailrunner.cli.run_summary import say_summary
-    from mailrunner.sending.list_import import Confirmations
-    from mailrunner.sending.run import RunOptions
+    from mailrunner.sending.handles.running import run_options
+    from mailrunner.sending.handles.status import CampaignStatus
 
     if dry_run:
         from mailrunner.cli.inspection import inspect_campaign
@@ -99,22 +98,26 @@ def run(
         return inspect_campaign(context, campaign, as_json=as_json, dry_run=True)
     if workers and (limit is not None or wait):
         raise typer.BadParameter("--workers goes with neither --limit nor --wait")
-    options = RunOptions(
-        confirmations=Confirmations(refresh=refresh, accept_changes=accept_changes, again=again),
+    options = run_options(
         limit=limit,
         wait=wait,
+        refresh=refresh,
+        accept_changes=accept_changes,
+        again=again,
         by_hand=context.is_interactive,
     )
-    prepared = context.prepare(campaign, strict_inlining=strict_inlining, fresh_list=refresh)
+    prepared = context.prepare(
+        campaign, strict_inlining=strict_inlining, fresh_list=refresh, same=same_ledger
+    )
     opened = context.open_ledger(new=new_ledger, same=same_ledger, patient=wait)
-    with opened as ledger, context.event_log() as log:
+    with opened as ledger, context.event_log() as log, context.hooks:
         if workers:
             from mailrunner.sending.workers.handing_over import HandingOver
 
             options = replace(options, hand_over=HandingOver(prepared, ledger))
         result = run_campaign(context, prepared, ledger, log, options, asks=not yes and not as_json)
     if as_json:
-        context.json(result_object(result))
+        context.json(CampaignStatus.of_run(result).as_dict())
     else:
         say_summary(context, result)
     return of_run(result)

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from mailrunner.cli import completion
 from mailrunner.cli.app import SEND, app, command
 from mailrunner.cli.bars import Drawing
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import JsonOption
-from mailrunner.cli.status_objects import account_objects, campaign_objects, machine_objects
 from mailrunner.cli.status_text import status_lines
 
 
@@ -21,6 +21,7 @@ def status(
         str | None,
         typer.Argument(
             metavar="CAMPAIGN",
+            autocompletion=completion.campaigns,
             help="Id of the campaign, or path of its file in campaigns/. "
             "Default: every campaign that was begun.",
         ),
@@ -43,14 +44,12 @@ def status(
 
         watch_status(context, campaign)
         return
-    with context.existing_ledger() as ledger:
-        campaigns = campaign_objects(context, ledger, campaign)
-        accounts = account_objects(context, ledger)
-        machines = machine_objects(ledger)
-        about_the_clock = ledger.clock_warning
+    found = context.handle.status(campaign)
+    shown = found.as_dict()
     if as_json:
-        context.json({"campaigns": campaigns, "accounts": accounts, "machines": machines})
+        context.json(shown)
         return
-    if about_the_clock:
-        context.say(about_the_clock)
-    context.show(status_lines(campaigns, accounts, Drawing.of_stdout(), machines))
+    if found.notice:
+        context.say(found.notice)
+    lines = status_lines(shown["campaigns"], shown["accounts"], Drawing.of_stdout(), shown["machines"])
+    context.show(lines)

@@ -15,7 +15,6 @@ from rich.live import Live
 from mailrunner.cli.bars import Drawing
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.signals import SIGNALS
-from mailrunner.cli.status_objects import account_objects, campaign_objects, machine_objects
 from mailrunner.cli.status_text import campaign_line, status_lines
 from mailrunner.clock import rfc3339
 from mailrunner.errors import LedgerError
@@ -64,12 +63,8 @@ def watch_status(context: CommandContext, campaign: str | None) -> None:
 
 
 def _taken(context: CommandContext, campaign: str | None) -> StatusLook:
-    with context.existing_ledger() as ledger:
-        return StatusLook(
-            campaign_objects(context, ledger, campaign),
-            account_objects(context, ledger),
-            machine_objects(ledger),
-        )
+    found = context.handle.status(campaign).as_dict()
+    return StatusLook(found["campaigns"], found["accounts"], found["machines"])
 
 
 class _LogView:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mailrunner.cli.app import SEND, app, command
-from mailrunner.cli.campaign_lookup import begun_campaign
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import CampaignArgument
 from mailrunner.errors import Problem, UserError
+from mailrunner.sending.handles.lookup import begun_campaign
 
 
 @command(app, "unpause", panel=SEND)
@@ -15,7 +15,7 @@ def unpause(context: CommandContext, campaign: CampaignArgument) -> None:
     from mailrunner.store import Phase
 
     with context.existing_ledger() as ledger:
-        record = begun_campaign(context, ledger, campaign)
+        record = begun_campaign(context.project, ledger, campaign)
         if not ledger.campaigns.begin(record.no, seen=Phase.PAUSED):
             raise UserError(Problem(f"{record.id} is not paused, it is {record.phase}"))
     context.result(

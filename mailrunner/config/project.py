@@ -85,6 +85,7 @@ class Project:
     accounts: Mapping[str, Account] = field(repr=False)
     events: Mapping[str, EventSettings] = field(repr=False)
     unset_variables: Mapping[str, tuple[Problem, ...]] = field(repr=False)
+    on_event: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def file(self) -> Path:
@@ -118,6 +119,7 @@ class Project:
         found += [secret for settings in self.events.values() for secret in settings.secrets()]
         given = (self.unsubscribe.secret, self.dashboard_password)
         found += [secret.get_secret_value() for secret in given if secret]
+        found += [target for target in self.on_event if "://" in target]
         return tuple(dict.fromkeys((*found, *url_secrets(self.database_url))))
 
 
@@ -192,6 +194,7 @@ def _project(folder: Path, table: Any, missing: Mapping[Keys, Problem]) -> tuple
         accounts={},
         events={},
         unset_variables={},
+        on_event=given.on_event,
     )
     return project, [*faults, *clashes]
 

@@ -6,11 +6,12 @@ Each value is checked by itself here; `project` checks how they fit together.
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import timedelta
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from mailrunner.config.account_table import AccountTable
 from mailrunner.config.database_url import DEFAULT_DATABASE, ledger_url
@@ -53,6 +54,33 @@ def _list_id(text: str) -> str:
     return text
 
 
+def _as_list(value: object) -> object:
+    """One target as a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+def _hook_target(text: str) -> str:
+    """A command, an address to post to, or one to write to; ValueError for what is none of them."""
+    target = text.strip()
+    if target.casefold().startswith("mailto:"):
+        return f"mailto:{check_address(target[len('mailto:') :])}"
+    if re.match(r"https?://", target, re.IGNORECASE):
+        parts = urlsplit(target)
+        if not parts.hostname or not target.isascii() or re.search(r"\s", target):
+            raise ValueError('is not a web address; write e.g. "https://hooks.example.org/mail"')
+        if parts.scheme.casefold() != "https" and parts.hostname not in _LOOPBACK:
+            raise ValueError("must begin with https://, as it gets what servers say of recipients")
+        return target
+    try:
+        words = shlex.split(target)
+    except ValueError as error:
+        raise ValueError(f"is no command: {error}; put quotation marks around words with blanks") from None
+    if not words or "\0" in target:
+        raise ValueError('is empty; write a command, an https address or "mailto:you@example.org"')
+    return target
+
+
+HookTarget = Annotated[str, AfterValidator(_hook_target)]
 ListName = Annotated[str, AfterValidator(_list_name)]
 
 
@@ -151,6 +179,11 @@ class ProjectTable(Table):
     )
     dashboard: DashboardTable = Field(
         default_factory=DashboardTable, description="The way into the dashboard."
+    )
+    on_event: Annotated[tuple[HookTarget, ...], BeforeValidator(_as_list), Field(strict=False)] = Field(
+        (),
+        description="What is told of a stop, a pause, an end, messages in doubt, complaints: a command, an "
+        'https address, "mailto:you@example.org", or a list of these.',
     )
     lists: dict[str, ListTable] = Field(default_factory=dict, description="Lists by name.")
     accounts: dict[str, AccountTable] = Field(default_factory=dict, description="Sending identities by name.")

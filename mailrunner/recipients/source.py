@@ -35,6 +35,7 @@ class Source(ABC):
     its number in the sheet (`first_row` is 2 where the header stands on line 1), Parquet and SQL from 1.
     """
 
+    is_given = False  # true for rows that a program hands over, which no file has
     is_snapshot = False  # the rows stand in the ledger: there is nothing to compare with it
 
     def __init__(self, label: str) -> None:

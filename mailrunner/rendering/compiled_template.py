@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,7 +28,8 @@ class CompiledTemplate:
 
     `segments` gives what `render` does, with the values told apart; None for a row where only `render` can
     say what the text is or what is wrong with it, and for every row where it is `unsegmented`.  A page
-    that is `unsegmented` has `tags` in its text.
+    that is `unsegmented` has `tags` in its text.  `links` changes the links of a rendered text, as those of
+    `segments` are changed already.
     """
 
     label: str
@@ -36,18 +37,22 @@ class CompiledTemplate:
     trees: tuple[TemplateTree, ...]
     segments: Segmenting = unsegmented
     tags: NameTags | None = None
+    links: Callable[[str], str] | None = None
 
     def render(self, context: Mapping[str, object]) -> str:
         """Return the text for one row; raise RowError, with template and line, if it has none."""
         text = self._rendered(context)
-        return self.tags.removed(text) if self.tags else text
+        return self._linked(self.tags.removed(text) if self.tags else text)
 
     def page(self, context: Mapping[str, object]) -> RenderedPage:
         """Return a page that has no segments, with its images; raise RowError if there is none."""
         text = self._rendered(context)
         if self.tags is None:
-            return RenderedPage(text)
-        return RenderedPage(self.tags.removed(text), self.tags.images(text))
+            return RenderedPage(self._linked(text))
+        return RenderedPage(self._linked(self.tags.removed(text)), self.tags.images(text))
+
+    def _linked(self, text: str) -> str:
+        return self.links(text) if self.links else text
 
     def mentions(self, name: str) -> bool:
         """True if the name stands anywhere in it."""

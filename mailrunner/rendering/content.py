@@ -20,6 +20,7 @@ from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.filters import LocaleFilters
 from mailrunner.rendering.headers import single_line
 from mailrunner.rendering.inline_images import ImageReference, InlineImage, constant_name, references
+from mailrunner.rendering.link_parameters import LinkParameters, with_parameters
 from mailrunner.rendering.mime import Part
 from mailrunner.rendering.private_files import PrivateFiles
 from mailrunner.rendering.project_files import ProjectFile, ProjectFiles
@@ -84,11 +85,14 @@ class Content:
         spec: MessageSource,
         private: Mapping[Path, str],
         can_unsubscribe: bool = True,
+        subjects: Mapping[str, str] | None = None,
+        links: LinkParameters | None = None,
     ) -> None:
         """Read everything; `problems` then lists all that is wrong.
 
         `can_unsubscribe` is true where the frame of a message in Markdown has a link to unsubscribe.
-        `private` are files that are never sent, and what each is, beside those of every project.
+        `private` are files that are never sent, and what each is, beside those of every project.  `subjects`
+        are those of variants by name, `links` the parameters that links get.
         """
         self._spec = spec
         never_sent = PrivateFiles(folder=folder, templates_dir=templates_dir, named=private)
@@ -112,6 +116,14 @@ class Content:
         self.html = self._compiled(templates.html, made.html) if made.html else None
         self.text = self._compiled(templates.text, made.text) if made.text else None
         self.subject = self._line("subject", made.subject, made.subject_label)
+        self.variants = {
+            name: self._line("subject", subject, f"[variants.{name}] subject")
+            for name, subject in (subjects or {}).items()
+        }
+        self._subjects = dict(subjects or {})
+        if links:
+            self.html = with_parameters(self.html, links, "html") if self.html else None
+            self.text = with_parameters(self.text, links, "text") if self.text else None
         self.headers = {name: self._line(f"headers.{name}", value) for name, value in spec.headers.items()}
         self.attachments = tuple(self._attachment(*entry) for entry in enumerate(spec.attachments))
         self._images = dict(self._fixed_images())
@@ -167,6 +179,7 @@ class Content:
             **{f"[message] {key}": digest_of(value) for key, value in values.items()},
             **{self._files.image_path(n): f.digest for n, f in self._images.items()},
             **{a.entry: a.file.digest for a in self.attachments if a.file},
+            **{f"[variants.{name}] subject": digest_of(text) for name, text in self._subjects.items()},
             **self._templates.sources(),
         }
 
@@ -179,6 +192,7 @@ class Content:
             {
                 "from": spec.from_,
                 "subject": readings.of(self.subject.trees[0]),
+                **{f"variant {name}": readings.of(line.trees[0]) for name, line in self.variants.items()},
                 "bodies": {part: readings.of(body.trees[0]) for part, body in self.bodies().items()},
                 "images": sorted(images.values()),
                 "postal_address": spec.postal_address,
@@ -189,7 +203,8 @@ class Content:
 
     def _all(self) -> list[CompiledTemplate]:
         paths = [a.calendar or a.path for a in self.attachments]
-        return [*self.bodies().values(), self.subject, *self.headers.values(), *paths]
+        subjects = (self.subject, *self.variants.values())
+        return [*self.bodies().values(), *subjects, *self.headers.values(), *paths]
 
     def _clash(self, column: str) -> Iterator[Problem]:
         if column in self._spec.vars:
@@ -226,7 +241,7 @@ class Content:
         label = label or f"[message] {key}"
         template = self._compiled(lambda text: self._templates.line(label, text), source)
         try:
-            single_line(template.trees[0].written(), f"[message] {key}")
+            single_line(template.trees[0].written(), label)
         except RowError as error:
             self.problems.append(Problem(str(error), key=f"message.{key}"))
         return template

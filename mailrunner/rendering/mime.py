@@ -36,7 +36,8 @@ class MessageFields:
     what the templates see of the row: its columns, and `row` and `recipient`.  `unsubscribe_url` is
     what `{{ unsubscribe_url }}` gives; `list_unsubscribe` are the URIs of the header field, https
     first; `one_click` adds List-Unsubscribe-Post where one of them is https (RFC 8058).
-    `return_path` is the envelope sender.  `subject_prefix` marks a test ("[TEST] ").
+    `return_path` is the envelope sender.  `subject_prefix` marks a test ("[TEST] "),
+    `variant` is the name of the recipient's variant, or "".
     """
 
     address: str
@@ -49,6 +50,7 @@ class MessageFields:
     one_click: bool
     return_path: str
     subject_prefix: str = ""
+    variant: str = ""
 
 
 class Part(NamedTuple):

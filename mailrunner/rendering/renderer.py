@@ -22,6 +22,7 @@ from mailrunner.rendering.headers import (
     wire_address,
 )
 from mailrunner.rendering.inlining import InliningTally, ShapeInliner
+from mailrunner.rendering.link_parameters import LinkParameters
 from mailrunner.rendering.mime import (
     Message,
     MessageFields,
@@ -50,13 +51,17 @@ class Renderer:
         list_id: str,
         strict_inlining: bool = False,
         private: Mapping[Path, str] | None = None,
+        variants: Mapping[str, str] | None = None,
+        utm: Mapping[str, str] | None = None,
+        own_pages: str | None = None,
     ) -> None:
         """Read and compile everything; raise UserError with all problems of the files together.
 
         `list_id` is the value of List-Id, 'Name <key.domain>' (RFC 2919); transactional mail has
         none.  With `strict_inlining` premailer itself makes every document, a hundred times slower.
         `private` are files that are never sent, with what each is ("the ledger"), beside those that
-        every project has.
+        every project has.  `variants` are subjects by the name of a variant, `utm` the parameters that the
+        links get, but for those of `own_pages`, the address of the public pages.
         """
         self._content = Content(
             folder=folder,
@@ -64,6 +69,8 @@ class Renderer:
             spec=spec,
             private=private or {},
             can_unsubscribe=kind == "bulk" or bool(list_name),
+            subjects=variants,
+            links=LinkParameters(utm, own_pages) if utm else None,
         )
         self._inliner = ShapeInliner(strict=strict_inlining)
         self._bodies = Bodies(
@@ -73,6 +80,7 @@ class Renderer:
             constants=self._content.constants(),
         )
         self._subject_line = _line(self._content.subject)
+        self._subject_lines = {name: _line(line) for name, line in self._content.variants.items()}
         self._headers = MessageHeaders(
             sender=spec.from_,
             reply_to=spec.reply_to,
@@ -87,6 +95,8 @@ class Renderer:
         }
         self._vars = dict(spec.vars)
         self._identity = {"kind": digest_of(kind), "list": digest_of([list_name, list_id, campaign_id])}
+        if utm:  # as other keys that came later: in a digest only where it is set
+            self._identity["[message] utm"] = digest_of(dict(utm))
         self._sender = lru_cache(maxsize=_SENDERS)(_sender)
         UserError.collect([*self._content.problems, *self._headers.problems])
         self._from = parsed_mailbox(spec.from_)
@@ -177,7 +187,8 @@ class Renderer:
         return self._content.reading_digest()
 
     def _subject(self, fields: MessageFields, context: Mapping[str, object]) -> str:
-        subject = single_line(self._subject_line.render(context), "the subject").strip()
+        line = self._subject_lines.get(fields.variant, self._subject_line)
+        subject = single_line(line.render(context), "the subject").strip()
         if not subject:
             raise RowError("the subject is empty for this row")
         prefix = fields.subject_prefix

@@ -71,6 +71,7 @@ def write_page(
         charts=[chart for chart in _charts(summary, now.astimezone().tzinfo or UTC) if chart],
         kinds=kinds,
         reported=summary.events,
+        variants=summary.variants,
         causes=summary.reasons[:_MOST_CAUSES],
         other_causes=summary.reasons[_MOST_CAUSES:],
         domains=summary.domains[:_MOST_DOMAINS],

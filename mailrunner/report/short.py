@@ -24,6 +24,7 @@ def short_report(summary: Summary) -> Iterator[str]:
     yield from _titled("Not sent", _reasons(summary))
     yield from _titled("Failed by domain", _domains(summary))
     yield from _titled("Reported after sending", _events(summary))
+    yield from _titled("By variant", _variants(summary))
     yield ""
     yield f"The page:  mailrunner report {campaign} --out {campaign}.html"
     yield f"Every row: mailrunner report {campaign} --format csv"
@@ -47,6 +48,13 @@ def _domains(summary: Summary) -> Iterator[str]:
     for one in [domain for domain in summary.domains if domain.failed][:_MOST_DOMAINS]:
         tried = one.sent + one.failed + one.in_doubt
         yield f"  {one.failed:>9,}  of {tried:,} to {one.domain}, {percent(one.failed, tried)}"
+
+
+def _variants(summary: Summary) -> Iterator[str]:
+    for one in summary.variants:
+        counts = one.counts
+        events = "".join(f", {number:,} {kind.replace('_', ' ')}" for kind, number in one.events.items())
+        yield f"  {counts.sent:>9,}  of {counts.total:,} got {one.variant}, {counts.failed:,} failed{events}"
 
 
 def _events(summary: Summary) -> Iterator[str]:

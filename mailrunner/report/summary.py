@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from mailrunner.clock import rfc3339
 from mailrunner.model.delivery import Counts, State
 from mailrunner.report.rates import EventCount, event_counts
+from mailrunner.report.variants import VariantCount, variant_counts
 from mailrunner.store import CampaignRecord
 from mailrunner.store.report_numbers import AnsweredCount, DomainCount, InboundDay
 from mailrunner.store.report_rows import Cause, Reading
@@ -60,6 +61,7 @@ class Summary:
     events: Sequence[EventCount]
     returned: Sequence[InboundDay]
     quota: Sequence[QuotaDay]
+    variants: Sequence[VariantCount] = ()
 
     @classmethod
     def of(cls, reading: Reading, heading: Heading, record: CampaignRecord | None) -> Summary:
@@ -75,6 +77,7 @@ class Summary:
             events=event_counts(reading.inbound_counts(), counts),
             returned=numbers.returned(),
             quota=_quota(reading, record, answered, heading.zone) if record and answered else (),
+            variants=variant_counts(reading, record),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -101,6 +104,7 @@ class Summary:
                               for one in self.returned],
             "quota_by_day": [{"day": str(one.day), "campaign": one.campaign, "account": one.account,
                               "limit": heading.day_limit} for one in self.quota],
+            "variants": [one.as_json() for one in self.variants],
         }  # fmt: skip
 
 

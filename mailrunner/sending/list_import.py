@@ -15,7 +15,9 @@ from typing import Any
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
+from mailrunner.model.variants import names_in
 from mailrunner.model.wait_reason import Wait, WaitReason
+from mailrunner.sending.list_problems import finished, not_given, other_variants, shrunk
 from mailrunner.sending.prepared_campaign import (
     PreparedCampaign,
     changed_parts,
@@ -77,10 +79,12 @@ class ListImport:
         """
         record = self._ledger.campaigns.find(self._prepared.campaign.id)
         if record is None or record.phase in (Phase.LOADING, Phase.READY):
-            if record is None or record.phase is Phase.LOADING or self._is_outdated(record):
+            if record is not None and self._is_of_program(record):
+                record = self._kept(record)
+            elif record is None or record.phase is Phase.LOADING or self._is_outdated(record):
                 return self._load()
             self._check_renders(record)
-            return ImportedList(self._with_digests(record))
+            return ImportedList(self._with_digests(record), tuple(self._notices))
         if record.phase is Phase.CANCELLED:
             return ImportedList(record)
         self._run.set_campaign(record.no)
@@ -93,6 +97,20 @@ class ListImport:
         """Nothing was sent of it yet, so anything that changed is simply read again."""
         same_content = record.content_digest == content_digest(self._content)
         return not same_content or self._list_changed(record)
+
+    def _is_of_program(self, record: CampaignRecord) -> bool:
+        """True where a program gave the list, and this run has none of it: the snapshot is the list.
+
+        With `--refresh` the list that the file names takes its place.
+        """
+        named = self._confirmations.refresh and not self._prepared.campaign.recipients.program
+        return bool(record.list_mark.get("given")) and not self._prepared.source.is_given and not named
+
+    def _kept(self, record: CampaignRecord) -> CampaignRecord:
+        """Such a campaign before its first message, with the message as it is now."""
+        if record.phase is Phase.LOADING or self._confirmations.refresh:
+            raise UserError(not_given(self._prepared))
+        return self._compare_content(record)
 
     def _load(self) -> ImportedList | Wait:
         account = self._ledger.accounts.ensure(self._prepared.account.identity)
@@ -184,7 +202,7 @@ class ListImport:
         what = ", ".join(changed)
         if record.phase is Phase.FINISHED and not self._resends(record):
             if self._confirmations.accept_changes or self._confirmations.refresh:
-                raise UserError(_finished(self._prepared, what))
+                raise UserError(finished(self._prepared, what))
             self._notices.append(f"changed since it was sent: {what}; nothing of it is left to be sent")
             return record
         unseen = self._is_unseen(record)
@@ -197,6 +215,8 @@ class ListImport:
                     "one, or put the old one back",
                 )
             )
+        if not unseen and names_in(record.content) != names_in(self._content):
+            raise UserError(other_variants(record))
         account = self._ledger.accounts.ensure(self._prepared.account.identity)
         # The domain of its Message-IDs stays: a delivery keeps its Message-ID at every try.
         values = {k: v for k, v in self._columns().items() if k not in ("id", "message_domain")}
@@ -236,6 +256,10 @@ class ListImport:
 
     def _compare_list(self, record: CampaignRecord) -> CampaignRecord:
         mark = record.list_mark
+        if self._is_of_program(record):
+            if self._confirmations.refresh:
+                raise UserError(not_given(self._prepared))
+            return record
         waiting = bool(mark.get("new") or mark.get("edited"))
         if not self._list_changed(record) and not (waiting and self._confirmations.refresh):
             self._note_waiting(mark.get("new", 0), mark.get("edited", 0))
@@ -253,7 +277,7 @@ class ListImport:
     def _apply_drift(self, record: CampaignRecord, drift: ListDrift, columns: tuple[str, ...]) -> None:
         refresh = self._confirmations.refresh
         if drift.is_alarming and not refresh and drift.queued:
-            raise UserError(_shrunk(record, drift))
+            raise UserError(shrunk(record, drift))
         if drift.left or drift.back:
             self._ledger.snapshots.hold_back(record.no, run_no=self._run.no)
             if drift.left:
@@ -317,11 +341,12 @@ class ListImport:
 
     def _fingerprint(self) -> dict[str, Any]:
         source = self._prepared.source
-        return {
+        mark = {
             "spec": self._prepared.list_spec(),
             "stat": source.stat_mark(),
             "fingerprint": source.fingerprint(),
         }
+        return mark | ({"given": True} if source.is_given else {})
 
     def _note_waiting(self, new: int, edited: int) -> None:
         if new or edited:
@@ -376,26 +401,4 @@ def twin_problem(prepared: PreparedCampaign, other: str, common: int) -> Problem
         f"this is `{other}` under another name: the same message to {common} of the same recipients",
         file=prepared.file,
         hint=f'set id = "{other}" to go on with it, or say --again to send it to them once more',
-    )
-
-
-def _finished(prepared: PreparedCampaign, what: str) -> Problem:
-    return Problem(
-        f"the campaign is finished; it cannot be sent again with changes ({what})",
-        file=prepared.file,
-        hint=f"make a new one: mailrunner new NAME --from {prepared.campaign.id}",
-    )
-
-
-def _shrunk(record: CampaignRecord, drift: ListDrift) -> Problem:
-    lost = (
-        "the list is empty"
-        if drift.rows == 0
-        else f"{drift.left} of the {drift.queued} left are gone from it"
-    )
-    return Problem(
-        f"the list shrank: {lost}",
-        file=record.file,
-        key="recipients",
-        hint="nothing was sent; put the list right, or use --refresh if it is meant",
     )

@@ -17,6 +17,7 @@ from mailrunner.model.tokens import (
     unsubscribe_mailto,
     unsubscribe_url,
 )
+from mailrunner.model.variants import variant_of
 from mailrunner.recipients.reader import RowReader
 from mailrunner.rendering import Message, MessageFields
 from mailrunner.sending.prepared_campaign import PreparedCampaign
@@ -57,6 +58,7 @@ class MessageFactory:
         self._unsubscribe_uris = [unsubscribe_url(base, "")] if base else []
         self._unsubscribe_uris.append(unsubscribe_mailto(_mailto(prepared), ""))
         self._return_path = prepared.account.return_path or prepared.from_address
+        self._campaign_id, self._variants = prepared.campaign.id, tuple(prepared.campaign.variants)
         self._dkim = dkim_signer(prepared.account.dkim) if prepared.account.dkim else None
 
     def message(self, delivery: Delivery, now: datetime) -> Message:
@@ -76,7 +78,7 @@ class MessageFactory:
         """The fields particular to delivery `number`; `prefix` marks the subject of a test."""
         cells = values if len(values) == self._width else (*values, *[""] * (self._width - len(values)))
         try:
-            wire = normalise(address).wire
+            normalised = normalise(address)
         except ValueError as error:
             raise RowError(str(error)) from error
         token = self._signer.token(UNSUBSCRIBE, number)
@@ -86,7 +88,7 @@ class MessageFactory:
         if "{token}" in return_path:
             return_path = return_path.replace("{token}", self._signer.token(BOUNCE, number))
         return MessageFields(
-            address=wire,
+            address=normalised.wire,
             name=self._reader.name(cells),
             context=self._reader.context(cells),
             message_id=name,
@@ -96,6 +98,7 @@ class MessageFactory:
             one_click=self._one_click,
             return_path=return_path,
             subject_prefix=prefix,
+            variant=variant_of(normalised.key, self._variants, self._campaign_id) if self._variants else "",
         )
 
 

@@ -76,6 +76,7 @@ class PreflightResult:
     warnings: list[str] = field(default_factory=list)
     largest: int = 0
     octets: int = 0
+    variants: Counter[str] = field(default_factory=Counter)
 
     @property
     def left_out(self) -> int:
@@ -201,6 +202,8 @@ class Preflight:
             self._fail(row, reason)
             return
         found.to_send += 1
+        if fields.variant:
+            found.variants[fields.variant] += 1
         found.octets += message.size
         found.largest = max(found.largest, message.size)
         for kind, detail in remarks(message.html, message.subject, message.size, message.images):

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,11 @@ from mailrunner.config.paths import relative_name
 from mailrunner.config.project import Project
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.tokens import a_label, list_id
-from mailrunner.recipients.formats import open_source
 from mailrunner.recipients.reader import RecipientList
 from mailrunner.recipients.source import Source
 from mailrunner.rendering import Renderer
-from mailrunner.store import CampaignRecord
+from mailrunner.sending.list_source import OpenLedger, open_list
+from mailrunner.store import CampaignRecord, Ledger, LedgerConsent
 from mailrunner.transports.oauth.access import AccessTokens
 
 _MESSAGE = "[message] "  # how names of parts begin that are no files
@@ -68,13 +69,15 @@ class PreparedCampaign:
         fresh_list: bool = True,
         list_of: PreparedCampaign | None = None,
         stored_list: Source | None = None,
+        open_ledger: OpenLedger | None = None,
     ) -> PreparedCampaign:
         """Open the list and compile the templates; raise UserError with all that is wrong for every row.
 
         With `list_of` the list is not opened again, where both files select recipients in the same way.
         With `strict_inlining` premailer itself makes every message, none is put together from a plan.
         Without `fresh_list` a list at an https address is not fetched again once its snapshot was made.
-        `stored_list` stands for the list that the campaign's file names.
+        `stored_list` stands for the list that the campaign's file names; `open_ledger` opens the ledger for
+        a list that is read there.
         """
         problems: list[Problem] = []
         file = relative_name(campaign.file, project.folder)
@@ -86,8 +89,12 @@ class PreparedCampaign:
         try:
             if stored_list is not None:
                 source, recipients = stored_list, RecipientList(stored_list, campaign.recipients, file=file)
+            elif list_of is not None and list_of.campaign.recipients == campaign.recipients:
+                source, recipients = list_of.source, list_of.recipients
             else:
-                source, recipients = _opened_list(project, campaign, file, list_of, fresh_list)
+                opening = open_ledger or partial(_ledger_of, project)
+                source = open_list(project, campaign, fresh=fresh_list, open_ledger=opening)
+                recipients = RecipientList(source, campaign.recipients, file=file)
         except UserError as error:
             problems += error.problems
         if renderer is not None and recipients is not None:
@@ -160,8 +167,9 @@ class PreparedCampaign:
         named = (spec.csv, spec.xlsx, spec.sheet, spec.parquet, spec.sql, spec.database, spec.where)
         always = (*named, spec.encoding, spec.delimiter, spec.email)
         # Typed columns of a sheet are read by value, the others as it shows them.
+        ledger = (spec.from_campaign, spec.who, spec.program) if spec.from_campaign or spec.program else ()
         further = (spec.several, spec.header_row, spec.hidden, *(sorted(spec.types) if spec.xlsx else ()))
-        return digest(repr((*always, *further) if any(further) else always))
+        return digest(repr((*always, *(further if any(further) else ()), *ledger)))
 
     def setup_digest(self, key: bytes) -> str:
         """A keyed digest of the credentials: a wrong password is not tried again until it changed.
@@ -179,6 +187,14 @@ class PreparedCampaign:
             parts += [each.get_secret_value() if each else "" for each in keys]
         text = "\0".join(parts)
         return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _ledger_of(project: Project) -> Ledger:
+    """The project's ledger, for reading."""
+    consent = LedgerConsent(synchronous=project.failover == "synchronous")
+    return Ledger.open_existing(
+        folder=project.folder, url=project.database_url, clock=SystemClock(), consent=consent
+    )
 
 
 def digest(text: str) -> str:
@@ -224,16 +240,10 @@ def _renderer(project: Project, campaign: Campaign, strict_inlining: bool) -> Re
         list_id=list_id(campaign.list_name, settings.list_id if settings else None, domain),
         strict_inlining=strict_inlining,
         private=private_to(project, campaign),
+        variants=campaign.variants,
+        utm=campaign.message.utm.parameters() if campaign.message.utm else None,
+        own_pages=project.unsubscribe.base_url,
     )
-
-
-def _opened_list(
-    project: Project, campaign: Campaign, file: str, before: PreparedCampaign | None, fresh: bool
-) -> tuple[Source, RecipientList]:
-    if before is not None and before.campaign.recipients == campaign.recipients:
-        return before.source, before.recipients
-    source = open_source(campaign.recipients, project.folder, campaign=campaign.id, fresh=fresh)
-    return source, RecipientList(source, campaign.recipients, file=file)
 
 
 def private_to(project: Project, campaign: Campaign) -> dict[Path, str]:

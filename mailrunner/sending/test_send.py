@@ -6,18 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from secrets import randbits
 
-from mailrunner.clock import utc_minute
 from mailrunner.errors import Problem, RowError, UserError
-from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
-from mailrunner.model.wait_reason import Wait
+from mailrunner.model.outcome import Outcome
 from mailrunner.model.written_address import read_address
 from mailrunner.recipients.reader import RecipientRow
 from mailrunner.rendering import Message
-from mailrunner.sending.account_transports import transports_for
+from mailrunner.sending.counted_send import CountedSend
 from mailrunner.sending.message_factory import TEST_PREFIX, MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign
 from mailrunner.sending.signing_keys import token_signer
-from mailrunner.store import Ledger, Run
+from mailrunner.store import Ledger
 from mailrunner.store.schema import CAMPAIGN_SHIFT
 
 
@@ -35,12 +33,11 @@ class SendTest:
         self.data = b""
         self._prepared, self._ledger = prepared, ledger
         self._row = self._chosen(row)
-        signer = token_signer(prepared.project, ledger)
-        self._setup = prepared.setup_digest(signer.secrets[-1])
+        self._sender = CountedSend(prepared, ledger)
         self._factory = MessageFactory(
             prepared,
             columns=prepared.recipients.columns,
-            signer=signer,
+            signer=token_signer(prepared.project, ledger),
             domain=prepared.message_domain,
         )
 
@@ -53,33 +50,7 @@ class SendTest:
         """Send one test to `address`, taking a slot of the account's quota."""
         message = self._message(address)
         self.data = message.data
-        run = Run.begin(self._ledger.database)
-        try:
-            return self._counted(message, run)
-        finally:
-            run.end()
-
-    def _counted(self, message: Message, run: Run) -> Outcome:
-        account = self._prepared.account
-        known, token = self._ledger.accounts.ensure(account.identity), run.next_token()
-        if self._setup in known.refused:
-            return Outcome(OutcomeKind.REFUSED, Scope.CREDENTIALS, known.refused[self._setup], offered=False)
-        number = known.no
-        wait = self._ledger.accounts.begin_test(
-            number, token=token, limits=account.limits, reserve=account.reserve, zone=account.timezone
-        )
-        if wait is not None:
-            return Outcome(OutcomeKind.DEFERRED, Scope.ACCOUNT, _no_slot(wait), offered=False)
-        transport = transports_for(self._prepared.account, self._ledger.clock)()
-        try:
-            outcome = transport.open() or transport.send(message)
-        finally:
-            transport.close()
-        # Were it not for this line, the end of the run would count the slot as used.
-        self._ledger.accounts.end_test(number, token=token, answered=outcome.offered)
-        if outcome.scope is Scope.CREDENTIALS:
-            self._ledger.accounts.stop(number, reason=outcome.reason, digest=self._setup)
-        return outcome
+        return self._sender.send(message)
 
     def _message(self, address: str) -> Message:
         row, now = self._row, self._ledger.clock.now()
@@ -116,8 +87,3 @@ class SendTest:
     def _usable(self) -> Iterator[RecipientRow]:
         for chunk in self._prepared.recipients.chunks():
             yield from (row for row in chunk if row.key is not None and not row.problem)
-
-
-def _no_slot(wait: Wait) -> str:
-    until = f" until {utc_minute(wait.until)}" if wait.until else ""
-    return f"the account has no slot left{until}: {wait.detail or wait.reason}"

@@ -85,5 +85,6 @@ def test_bodies_that_do_not_go_together_and_a_missing_subject_are_said() -> None
     both = {"html": "a.html", "markdown": "a.md"}
     sentences = [p.message for p in campaign_checks._body_problems(both)]
     assert sentences == ['"html" and "markdown" do not go together']
-    lone = [(p.key, p.message) for p in campaign_checks._body_problems({"html": "a.html", "frame": "b.html"})]
-    assert lone == [("message.subject", "is missing"), ("message.frame", "goes only with markdown")]
+    message = {"html": "a.html", "frame": "b.html"}
+    assert [p.message for p in campaign_checks._body_problems(message)] == ["goes only with markdown"]
+    assert [p.key for p in campaign_checks._subject_problems(message, None)] == ["message.subject"]

@@ -10,7 +10,6 @@ import pytest
 
 from mailrunner.cli.bars import Drawing, is_ascii
 from mailrunner.cli.context import CommandContext
-from mailrunner.cli.status_objects import account_objects
 from mailrunner.cli.status_text import account_lines, campaign_lines
 from mailrunner.clock import rfc3339
 from tests.report.test_summary import in_terminal
@@ -144,8 +143,7 @@ def test_the_json_of_quota_tells_when_slots_come_back(tmp_path: Path) -> None:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(3), limits='"500/24h"')
         mailing.run()
     mailing.clock.turn(timedelta(hours=1))
-    with mailing.ledger() as ledger:
-        (found,) = account_objects(CommandContext(tmp_path, clock=mailing.clock), ledger)
+    found = CommandContext(tmp_path, clock=mailing.clock).handle.accounts()[0].as_dict()
     returns = found["limits"][0]["returns"]
     assert returns["from"] == rfc3339(mailing.clock.now()) and returns["every_seconds"] == 1800
     assert len(returns["slots"]) == 48 and sum(returns["slots"]) == 3 == sum(returns["slots"][45:47])

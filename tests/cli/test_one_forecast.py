@@ -17,7 +17,6 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.cli.inspection import inspect_campaign
 from mailrunner.cli.output import local
 from mailrunner.cli.progress import ProgressDisplay
-from mailrunner.cli.status_objects import campaign_objects
 from mailrunner.clock import rfc3339
 from mailrunner.model.wait_reason import WaitReason
 from mailrunner.sending.forecaster import Forecaster
@@ -35,9 +34,8 @@ def mailing(tmp_path: Path) -> Iterator[CampaignInProcess]:
 
 def status(mailing: CampaignInProcess) -> dict[str, Any]:
     context = CommandContext(mailing.folder, clock=mailing.clock)
-    with mailing.ledger() as ledger:
-        (found,) = campaign_objects(context, ledger, "spring")
-    return found
+    (found,) = context.handle.status("spring").campaigns
+    return found.as_dict()
 
 
 def moment(text: str | None) -> datetime:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -35,6 +38,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 def test_the_wheel_brings_every_tracked_file_of_the_package_and_no_other(wheel: zipfile.ZipFile) -> None:
     tracked = {name for name in git("ls-files", "mailrunner").splitlines() if (ROOT / name).exists()}
     assert {name for name in wheel.namelist() if ".dist-info/" not in name} == tracked
+
+
+def test_two_builds_of_one_tree_are_the_same_octets(tmp_path: Path) -> None:
+    """Whatever the clock and the times of the files say, if SOURCE_DATE_EPOCH is set."""
+    digests = []
+    for number in (1, 2):
+        tree, out = tmp_path / f"tree{number}", tmp_path / f"out{number}"
+        for name in git("ls-files", "mailrunner", "pyproject.toml", "README.md", "LICENSE").splitlines():
+            if (ROOT / name).exists():
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, tree / name)
+                os.utime(tree / name, (number * 1_000_000_000, number * 1_000_000_000))
+        given = (sys.executable, "-m", "build", "--no-isolation", "--outdir", out, tree)
+        environ = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+        subprocess.run(given, capture_output=True, check=True, env=environ)
+        digests.append({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in out.iterdir()})
+    assert len(digests[0]) == 2 and digests[0] == digests[1]
 
 
 def test_the_wheel_carries_the_licence_and_the_versions_it_was_tried_on(wheel: zipfile.ZipFile) -> None:

@@ -215,7 +215,7 @@ def test_excel_has_text_cells_and_nothing_runs(tmp_path: Path) -> None:
     dead = dict(zip(cells[0], cells[3], strict=True))
     assert (dead["reply"], dead["code"], dead["attempts"]) == (FORMULA, "550", "1")
     assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value is not None} == {"s"}
-    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("B2", "A1:O8")
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("B2", "A1:P8")
     assert sheet["A1"].font.bold
 
 
@@ -472,7 +472,7 @@ def test_an_unknown_campaign_is_named_with_the_nearest_known(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("form", "expected"),
     [
-        ("csv", ",".join([*FIRST_COLUMNS, "row", "came_back", "came_back_at"]) + "\n"),
+        ("csv", ",".join([*FIRST_COLUMNS, "row", "came_back", "came_back_at", "variant"]) + "\n"),
         ("html", "no run of this campaign has begun"),
     ],
 )

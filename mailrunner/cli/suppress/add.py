@@ -9,8 +9,8 @@ import typer
 from mailrunner.cli.app import command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.suppress.group import ENTRIES, AddressesArgument, ListOption, suppress_app
-from mailrunner.cli.suppress.targets import keys_of, mention_unknown_list, scope_of, shown_scope
 from mailrunner.model.suppression import SuppressionReason
+from mailrunner.sending.handles.targets import shown_scope
 
 
 @command(suppress_app, "add", panel=ENTRIES)
@@ -26,14 +26,9 @@ def add(
 
     Example: mailrunner suppress add ana@example.org --list "Club news" --reason unsubscribe
     """
-    scope = scope_of(list_name)
-    with context.open_ledger() as ledger:
-        keys = keys_of(ledger, addresses)
-        mention_unknown_list(context, ledger, list_name)
-        before = ledger.suppressions.matching(keys)
-        ledger.suppressions.add(keys, list_key=scope, reason=reason, source="by hand")
-    for key in keys:
-        wanted = (key, scope, reason)
-        known = any((entry.key, entry.list_key, entry.reason) == wanted for entry in before.get(key, []))
-        state = "was suppressed already" if known else "suppressed"
-        context.result(f"{key}: {state} for {shown_scope(scope)}: {reason}")
+    entered = context.handle.suppress(*addresses, list_name=list_name, reason=reason)
+    if notice := entered[0].notice:
+        context.say(notice)
+    for one in entered:
+        state = "was suppressed already" if one.known else "suppressed"
+        context.result(f"{one.key}: {state} for {shown_scope(one.list_key)}: {one.reason}")

@@ -10,9 +10,9 @@ from mailrunner.cli.app import command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import YesOption
 from mailrunner.cli.suppress.group import ERASURE_AND_REPAIR, suppress_app
-from mailrunner.cli.suppress.targets import keys_of
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.suppression import is_domain, is_pseudonym
+from mailrunner.sending.handles.targets import keys_of
 
 if TYPE_CHECKING:
     from mailrunner.store import Ledger

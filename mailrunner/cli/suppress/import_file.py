@@ -14,10 +14,10 @@ from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import YesOption
 from mailrunner.cli.output import progress_bar
 from mailrunner.cli.suppress.group import FILES, ListOption, suppress_app
-from mailrunner.cli.suppress.targets import mention_unknown_list, scope_of
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
 from mailrunner.model.suppression import ImportFormat, SuppressionReason
+from mailrunner.sending.handles.targets import scope_of, unknown_list_notice
 
 if TYPE_CHECKING:
     from mailrunner.store import Ledger
@@ -76,7 +76,8 @@ def import_file(
         _say_summary(context, file, summary)
         if not summary.valid:
             raise UserError(Problem("there is no address in it", str(file)))
-        mention_unknown_list(context, ledger, list_name)
+        if notice := unknown_list_notice(context.project, ledger, list_name):
+            context.say(notice)
         if not yes and not _agreed(context, file, summary):
             context.say("Nothing was imported.")
             return Exit.DONE

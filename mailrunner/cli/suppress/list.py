@@ -11,7 +11,6 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import JsonOption
 from mailrunner.cli.suppress.group import ENTRIES, suppress_app
 from mailrunner.cli.suppress.rows import entry_cells, print_rows
-from mailrunner.cli.suppress.targets import keys_of
 from mailrunner.clock import rfc3339
 
 if TYPE_CHECKING:
@@ -33,13 +32,11 @@ def list_entries(
     as_json: JsonOption = False,
 ) -> None:
     """Show the entries: address, list, reason, source, time."""
+    if not imports:
+        print_rows(context, "entries", context.handle.suppressions(address), as_json, entry_cells)
+        return
     with context.existing_ledger() as ledger:
-        keys = keys_of(ledger, [address]) if address else []
-        if imports:
-            print_rows(context, "imports", ledger.suppressions.imports(), as_json, _import_cells)
-        else:
-            entries = ledger.suppressions.entries(keys[0]) if keys else ledger.suppressions
-            print_rows(context, "entries", entries, as_json, entry_cells)
+        print_rows(context, "imports", ledger.suppressions.imports(), as_json, _import_cells)
 
 
 def _import_cells(one: Import) -> dict[str, Any]:

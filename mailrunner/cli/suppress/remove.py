@@ -9,9 +9,9 @@ import typer
 from mailrunner.cli.app import command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.suppress.group import ENTRIES, suppress_app
-from mailrunner.cli.suppress.targets import keys_of, scope_of, shown_scope
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
+from mailrunner.sending.handles.targets import shown_scope
 
 
 @command(suppress_app, "remove", panel=ENTRIES)
@@ -70,17 +70,11 @@ def remove(
         raise typer.BadParameter(
             'state how the recipient agreed to get messages again: --consent "wrote on 3 May"'
         )
-    _remove(context, addresses, scope_of(list_name), (consent or "").strip())
-
-
-def _remove(context: CommandContext, addresses: list[str], scope: str, why: str) -> None:
-    with context.existing_ledger() as ledger:
-        for key in keys_of(ledger, addresses):
-            removed = ledger.suppressions.remove([key], list_key=scope, why=why)
-            state = "no longer" if removed else "was not"
-            context.result(f"{key}: {state} suppressed for {shown_scope(scope)}")
-            for entry in ledger.suppressions.entries(key):
-                context.result(f"{key}: still {entry} ({entry.source})")
+    for one in context.handle.unsuppress(*addresses, list_name=list_name, consent=consent or ""):
+        state = "no longer" if one.removed else "was not"
+        context.result(f"{one.key}: {state} suppressed for {shown_scope(one.list_key)}")
+        for entry in one.left:
+            context.result(f"{one.key}: still {entry} ({entry.source})")
 
 
 def _undo(context: CommandContext, number: int) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from mailrunner.cli.context import CommandContext
-from mailrunner.cli.suppress.targets import shown_scope
 from mailrunner.clock import rfc3339
 from mailrunner.model.suppression import ALL_LISTS, SuppressionEntry
 from mailrunner.model.terminal_text import printable, printable_json
+from mailrunner.sending.handles.targets import shown_scope
 
 
 def print_rows(

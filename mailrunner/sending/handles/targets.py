@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from mailrunner.cli.context import CommandContext
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.suppression import ALL_LISTS, list_key
 
 if TYPE_CHECKING:
+    from mailrunner.config.project import Project
     from mailrunner.store import Ledger
 
 
@@ -46,15 +46,16 @@ def shown_scope(scope: str) -> str:
     return f'list "{scope}"' if scope else "all lists"
 
 
-def mention_unknown_list(context: CommandContext, ledger: Ledger, list_name: str | None) -> None:
-    """Print a notice for a list that no campaign uses: a misspelt name would suppress nothing."""
+def unknown_list_notice(project: Project, ledger: Ledger, list_name: str | None) -> str:
+    """A sentence on a list that no campaign uses, "" for others: a misspelt name would suppress nothing."""
     from mailrunner.campaign.folder import list_names
     from mailrunner.errors import did_you_mean
     from mailrunner.store.snapshot import known_lists
 
     if list_name is None:
-        return
-    known = {**list_names(context.project), **known_lists(ledger.database)}
-    if list_key(list_name) not in {*known, *context.project.lists}:
-        hint = did_you_mean(list_name, known.values())
-        context.say(f'No campaign uses the list "{list_name}" yet{f"; {hint}" if hint else "."}')
+        return ""
+    known = {**list_names(project), **known_lists(ledger.database)}
+    if list_key(list_name) in {*known, *project.lists}:
+        return ""
+    hint = did_you_mean(list_name, known.values())
+    return f'No campaign uses the list "{list_name}" yet{f"; {hint}" if hint else "."}'

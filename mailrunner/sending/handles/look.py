@@ -1,47 +1,46 @@
-"""The state of campaigns and accounts in the ledger, as JSON objects."""
+"""Reads the states of campaigns and accounts from the ledger."""
 
 from __future__ import annotations
 
 import os
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mailrunner.cli.campaign_lookup import campaign_id, campaign_record
-from mailrunner.cli.json_objects import SlotReturns, account_object, campaign_object
+from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.clock import rfc3339
+from mailrunner.config.account import Account
+from mailrunner.config.project import Project
 from mailrunner.errors import UserError
-from mailrunner.model.delivery import Counts
-
-if TYPE_CHECKING:
-    from mailrunner.cli.context import CommandContext
-    from mailrunner.config.account import Account
-    from mailrunner.model.quota import Limit
-    from mailrunner.store import CampaignRecord, Ledger
+from mailrunner.model.quota import Limit
+from mailrunner.sending.forecaster import Forecaster
+from mailrunner.sending.handles.lookup import campaign_id, campaign_record
+from mailrunner.sending.handles.status import AccountStatus, CampaignStatus, SlotReturns
+from mailrunner.store import CampaignRecord, Ledger, Phase
 
 _STEP, _STEPS = timedelta(minutes=30), 48  # 24 hours
 
 
-def account_objects(context: CommandContext, ledger: Ledger) -> list[dict[str, Any]]:
+def account_states(project: Project, ledger: Ledger) -> tuple[AccountStatus, ...]:
     """Every account of mailrunner.toml whose table is valid."""
-    accounts = context.project.accounts
-    return [_account(ledger, accounts[name]) for name in context.project.account_names if name in accounts]
+    accounts = project.accounts
+    return tuple(_account(ledger, accounts[name]) for name in project.account_names if name in accounts)
 
 
-def _account(ledger: Ledger, account: Account) -> dict[str, Any]:
+def _account(ledger: Ledger, account: Account) -> AccountStatus:
     known, now = ledger.accounts.find(account.identity), ledger.clock.now()
     rooms = ledger.accounts.rooms(
         account.identity, limits=account.limits, reserve=account.reserve, zone=account.timezone
     )
     paused = known.paused_until if known and known.paused_until and known.paused_until > now else None
     reason = known.stop_reason or (known.pause_reason if paused else "") if known else ""
-    returns = [_returns(ledger, known.no if known else 0, account, room.limit) for room in rooms]
-    return account_object(
-        account.name,
+    return AccountStatus(
+        name=account.name,
         paused_until=paused,
         reason=reason,
-        rooms=zip(rooms, returns, strict=True),
+        limits=tuple(rooms),
         reserve=account.reserve,
-        learned=ledger.accounts.learned(account.identity),
+        returns=tuple(_returns(ledger, known.no if known else 0, account, room.limit) for room in rooms),
+        learned=tuple(ledger.accounts.learned(account.identity)),
     )
 
 
@@ -65,59 +64,52 @@ def machine_objects(ledger: Ledger) -> list[dict[str, Any]]:
     ]
 
 
-def campaign_objects(context: CommandContext, ledger: Ledger, name: str | None) -> list[dict[str, Any]]:
+def campaign_states(project: Project, ledger: Ledger, name: str | None = None) -> tuple[CampaignStatus, ...]:
     """The campaign `name`, or, for None, every campaign in the ledger; UserError if `name` is unknown."""
     if name is None:
-        return [_object(context, ledger, record) for record in ledger.campaigns.all()]
-    record = campaign_record(context, ledger, name)
+        return tuple(_state_of(project, ledger, record) for record in ledger.campaigns.all())
+    record = campaign_record(project, ledger, name)
     if record is None:
-        return [campaign_object(campaign_id(context, ledger, name), state="new", counts=Counts())]
-    return [_object(context, ledger, record)]
+        return (CampaignStatus(campaign=campaign_id(project, ledger, name)),)
+    return (_state_of(project, ledger, record),)
 
 
-def _object(context: CommandContext, ledger: Ledger, record: CampaignRecord) -> dict[str, Any]:
-    from mailrunner.store import Phase
-
+def _state_of(project: Project, ledger: Ledger, record: CampaignRecord) -> CampaignStatus:
     counts = ledger.deliveries.counts(record.no)
     if record.phase is Phase.LOADING:
-        return campaign_object(record.id, state="new", counts=Counts(), reason="its list is being read")
-    state = _state(context, ledger, record)
+        return CampaignStatus(campaign=record.id, reason="its list is being read")
+    state = _word_for(project, ledger, record)
     # While a process runs it, the time of an earlier wait says nothing.
     resume_at = record.resume_at if record.phase is Phase.BEGUN and state != "running" else None
-    return campaign_object(
-        record.id,
+    return CampaignStatus(
+        campaign=record.id,
         state=state,
         counts=counts,
         reason=record.reason if record.phase is not Phase.FINISHED else "",
         resume_at=resume_at,
-        finish_at=record.finished_at or finish_at(context, ledger, record, counts.open, resume_at),
+        finish_at=record.finished_at or finish_at(project, ledger, record, counts.open, resume_at),
     )
 
 
-def _state(context: CommandContext, ledger: Ledger, record: CampaignRecord) -> str:
+def _word_for(project: Project, ledger: Ledger, record: CampaignRecord) -> str:
     """The value of `state` for a phase: a begun campaign is "running" while a process runs it."""
-    from mailrunner.store import Phase
-
     if record.phase is not Phase.BEGUN:
         return record.phase.value
     if ledger.deliveries.is_being_run(record.no):
         return "running"
-    account = context.project.accounts.get(record.account_name)
+    account = project.accounts.get(record.account_name)
     known = ledger.accounts.find(account.identity) if account else None
     return "stopped" if known and known.stop_reason else "waiting"
 
 
 def finish_at(
-    context: CommandContext, ledger: Ledger, record: CampaignRecord, number: int, resume_at: datetime | None
+    project: Project, ledger: Ledger, record: CampaignRecord, number: int, resume_at: datetime | None
 ) -> datetime | None:
     """The forecast for `number` messages; None where the campaign's file cannot be read."""
-    from mailrunner.campaign.campaign_file import load_campaign
-    from mailrunner.sending.forecaster import Forecaster
-
     if not number:
         return None
     try:
-        _, campaign, account = load_campaign(context.folder, str(context.folder / record.file), os.environ)
+        _, campaign, account = load_campaign(project.folder, str(project.folder / record.file), os.environ)
     except UserError:
         return None
     forecaster = Forecaster(campaign, account, ledger)

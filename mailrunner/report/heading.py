@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mailrunner.cli.context import CommandContext
 from mailrunner.errors import UserError
 from mailrunner.report.summary import Heading
 
 if TYPE_CHECKING:
     from mailrunner.campaign.campaign_file import Campaign
     from mailrunner.config.account import Account
+    from mailrunner.config.project import Project
     from mailrunner.store import CampaignRecord
     from mailrunner.store.report_rows import Reading
 
@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 
 
 def report_heading(
-    context: CommandContext, campaign_id: str, record: CampaignRecord | None, reading: Reading
+    project: Project, campaign_id: str, record: CampaignRecord | None, reading: Reading
 ) -> Heading:
     """The heading of a campaign; of one that was never run, its id alone."""
     from mailrunner.campaign.campaign_file import load_campaign
@@ -37,7 +37,7 @@ def report_heading(
         finished=record.finished_at,
     )
     try:
-        _, campaign, account = load_campaign(context.folder, str(context.folder / record.file), os.environ)
+        _, campaign, account = load_campaign(project.folder, str(project.folder / record.file), os.environ)
     except UserError:
         return known
     return replace(
