@@ -23,11 +23,10 @@ from mailrunner.errors import Problem, UserError, nearest
 from mailrunner.rendering.authoring.jinja_marks import TemplateText
 from mailrunner.rendering.calendars import marked_value
 from mailrunner.rendering.compiled_template import CompiledTemplate
-from mailrunner.rendering.flat_template import flat_segments
 from mailrunner.rendering.inline_images import NameTags
 from mailrunner.rendering.linked_sheets import LinkedSheets
 from mailrunner.rendering.private_files import PrivateFiles
-from mailrunner.rendering.segments import SegmentingEnvironment, keeps_segments
+from mailrunner.rendering.segments import SegmentingEnvironment, flat_segments, keeps_segments
 from mailrunner.rendering.template_choice import ChoiceEnvironment, ChoiceRules, folders
 from mailrunner.rendering.template_hints import not_utf8, syntax_hint
 from mailrunner.rendering.template_names import TemplateTree

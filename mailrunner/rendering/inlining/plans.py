@@ -41,7 +41,7 @@ from mailrunner.rendering.inlining.styles import Rules
 from mailrunner.rendering.segments import SegmentedText, interleaved
 
 Key = tuple[object, ...]
-CleanTest = tuple[Callable[[str], object], Callable[[Sequence[str]], Sequence[str]]]
+CleanTest = tuple[Callable[[str], object], Callable[[Sequence[str]], Sequence[str]], int]
 
 _XML = re.compile(r"\A\s*(?:<\?xml[^>]*\?>)?\s*\Z")
 
@@ -80,7 +80,7 @@ class DocumentForm:
 
     Where no slot is literal and nothing is asked of a value, messages whose values all stay as they are have
     one key, `clean_key`, and `clean` finds them out: for each kind a test of its values, each with a NUL
-    behind it, and what picks them.  Otherwise `clean` is None.
+    behind it, what picks them, and their number.  Otherwise `clean` is None.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ def _clean(kinds: Sequence[SlotKind | None], hollow: Collection[int]) -> list[Cl
     for slot, kind in enumerate(kinds):
         if kind:
             slots.setdefault((kind, slot in hollow), []).append(slot)
-    return [(all_clean(kind, len(chosen), may), _picking(chosen)) for (kind, may), chosen in slots.items()]
+    return [(all_clean(kind, may), _picking(chosen), len(chosen)) for (kind, may), chosen in slots.items()]
 
 
 def _picking(slots: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:

@@ -139,8 +139,9 @@ class ShapeInliner:
             raise NoPlanError(form)
         if form.clean is not None:  # looked at right here: nearly every message ends with this loop
             values: Sequence[str] = segments.values
-            for are_clean, of_kind in form.clean:
-                if not are_clean("\0".join(of_kind(values)) + "\0"):
+            for are_clean, of_kind, many in form.clean:
+                joined = "\0".join(of_kind(values)) + "\0"
+                if joined.count("\0") != many or not are_clean(joined):
                     break
             else:
                 shape = self._shapes[form, form.clean_key]

@@ -83,15 +83,12 @@ class Place:
     value: str = ""
 
 
-def all_clean(kind: SlotKind, many: int, may_be_empty: bool) -> Callable[[str], object]:
-    """Return a test of so many values at once, each with a NUL behind it: true if all stay as they are."""
-    are_clean = _any_clean(kind, may_be_empty)
-    # Counted, as a value may hold a NUL itself and look like two.
-    return lambda joined: joined.count("\0") == many and are_clean(joined)
-
-
 @lru_cache(maxsize=2 * len(SlotKind))
-def _any_clean(kind: SlotKind, may_be_empty: bool) -> Callable[[str], object]:
+def all_clean(kind: SlotKind, may_be_empty: bool) -> Callable[[str], object]:
+    """Return a test of values, each with a NUL behind it: true if all stay as they are.
+
+    The NULs are to be counted beside it, as a value may hold one itself and look like two.
+    """
     one = f"(?:{SPELLINGS[kind].clean})?+" if may_be_empty else SPELLINGS[kind].clean
     return re.compile(f"(?:{one}\0)*+").fullmatch
 

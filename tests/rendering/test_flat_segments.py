@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrunner.rendering.flat_template import flat_segments
-from mailrunner.rendering.segments import SegmentedText, SegmentingEnvironment
+from mailrunner.rendering.segments import SegmentedText, SegmentingEnvironment, flat_segments
 from mailrunner.rendering.templates import Templates
 from tests.support.rendering import project_in
 
