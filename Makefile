@@ -72,6 +72,9 @@ soak: $(VENV)/.dev  ## random operations on projects for ten minutes, held again
 mutants: $(VENV)/.dev  ## change the modules that promises hang on, and print what the tests do not notice (30 minutes)
 	@$(BIN)/python -m tools.mutants --minutes 30
 
+machines: $(VENV)/.dev  ## three machines at one ledger, killed and cut off, and a table of what came of it (a quarter of an hour)
+	@$(BIN)/python -m tests.machines
+
 crash-peers: $(VENV)/.dev  ## the same kill for other programs, in an environment of their own
 	@test -x build/peers/bin/python || $(PYTHON) -m venv build/peers
 	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/crash/peers/requirements.txt
@@ -86,6 +89,9 @@ caniemail: $(VENV)/.dev  ## make the table of what mail programs support anew (n
 
 looks: $(VENV)/.dev  ## do messages look as their templates do? public templates in Chromium (needs npm; a quarter of an hour)
 	@$(BIN)/python -m tests.looks
+
+pictures: $(VENV)/.dev  ## the pictures of README.md, from the real pages (needs chromium)
+	@$(BIN)/python -m tools.pictures
 
 bench: $(VENV)/.dev  ## every measurement of docs/performance.md, side by side (about an hour; needs postfix's smtp-sink)
 	@mkdir -p build
@@ -115,4 +121,4 @@ clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo build/dist build/wheel-test build/coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release sbom fuzz crash soak mutants \
-  crash-peers caniemail looks bench guard docs man commands lock clean
+  machines crash-peers caniemail looks pictures bench guard docs man commands lock clean

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mailrunner.model.delivery import State
+    from mailrunner.report.message_kinds import MessageKinds
     from mailrunner.sending.handles.outcomes import OpenReport
+    from mailrunner.store import CampaignRecord
+    from mailrunner.store.report_rows import Reading
 
 
 class ReportFormat(StrEnum):
@@ -83,7 +86,9 @@ def report(
             for line in short_report(opened.summary()):
                 context.result(line)
         elif form in (ReportFormat.HTML, ReportFormat.JSON):
-            _write_summary(form, out, opened, now=context.clock.now())
+            is_page = form is ReportFormat.HTML
+            kinds = message_kinds_of(context, opened.reading, opened.record) if is_page else None
+            _write_summary(form, out, opened, now=context.clock.now(), kinds=kinds)
         else:
             _write_table(form, out, opened.rows())
     if out is not None:
@@ -118,7 +123,9 @@ def _write_table(form: ReportFormat, out: Path | None, rows: Iterable[dict[str, 
         write_csv(rows, stream)
 
 
-def _write_summary(form: ReportFormat, out: Path | None, opened: OpenReport, *, now: datetime) -> None:
+def _write_summary(
+    form: ReportFormat, out: Path | None, opened: OpenReport, *, now: datetime, kinds: MessageKinds | None
+) -> None:
     from mailrunner.report.files import write_json
     from mailrunner.report.output_file import text_to
     from mailrunner.report.page import write_page
@@ -126,9 +133,34 @@ def _write_summary(form: ReportFormat, out: Path | None, opened: OpenReport, *, 
     summary = opened.summary()
     with text_to(out) as stream:
         if form is ReportFormat.HTML:
-            write_page(opened.reading, stream, summary=summary, now=now)
+            write_page(opened.reading, stream, summary=summary, now=now, kinds=kinds)
         else:
             write_json(opened.rows(), stream, head=summary.as_json())
+
+
+def message_kinds_of(
+    context: CommandContext, reading: Reading, record: CampaignRecord | None
+) -> MessageKinds | None:
+    """The kinds of message that were sent; None where the campaign's files cannot make them any more."""
+    from mailrunner.cli.message_again import CampaignAgain
+    from mailrunner.errors import UserError
+    from mailrunner.model.delivery import State
+    from mailrunner.report.message_kinds import MOST_LOOKED_AT, message_kinds
+
+    counts = reading.counts()
+    if record is None or not counts.sent:
+        return None
+    try:
+        again = CampaignAgain(context, record)
+    except UserError:
+        return None
+    now = context.clock.now()
+    rows = reading.rows(State.SENT, every=-(-counts.total // MOST_LOOKED_AT))
+    return message_kinds(
+        (row for row in rows if row.data is not None),
+        lambda row: again.message(row.address, row.values, row.finished_at or now),
+        sent=counts.sent,
+    )
 
 
 def _write_list(opened: OpenReport, state: State, out: Path | None) -> None:

@@ -25,7 +25,9 @@ LONGEST = 256 * 1024  # octets of a message that are read: every report has what
 _MOST_BOUNDARIES = 40
 _MOST_PARTS = 100
 _LONGEST_FIELD = 4000
-_ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]+@[^\s<>()\[\]\"',;:]+")
+_SIGN = r"[^\s<>()\[\]\"',;:]"
+# From the beginning of a word: a long one without an @ would else be read from each of its signs on.
+_ADDRESS = re.compile(rf"(?<!{_SIGN}){_SIGN}+@{_SIGN}+")
 # Codecs that are no charsets of mail; some take a time that grows with the square of the text.
 _NO_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
 

@@ -3,9 +3,11 @@
 Pure: the ledger hands in what was used (`Usage`), the caller hands in `now`.
 
 A slot is *held* from the claim to the server's reply, and used from then on: providers count at
-acceptance, so a slot leaves when the window has passed since its answer.  What is held counts in full.
-So a server sees no more than the limit in any window of its own clock, however long a message was on
-its way, and a limit cannot be passed by being slow.
+acceptance, so a slot leaves when the window has passed since its answer.  What is held counts in full, so
+a limit cannot be passed by being slow.  Windows below an hour pace the wire: there a message counts as
+arrived ten seconds after its start, should the answer not have come, lest one stuck connection or dead
+machine stops all others.  So a server sees no more than the limit in any window of its own clock, unless a
+message was on its way for longer.
 
 Window forms seen at providers: rolling ("500/24h"), calendar in the account's zone ("300/day",
 "100/month"), and short ones beside them ("14/second").
@@ -32,6 +34,7 @@ _CALENDAR = {"day": timedelta(days=1), "month": timedelta(days=31)}
 _GRAMMAR = re.compile(r"\s*(\d[\d_,]*|unlimited)\s*/\s*(\d+)?\s*([a-z]+)\s*", re.IGNORECASE)
 _TICK = timedelta(microseconds=1)
 _LONG = timedelta(hours=1)
+_ON_ITS_WAY = timedelta(seconds=10)  # the longest time from `sending` to the server
 _DAY = timedelta(days=1)
 _LONGEST = timedelta(days=60)  # the ledger keeps what was used a little longer than this
 
@@ -77,6 +80,10 @@ class Limit:
     def is_long(self) -> bool:
         """True for a window that lasts beyond a run's rounds, of an hour or more; a short one is a pace."""
         return self.period >= _LONG
+
+    def held_since(self, horizon: datetime) -> datetime | None:
+        """A message started up to this instant holds its slot no longer; None: until it is answered."""
+        return None if self.is_long else horizon - _ON_ITS_WAY
 
     def usable(self, reserve: int) -> int | None:
         """The number less the account's reserve, which applies to windows of a day or longer."""
@@ -154,8 +161,8 @@ class Usage(Protocol):
         """The stamp of the nth (from 1) slot after `horizon`; None if there are fewer."""
         ...
 
-    def held(self) -> int:
-        """Slots reserved now that are not answered yet."""
+    def held(self, since: datetime | None) -> int:
+        """Slots reserved now, and those of unanswered messages started after `since` (None: whenever)."""
         ...
 
 
@@ -172,7 +179,7 @@ class Room:
 def room(limit: Limit, usage: Usage, *, reserve: int, zone: tzinfo, now: datetime) -> Room:
     """Tell what `limit` leaves at `now` and, where that is nothing, when the next slot comes back."""
     horizon = limit.horizon(now, zone)
-    used = usage.used(horizon) + usage.held()
+    used = usage.used(horizon) + usage.held(limit.held_since(horizon))
     usable = limit.usable(reserve)
     if usable is None:
         return Room(limit, used, None, None)

@@ -27,7 +27,8 @@ _FIRST = 3
 _OTHERS = 10  # rows that follow the odd ones, however many these are
 _SCHEMA = """
 PRAGMA cache_size = -65536;
-CREATE TABLE rows (place INTEGER PRIMARY KEY, problem TEXT, entry TEXT, found TEXT, name TEXT, mark TEXT);
+CREATE TABLE rows (place INTEGER PRIMARY KEY, problem TEXT, entry TEXT, name TEXT, mark TEXT);
+CREATE TABLE texts (place INTEGER PRIMARY KEY, found TEXT);
 CREATE INDEX by_name ON rows (name, place);
 CREATE INDEX unusable ON rows (place) WHERE problem != '';
 CREATE TABLE odd (place INTEGER, reason TEXT, from_rendering INTEGER);
@@ -53,7 +54,10 @@ _SHOWN = {
       ORDER BY rows.place LIMIT :most""",
     "names": """WHERE :after = 0 OR (name, rows.place) > (SELECT name, place FROM rows WHERE place = :after)
       ORDER BY name, rows.place LIMIT :most""",
-    "found": "WHERE rows.place > :after AND instr(found, :text) > 0 ORDER BY rows.place LIMIT :most",
+    # A table of its own: a search that finds nothing reads all of it.
+    "found": """WHERE rows.place IN (
+        SELECT place FROM texts WHERE place > :after AND instr(found, :text) > 0 ORDER BY place LIMIT :most)
+      ORDER BY rows.place""",
     "finding": "WHERE rows.place > :after AND findings & :bit ORDER BY rows.place LIMIT :most",
     "problems": """WHERE rows.place IN (
         SELECT place FROM
@@ -182,12 +186,12 @@ class ListIndex:
     def _read_list(self) -> None:
         extremes = Extremes(self._recipients.columns)
         places: dict[int, int] = {}
-        rows: list[tuple[object, ...]] = []
+        rows: list[tuple[int, str, RecipientRow]] = []
         for place, (entry, is_duplicate) in enumerate(flag_duplicates(self._recipients.chunks()), 1):
             if self._stopping.is_set():
                 return
             problem = entry.problem or ("the address stands in an earlier row" if is_duplicate else "")
-            rows.append((place, problem, *_texts_of(entry)))
+            rows.append((place, problem, entry))
             if not problem:
                 self.usable += 1
                 self._count_domain(entry)
@@ -210,20 +214,28 @@ class ListIndex:
         if domain in self.domains or len(self.domains) < MOST_DOMAINS:
             self.domains[domain] += 1
 
-    def _insert(self, rows: list[tuple[object, ...]]) -> None:
+    def _insert(self, rows: list[tuple[int, str, RecipientRow]]) -> None:
+        texts = [(place, _searched(entry)) for place, _, entry in rows]
+        values = [(place, problem, *_stored(entry)) for place, problem, entry in rows]
         with self._lock:
             self._database.execute("BEGIN")
-            self._database.executemany("INSERT INTO rows VALUES (?,?,?,?,?,?)", rows)
+            self._database.executemany("INSERT INTO rows VALUES (?,?,?,?,?)", values)
+            self._database.executemany("INSERT INTO texts VALUES (?,?)", texts)
             self._database.execute("COMMIT")
         rows.clear()
 
 
-def _texts_of(entry: RecipientRow) -> tuple[str, str, str, str]:
-    """The row as JSON, what is searched in it, by what it is ordered, and its mark."""
-    found = "\n".join((entry.address, entry.name, *entry.values)).casefold()
+def _searched(entry: RecipientRow) -> str:
+    """The text of a row in which is searched."""
+    further = (text for text in (entry.address, entry.name) if text not in entry.values)
+    return _storable("\n".join((*entry.values, *further)).casefold())
+
+
+def _stored(entry: RecipientRow) -> tuple[str, str, str]:
+    """The row as JSON, by what it is ordered, and its mark."""
     mark = hashlib.blake2b((entry.key or entry.address).encode("utf-8", "replace"), digest_size=4).hexdigest()
     # A lone surrogate is no text for SQLite; in JSON it is an escape.
-    return json.dumps(entry), _storable(found), _storable(_sort_key(entry.name or entry.address)), mark
+    return json.dumps(entry), _storable(_sort_key(entry.name or entry.address)), mark
 
 
 def _storable(text: str) -> str:

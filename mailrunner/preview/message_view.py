@@ -21,6 +21,7 @@ from mailrunner.rendering.lint import Remark, remarks
 
 _CID = re.compile(r"""cid:([^"'\s<>)&]+)""", re.IGNORECASE)
 _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}")
+_TURNING = re.compile("[\u202d\u202e]")  # directional overrides (UAX #9, §2.2)
 _EMPTY_CELL = re.compile(r"\b(?:None(?! of)|NaN|nan|NaT)\b")  # how Python and pandas spell an empty cell
 
 
@@ -142,6 +143,9 @@ def doubts(message: Message) -> Iterator[Remark]:
     for part, text in (("subject", message.subject), ("text", message.text)):
         if found := _LEFT_OVER.search(text):
             yield Remark(f"a placeholder is in the {part}", f'"{found[0]}"; was it not filled in?')
+        if _TURNING.search(text):
+            detail = "as forged names and file names have it"
+            yield Remark(f"the {part} has an invisible character that turns words round", detail)
         if found := _EMPTY_CELL.search(text):
             yield Remark(f"the {part} may show an empty cell", f'the word "{found[0]}" is in it')
 

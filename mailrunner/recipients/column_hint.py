@@ -8,7 +8,7 @@ from contextlib import suppress
 from mailrunner.errors import UserError
 from mailrunner.recipients.source import Row, Source
 
-_ADDRESS = re.compile(r"[^\s@<>]+@[^\s@<>]+\.\w+")
+_ADDRESS = re.compile(r"[^\s@<>]@[^\s@<>]+\.\w")
 _NO_NAMES = 'its first row holds addresses and no names of columns: put a row above it, such as "email,name"'
 
 

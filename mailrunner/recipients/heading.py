@@ -10,7 +10,7 @@ HEADING_ROWS = 60  # rows that are not blank and among which the heading is look
 
 Record = tuple[int, Sequence[str]]
 
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.\w+")
+_ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.\w")  # not the whole word: it is searched from each sign on
 _SHOWN = 3  # titles that a remark quotes
 
 

@@ -29,7 +29,7 @@ Piece = str | tuple[str]
 Segmenting = Callable[[Mapping[str, object]], "SegmentedText | None"]
 """Renders a template for one row, whose context is given; None where only Jinja's own rendering will do."""
 
-_LONGEST_LINE = 1000  # characters; whatever is longer is Jinja's, which has a limit of its own
+LONGEST_LINE = 1000  # characters; whatever is longer is Jinja's, which has a limit of its own
 
 # They join what was rendered and hand it to an expression, or choose the escaping at run time.
 _REFUSED = (nodes.FilterBlock, nodes.AssignBlock, nodes.EvalContextModifier, nodes.ScopedEvalContextModifier)
@@ -183,18 +183,21 @@ class LineTemplate:
             words[place] = context.get(name)
         if set(map(type, words)) == {str}:
             line = "".join(words)  # type: ignore[arg-type]
-            if len(line) < _LONGEST_LINE:
+            if len(line) < LONGEST_LINE:
                 return line
         return self._render(context)
 
 
+def escaped_text(text: str) -> str:
+    """Escape as markupsafe does, without the costly Markup around it."""
+    text = text.replace("&", "&amp;").replace(">", "&gt;").replace("<", "&lt;")
+    return text.replace("'", "&#39;").replace('"', "&#34;")
+
+
 def _escaping(finalize: Callable[[Any], Any]) -> Callable[[Any], tuple[str]]:
     def value(given: Any) -> tuple[str]:
-        if (
-            type(given) is str and len(given) < _LONGEST_LINE
-        ):  # as markupsafe does, without the costly Markup around it
-            text = given.replace("&", "&amp;").replace(">", "&gt;").replace("<", "&lt;")
-            return (text.replace("'", "&#39;").replace('"', "&#34;"),)
+        if type(given) is str and len(given) < LONGEST_LINE:
+            return (given if given.isalnum() else escaped_text(given),)
         return (str.__str__(escape(finalize(given))),)
 
     return value
@@ -202,7 +205,7 @@ def _escaping(finalize: Callable[[Any], Any]) -> Callable[[Any], tuple[str]]:
 
 def _plain(finalize: Callable[[Any], Any]) -> Callable[[Any], tuple[str]]:
     return lambda given: (
-        given if type(given) is str and len(given) < _LONGEST_LINE else str.__str__(str(finalize(given))),
+        given if type(given) is str and len(given) < LONGEST_LINE else str.__str__(str(finalize(given))),
     )
 
 

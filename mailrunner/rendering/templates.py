@@ -23,6 +23,7 @@ from mailrunner.errors import Problem, UserError, nearest
 from mailrunner.rendering.authoring.jinja_marks import TemplateText
 from mailrunner.rendering.calendars import marked_value
 from mailrunner.rendering.compiled_template import CompiledTemplate
+from mailrunner.rendering.flat_template import flat_segments
 from mailrunner.rendering.inline_images import NameTags
 from mailrunner.rendering.linked_sheets import LinkedSheets
 from mailrunner.rendering.private_files import PrivateFiles
@@ -221,7 +222,8 @@ class Templates:
             if not segmented:
                 return template
             environment = self._segmenting[escaped]
-            return replace(template, segments=environment.segmenting(environment.get_template(name)))
+            rendered = environment.segmenting(environment.get_template(name))
+            return replace(template, segments=flat_segments(trees[0].root, rendered, escaped=escaped))
 
     def _whole(self, tree: TemplateTree) -> tuple[TemplateTree, ...]:
         """The tree and all that it refers to; raise UserError where a value would name one of them."""

@@ -24,7 +24,9 @@ __all__ = ["ReplyVerdict", "classify", "is_about_us", "outcome", "parse", "provi
 _LONGEST = 1000  # characters of a reply that are kept
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?![.\d])[ :-]*")
 _ENHANCED_INSIDE = re.compile(r"#([245]\.\d{1,3}\.\d{1,3})(?![.\d])")  # qmail: "… (#5.1.1)"
-_ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]+@[^\s<>()\[\]\"',;:]+")
+_SIGN = r"[^\s<>()\[\]\"',;:]"
+# From the beginning of a word: a long one without an @ would else be read from each of its signs on.
+_ADDRESS = re.compile(rf"(?<!{_SIGN}){_SIGN}+@{_SIGN}+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _HOURLY = re.compile(r"(?<!\d )(?<!\d-)\bhour(?:ly)?\b|\blog[ -]?in")  # and no "24 hours"
 _PASSING = frozenset({Action.RETRY, Action.QUOTA, Action.RECONNECT})

@@ -12,6 +12,7 @@ from mailrunner.model.counted import counted
 from mailrunner.model.delivery import Counts, State
 from mailrunner.model.inbound_event import EventKind
 from mailrunner.report.charts import Chart, ChartSeries, over_time
+from mailrunner.report.message_kinds import MessageKinds
 from mailrunner.report.rates import LABELS
 from mailrunner.report.summary import Summary
 from mailrunner.store.report_numbers import DomainCount
@@ -55,7 +56,9 @@ class StateShare(NamedTuple):
     percent: float
 
 
-def write_page(reading: Reading, out: TextIO, *, summary: Summary, now: datetime) -> None:
+def write_page(
+    reading: Reading, out: TextIO, *, summary: Summary, now: datetime, kinds: MessageKinds | None = None
+) -> None:
     """Write the page.  Times are in this machine's time zone."""
     counts = summary.counts
     template = _template()
@@ -66,6 +69,7 @@ def write_page(reading: Reading, out: TextIO, *, summary: Summary, now: datetime
         shares=_shares(counts),
         plan=_plan(summary),
         charts=[chart for chart in _charts(summary, now.astimezone().tzinfo or UTC) if chart],
+        kinds=kinds,
         reported=summary.events,
         variants=summary.variants,
         causes=summary.reasons[:_MOST_CAUSES],

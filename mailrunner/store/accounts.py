@@ -190,6 +190,7 @@ def _test_delivery(account_no: int, token: int, now: datetime) -> dict[str, obje
         "not_before": now,
         "token": token,
         "account_no": account_no,
+        "last_attempt_at": now,
     }
 
 

@@ -47,9 +47,10 @@ _DROP_OLD = "DELETE FROM usage WHERE scope = ? AND series = 'answers' AND total 
 _UNDATED = to_micros(datetime.max.replace(tzinfo=UTC))  # later than any clock, so that it is in every window
 # The words of the small index of what is in flight: SQLite uses it only where a statement repeats them.
 _HELD = {
-    "account": "SELECT count(*) FROM deliveries WHERE state IN ('claimed', 'sending') AND account_no = ?",
+    "account": "SELECT count(*) FROM deliveries WHERE state IN ('claimed', 'sending') AND account_no = ? "
+    "AND (state = 'claimed' OR last_attempt_at > ?)",
     "campaign": "SELECT count(*) FROM deliveries WHERE state IN ('claimed', 'sending') AND campaign_no = ? "
-    "AND account_no IS NOT NULL",
+    "AND account_no IS NOT NULL AND (state = 'claimed' OR last_attempt_at > ?)",
 }
 
 
@@ -66,7 +67,7 @@ class UsageLog:
 
     def __init__(self, connection: Connection, scope: str) -> None:
         self._connection, self._scope = connection, scope
-        self._held: int | None = None  # asked once: limits of one claim ask again and again
+        self._held: dict[int, int] = {}  # asked once: limits of one claim ask again and again
 
     def used(self, horizon: datetime) -> int:
         return self._last()[0] - self._total_at(horizon)
@@ -77,12 +78,13 @@ class UsageLog:
         found = run(self._connection, _REACHING, (self._scope, reaching)).fetchone()
         return from_micros(found[0]) if found and found[0] != _UNDATED else None
 
-    def held(self) -> int:
-        """Claimed or being sent."""
-        if self._held is None:
+    def held(self, since: datetime | None) -> int:
+        """Claimed, or being sent and begun after `since` (None: whenever)."""
+        begun = to_micros(since) if since else 0
+        if begun not in self._held:
             kind, no = self._scope.split(":")
-            self._held = int(run(self._connection, _HELD[kind], (int(no),)).fetchone()[0])
-        return self._held
+            self._held[begun] = int(run(self._connection, _HELD[kind], (int(no), begun)).fetchone()[0])
+        return self._held[begun]
 
     def history(self, horizon: datetime, now: datetime) -> list[tuple[datetime, int]]:
         """Stamps after `horizon` with the number of slots used at each, oldest first, for the forecast."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,7 +79,8 @@ class RollbackGuard:
                 return
         try:
             make_folder(self.file.parent)
-            fresh = self.file.with_name(f"ledger.{os.getpid()}.new")
+            # A worker's shares are threads of one process, which count at the same moments.
+            fresh = self.file.with_name(f"ledger.{os.getpid()}.{threading.get_ident()}.new")
             write(fresh, json.dumps(self._as_json(mark)).encode())
             fresh.replace(self.file)
         except PermissionError:  # on Windows, while another process reads it: the next count will do

@@ -117,9 +117,12 @@ _TOLD = ("failed", "in_doubt", "suppressed", "skipped")  # no copy, and the repo
 
 
 def _is_true(state: str, copies: int, most: int) -> bool:
-    """Whether a state at the end agrees with the number of copies that the server has."""
+    """Whether a state at the end agrees with the number of copies that the server has.
+
+    Where doubts are sent again, one that was taken may be refused the second time: failed, with a copy.
+    """
     if state == "sent":
         return 1 <= copies <= most
     if state == "in_doubt":
         return copies in (0, 1)
-    return state in _TOLD and copies == 0
+    return state in _TOLD and copies < most

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,8 @@ from mailrunner.replies import classify, outcome, parse
 from mailrunner.suppression.import_file import SuppressionFile
 from tests.data import bounces, provider_events
 from tests.support.imap_script import ScriptedImap
-from tests.support.recipient_tables import LIST, Spec
+from tests.support.odd_lists import german_workbook, open_document
+from tests.support.recipient_tables import LIST, Spec, rows_of
 
 DATA = Path(__file__).parents[1] / "data"
 SIGNER = TokenSigner((b"a secret of this ledger",))
@@ -211,6 +214,53 @@ def cells(octets: bytes) -> None:
             from_text(octets.decode("utf-8", "replace")[:200], type_name)
 
 
+_ODS = (
+    "<table:table-row><table:table-cell><text:p>email</text:p></table:table-cell>"
+    "<table:table-cell><text:p>name</text:p></table:table-cell></table:table-row>"
+    '<table:table-row table:number-rows-repeated="2"><table:table-cell office:value-type="string">'
+    "<text:p>ana@example.org</text:p></table:table-cell>"
+    '<table:table-cell office:value-type="float" office:value="7" table:number-columns-repeated="2"/>'
+    "</table:table-row>"
+)
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+_CONTENT = {".ods": "content.xml", ".xlsx": "xl/worksheets/sheet1.xml"}
+
+
+@cache
+def _workbooks() -> dict[str, bytes]:
+    """A file of each format of sheets, by its suffix."""
+    with tempfile.TemporaryDirectory() as folder:
+        german_workbook(Path(folder) / "list.xlsx")
+        open_document(Path(folder) / "list.ods", _ODS)
+        made = {suffix: (Path(folder) / f"list{suffix}").read_bytes() for suffix in (".xlsx", ".ods")}
+    return {**made, ".xls": (DATA / "lists/people.xls").read_bytes()}
+
+
+def _sheet_parts() -> Sequence[bytes]:
+    """The part of each archive that holds the cells."""
+    return [zipfile.ZipFile(BytesIO(_workbooks()[kind])).read(part) for kind, part in _CONTENT.items()]
+
+
+def workbook(octets: bytes) -> None:
+    """A file of sheets is read as text, or refused with a sentence."""
+    kind = ".xls" if octets[:4] == _OLD_EXCEL else ".ods" if b"opendocument" in octets else ".xlsx"
+    with tempfile.TemporaryDirectory() as folder, suppress(UserError):
+        (Path(folder) / f"list{kind}").write_bytes(octets)
+        source = open_source(Spec(xlsx=f"list{kind}", hidden="take"), Path(folder))
+        for _, cells in rows_of(source):
+            assert all(isinstance(cell, str) for cell in cells)
+
+
+def sheet(octets: bytes) -> None:
+    """The same for an archive that is whole, whatever its cells are."""
+    kind = ".ods" if b"office:" in octets else ".xlsx"
+    made = BytesIO()
+    with zipfile.ZipFile(BytesIO(_workbooks()[kind])) as whole, zipfile.ZipFile(made, "w") as changed:
+        for name in whole.namelist():
+            changed.writestr(name, octets if name == _CONTENT[kind] else whole.read(name))
+    workbook(made.getvalue())
+
+
 _IMAP = (
     b'* LIST (\\HasNoChildren \\Sent) "/" "Sent"\r\n',
     b"* SEARCH 1 2 3\r\n",
@@ -248,5 +298,7 @@ TARGETS = {
     "token": Target(_tokens, token),
     "suppressions": Target(lambda: _SUPPRESSIONS, suppressions),
     "cells": Target(lambda: (LIST.encode(),), cells),
+    "workbook": Target(lambda: list(_workbooks().values()), workbook),
+    "sheet": Target(_sheet_parts, sheet),
     "imap": Target(lambda: _IMAP, imap),
 }

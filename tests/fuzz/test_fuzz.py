@@ -9,7 +9,15 @@ import pytest
 from tests.fuzz.driver import inputs, tried
 from tests.fuzz.targets import TARGETS, Target
 
-MANY = {"imap": 25, "reply": 100, "event": 150, "suppressions": 150, "cells": 150}
+MANY = {
+    "imap": 25,
+    "reply": 100,
+    "event": 150,
+    "suppressions": 150,
+    "cells": 150,
+    "workbook": 40,
+    "sheet": 60,
+}
 USUAL = 300
 
 

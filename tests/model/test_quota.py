@@ -30,7 +30,7 @@ class Log:
         after = self.stamps[bisect_right(self.stamps, horizon) :]
         return after[nth - 1] if nth <= len(after) else None
 
-    def held(self) -> int:
+    def held(self, since: datetime | None) -> int:
         return self.holding
 
 

@@ -290,6 +290,7 @@ def proof(*, html: str | None = None, subject: str = "Spring", text: str = "Hell
     [
         ("Dear {{ name }}", "Hello", 'a placeholder is in the subject: "{{"'),
         ("Spring", "You have nan points", 'the text may show an empty cell: the word "nan"'),
+        ("Spring", "\u202egnirpS", "the text has an invisible character that turns words round"),
         ("None, spring is here", "Hello", 'the subject may show an empty cell: the word "None"'),
     ],
 )

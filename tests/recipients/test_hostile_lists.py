@@ -102,9 +102,8 @@ def test_a_file_of_garbage_or_of_the_beginning_of_one_is_a_sentence(tmp_path: Pa
     for number, content in enumerate((*harmed, octets[:middle] + bytes(64) + octets[middle + 64 :])):
         (tmp_path / f"{number}.{kind}").write_bytes(content)
         spec = Spec(**{kind: f"{number}.{kind}"})  # type: ignore[arg-type]
-        with suppress(UserError):
-            for _ in RecipientList(open_source(spec, tmp_path), spec).chunks():
-                pass
+        with pytest.raises(UserError, match=f"{number}.{kind}"):
+            list(RecipientList(open_source(spec, tmp_path), spec).chunks())
 
 
 @given(st.one_of(st.text(max_size=80), st.text('a@.<>\r\n \0"(),;:é\u202e\u200b\ud800-+%', max_size=40)))

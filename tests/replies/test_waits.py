@@ -73,8 +73,9 @@ def test_a_named_instant_is_read_where_it_has_a_zone(text: str, instant: datetim
 
 @given(st.text(max_size=300))
 def test_no_text_is_too_strange(text: str) -> None:
-    named_wait(f"try again in {text}")
-    named_time(f"try again after {text}")
+    wait, instant = named_wait(f"try again in {text}"), named_time(f"try again after {text}")
+    assert wait is None or timedelta(0) < wait <= LONGEST_NAMED
+    assert instant is None or instant.tzinfo is UTC
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from mailrunner.store import Ledger
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.clocks import ManualClock
 from tests.support.faults import Gate
+from tests.support.patience import PATIENCE
 from tests.support.smtp_server import SmtpServer
 
 
@@ -61,7 +62,7 @@ class Elsewhere:
 
     def end(self, *, after: Callable[[], None] = lambda: None) -> None:
         after()
-        self._thread.join(60)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 
 
@@ -84,11 +85,11 @@ def reading_elsewhere(machine: Machine) -> tuple[Elsewhere, threading.Event]:
 
     def loading(_: int) -> None:
         reads.set()
-        assert goes_on.wait(60)
+        assert goes_on.wait(PATIENCE)
 
     other = Elsewhere(machine)
     other.begin(limit=2, callbacks=Callbacks(loading=loading))
-    assert reads.wait(60)
+    assert reads.wait(PATIENCE)
     return other, goes_on
 
 
@@ -162,7 +163,7 @@ def test_a_limit_that_another_machine_says_later_counts_from_the_next_heartbeat(
             here.clock.turn(timedelta(minutes=1))
             while shown.acquire(blocking=False):
                 pass
-            assert shown.acquire(timeout=60) and shown.acquire(timeout=60)
+            assert shown.acquire(timeout=PATIENCE) and shown.acquire(timeout=PATIENCE)
 
     result = here.run(callbacks=Callbacks(on_step=on_step, watch=lambda _: shown.release()))
     assert result.wait.reason is WaitReason.QUOTA

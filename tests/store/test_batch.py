@@ -11,7 +11,7 @@ from mailrunner.model.circuit_breaker import AnswerMark
 from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome, OutcomeKind, Reply, Scope, Stage
 from mailrunner.model.outcome_policy import Decision
-from mailrunner.store import Ledger, Phase, SendPermit
+from mailrunner.store import Answer, Batch, Ledger, Phase, SendPermit
 from mailrunner.store.schema import accounts, deliveries
 from tests.support.clocks import START, ManualClock
 from tests.support.ledger_builder import begin_sending, claim, claim_terms, load_campaign, record
@@ -76,3 +76,21 @@ def test_what_such_an_answer_says_of_others_still_holds(ledger: Ledger, clock: M
     with ledger.database.read() as connection:
         row = connection.execute(select(accounts.c.paused_until, accounts.c.pause_reason)).one()
     assert tuple(row) == (until, "the server's words")
+
+
+@pytest.mark.parametrize("accepted_at", [0, 1])
+def test_of_answers_that_come_together_acceptances_are_heard_first(ledger: Ledger, accepted_at: int) -> None:
+    """Whichever came first, an acceptance shows that the server knows recipients: the other is suppressed."""
+    campaign = load_campaign(ledger, KEYS)
+    terms = claim_terms(campaign)
+    both = claim(ledger, terms, token=1)
+    for each in both:
+        assert begin_sending(ledger, terms, each) is SendPermit.GO
+    unknown = decision(State.FAILED, mark=AnswerMark.FAILED, suppress=True)
+    decisions = [unknown, unknown]
+    decisions[accepted_at] = decision(State.SENT, mark=AnswerMark.SENT)
+    answers = [Answer(*pair) for pair in zip(both, decisions, strict=True)]
+    ledger.batches.commit(terms, Batch(answers=answers))
+    dead = KEYS[1 - accepted_at]
+    names = [each for each in KEYS if ledger.suppressions.entries(each)]
+    assert names == [dead]

@@ -190,7 +190,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         room = self.room(account)
         assert (hold is None) == (room > 0) or (hold is not None and account.usage_deleted)
         if hold is None:
-            process.test, process.test_lost = (index, token), False
+            process.test, process.test_lost, process.test_started = (index, token), False, self.now
 
     @precondition(lambda self: any(p.test and not p.dead for p in self.processes))
     @rule(answered=st.booleans())
@@ -201,6 +201,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
         self.ledger.accounts.end_test(self.accounts[index].no, token=token, answered=answered)
         if answered and not process.test_lost:
             self.accounts[index].usage.answer(self.now)
+            self.lift_ceilings()
         process.test = None
 
     # Failures
@@ -339,7 +340,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
                 account.identity, limits=limits, reserve=account.reserve, zone=BUCHAREST
             )
             for cap, found in zip(account.caps, rooms, strict=True):
-                assert found.used == account.usage.count(cap, self.now) + self.held(account)
+                assert found.used == account.usage.count(cap, self.now) + self.held(account, cap)
 
     def teardown(self) -> None:
         for process in self.processes:
@@ -380,7 +381,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
     def _check_until(self, hold: Wait, account: AccountModel, mailing: CampaignModel) -> None:
         """Just before `until` there is no slot; at `until` there is one, unless slots are held."""
         assert hold.until is not None and hold.until > self.now
-        nothing_held = not any(self.held(account) for cap in (*account.caps, Cap(1, "1h")))
+        nothing_held = not any(self.held(account, cap) for cap in (*account.caps, Cap(1, "1h")))
         undated = any(usage.has_undated for usage in (account.usage, mailing.usage))
         if nothing_held and not undated and not account.usage_deleted:
             assert self.room(account, mailing, hold.until - TICK) <= 0
@@ -400,7 +401,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
             if go is SendPermit.HELD:
                 self.requeue(model)
             return False
-        model.state, claim.started = State.SENDING, True
+        model.state, model.started, claim.started = State.SENDING, self.now, True
         model.perhaps_accepted += 1
         return True
 
@@ -423,6 +424,7 @@ class QuotaMachine(Model, RuleBasedStateMachine):
             account.usage.answer(self.now)
             if mailing.pace:
                 mailing.usage.answer(self.now)
+            self.lift_ceilings()  # a late answer counts although a short window had given its slot up
         until = decision.pause_account_until
         if until is not None:
             account.paused_until = max(until, account.paused_until or until)

@@ -132,7 +132,10 @@ def test_a_guard_of_an_older_version_leads_to_the_default_place(
     guard = tmp_path / ".mailrunner" / "ledger"
     known = json.loads(guard.read_text())
     guard.write_text(json.dumps({"ledger": known["ledger"], "runs": known["runs"]}))
-    Ledger.open(folder=tmp_path, url=f"sqlite:///{tmp_path}/new.db", clock=clock).close()
+    with Ledger.open(folder=tmp_path, url=f"sqlite:///{tmp_path}/new.db", clock=clock) as ledger:
+        assert ledger.database.path == tmp_path / "new.db"
+    written = json.loads(guard.read_text())
+    assert written["ledger"] != known["ledger"]  # the one before had sent nothing
 
 
 def test_a_new_ledger_may_lie_in_a_database_whose_ledger_never_sent(

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.support.connect_proxy import relay
+from tests.support.patience import PATIENCE
 from tests.support.projects import Answer
 
 PROXY_PORT = 3128
@@ -42,7 +43,13 @@ def in_closed_network(proxy: Path, command: Sequence[str], folder: Path) -> Answ
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     environment["HTTPS_PROXY"] = f"http://127.0.0.1:{PROXY_PORT}"
     done = subprocess.run(
-        given, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=120, check=False
+        given,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        check=False,
     )
     return Answer(done.returncode, done.stdout, done.stderr)
 

@@ -24,6 +24,7 @@ from mailrunner.web.forwarded import TrustedProxies
 from mailrunner.web.gallery.app import Gallery
 from mailrunner.web.gate.entrance import Entrance
 from mailrunner.web.gate.gate import GateRules
+from tests.support.patience import PATIENCE
 from tests.support.web_clicks import Reply, ask
 
 COOKIE = "mr_preview"
@@ -59,7 +60,7 @@ class ServedGallery:
 
     def stream(self, path: str) -> Iterator[str]:
         """The lines of an answer that goes on, as they come."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection.request("GET", path, headers={"Cookie": f"{COOKIE}={self.session}"})
         with closing(connection), connection.getresponse() as answer:
             for line in answer:

@@ -15,7 +15,7 @@ from tests.support.ledger_builder import load_campaign
 
 _NUMBERS = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number}) ",
-    "postgresql": "WITH n(i) AS (SELECT generate_series(1, {number})) ",
+    "postgresql": "WITH n(i) AS (SELECT generate_series(1, CAST({number} AS bigint))) ",
 }
 # In a thousand: 960 sent, 20 failed of two kinds, 10 suppressed, 1 in doubt, 9 queued.
 _STATE = """CASE WHEN i % 1000 < 960 THEN 'sent' WHEN i % 1000 < 980 THEN 'failed'

@@ -26,7 +26,7 @@ from tests.support.ledger_builder import BUCHAREST, SENT
 
 LONG = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "72h": timedelta(hours=72)}
 SHORT = {"1s": timedelta(seconds=1), "1m": timedelta(minutes=1), "30m": timedelta(minutes=30)}
-_HELD = (State.CLAIMED, State.SENDING)
+ARRIVED = timedelta(seconds=10)  # after its start, where a short window is concerned
 OF_A_DAY = ("24h", "72h", "day", "month")  # where the reserve applies
 
 
@@ -41,6 +41,10 @@ class Cap:
     @property
     def usable(self) -> int:
         return self.number - (self.reserve if self.window in OF_A_DAY else 0)
+
+    def is_on_its_way(self, started: datetime | None, now: datetime) -> bool:
+        """Whether a message started then, without an answer, still holds its slot."""
+        return self.window not in SHORT or started is None or started > now - SHORT[self.window] - ARRIVED
 
     def holds(self, stamp: datetime, now: datetime) -> bool:
         """Whether a slot stamped `stamp` is still in the window that ends `now`."""
@@ -102,6 +106,7 @@ class DeliveryModel:
     state: State = State.QUEUED
     token: int | None = None
     not_before: datetime | None = None
+    started: datetime | None = None
     perhaps_accepted: int = 0
     resent: int = 0
 
@@ -125,6 +130,7 @@ class ProcessModel:
     dead: bool = False
     test: tuple[int, int] | None = None  # account, token of a test send in flight
     test_lost: bool = False
+    test_started: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -207,39 +213,52 @@ class Model:
     def living(self) -> list[ProcessModel]:
         return [process for process in self.processes if not process.dead]
 
-    def held(self, account: AccountModel) -> int:
+    def held(self, account: AccountModel, cap: Cap, now: datetime | None = None) -> int:
         """Claimed slots and those of messages in flight, test sends too."""
         deliveries = sum(
-            p.state in _HELD and self.accounts[self.campaigns[p.campaign].account] is account
+            self.holds(p, cap, now) and self.accounts[self.campaigns[p.campaign].account] is account
             for p in self.models.values()
         )
         tests = sum(
-            p.test is not None and not p.test_lost and self.accounts[p.test[0]] is account
+            p.test is not None
+            and not p.test_lost
+            and self.accounts[p.test[0]] is account
+            and cap.is_on_its_way(p.test_started, now or self.now)
             for p in self.processes
         )
         return deliveries + tests
 
-    def held_of(self, campaign: int) -> int:
-        return sum(p.state in _HELD and p.campaign == campaign for p in self.models.values())
+    def holds(self, model: DeliveryModel, cap: Cap, now: datetime | None = None) -> bool:
+        """Whether a delivery holds a slot of `cap` without an answer."""
+        sending = model.state is State.SENDING and cap.is_on_its_way(model.started, now or self.now)
+        return model.state is State.CLAIMED or sending
+
+    def held_of(self, campaign: int, cap: Cap, now: datetime | None = None) -> int:
+        return sum(self.holds(p, cap, now) and p.campaign == campaign for p in self.models.values())
 
     def room(
         self, account: AccountModel, mailing: CampaignModel | None = None, at: datetime | None = None
     ) -> int:
         now = at or self.now
-        rooms = [cap.usable - account.usage.count(cap, now) - self.held(account) for cap in account.caps]
+        rooms = [
+            cap.usable - account.usage.count(cap, now) - self.held(account, cap, now) for cap in account.caps
+        ]
         if mailing is not None:
-            held = self.held_of(self.campaigns.index(mailing))
-            rooms += [cap.number - mailing.usage.count(cap, now) - held for cap in mailing.pace]
+            place = self.campaigns.index(mailing)
+            rooms += [
+                cap.number - mailing.usage.count(cap, now) - self.held_of(place, cap, now)
+                for cap in mailing.pace
+            ]
         return min(rooms)
 
     def windows(self) -> Iterator[tuple[UsageModel, Cap, int]]:
         """Every window of every usage, with what is used and held in it."""
         for account in self.accounts:
             for cap in account.caps:
-                yield account.usage, cap, account.usage.count(cap, self.now) + self.held(account)
+                yield account.usage, cap, account.usage.count(cap, self.now) + self.held(account, cap)
         for place, mailing in enumerate(self.campaigns):
             for cap in mailing.pace:
-                yield mailing.usage, cap, mailing.usage.count(cap, self.now) + self.held_of(place)
+                yield mailing.usage, cap, mailing.usage.count(cap, self.now) + self.held_of(place, cap)
 
     def lift_ceilings(self) -> None:
         """After a limit was lowered or the clock set back, windows may hold more; never more still."""
@@ -296,6 +315,7 @@ class Model:
         if process.test is not None and not process.test_lost:
             self.accounts[process.test[0]].usage.answer(self.now)
             process.test_lost = True
+        self.lift_ceilings()  # slots that a short window had given up count as used now
         return in_doubt
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.other_formats import sheet_hint
 from mailrunner.recipients.sheet.archive import require_whole
+from mailrunner.recipients.sheet.compound import require_sound
 
 if TYPE_CHECKING:
     import pandas
@@ -32,6 +33,7 @@ def read_values(path: Path, label: str, sheet: str | None) -> SheetValues:
     import pandas
 
     require_whole(path, label)
+    require_sound(path, label)
     try:
         with pandas.ExcelFile(path, engine="calamine") as file:
             book = cast("python_calamine.CalamineWorkbook", file.book)
@@ -40,9 +42,11 @@ def read_values(path: Path, label: str, sheet: str | None) -> SheetValues:
             frame = pandas.read_excel(
                 file, sheet_name=name, header=None, dtype=object, keep_default_na=False, na_filter=False
             )
-    except UserError:
+    except (UserError, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:  # calamine and pandas raise whatever a damaged file leads them to
+    except (
+        BaseException
+    ) as error:  # whatever a damaged file leads them to; a panic of calamine is no Exception
         message = f"it cannot be read as Excel: {str(error) or type(error).__name__}"
         raise UserError(Problem(message, label, hint=sheet_hint(path, label))) from None
     return SheetValues(frame, name, visible)

@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+LEGACY = frozenset({"background-color", "height", "text-align", "vertical-align", "width"})
+"""The properties whose values may become attributes."""
+
 _LENGTH = re.compile(r"(?:\d+(?:\.\d+)?|\.\d+)(?:px|%)?|0", re.IGNORECASE)
 _COLOUR = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})|[a-z]+", re.IGNORECASE)
 _NO_COLOURS = frozenset(

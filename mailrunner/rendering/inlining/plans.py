@@ -115,6 +115,22 @@ class DocumentForm:
             key.append(tuple(values[slot] for slot in one.slots) if odd else one.answers(values))
         return tuple(key), spelled
 
+    def keeps(self, key: Key, values: Sequence[str], slot: int, text: str) -> bool:
+        """True if the key stays the same with this text in a slot that has a spelling in it."""
+        spelling, hollow = self._spellings[slot]
+        if not (hollow and not text) and spelling.spell(text) is None:
+            return False
+        asked = [
+            (one, key[place]) for place, one in enumerate(self.asked, len(self.kinds)) if slot in one.slots
+        ]
+        if not asked:
+            return True
+        changed = (*values[:slot], text, *values[slot + 1 :])
+        return all(
+            not any(key[other] for other in one.slots) and one.answers(changed) == answer
+            for one, answer in asked
+        )
+
 
 def _clean(kinds: Sequence[SlotKind | None], hollow: Collection[int]) -> list[CleanTest]:
     slots: dict[tuple[SlotKind, bool], list[int]] = {}
@@ -170,18 +186,19 @@ class Planner:
         """
         while True:
             key, values = form.key(segments.values)
-            shape = self._shape(form, key, segments)
+            shape, inlined = self._shape(form, key, segments)
+            holds = shape.fill(values) == inlined
             literal = {n for n, kind in enumerate(form.kinds) if kind is None}
             full = set(range(len(form.kinds))) - form.hollow
-            if weak := self._weak(form, key, segments, shape):
+            if weak := self._weak(form, key, segments, shape, holds=holds):
                 form = self.form(segments, weak | literal, full)
             elif needed := self._needed(form, key, segments, shape):
                 form = self.form(segments, literal, full | needed)
             else:
                 return InliningPlan(form, key, shape, tuple(values))
 
-    def _shape(self, form: DocumentForm, key: Key, segments: SegmentedText) -> Shape:
-        """Make the shape of a key, from a message that has it; raise NoPlanError if there is none."""
+    def _shape(self, form: DocumentForm, key: Key, segments: SegmentedText) -> tuple[Shape, str]:
+        """Make the shape of a key from a message that has it, and inline that; raise NoPlanError if none."""
         slots = [n for n, kind in enumerate(form.kinds) if kind and key[n] is None]
         tokens = _filled(segments, {slot: token(slot) for slot in slots})
         with one_at_a_time:
@@ -191,7 +208,7 @@ class Planner:
             cascade = self._cached.cascade(actual.sheets)
             found = places(document.page)
             matched = matches(actual, cascade)
-            inlined = written(document, cascade, matched)
+            inlined, own = written(document, cascade, matched), written(actual, cascade, matched)
         before = _before(segments, set(slots))
         for slot in slots:
             if slot not in found or found[slot].kind is not form.kinds[slot]:
@@ -203,13 +220,18 @@ class Planner:
         texts = TOKENS.split(inlined)
         if [int(slot) for slot in texts[1::2]] != slots:
             raise NoPlanError("a value moves, or stands in two places")
-        return Shape(texts[::2], [kind for n in slots if (kind := form.kinds[n])])
+        return Shape(texts[::2], [kind for n in slots if (kind := form.kinds[n])]), own
 
-    def _weak(self, form: DocumentForm, key: Key, segments: SegmentedText, shape: Shape) -> set[int]:
-        """The slots that cannot hold every value after all; raise NoPlanError if it is none by itself."""
+    def _weak(
+        self, form: DocumentForm, key: Key, segments: SegmentedText, shape: Shape, *, holds: bool
+    ) -> set[int]:
+        """The slots that cannot hold every value after all; raise NoPlanError if it is none by itself.
+
+        `holds` says that the shape gives the message itself.
+        """
         slots = {n: HOSTILE[kind] for n, kind in enumerate(form.kinds) if kind and key[n] is None}
         hostile = {n: self._with_same_key(form, key, segments, n, text) for n, text in slots.items()}
-        if all(self._holds(form, key, shape, text) for text in (segments, _with(segments, hostile))):
+        if holds and self._holds(form, key, shape, _with(segments, hostile)):
             return set()
         weak = {n for n in hostile if not self._holds(form, key, shape, _with(segments, {n: hostile[n]}))}
         if not weak:
@@ -221,8 +243,8 @@ class Planner:
         hollow = sorted(n for n in form.hollow if key[n] is None)
         empty = [n for n in hollow if self._with_same_key(form, key, segments, n, "") == ""]
         # Every other one too, so that each is also empty beside one that is not.
-        for chosen in (empty, empty[::2], empty[1::2]):
-            if not self._holds(form, key, shape, _with(segments, dict.fromkeys(chosen, ""))):
+        for chosen in dict.fromkeys(map(tuple, (empty, empty[::2], empty[1::2]))):
+            if chosen and not self._holds(form, key, shape, _with(segments, dict.fromkeys(chosen, ""))):
                 alone = {n for n in empty if not self._holds(form, key, shape, _with(segments, {n: ""}))}
                 return alone or set(empty)
         return set()
@@ -268,7 +290,7 @@ class Planner:
         """A hostile value for a slot, such that the answers to what selectors ask stay the same."""
         actual = segments.values[slot]
         for value in (text, f"{actual}{text}", f"{text}{actual}"):
-            if form.key(_with(segments, {slot: value}).values)[0] == key:
+            if form.keeps(key, segments.values, slot, value):
                 return value
         return actual
 

@@ -83,12 +83,17 @@ class Place:
     value: str = ""
 
 
-@lru_cache(maxsize=1024)
 def all_clean(kind: SlotKind, many: int, may_be_empty: bool) -> Callable[[str], object]:
     """Return a test of so many values at once, each with a NUL behind it: true if all stay as they are."""
+    are_clean = _any_clean(kind, may_be_empty)
     # Counted, as a value may hold a NUL itself and look like two.
+    return lambda joined: joined.count("\0") == many and are_clean(joined)
+
+
+@lru_cache(maxsize=2 * len(SlotKind))
+def _any_clean(kind: SlotKind, may_be_empty: bool) -> Callable[[str], object]:
     one = f"(?:{SPELLINGS[kind].clean})?+" if may_be_empty else SPELLINGS[kind].clean
-    return re.compile(f"(?:{one}\0){{{many}}}").fullmatch
+    return re.compile(f"(?:{one}\0)*+").fullmatch
 
 
 def token(slot: int) -> str:
@@ -159,6 +164,7 @@ _PLAIN_URL = re.compile("[!#-%(-;=?-~]+")
 _ENCODED = re.compile(f"[\t\n {_ORDINARY}]")
 _IN_TEXT = rf"\t\n -%'-;=?-~{_ORDINARY}"
 _IN_ATTRIBUTE = rf"\t\n !#-%(-;=?-~{_ORDINARY}"
+_NOT_BLANK = r"(?=[\t\n ]*+[^\t\n \0])"  # a class of all scripts takes a millisecond to compile: one each
 _IN_COMMENT = rf"\t\n -;=?-~{_ORDINARY}"
 # libxml2 keeps "&{…}" and "<!--" in attributes as they are, and drops blanks around a URL.
 _RISKY = r"&amp;(?:\{|\Z)|&lt;(?:!|\Z)"
@@ -166,12 +172,12 @@ _RISKY = r"&amp;(?:\{|\Z)|&lt;(?:!|\Z)"
 # A clean value has at least one character that is not blank; what parsers do with the others depends on more.
 SPELLINGS: Mapping[SlotKind, Spelling] = {
     SlotKind.TEXT: _spelling(
-        rf"[\t\n ]*[!-%'-;=?-~{_ORDINARY}][{_IN_TEXT}]*",
+        rf"{_NOT_BLANK}[{_IN_TEXT}]*",
         _known(_IN_TEXT, {**_REFERENCES, "&#34;": '"'}),
         r"\A\Z",
     ),
     SlotKind.ATTRIBUTE: _spelling(
-        rf"[\t\n ]*[!#-%(-;=?-~{_ORDINARY}][{_IN_ATTRIBUTE}]*", _known(_IN_ATTRIBUTE, _REFERENCES), _RISKY
+        rf"{_NOT_BLANK}[{_IN_ATTRIBUTE}]*", _known(_IN_ATTRIBUTE, _REFERENCES), _RISKY
     ),
     SlotKind.URL: _spelling("[!#-%(-;=?-~]+", _in_url, rf"{_RISKY}|\A\s|\s\Z"),
     SlotKind.COMMENT: _spelling(

@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from mailrunner.rendering.inlining.attributes import LEGACY
 from mailrunner.rendering.inlining.selectors import Selector, read_selector
 from mailrunner.rendering.inlining.stylesheet import Declaration, RawRule, Stylesheet, declarations, numbers
 from mailrunner.rendering.inlining.winners import Entry, Precedence, decide, inlined, own_entry, rank
@@ -93,7 +94,9 @@ class Styles:
             return Finish(None, ())
         texts = [f"{e.declaration.text} !important" if raised else e.declaration.text for e, raised in chosen]
         written = SimpleNamespace(attrib={}, tag=signature.tag, sized=signature.sized)
-        self._basic(written, ";".join(e.declaration.text for e, _ in chosen if e is not _ON_THE_LINE))
+        told = (e.declaration for e, _ in chosen if e is not _ON_THE_LINE)
+        if legacy := ";".join(declaration.text for declaration in told if declaration.name in LEGACY):
+            self._basic(written, legacy)
         attributes = written.attrib | {"align": _side(e for e, _ in chosen) if signature.tag == "img" else ""}
         return Finish("; ".join(texts), tuple((name, value) for name, value in attributes.items() if value))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -89,6 +90,7 @@ class Stylesheet:
                 yield declaration._replace(number=number)
 
 
+@lru_cache(maxsize=1024)
 def declarations(style: str) -> tuple[Declaration, ...]:
     """The declarations of a style attribute."""
     import tinycss2

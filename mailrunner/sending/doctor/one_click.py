@@ -42,6 +42,10 @@ def click_check(facts: Facts) -> Iterator[Finding]:
             "a click (POST) is answered with 200",
             f"GET is answered with {found.get}; that it is reached from outside is not proved by this",
         )
+    if found and not isinstance(found, Unanswered) and not found.reason and not 200 <= found.get < 300:
+        what = f"the page behind the link for recipients (GET) at {found.url} answers {found.get}"
+        remedy = "recipients who follow the link see that: look at the log of `mailrunner serve`"
+        yield Finding(_CHECK, Level.FAULT, what, remedy=remedy)
     if found and not isinstance(found, Unanswered) and not found.url.startswith("https://"):
         what = "the one-click address is not https, so no mailbox provider will use it"
         yield Finding(

@@ -39,21 +39,21 @@ class OpenReport:
         reading: Reading,
         signer: TokenSigner,
     ) -> None:
-        self._project, self._record, self._signer = project, record, signer
+        self._project, self.record, self._signer = project, record, signer
         self.campaign, self.reading = campaign, reading
         self.list_columns = record.columns if record else ()
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Each row by the columns of the report."""
-        domain = self._record.message_domain if self._record else ""
-        variants = names_in(self._record.content) if self._record else ()
+        domain = self.record.message_domain if self.record else ""
+        variants = names_in(self.record.content) if self.record else ()
         columns = Columns(signer=self._signer, domain=domain, campaign=self.campaign, variants=variants)
         return map(columns.values, self.reading.rows())
 
     def summary(self) -> Summary:
         """The numbers, for the page, for JSON and for a terminal."""
-        heading = report_heading(self._project, self.campaign, self._record, self.reading)
-        return Summary.of(self.reading, heading, self._record)
+        heading = report_heading(self._project, self.campaign, self.record, self.reading)
+        return Summary.of(self.reading, heading, self.record)
 
     def rows_again(self, state: State) -> Iterator[ReportRow]:
         """The rows in `state`, with the cells of the list; UserError where `purge` has deleted them."""

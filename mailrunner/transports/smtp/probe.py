@@ -20,8 +20,7 @@ from mailrunner.transports.smtp.session_outcome import SessionOutcomes
 class ServerProbe:
     """`refusal` is why there is no session ("": there was one); `certificate_ends` is None without TLS.
 
-    `is_away`: the server was not reached, or is busy.
-    `takes_utf8` says that the server offers SMTPUTF8 (RFC 6531).
+    `is_away`: the server was not reached, or is busy; `takes_utf8`: it offers SMTPUTF8 (RFC 6531).
     """
 
     refusal: str = ""

@@ -48,9 +48,9 @@ class CatchingServer:
         self._thread = threading.Thread(target=self._loop.run_forever, name="smtp-server", daemon=True)
 
     def __enter__(self) -> Self:
-        opening = self._loop.create_server(self._dialogue, sock=self._listener)
-        self._server = self._loop.run_until_complete(opening)
         self._thread.start()
+        opening = self._loop.create_server(self._dialogue, sock=self._listener)
+        self._server = asyncio.run_coroutine_threadsafe(opening, self._loop).result()
         return self
 
     def __exit__(

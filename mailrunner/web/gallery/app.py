@@ -162,11 +162,11 @@ class Gallery:
 
     def _page(self, look: Look) -> str:
         state = self._looked()
-        shown = message_page(state, look)
+        listed = list_page(state, look)
         values = {
             **self._common(state, look),
-            "listed": list_page(state, look),
-            "shown": shown,
+            "listed": listed,
+            "shown": message_page(state, look, listed.rows),
             "against": state.index.row(*look.against) if look.against.place else None,
         }
         return self._templates.get_template("gallery.html").render(values)
@@ -197,7 +197,7 @@ class Gallery:
 def _longest(text: str) -> str:
     if len(text) <= LONGEST_SOURCE:
         return text
-    return f"{text[:LONGEST_SOURCE]}\n\n… and {len(text) - LONGEST_SOURCE:,} characters more"
+    return f"{text[:LONGEST_SOURCE]}\n\n… and {counted(len(text) - LONGEST_SOURCE, 'character')} more"
 
 
 def _seen(request: Request) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mailrunner.preview.list_index import PAGE, IndexedRow
 from mailrunner.preview.live import PreviewState
 from mailrunner.preview.rendering_pass import FoundKind, MessageKind
-from mailrunner.web.gallery.message_page import Look, rows_of
+from mailrunner.web.gallery.message_page import Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ class ListPage:
 
 def list_page(state: PreviewState, look: Look) -> ListPage:
     """The page of the list that is looked at."""
-    rows = rows_of(state, look)
+    show = look.chosen["show"]
+    rows = state.index.find(look.find, show=show, after=look.after, finding=look.finding)
     found = sorted(state.rendering.found.copy().values(), key=lambda each: -each.count)
     last = rows[-1].place if len(rows) >= PAGE else 0
     return ListPage(ListProgress.of(state), rows, last, state.rendering.kinds, found)

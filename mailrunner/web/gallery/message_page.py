@@ -127,9 +127,9 @@ class ShownMessagePage:
     is_old: bool = False
 
 
-def message_page(state: PreviewState, look: Look) -> ShownMessagePage | None:
-    """The message that is looked at: the first that the list shows, where no row is named."""
-    one = looked_at(state, look)
+def message_page(state: PreviewState, look: Look, listed: list[IndexedRow]) -> ShownMessagePage | None:
+    """The message that is looked at: the first that is listed, where no row is named."""
+    one = _looked_at(state, look, listed)
     if one is None:
         return None
     message, problem = _message(state, one)
@@ -165,19 +165,13 @@ def message_frame(state: PreviewState, look: Look) -> tuple[str, str]:
     return (inverted(html) if colours == "inverted" else html), policy
 
 
-def looked_at(state: PreviewState, look: Look) -> IndexedRow | None:
-    """The row that a query names, or else the first of its list; None where the list has none."""
+def _looked_at(state: PreviewState, look: Look, listed: list[IndexedRow]) -> IndexedRow | None:
+    """The row that a query names, or else the first; None where there is none."""
     wanted = look.row if look.row.place else look.against
     if wanted.place:
         return state.index.row(*wanted)
-    found = rows_of(state, look) or state.index.find(show="rows")
+    found = listed or state.index.find(show="rows")
     return found[0] if found else None
-
-
-def rows_of(state: PreviewState, look: Look) -> list[IndexedRow]:
-    """The rows of the list beside the message."""
-    show = look.chosen["show"]
-    return state.index.find(look.find, show=show, after=look.after, finding=look.finding)
 
 
 def _findings(state: PreviewState, message: Message) -> Iterator[ShownFinding]:

@@ -265,6 +265,8 @@ def test_a_value_that_breaks_the_document_does_not_spoil_the_plans_of_others(com
     for value in ["<!-- ", "<!-- ", "plain", "plain", "plain"]:
         made = inliner.inline(compiled, {"x": value, "y": "y"})
     assert made.shape is not None
+    context = {"x": "plain", "y": "y"}
+    assert outcome(inliner, compiled, context) == expected(compiled, context)
 
 
 @pytest.mark.parametrize("name", ["captured", "compared"])

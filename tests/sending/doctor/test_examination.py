@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -45,7 +46,8 @@ SOUND = {
 class Web:
     """A web server that answers POST with `post`, and says that the time is `date`."""
 
-    def __init__(self, post: int = 200, ahead: timedelta = timedelta(0)) -> None:
+    def __init__(self, post: int = 200, ahead: timedelta = timedelta(0), get: int = 200) -> None:
+        self.get = get
         self.post, self.date = post, format_datetime(START + ahead, usegmt=True)
         self.bodies: list[bytes] = []
 
@@ -59,7 +61,7 @@ class Web:
                 self._say(web.post)
 
             def do_GET(self) -> None:
-                self._say(200)
+                self._say(web.get)
 
             def do_HEAD(self) -> None:
                 self._say(204)
@@ -103,7 +105,7 @@ def examined(
     monkeypatch: pytest.MonkeyPatch,
     *,
     web: Web | None = None,
-    seconds: float = 20,
+    seconds: float = PATIENCE,
     bounce: str = "",
     clock: ManualClock | None = None,
 ) -> list[Finding]:
@@ -351,6 +353,15 @@ def test_a_one_click_address_that_does_not_answer_as_it_must_is_found(
     assert any(words in f.what for f in found if f.check == "one-click" and f.level is Level.FAULT)
 
 
+@pytest.mark.parametrize("get", [302, 404, 500])
+def test_a_link_that_shows_recipients_no_page_is_found(
+    get: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server:
+        found = examined(google_account(tmp_path, server), SOUND, monkeypatch, web=Web(get=get))
+    assert any("(GET) at" in f.what and f"answers {get}" in f.what for f in found)
+
+
 @pytest.mark.parametrize(("hours", "words"), [(-1, "60 minutes ahead"), (2, "120 minutes behind")])
 def test_a_wrong_clock_is_found(
     hours: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -372,15 +383,18 @@ def test_name_servers_that_are_dead_hold_nothing_up_and_invent_no_fault(
         return DnsAnswer(DnsState.UNANSWERED)
 
     with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server, Web().serving() as url:
-        found = Examination(
+        examination = Examination(
             account=google_account(tmp_path, server),
             clock=ManualClock(),
             from_domains=("club.org",),
             click_url=None,
             ask=never,
             time_servers=(url,),
-            seconds=1.0,
-        ).findings()
+            seconds=0.01,
+        )
+        answered = [each for (part, _), each in examination._asked.items() if part != "domain"]
+        assert not wait(answered, timeout=PATIENCE).not_done
+        found = examination.findings()
         held.set()
     assert {f.check for f in found if f.level is Level.UNKNOWN} == {"domain"}
     assert "domain" not in graves(found)

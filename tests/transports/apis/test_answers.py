@@ -137,7 +137,10 @@ _json = st.recursive(
 
 @given(st.sampled_from(sorted(set(api_names()))), st.integers(200, 599), _json)
 def test_no_answer_of_any_shape_raises(preset: str, status: int, value: object) -> None:
-    judged(preset, HttpAnswer(status, {}, json.dumps(value).encode()))
+    found = judged(preset, HttpAnswer(status, {}, json.dumps(value).encode()))
+    assert found.reason
+    if status >= 300:
+        assert found.kind is not OutcomeKind.SENT
 
 
 @given(st.sampled_from(sorted(set(api_names()))), st.integers(200, 599), st.binary(max_size=60))

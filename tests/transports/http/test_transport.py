@@ -254,7 +254,7 @@ def test_a_repeat_that_has_to_connect_again_holds_up_no_other_connection() -> No
     answering = secured(authority)
 
     def late(sock: socket.socket, octets: bytes) -> None:
-        may_shake_hands.wait(120)
+        may_shake_hands.wait(PATIENCE)
         answering(OK)(sock, octets)
 
     with Script([answering(b""), late]).served() as port:

@@ -14,7 +14,7 @@ from tests.support.galleries import COOKIE, ServedGallery
 from tests.support.projects import LETTER, Project
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 TEMPLATE = "templates/letter.html"
 LIST = "email,name\nana@example.org,Ana\nbo@example.org,Bo\n"
@@ -73,6 +73,28 @@ def test_a_saved_template_shows_by_itself_and_what_is_looked_at_stays(
     page.locator(".broken").wait_for(state="detached")
     assert page.url == address
     page.context.close()
+
+
+def test_a_message_is_renewed_even_if_more_is_told_before_the_first_answer_came(
+    browser: Browser, project: Project
+) -> None:
+    project.put("data/list.csv", LIST + "".join(f"p{number}@example.org,P\n" for number in range(3_000)))
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if route.request.resource_type == "fetch" and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    with ServedGallery(project.folder, "spring") as gallery:
+        page = opened(browser, gallery, "?row=2&screen=phone", script=True)
+        shows(page, "Hello Bo")
+        page.route("**/?row=2*", hold_the_first)
+        project.put(TEMPLATE, LETTER.replace("Hello", "Good day"))
+        shows(page, "Good day Bo")
+        assert len(held) == 1
+        page.context.close()
 
 
 def test_without_script_a_link_says_that_there_is_something_new(

@@ -5,6 +5,12 @@
   const of = document.body.dataset;
   if (of.stream === undefined) return;
 
+  let ending = 0;
+  const tell = (text, time) => { // for `time` ms, 0 until something else is told
+    clearTimeout(ending);
+    said.textContent = text;
+    if (time) ending = setTimeout(() => { said.textContent = ""; }, time);
+  };
   const put = (id, fresh) => {
     const old = document.getElementById(id), found = fresh.getElementById(id);
     if (!old || !found || old.outerHTML === found.outerHTML) return;
@@ -16,14 +22,19 @@
     const same = [...found.querySelectorAll(at.localName)].find((each) => each.id === at.id && each.textContent === at.textContent);
     if (same) same.focus({ preventScroll: true });
   };
+  const lost = "No answer from mailrunner preview: what is shown may be old";
+  const wanted = new Set(); // ids of sections that are older than they should be
   let asked = 0;
   const renew = async (ids) => {
     const number = ++asked, top = scrollY;
-    const answer = await fetch(location.href);
+    ids.forEach((id) => wanted.add(id));
+    const answer = await fetch(location.href).catch(() => null);
+    if (!answer || !answer.ok) return tell(lost, 0);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (number !== asked) return; // a newer one is on its way
+    if (number !== asked) return; // a newer one is on its way, and takes these sections too
     of.stream = fresh.body.dataset.stream;
-    ids.forEach((id) => put(id, fresh));
+    wanted.forEach((id) => put(id, fresh));
+    wanted.clear();
     scrollTo(scrollX, top);
   };
   let source = null;
@@ -33,10 +44,12 @@
     source.addEventListener("changed", async (event) => {
       const { files, broken } = JSON.parse(event.data);
       await renew(["state", "progress", "kinds", "rows", "message"]);
-      said.textContent = broken ? "A file has changed and cannot be used" : `Shown anew${files.length ? `: ${files.join(", ")}` : ""}`;
+      if (!broken) tell(`Shown anew${files.length ? `: ${files.join(", ")}` : ""}`, 6000);
+      else tell("", 0); // the page itself says what is wrong
     });
     source.addEventListener("progress", () => renew(["progress", "kinds", "rows"]));
-    source.onerror = () => { said.textContent = "No answer from mailrunner preview: what is shown may be old"; };
+    source.onopen = () => tell("", 0);
+    source.onerror = () => tell(lost, 0);
   };
   const stop = () => { if (source) { source.close(); source = null; } };
   document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
