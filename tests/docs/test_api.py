@@ -43,7 +43,7 @@ def test_the_examples_run(tmp_path: Path) -> None:
 
 
 def test_every_public_method_stands_on_the_page() -> None:
-    own = {"open_ledger", "existing_ledger", "signer", "prepare", "reading"}  # for the command line
+    own = {"open_ledger", "existing_ledger", "signer", "prepare", "reading", "hooks"}  # for the command line
     for handle in (Project, Campaign):
         methods = {
             name for name in dir(handle) if not name.startswith("_") and callable(getattr(handle, name))
