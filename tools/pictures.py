@@ -18,8 +18,6 @@ from tempfile import TemporaryDirectory
 from textwrap import fill
 from threading import Thread
 
-from mailrunner.cli.report_heading import report_heading
-from mailrunner.cli.status_objects import account_objects, campaign_objects
 from playwright.sync_api import Browser, Page
 from rich.console import Console
 
@@ -27,6 +25,7 @@ from mailrunner.cli.bars import Drawing
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.report import message_kinds_of
 from mailrunner.cli.status_text import account_lines, status_lines
+from mailrunner.report.heading import report_heading
 from mailrunner.report.page import write_page
 from mailrunner.report.summary import Summary
 from mailrunner.web import server
@@ -98,7 +97,7 @@ def _report(browser: Browser, board: Board, folder: Path) -> None:
     assert record is not None  # noqa: S101 - the story has it
     file = board.project.folder / "report.html"
     with board.ledger.reports.reading(record.no) as reading, file.open("w", encoding="utf-8") as out:
-        heading = report_heading(context, _CAMPAIGN, record, reading)
+        heading = report_heading(context.project, _CAMPAIGN, record, reading)
         kinds = message_kinds_of(context, reading, record)
         write_page(
             reading, out, summary=Summary.of(reading, heading, record), now=board.clock.now(), kinds=kinds
@@ -112,8 +111,8 @@ def _terminal(browser: Browser, board: Board, folder: Path) -> None:
     """What `status` and `quota` print on a terminal of 80 columns."""
     context = CommandContext(board.project.folder, clock=board.clock)
     drawing = Drawing(cells=48, is_ascii=False)
-    campaigns = campaign_objects(context, board.ledger, _CAMPAIGN)
-    accounts = account_objects(context, board.ledger)
+    shown = context.handle.status(_CAMPAIGN).as_dict()
+    campaigns, accounts = shown["campaigns"], shown["accounts"]
     lines = ["$ mailrunner status", *status_lines(campaigns, accounts, drawing), "", "$ mailrunner quota"]
     for account in accounts:
         lines += account_lines(account, drawing, returns=True)

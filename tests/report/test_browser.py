@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from mailrunner.cli.report_heading import report_heading
 
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.report import message_kinds_of
+from mailrunner.report.heading import report_heading
 from mailrunner.report.page import write_page
 from mailrunner.report.summary import Summary
 from tests.support.browsers import DESK, PHONE, chromium, new_context, obstacles
@@ -40,7 +40,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         record = ledger.campaigns.find(CAMPAIGN)
         assert record is not None
         with ledger.reports.reading(record.no) as reading:
-            summary = Summary.of(reading, report_heading(context, CAMPAIGN, record, reading), record)
+            summary = Summary.of(reading, report_heading(context.project, CAMPAIGN, record, reading), record)
             kinds = message_kinds_of(context, reading, record)
             file = board.project.folder / "report.html"
             with file.open("w", encoding="utf-8") as out:
