@@ -9,6 +9,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Generator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from mailrunner.sending import recorder
 from mailrunner.store import Ledger
 from mailrunner.store.opening import open_database
 from tests.support.browsers import chromium
@@ -191,3 +193,9 @@ def pytest_runtest_makereport(
 
 def _skips_nothing() -> bool:
     return sys.platform == "linux" and os.environ.get("CI") == "true"
+
+
+@pytest.fixture
+def impatient_visits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A visit to a ledger that is away is given up after a second instead of a minute."""
+    monkeypatch.setattr(recorder, "_LONGEST", timedelta(seconds=1))

@@ -135,6 +135,7 @@ class CampaignRun:
         self._own_limits = prepared.account.limits  # as this machine's file has them
         self._forecaster = Forecaster(prepared.campaign, prepared.account, ledger)
         self._told: ToldLimits | None = None  # of an account at an HTTP API
+        self._asked = False  # the user, whether to begin
 
     def run(self) -> RunResult:
         """Run it; raises UserError or LedgerError where a user has to act first."""
@@ -302,6 +303,9 @@ class CampaignRun:
     def _unconfirmed(self, record: CampaignRecord) -> Wait | None:
         if record.phase is not Phase.READY:
             return None
+        if self._asked:  # what was confirmed is not what there is now
+            return _CHANGED_ELSEWHERE
+        self._asked = True
         if self._callbacks.confirm(self._visits.repeat(lambda: self._plan(record))):
             return None
         return Wait(WaitReason.INTERRUPTED, None, "not begun; nothing was sent")

@@ -44,6 +44,7 @@ def test_a_run_that_ends_with_74_tells_how_many_it_sent(tmp_path: Path, words: t
     assert answer["problems"][0]["message"]
 
 
+@pytest.mark.usefixtures("impatient_visits")
 def test_a_file_that_cannot_be_written_has_its_json_answer_too(tmp_path: Path) -> None:
     with SmtpServer() as server:
         CampaignInProcess(tmp_path, server).write(csv=people(2))

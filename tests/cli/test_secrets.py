@@ -132,6 +132,7 @@ def leaks(mailing: CampaignInProcess, answers: dict[str, str]) -> list[str]:
     ]
 
 
+@pytest.mark.usefixtures("impatient_visits")
 @pytest.mark.parametrize("setup", SETUPS)
 def test_no_secret_is_ever_said_or_written(tmp_path: Path, setup: str) -> None:
     parts = filled(SOUND | SETUPS[setup])

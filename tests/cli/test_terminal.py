@@ -68,6 +68,7 @@ def test_no_command_writes_text_past_it() -> None:
         "cli/output.py",
         "cli/context.py",
         "cli/app.py",
+        "cli/man_page.py",
         "cli/reference.py",
         "cli/listening.py",
         "cli/signals.py",

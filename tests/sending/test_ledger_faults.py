@@ -10,13 +10,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from mailrunner.sending import recorder
 from tests.sending.test_processes import ENVIRON, IMPATIENT, finish, start
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.commands import CRASHED, said
@@ -46,10 +44,10 @@ def fill(disk: Path, *, leaving: int = 0) -> Path:
     return filler
 
 
+@pytest.mark.usefixtures("impatient_visits")
 def test_a_disk_that_is_full_while_the_list_is_read_is_74_and_the_list_is_read_again(
-    tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, small_disk: Path
 ) -> None:
-    monkeypatch.setattr(recorder, "_LONGEST", timedelta(seconds=1))  # of a minute for which room may be made
     with SmtpServer() as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(4000))
         filler = fill(small_disk, leaving=500_000)
@@ -79,6 +77,7 @@ def test_a_disk_that_is_full_when_an_answer_comes_makes_no_doubt_if_room_is_made
         assert_none_twice(mailing)
 
 
+@pytest.mark.usefixtures("impatient_visits")
 def test_a_disk_that_is_full_between_runs_is_74_and_nothing_is_sent(tmp_path: Path, small_disk: Path) -> None:
     with SmtpServer() as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(6))

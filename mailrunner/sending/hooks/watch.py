@@ -65,5 +65,5 @@ def tell_complaints(ledger: Ledger, hooks: Hooks) -> None:
         for one in found:
             if one.kind is EventKind.COMPLAINED and one.level in ("near", "above") and one.limit:
                 where = f"{one.limit.act if one.level == 'above' else one.limit.notice} %"
-                reason = f"above {where}, {one.number} of its recipients complained ({one.percent:.2f} %)"
+                reason = f"above {where}, {counted(one.number, 'recipient')} complained ({one.percent:.2f} %)"
                 hooks.tell(HookEvent(HookKind.COMPLAINT_RATE, record.id, reason))
