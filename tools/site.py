@@ -1,7 +1,7 @@
 """Builds the documentation site in build/site from README, docs/ and the code: `make docs`, offline.
 
 The pages are those of the repository; links that leave docs/ are mended to where the pages stand here, and
-a link to a file that is no page goes to the repository.  A link that leads nowhere ends the build.
+a link to a file that is no page goes to a copy of it.  A link that leads nowhere ends the build.
 """
 
 from __future__ import annotations
@@ -56,9 +56,12 @@ def _target(folder: Path, link: str) -> str:
     name = re.sub(r"^(\.\./|docs/)+", "", link)
     if name == "README.md":
         return "index.md"
-    if (folder / name).exists() or not any((base / link).exists() for base in (ROOT, ROOT / "docs")):
-        return name
-    return f"https://github.com/mailrunner/mailrunner/blob/main/{name}"
+    if not (folder / name).exists() and (ROOT / name).is_file():
+        copy = folder / "files" / f"{name}.txt"  # as text, be it a page: its own links lead elsewhere
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy)
+        return copy.relative_to(folder).as_posix()
+    return name
 
 
 def keys_page() -> str:
