@@ -61,7 +61,7 @@ class Signals:
     def __init__(self) -> None:
         self.was_raised = False
         self.answer: Callable[[], None] = lambda: None  # prints the JSON object of the command, if it has one
-        self._asked = self._again = False
+        self._asked = self._again = self._is_leaving = False
         self._echoes = self._number = 0
         self._phase, self._since = LOADING, 0.0
 
@@ -94,6 +94,8 @@ class Signals:
         finally:
             is_due = self._again and self._phase is RAISING  # it waited for an import to end
             self._enter(DONE)
+            if self._is_leaving:  # the exit code is its own, whatever became of the exception
+                self._await_the_end()
             if is_due:
                 self.was_raised = True
                 raise KeyboardInterrupt
@@ -120,6 +122,12 @@ class Signals:
     def answering(self) -> None:
         """The answer is being printed: from now on a signal comes too late."""
         self._enter(DONE)
+
+    @staticmethod
+    def _await_the_end() -> None:
+        import threading
+
+        threading.Event().wait(_FAREWELL)
 
     def _enter(self, phase: _Phase) -> None:
         from time import monotonic
@@ -197,6 +205,7 @@ class Signals:
         import threading
         from time import monotonic
 
+        self._is_leaving = True
         last_words = threading.Thread(target=self._take_leave, args=(sentence,), daemon=True)
         last_words.start()
         until = monotonic() + _FAREWELL
