@@ -6,6 +6,7 @@ import email
 import email.policy
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -80,19 +81,21 @@ def test_a_second_run_sends_nothing_and_says_it_is_done(mailing: CampaignInProce
 
 def test_a_suppression_added_while_the_campaign_runs_stops_that_address(mailing: CampaignInProcess) -> None:
     mailing.write(csv=people(30))
+    recorded = count(1)
 
     def say_no(step: str) -> None:
-        if step == "recorded" and len(mailing.server.accepted) == 5:
+        # Two may be recorded at once, and the next one may be on its way.
+        if step == "recorded" and next(recorded) == 4:
             with mailing.ledger() as other:
                 other.suppressions.add(
-                    ["person6@example.org", "person25@example.org"],
+                    ["person15@example.org", "person25@example.org"],
                     reason=SuppressionReason.UNSUBSCRIBE,
                     source="t",
                 )
 
     result = mailing.run(callbacks=Callbacks(on_step=say_no))
     assert result.counts == Counts(sent=28, suppressed=2)
-    assert mailing.copies().keys().isdisjoint({"person6@example.org", "person25@example.org"})
+    assert mailing.copies().keys().isdisjoint({"person15@example.org", "person25@example.org"})
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "eod"])
@@ -428,10 +431,11 @@ def test_an_older_ledger_is_noticed(mailing: CampaignInProcess) -> None:
 
 
 def test_a_ledger_replaced_while_running_ends_the_run(mailing: CampaignInProcess) -> None:
-    mailing.write(csv=people(6))
+    mailing.write(csv=people(12))
+    recorded = count(1)
 
     def replace(step: str) -> None:
-        if step == "recorded" and len(mailing.server.accepted) == 3:
+        if step == "recorded" and next(recorded) == 2:
             database = mailing.folder / "data" / "mailrunner.db"
             copy = database.with_name("copy.db")
             copy.write_bytes(database.read_bytes())
@@ -439,4 +443,5 @@ def test_a_ledger_replaced_while_running_ends_the_run(mailing: CampaignInProcess
 
     with pytest.raises(LedgerError, match="no longer the file"):
         mailing.run(callbacks=Callbacks(on_step=replace))
-    assert len(mailing.server.accepted) == 3
+    # Two may have been recorded at once, and two more were on their way: nothing begins after that.
+    assert 2 <= len(mailing.server.accepted) <= 6
