@@ -90,7 +90,7 @@ def test_complaints_are_told_when_providers_would_notice(tmp_path: Path) -> None
         for _ in range(2):
             answered(tmp_path, "run", "spring")
     assert [event["event"] for event in told(tmp_path)] == ["complaint_rate"]
-    assert "above 0.3 %, 1 of its recipients complained" in told(tmp_path)[0]["reason"]
+    assert "above 0.3 %, 1 recipient complained" in told(tmp_path)[0]["reason"]
 
 
 def test_a_hook_that_fails_is_said_once_and_changes_nothing(tmp_path: Path) -> None:
