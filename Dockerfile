@@ -5,7 +5,7 @@ RUN python -m venv /opt/mailrunner
 WORKDIR /source
 # The core by the lock file, so that this layer is built again only when that changes.
 COPY requirements.lock ./
-RUN /opt/mailrunner/bin/pip install --require-hashes -r requirements.lock
+RUN /opt/mailrunner/bin/pip install --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY mailrunner ./mailrunner
 ARG EXTRAS=postgresql,web,workers,http,oauth,dkim

@@ -74,12 +74,12 @@ def check_wheel(wheel: Path, interpreter: Interpreter, tests: Sequence[str]) -> 
     """Try one wheel on one Python; raises CalledProcessError where it fails."""
     environment = Environment(interpreter, HOME)
     environment.tree.mkdir()
-    environment.install("--require-hashes", "-r", ROOT / "requirements.lock")
+    environment.install("--no-deps", "--require-hashes", "-r", ROOT / "requirements.lock")
     environment.install("--no-deps", wheel)
     environment.run("python", "-m", "pip", "check")
     environment.run("mailrunner", "--version")
     environment.run("mailrunner", "--quiet", "demo", environment.folder / "demo")
-    environment.install("--require-hashes", "-r", ROOT / "requirements-test.lock")
+    environment.install("--no-deps", "--require-hashes", "-r", ROOT / "requirements-test.lock")
     copy_without_package(environment.tree)
     environment.run(
         "python", "-m", "pytest", "-n", "auto", "--dist", "worksteal", "-m", "not slow",
