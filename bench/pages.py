@@ -3,7 +3,7 @@
 python -m bench.pages [--number N] [--postgresql] [--beside]
 
 The database fills a ledger with N deliveries and as many recipients; each page is asked for over HTTP, with a
-kept sight and by the session's cookie.  Figures are CPU milliseconds of the process, which is server and
+kept statistics and by the session's cookie.  Figures are CPU milliseconds of the process, which is server and
 client at once, so that other work on the machine counts little; beside them the wall time.  With PostgreSQL
 the server's own work is in the wall time alone.  Then the plans that read a whole table, if there are any.
 
@@ -97,7 +97,7 @@ def opened(number: int, database: str) -> None:
         with board.ledger, ServedDashboard(board) as served, _client(served) as client:
             began = time.process_time()
             _first(client)
-            print(f"the first sight: {1_000 * (time.process_time() - began):,.0f} ms CPU\n")
+            print(f"the first statistics: {1_000 * (time.process_time() - began):,.0f} ms CPU\n")
             print(
                 "| page | CPU p50 | CPU p99 | wall p50 | wall p99 | octets |\n|---|---:|---:|---:|---:|---:|"
             )
@@ -126,7 +126,7 @@ def _client(served: ServedDashboard) -> httpx.Client:
 
 
 def _first(client: httpx.Client) -> None:
-    """Wait for the first sight of the campaign, which a page asks for."""
+    """Wait for the first statistics of the campaign, which a page asks for."""
     while "being counted" in client.get(_C).raise_for_status().text:
         time.sleep(0.5)
 

@@ -12,19 +12,19 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mailrunner.errors import LedgerError, MailrunnerError, Problem, UserError
-    from mailrunner.sending.handles.campaign import CampaignHandle as Campaign
-    from mailrunner.sending.handles.project import ProjectHandle as Project
+    from mailrunner.sending.python_api.campaign import CampaignHandle as Campaign
+    from mailrunner.sending.python_api.project import ProjectHandle as Project
 
 __version__ = "0.2.0"
 __all__ = ["Campaign", "LedgerError", "MailrunnerError", "Problem", "Project", "UserError"]
 
 # Imported when they are first asked for: `import mailrunner` is cheap.
 _PLACES = {
-    "Campaign": ("sending.handles.campaign", "CampaignHandle"),
+    "Campaign": ("sending.python_api.campaign", "CampaignHandle"),
     "LedgerError": ("errors", "LedgerError"),
     "MailrunnerError": ("errors", "MailrunnerError"),
     "Problem": ("errors", "Problem"),
-    "Project": ("sending.handles.project", "ProjectHandle"),
+    "Project": ("sending.python_api.project", "ProjectHandle"),
     "UserError": ("errors", "UserError"),
 }
 

@@ -39,7 +39,7 @@ def run_campaign(
     from mailrunner.cli.run_progress import RunProgress
     from mailrunner.model.wait_reason import sentence_of
     from mailrunner.sending.forecaster import Forecaster
-    from mailrunner.sending.handles.running import send
+    from mailrunner.sending.python_api.running import send
     from mailrunner.sending.run import Callbacks
 
     def quota_left() -> int | None:

@@ -10,7 +10,7 @@ from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import CampaignArgument, YesOption
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
-from mailrunner.sending.handles.lookup import begun_campaign
+from mailrunner.sending.python_api.lookup import begun_campaign
 
 
 @command(app, "cancel", panel=SEND)

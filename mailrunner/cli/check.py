@@ -13,7 +13,7 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.inspection import inspect_campaign
 from mailrunner.cli.options import JsonOption
-from mailrunner.sending.handles.lookup import only_campaign
+from mailrunner.sending.python_api.lookup import only_campaign
 
 
 @command(app, "check", panel=BEFORE_SENDING)

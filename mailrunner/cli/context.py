@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from mailrunner.config.project import Project
     from mailrunner.event_log import EventLog
     from mailrunner.model.tokens import TokenSigner
-    from mailrunner.sending.handles.project import ProjectHandle
     from mailrunner.sending.hooks.delivery import Hooks
     from mailrunner.sending.prepared_campaign import PreparedCampaign
+    from mailrunner.sending.python_api.project import ProjectHandle
     from mailrunner.store import Ledger
 
 
@@ -53,7 +53,7 @@ class CommandContext:
     @cached_property
     def handle(self) -> ProjectHandle:
         """The project as programs have it; raises UserError where there is none."""
-        from mailrunner.sending.handles.project import ProjectHandle
+        from mailrunner.sending.python_api.project import ProjectHandle
 
         return ProjectHandle(self.folder, clock=self.clock)
 

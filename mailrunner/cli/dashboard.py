@@ -167,16 +167,16 @@ def _dashboard(
     context: CommandContext, ledger: Ledger, log: EventLog, rules: GateRules, entrance: Entrance
 ) -> Dashboard:
     from mailrunner.cli.message_again import MessageAgain
-    from mailrunner.sending.handles.look import finish_at
+    from mailrunner.sending.python_api.look import finish_at
     from mailrunner.web.dashboard.app import Dashboard
     from mailrunner.web.dashboard.desk import Desk
-    from mailrunner.web.dashboard.sights import SightKeeper
+    from mailrunner.web.dashboard.statistics_keeper import StatisticsKeeper
 
     def forecast(record: CampaignRecord, number: int) -> datetime | None:
         return finish_at(context.project, ledger, record, number, record.resume_at)
 
     folder = _folder(context)
-    keeper = SightKeeper(ledger, folder, forecast=forecast)
+    keeper = StatisticsKeeper(ledger, folder, forecast=forecast)
     desk = Desk(
         ledger=ledger,
         project=context.project,

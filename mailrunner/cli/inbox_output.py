@@ -10,7 +10,7 @@ from mailrunner.cli.inbox_mailboxes import WatchedMailbox
 from mailrunner.errors import Problem
 from mailrunner.model.counted import counted
 from mailrunner.model.inbound_event import EventKind
-from mailrunner.sending.handles.status import problem_objects
+from mailrunner.sending.python_api.status import problem_objects
 
 if TYPE_CHECKING:
     from mailrunner.inbound.poll import PollTally

@@ -18,9 +18,9 @@ from mailrunner.model.terminal_text import one_line
 if TYPE_CHECKING:
     from mailrunner.model.forecast import Forecast
     from mailrunner.recipients.reader import RecipientList
-    from mailrunner.sending.handles.checked import CheckedCampaign
     from mailrunner.sending.left_out import LeftOutRow
     from mailrunner.sending.preflight import PreflightResult
+    from mailrunner.sending.python_api.checked import CheckedCampaign
 
 _ALL = "all of them: check --left-out FILE"
 

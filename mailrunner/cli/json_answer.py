@@ -43,7 +43,7 @@ class JsonAnswer:
         self._print("interrupted", ())
 
     def _print(self, reason: str, problems: Sequence[Problem]) -> None:
-        from mailrunner.sending.handles.status import problem_objects
+        from mailrunner.sending.python_api.status import problem_objects
 
         if not self.given.get("as_json"):
             return
@@ -54,7 +54,7 @@ class JsonAnswer:
 
     def _campaign(self, name: str) -> dict[str, Any]:
         """The campaign as the ledger has it; where that cannot be read, as far as this command knows it."""
-        from mailrunner.sending.handles.status import CampaignStatus
+        from mailrunner.sending.python_api.status import CampaignStatus
 
         found = _within(_LOOK_SECONDS, lambda: self._look(name)) or self._sent_now()
         (known,) = found or [CampaignStatus(campaign=name).as_dict()]

@@ -42,12 +42,12 @@ def consent(context: CommandContext, grant: OAuthSettings, *, device: bool, past
 
 
 def _by_browser(grant: OAuthSettings) -> dict[str, Any]:
-    from mailrunner.transports.oauth import grants
+    from mailrunner.transports.oauth import token_flows
     from mailrunner.transports.oauth.errors import TokenUnavailableError
     from mailrunner.transports.oauth.loopback import Listener
 
     with Listener.open(grant) as listener:
-        begun = grants.begin_authorization(grant, listener.redirect_uri)
+        begun = token_flows.begin_authorization(grant, listener.redirect_uri)
         listener.expect(begun.state)
         ask_of_user(
             f"Log in as {grant.user} on this page, which your browser should have opened:\n{begun.url}",
@@ -56,16 +56,16 @@ def _by_browser(grant: OAuthSettings) -> dict[str, Any]:
         code = listener.code(threading.Event(), _TIMEOUT)
     if code is None:
         raise TokenUnavailableError("the page was not agreed to within five minutes")
-    return grants.exchange_code(grant, begun, code)
+    return token_flows.exchange_code(grant, begun, code)
 
 
 def _by_paste(grant: OAuthSettings) -> dict[str, Any]:
-    from mailrunner.transports.oauth import grants
+    from mailrunner.transports.oauth import token_flows
     from mailrunner.transports.oauth.errors import TokenUnavailableError
     from mailrunner.transports.oauth.loopback import pasted_code
 
     nowhere = _NOWHERE if grant.provider == "google" else _NOWHERE.replace("127.0.0.1", "localhost")
-    begun = grants.begin_authorization(grant, nowhere)
+    begun = token_flows.begin_authorization(grant, nowhere)
     ask_of_user(f"Open this page on any computer, and log in as {grant.user}:\n{begun.url}")
     ask_of_user(f"The browser ends at an address on {nowhere} that it cannot open. Paste that address here:")
     for _ in range(_MOST_PASTES):
@@ -77,16 +77,16 @@ def _by_paste(grant: OAuthSettings) -> dict[str, Any]:
         except ValueError as error:
             ask_of_user(f"{error}. Once more:")
             continue
-        return grants.exchange_code(grant, begun, code)
+        return token_flows.exchange_code(grant, begun, code)
     raise TokenUnavailableError("no address of this login was pasted")
 
 
 def _by_device(context: CommandContext, grant: OAuthSettings) -> dict[str, Any]:
-    from mailrunner.transports.oauth import grants
+    from mailrunner.transports.oauth import token_flows
     from mailrunner.transports.oauth.device import wait_for_consent
     from mailrunner.transports.oauth.errors import TokenUnavailableError
 
-    begun = grants.begin_device(grant)
+    begun = token_flows.begin_device(grant)
     ask_of_user(f"On any device open {begun.page}, type {begun.user_code}, and log in as {grant.user}.")
     answer = wait_for_consent(grant, begun, clock=context.clock, stop=threading.Event())
     if answer is None:

@@ -54,7 +54,7 @@ def logout(
 
 def _revoke(tokens: AccessTokens) -> bool:
     """Revoke the login at the provider; False where there is none, or the provider has no way to do so."""
-    from mailrunner.transports.oauth import grants
+    from mailrunner.transports.oauth import token_flows
     from mailrunner.transports.oauth.grant import endpoints, is_attended
 
     grant, login = tokens.grant, tokens.login()
@@ -62,7 +62,7 @@ def _revoke(tokens: AccessTokens) -> bool:
     token = (login.refresh_token if login else "") or given
     if not token or not is_attended(grant) or not endpoints(grant).revoke:
         return False
-    grants.revoke(grant, token)
+    token_flows.revoke(grant, token)
     return True
 
 

@@ -6,7 +6,7 @@ from mailrunner.cli.app import SEND, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import CampaignArgument
 from mailrunner.errors import Problem, UserError
-from mailrunner.sending.handles.lookup import begun_campaign
+from mailrunner.sending.python_api.lookup import begun_campaign
 
 
 @command(app, "pause", panel=SEND)

@@ -7,7 +7,7 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import CampaignArgument
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
-from mailrunner.sending.handles.lookup import begun_campaign
+from mailrunner.sending.python_api.lookup import begun_campaign
 
 
 @command(app, "purge", panel=AFTER_SENDING)

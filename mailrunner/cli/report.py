@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mailrunner.model.delivery import State
     from mailrunner.report.message_kinds import MessageKinds
-    from mailrunner.sending.handles.outcomes import OpenReport
+    from mailrunner.sending.python_api.outcomes import OpenReport
     from mailrunner.store import CampaignRecord
     from mailrunner.store.report_rows import Reading
 

@@ -10,7 +10,7 @@ from mailrunner.cli.app import AFTER_SENDING, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import AddressesArgument, CampaignArgument, keys_of
-from mailrunner.sending.handles.lookup import begun_campaign
+from mailrunner.sending.python_api.lookup import begun_campaign
 
 
 @command(app, "requeue", panel=AFTER_SENDING)

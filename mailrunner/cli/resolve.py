@@ -13,7 +13,7 @@ from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import AddressesArgument, CampaignArgument, keys_of
 from mailrunner.cli.output import complain
 from mailrunner.errors import Problem, UserError
-from mailrunner.sending.handles.lookup import begun_campaign
+from mailrunner.sending.python_api.lookup import begun_campaign
 
 if TYPE_CHECKING:
     from mailrunner.model.in_doubt import Resolution

@@ -21,8 +21,8 @@ def resume(
     """
     from mailrunner.cli.resume_round import ResumeRound
     from mailrunner.cli.run_summary import say_summary
-    from mailrunner.sending.handles.look import account_states
-    from mailrunner.sending.handles.status import CampaignStatus, ProjectStatus
+    from mailrunner.sending.python_api.look import account_states
+    from mailrunner.sending.python_api.status import CampaignStatus, ProjectStatus
 
     opened = context.existing_ledger(same=same_ledger, patient=wait)
     with opened as ledger, context.event_log() as log, context.hooks:

@@ -14,8 +14,8 @@ from mailrunner.cli.output import show_problems
 from mailrunner.errors import UserError
 from mailrunner.event_log import EventLog
 from mailrunner.model.wait_reason import WaitReason
-from mailrunner.sending.handles.status import CampaignStatus
 from mailrunner.sending.loop import SHORT_WAIT
+from mailrunner.sending.python_api.status import CampaignStatus
 from mailrunner.sending.recorder import LedgerVisits
 from mailrunner.sending.run import RunOptions, RunResult
 from mailrunner.store import CampaignRecord, Ledger, Phase

@@ -89,8 +89,8 @@ def run(
     """
     from mailrunner.cli.campaign_run import run_campaign
     from mailrunner.cli.run_summary import say_summary
-    from mailrunner.sending.handles.running import run_options
-    from mailrunner.sending.handles.status import CampaignStatus
+    from mailrunner.sending.python_api.running import run_options
+    from mailrunner.sending.python_api.status import CampaignStatus
 
     if dry_run:
         from mailrunner.cli.inspection import inspect_campaign

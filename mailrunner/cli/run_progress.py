@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mailrunner.model.delivery import Counts
-from mailrunner.sending.handles.status import CampaignStatus
+from mailrunner.sending.python_api.status import CampaignStatus
 
 if TYPE_CHECKING:
     from mailrunner.sending.recorder import RunTally

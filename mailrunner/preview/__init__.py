@@ -23,8 +23,8 @@ from mailrunner.errors import RowError
 from mailrunner.model.counted import counted
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.preview.folder import PreviewFolder
-from mailrunner.preview.frame import FILE_POLICY, SANDBOX, shown
 from mailrunner.preview.message_view import MessageView, all_remarks
+from mailrunner.preview.safe_html import FILE_POLICY, SANDBOX, shown
 from mailrunner.preview.sample import Sample, Specimen
 from mailrunner.recipients.reader import RecipientRow
 from mailrunner.rendering import Message

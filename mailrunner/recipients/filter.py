@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 
-from mailrunner.config.sandbox import METER, WORK, BoundedSandbox
+from mailrunner.config.jinja_sandbox import METER, WORK, BoundedSandbox
 from mailrunner.errors import nearest
 
 _TEXT = "text"

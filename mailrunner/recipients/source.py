@@ -17,9 +17,9 @@ from pathlib import Path
 from mailrunner.config.paths import is_file
 from mailrunner.errors import Problem, UserError, nearest
 from mailrunner.model.counted import counted
+from mailrunner.recipients.csv_injection import are_defused, restored
 from mailrunner.recipients.double_encoding import double_encoding_remark
 from mailrunner.recipients.heading import HEADING_ROWS, HeadingRow, find_heading, heading_name
-from mailrunner.recipients.spreadsheet_cell import are_defused, restored
 
 CHUNK = 20_000  # rows; the ledger writes as many in one transaction, which must stay short
 SAMPLE_ROWS = 1_000

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jinja2
 
-from mailrunner.config.sandbox import METER, WORK
+from mailrunner.config.jinja_sandbox import METER, WORK
 from mailrunner.errors import RowError, UserError
 from mailrunner.rendering.inline_images import InlineImage, NameTags
 from mailrunner.rendering.segments import LARGEST, Segmenting, unsegmented

@@ -24,7 +24,7 @@ from mailrunner.rendering.link_parameters import LinkParameters, with_parameters
 from mailrunner.rendering.mime import Part
 from mailrunner.rendering.private_files import PrivateFiles
 from mailrunner.rendering.project_files import ProjectFile, ProjectFiles
-from mailrunner.rendering.reading import Readings
+from mailrunner.rendering.template_digest import Readings
 from mailrunner.rendering.template_names import RESERVED, unknown
 from mailrunner.rendering.templates import Templates
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import nodes
 
-from mailrunner.config.sandbox import BoundedSandbox
+from mailrunner.config.jinja_sandbox import BoundedSandbox
 from mailrunner.rendering.linked_sheets import LinkedSheets
 
 

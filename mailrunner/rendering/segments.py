@@ -21,7 +21,7 @@ from jinja2 import Template, nodes
 from jinja2.compiler import Frame
 from markupsafe import escape
 
-from mailrunner.config.sandbox import METER, WORK, BoundedCode
+from mailrunner.config.jinja_sandbox import METER, WORK, BoundedCode
 from mailrunner.rendering.environment import CampaignEnvironment
 
 LARGEST = 10_000_000  # characters of one rendered template; far beyond what any mailbox takes

@@ -17,7 +17,7 @@ from operator import itemgetter
 from typing import Any, BinaryIO, TextIO
 
 from mailrunner.errors import Problem, UserError
-from mailrunner.recipients.spreadsheet_cell import defused
+from mailrunner.recipients.csv_injection import defused
 from mailrunner.report.columns import COLUMNS
 
 Values = Mapping[str, Any]

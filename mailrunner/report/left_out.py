@@ -9,7 +9,7 @@ import csv
 from collections.abc import Sequence
 from typing import TextIO
 
-from mailrunner.recipients.spreadsheet_cell import defused
+from mailrunner.recipients.csv_injection import defused
 from mailrunner.report.recipients_again import REASON
 
 _ROW, _CELL = "mailrunner_row", "mailrunner_cell"

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.delivery import State
-from mailrunner.recipients.spreadsheet_cell import defused
+from mailrunner.recipients.csv_injection import defused
 from mailrunner.store.report_rows import Reading, ReportRow
 
 REASON = "mailrunner_reason"

@@ -7,8 +7,8 @@ from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.model.wait_reason import Wait
 from mailrunner.rendering import Message
 from mailrunner.sending.account_transports import transports_for
+from mailrunner.sending.link_signer import token_signer
 from mailrunner.sending.prepared_campaign import PreparedCampaign
-from mailrunner.sending.signing_keys import token_signer
 from mailrunner.store import Ledger, Run
 
 

@@ -9,9 +9,9 @@ from itertools import islice
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.model.delivery import State
 from mailrunner.model.suppression import governing
+from mailrunner.sending.link_signer import token_signer
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign
-from mailrunner.sending.signing_keys import token_signer
 from mailrunner.store import CampaignRecord, Ledger
 from mailrunner.store.report_rows import ReportRow
 

@@ -25,6 +25,7 @@ from mailrunner.rendering import InliningTally
 from mailrunner.sending.account_transports import transports_for
 from mailrunner.sending.connection import Connection
 from mailrunner.sending.forecaster import Forecaster, own_limits
+from mailrunner.sending.link_signer import token_signer
 from mailrunner.sending.list_import import (
     READ_ELSEWHERE,
     Confirmations,
@@ -36,7 +37,6 @@ from mailrunner.sending.loop import OTHERS_AGAIN, SHORT_WAIT, LoopOptions, SendL
 from mailrunner.sending.message_factory import MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign, content_digest
 from mailrunner.sending.recorder import LedgerVisits, Recorder, RunTally
-from mailrunner.sending.signing_keys import token_signer
 from mailrunner.store import CampaignRecord, ClaimTerms, Ledger, Phase, Run, Twin
 from mailrunner.transports import Transport
 

@@ -12,9 +12,9 @@ from mailrunner.model.written_address import read_address
 from mailrunner.recipients.reader import RecipientRow
 from mailrunner.rendering import Message
 from mailrunner.sending.counted_send import CountedSend
+from mailrunner.sending.link_signer import token_signer
 from mailrunner.sending.message_factory import TEST_PREFIX, MessageFactory
 from mailrunner.sending.prepared_campaign import PreparedCampaign
-from mailrunner.sending.signing_keys import token_signer
 from mailrunner.store import Ledger
 from mailrunner.store.schema import CAMPAIGN_SHIFT
 

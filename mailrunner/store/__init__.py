@@ -3,7 +3,7 @@
     with Ledger.open(folder=…, url=…, clock=…) as ledger:
         ledger.campaigns · ledger.snapshots · ledger.batches · ledger.deliveries · ledger.accounts
         ledger.suppressions · ledger.inbound_events · ledger.manual_actions · ledger.reports
-        ledger.browsing · ledger.sights
+        ledger.browsing · ledger.statistics
 
 A `Ledger` is safe to use from several threads; several processes may have the same one open.
 """
@@ -53,8 +53,8 @@ from mailrunner.store.run_transaction import ClaimTerms, Delivery, SendPermit
 from mailrunner.store.runs import OpenRunInfo, Run, open_run_infos
 from mailrunner.store.schema import secrets
 from mailrunner.store.send_journal import SendJournal
-from mailrunner.store.sights import Sights
 from mailrunner.store.snapshot import ListDrift, PlainSnapshotRow, SnapshotRow, Snapshots
+from mailrunner.store.statistics import Statistics
 from mailrunner.store.suppressions import Suppressions
 from mailrunner.store.which_ledger import ChosenLedger, begin_new, choose
 
@@ -101,7 +101,7 @@ class Ledger:
         self.manual_actions = ManualActions(self.database)
         self.reports = ReportRows(self.database)
         self.inbound_events = InboundEvents(self.database)
-        self.sights = Sights(self.database)
+        self.statistics = Statistics(self.database)
         self.snapshots = Snapshots(self.database)
         self.suppressions = Suppressions(self.database)
 

@@ -36,11 +36,11 @@ from mailrunner.model.inbound_event import ALL
 from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
 from mailrunner.store.inbound_events import is_test
 from mailrunner.web.access_log import AccessLog
-from mailrunner.web.batch_writer import BatchWriter
 from mailrunner.web.body import BodyBudget, read_body
+from mailrunner.web.event_writer import EventWriter
 from mailrunner.web.health import Health
 from mailrunner.web.middleware import SecurityMiddleware
-from mailrunner.web.one_click import MARK, OneClick
+from mailrunner.web.one_click_fast_path import MARK, OneClick
 from mailrunner.web.pages import BACK, LEAVE, Pages
 from mailrunner.web.preferences import Preferences, SenderName, preferences_of, preferences_of_test
 from mailrunner.web.rate_limit import RateLimit, client_key
@@ -85,7 +85,7 @@ class Site:
     ) -> None:
         self._ledger, self._signer, self._webhooks = ledger, signer, webhooks
         self._tell, self._log = tell, log
-        self._writer = BatchWriter(self._ingest)
+        self._writer = EventWriter(self._ingest)
         self._health = Health(self._read_nothing, self._writer.trouble)
         self._budget, self._parsers = BodyBudget(), CapacityLimiter(_PARSERS)
         self._sender, self._logo = sender, logo

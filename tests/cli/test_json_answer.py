@@ -96,7 +96,7 @@ OWN_FORMS = {
     "transports/apis/ses.py",
     "transports/apis/smtp2go.py",
     "transports/apis/sparkpost.py",
-    "web/dashboard/sight.py",
+    "web/dashboard/campaign_statistics.py",
     "web/dashboard/templating.py",
 }
 

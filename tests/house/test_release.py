@@ -107,7 +107,7 @@ def test_the_classifiers_begin_with_the_oldest_version_that_may_install_it() -> 
 
 
 def test_the_locks_are_installed_as_they_are_and_nothing_is_resolved() -> None:
-    """pip's resolver may look at a newer release than the locked one, which has no hash, and gives up then."""
+    """pip's resolver may look at a release newer than the lock, finds no hash for it and gives up."""
     places = [ROOT / name for name in ("Makefile", "Dockerfile", "tools/wheel_test.py")]
     installs = [
         f"{place.name}: {line}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mailrunner.preview.appearance import Weight, clipped
-from mailrunner.preview.frame import shown
+from mailrunner.preview.safe_html import shown
 from mailrunner.rendering.lint import GMAIL_CLIPS
 
 HEAVY = "<p>" + "x" * (GMAIL_CLIPS - 40)

@@ -15,8 +15,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mailrunner.cli import commands
-from mailrunner.preview.frame import SANDBOX
 from mailrunner.preview.message_view import MessageView, ShownLink
+from mailrunner.preview.safe_html import SANDBOX
 from mailrunner.preview.sample import Sample, choose
 from mailrunner.recipients.formats import open_source
 from mailrunner.recipients.reader import RecipientList

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mailrunner.config.sandbox import METER, WORK
+from mailrunner.config.jinja_sandbox import METER, WORK
 from mailrunner.errors import RowError
 from mailrunner.recipients.filter import RowFilter
 from tests.support import rendering

@@ -28,9 +28,9 @@ from mailrunner.model.inbound_event import EventKind, InboundEvent
 from mailrunner.model.outcome import Outcome, OutcomeKind, Reply, Scope, Stage
 from mailrunner.model.outcome_policy import Decision
 from mailrunner.model.suppression import SuppressionReason
+from mailrunner.recipients.csv_injection import defused, restored
 from mailrunner.recipients.formats import open_source
 from mailrunner.recipients.reader import RecipientList
-from mailrunner.recipients.spreadsheet_cell import defused, restored
 from mailrunner.report.output_file import bytes_to, text_to
 from mailrunner.store import Ledger, Phase, PlainSnapshotRow
 from tests.support.campaigns import CampaignInProcess, people

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from mailrunner.model.delivery import State
 from mailrunner.model.inbound_event import EventKind, InboundEvent
 from mailrunner.model.quota import Limit
-from mailrunner.store import CampaignRecord, Ledger, browsing, sights
+from mailrunner.store import CampaignRecord, Ledger, browsing, statistics
 from mailrunner.store.quota_usage import UsageLog, account_scope
 from mailrunner.store.raw_sql import run
 from mailrunner.store.schema import CAMPAIGN_SHIFT
@@ -50,10 +50,10 @@ PAGES: dict[str, Look] = {
         c.account_no, Limit.parse("500/24h"), UTC, START, step=timedelta(minutes=30), steps=48
     ),
     "used": lambda ledger, c: ledger.browsing.used(c.account_no, QUARTERS),
-    "tally since": lambda ledger, c: ledger.sights.tally_since(c.no, START - timedelta(minutes=5)),
-    "keys": lambda ledger, c: ledger.sights.domains(c.no, "person19"),
-    "returned": lambda ledger, c: ledger.sights.returned(c.no),
-    "newest return": lambda ledger, c: ledger.sights.newest_return(),
+    "tally since": lambda ledger, c: ledger.statistics.tally_since(c.no, START - timedelta(minutes=5)),
+    "keys": lambda ledger, c: ledger.statistics.domains(c.no, "person19"),
+    "returned": lambda ledger, c: ledger.statistics.returned(c.no),
+    "newest return": lambda ledger, c: ledger.statistics.newest_return(),
 }
 SCANS = {
     "sqlite": re.compile(r"SCAN (deliveries|recipients|a)\b|SEARCH (deliveries|recipients|a)\b(?! USING)"),
@@ -82,7 +82,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return run(connection, statement, values)
 
     monkeypatch.setattr(browsing, "run", explained)
-    monkeypatch.setattr(sights, "run", explained)
+    monkeypatch.setattr(statistics, "run", explained)
     return found
 
 
@@ -159,7 +159,7 @@ def test_a_recipient_is_found_in_all_campaigns(ledger: Ledger, campaign: Campaig
 
 def test_the_tally_of_a_campaign_is_its_counts(ledger: Ledger, campaign: CampaignRecord) -> None:
     counts = ledger.deliveries.counts(campaign.no)
-    total, tally = ledger.sights.tally(campaign.no, START + timedelta(seconds=1))
+    total, tally = ledger.statistics.tally(campaign.no, START + timedelta(seconds=1))
     assert sum(row.number for row in tally if row.state is State.SENT) == counts.sent == NUMBER * 960 // 1000
     assert total == counts.total == NUMBER
     assert len({row.quarter for row in tally if row.state is State.SENT}) == 3  # 20,000 in 1,000 seconds
@@ -167,14 +167,14 @@ def test_the_tally_of_a_campaign_is_its_counts(ledger: Ledger, campaign: Campaig
 
 def test_what_is_new_is_counted_since_a_moment(ledger: Ledger, campaign: CampaignRecord) -> None:
     since = START - timedelta(minutes=5)
-    found = ledger.sights.tally_since(campaign.no, since)
+    found = ledger.statistics.tally_since(campaign.no, since)
     lately = {state: sum(row.number for row in found if row.state is state) for state in State}
     assert lately[State.SENT] == ledger.browsing.number(campaign.no, State.SENT, since=since)
     assert sum(lately.values()) == sum(
-        ledger.browsing.number(campaign.no, state, since=since) for state in sights.DONE
+        ledger.browsing.number(campaign.no, state, since=since) for state in statistics.DONE
     )
-    before = ledger.sights.tally(campaign.no, since).done
-    whole = ledger.sights.tally(campaign.no, START + timedelta(seconds=1)).done
+    before = ledger.statistics.tally(campaign.no, since).done
+    whole = ledger.statistics.tally(campaign.no, START + timedelta(seconds=1)).done
     assert sum(row.number for row in before) + sum(lately.values()) == sum(row.number for row in whole)
     assert 0 < lately[State.FAILED] < lately[State.SENT] < NUMBER // 2
 
@@ -182,20 +182,23 @@ def test_what_is_new_is_counted_since_a_moment(ledger: Ledger, campaign: Campaig
 def test_domains_are_counted_a_part_at_a_time(
     ledger: Ledger, campaign: CampaignRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sights, "KEYS_AT_ONCE", 3_000)
-    found, last = ledger.sights.domains(campaign.no, "")
+    monkeypatch.setattr(statistics, "KEYS_AT_ONCE", 3_000)
+    found, last = ledger.statistics.domains(campaign.no, "")
     parts = 1
     while last:
-        more, last = ledger.sights.domains(campaign.no, last)
+        more, last = ledger.statistics.domains(campaign.no, last)
         found += more
         parts += 1
     assert (found, parts) == ({"club.example": 16_000, "yahoo.example": 4_000}, 7)
-    assert ledger.sights.failed_domains(campaign.no, most=5) == [("club.example", 320), ("yahoo.example", 80)]
+    assert ledger.statistics.failed_domains(campaign.no, most=5) == [
+        ("club.example", 320),
+        ("yahoo.example", 80),
+    ]
 
 
 def test_reasons_leave_the_servers_words_out(ledger: Ledger, campaign: CampaignRecord) -> None:
     found = {
-        (cause.state, cause.reason): cause.number for cause in ledger.sights.reasons(campaign.no, most=9)
+        (cause.state, cause.reason): cause.number for cause in ledger.statistics.reasons(campaign.no, most=9)
     }
     assert sum(found.values()) == 600
     assert not any("no such user 9" in reason for _, reason in found)
@@ -209,13 +212,13 @@ def test_inbound_events_are_counted_by_day_and_found_by_recipient(ledger: Ledger
             kind=EventKind.COMPLAINED, source="ses", delivery=delivery, happened_at=START, detail="spam"
         )
         ledger.inbound_events.ingest([event])
-    assert [(row.kind, row.number) for row in ledger.sights.returned(campaign.no)] == [
+    assert [(row.kind, row.number) for row in ledger.statistics.returned(campaign.no)] == [
         (EventKind.COMPLAINED, 2)
     ]
     (found,) = ledger.browsing.events_of(first, "ana@example.org", most=9)
     assert (found.kind, found.key, found.source) == (EventKind.COMPLAINED, "ana@example.org", "ses")
     assert [one.no for one in ledger.browsing.latest_events(most=9)] == [2, 1]
-    assert ledger.sights.newest_return() == 2
+    assert ledger.statistics.newest_return() == 2
 
 
 def test_used_slots_are_told_at_each_moment(ledger: Ledger) -> None:

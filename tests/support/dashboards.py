@@ -31,7 +31,7 @@ from mailrunner.web import server
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.dashboard.app import Dashboard
 from mailrunner.web.dashboard.desk import Desk
-from mailrunner.web.dashboard.sights import SightKeeper
+from mailrunner.web.dashboard.statistics_keeper import StatisticsKeeper
 from mailrunner.web.forwarded import TrustedProxies
 from mailrunner.web.gate.entrance import Entrance
 from mailrunner.web.gate.gate import GateRules
@@ -139,7 +139,7 @@ class ServedDashboard:
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.cookie_name = f"mr_{ledger.mark}_{self.port}"
-        self.keeper = SightKeeper(ledger, folder / ".mailrunner", forecast=_tomorrow)
+        self.keeper = StatisticsKeeper(ledger, folder / ".mailrunner", forecast=_tomorrow)
         events = EventLog(None, clock=SystemClock())
         self.desk = Desk(
             ledger=ledger,

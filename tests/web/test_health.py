@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mailrunner.errors import LedgerError
 from mailrunner.inbound import EventKind, InboundEvent, IngestResult
-from mailrunner.web.batch_writer import REMEMBERED, STUCK, BatchWriter
+from mailrunner.web.event_writer import REMEMBERED, STUCK, EventWriter
 from mailrunner.web.health import FRESH, Health
 
 CLICK = InboundEvent(kind=EventKind.UNSUBSCRIBED, source="web", delivery=1)
@@ -40,11 +40,11 @@ def test_a_click_that_was_not_recorded_is_trouble_until_one_is() -> None:
             raise LedgerError("the ledger is locked", "wait", passing=True)
         return [IngestResult.RECORDED] * len(events)
 
-    async def click(writer: BatchWriter) -> None:
+    async def click(writer: EventWriter) -> None:
         await asyncio.gather(writer.record([CLICK]), return_exceptions=True)
 
     async def clicks() -> None:
-        writer = BatchWriter(write, now=lambda: moment[0])
+        writer = EventWriter(write, now=lambda: moment[0])
         assert writer.trouble() == ""
         await click(writer)
         assert "locked" in writer.trouble()
@@ -61,7 +61,7 @@ def test_a_click_that_was_not_recorded_is_trouble_until_one_is() -> None:
 
 def test_a_group_that_is_not_written_for_long_is_trouble() -> None:
     moment, troubles = [0.0], list[str]()
-    writer: list[BatchWriter] = []
+    writer: list[EventWriter] = []
 
     def write(events: Sequence[InboundEvent]) -> list[IngestResult]:
         for moment[0] in (STUCK, STUCK + 1):
@@ -69,7 +69,7 @@ def test_a_group_that_is_not_written_for_long_is_trouble() -> None:
         return [IngestResult.RECORDED] * len(events)
 
     async def click() -> None:
-        writer.append(BatchWriter(write, now=lambda: moment[0]))
+        writer.append(EventWriter(write, now=lambda: moment[0]))
         await writer[0].record([CLICK])
         await writer[0].close()
 

@@ -39,7 +39,7 @@ def export(
 
 
 def _write_entries(entries: Iterable[SuppressionEntry], stream: TextIO, line_end: str) -> int:
-    from mailrunner.recipients.spreadsheet_cell import defused
+    from mailrunner.recipients.csv_injection import defused
     from mailrunner.suppression.import_file import EXPORT_COLUMNS
 
     writer = csv.writer(stream, lineterminator=line_end)

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from mailrunner.clock import Clock
 from mailrunner.errors import Problem, UserError
-from mailrunner.transports.oauth import advice, grants
+from mailrunner.transports.oauth import advice, token_flows
 from mailrunner.transports.oauth.errors import TokenUnavailableError
 from mailrunner.transports.oauth.grant import Grant, identity, is_attended, scope, secret_text
 from mailrunner.transports.oauth.requests import require_library
@@ -106,12 +106,12 @@ class AccessTokens:
 
     def _ask(self, login: Login | None) -> dict[str, Any]:
         if not is_attended(self.grant):
-            return grants.unattended(self.grant)
+            return token_flows.unattended(self.grant)
         given = self.grant.refresh_token.get_secret_value() if self.grant.refresh_token else ""
         refresh_token = login.refresh_token if login else given
         if not refresh_token:
             raise _not_logged_in(self.grant)
-        return grants.refresh(self.grant, refresh_token)
+        return token_flows.refresh(self.grant, refresh_token)
 
     def _first(self, now: datetime) -> Login:
         """What is kept beside a grant that no `login` made."""

@@ -7,10 +7,10 @@ from threading import Event
 from typing import Any
 
 from mailrunner.clock import Clock
-from mailrunner.transports.oauth import advice, grants
+from mailrunner.transports.oauth import advice, token_flows
 from mailrunner.transports.oauth.errors import GrantRefusedError, TokenUnavailableError
 from mailrunner.transports.oauth.grant import Grant
-from mailrunner.transports.oauth.grants import DeviceLogin
+from mailrunner.transports.oauth.token_flows import DeviceLogin
 
 _SLOWER = 5.0  # seconds more after "slow_down" (RFC 8628 §3.5)
 
@@ -26,7 +26,7 @@ def wait_for_consent(grant: Grant, begun: DeviceLogin, *, clock: Clock, stop: Ev
         if clock.wait(stop, clock.now() + timedelta(seconds=interval)):
             return None
         try:
-            return grants.poll_device(grant, begun)
+            return token_flows.poll_device(grant, begun)
         except GrantRefusedError as error:
             if error.code not in ("authorization_pending", "slow_down"):
                 raise

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from mailrunner.model.counted import counted
 from mailrunner.model.terminal_text import printable
-from mailrunner.preview.frame import POLICY, SANDBOX, shown
+from mailrunner.preview.safe_html import POLICY, SANDBOX, shown
 from mailrunner.web.catcher.messages import GROUPS, Caught, CaughtMessages
 from mailrunner.web.catcher.one_click import loopback_link, try_one_click
 from mailrunner.web.catcher.view import MessageParts

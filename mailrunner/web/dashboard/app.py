@@ -30,7 +30,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
 from mailrunner.errors import LedgerError, MailrunnerError, UserError
-from mailrunner.preview import frame
+from mailrunner.preview import safe_html
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.body import BodyBudget, read_body
 from mailrunner.web.dashboard import actions, metrics
@@ -151,8 +151,8 @@ class Dashboard:
     async def frame(self, request: Request) -> Response:
         """The HTML part of a recipient's message, under a policy of its own."""
         html = await run_in_threadpool(self._message_html, request)
-        headers = {"content-security-policy": frame.POLICY}
-        return HTMLResponse(frame.shown(html), headers=headers)
+        headers = {"content-security-policy": safe_html.POLICY}
+        return HTMLResponse(safe_html.shown(html), headers=headers)
 
     async def suppressions(self, request: Request) -> Response:
         """The suppression list."""

@@ -20,7 +20,7 @@ from mailrunner.model.inbound_event import EventKind
 from mailrunner.store import AccountRecord, CampaignRecord, Ledger, Phase
 from mailrunner.store.browsing import ListedDelivery
 from mailrunner.store.private_file import make_folder, opener
-from mailrunner.web.dashboard.sights import SightKeeper
+from mailrunner.web.dashboard.statistics_keeper import StatisticsKeeper
 
 _RATE_OVER = timedelta(minutes=5)
 STATE_WORDS = {
@@ -87,11 +87,11 @@ class UserAction(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """The ledger, the project, the sights; `folder` is the project's `.mailrunner`."""
+    """The ledger, the project, the statistics; `folder` is the project's `.mailrunner`."""
 
     ledger: Ledger
     project: Project
-    keeper: SightKeeper
+    keeper: StatisticsKeeper
     folder: Path
     zone: tzinfo
     log: EventLog

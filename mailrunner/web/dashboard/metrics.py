@@ -28,7 +28,7 @@ def exposition(desk: Desk) -> bytes:
 
 
 class LedgerCollector(Collector):
-    """Collects from sights and short look-ups; nothing is counted over a whole campaign here."""
+    """Collects from statistics and short look-ups; nothing is counted over a whole campaign here."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -83,19 +83,19 @@ class LedgerCollector(Collector):
         failed: GaugeMetricFamily,
         inbound: GaugeMetricFamily,
     ) -> None:
-        sight = self._desk.keeper.of(record)
-        if sight is None:  # it is counted from now on
+        statistics = self._desk.keeper.of(record)
+        if statistics is None:  # it is counted from now on
             return
-        for state, number in self._desk.keeper.numbers(record, sight).counts.as_dict().items():
+        for state, number in self._desk.keeper.numbers(record, statistics).counts.as_dict().items():
             states.add_metric([record.id, state], number)
         kinds: Counter[str] = Counter()
-        for cause in sight.reasons:
+        for cause in statistics.reasons:
             if cause.state is State.FAILED:
                 kinds[cause.reason.partition(":")[0]] += cause.number
         for kind_of, number in kinds.items():
             failed.add_metric([record.id, kind_of], number)
-        for kind in dict.fromkeys(row.kind for row in sight.returned):
-            inbound.add_metric([record.id, kind.value], sight.came_back(kind))
+        for kind in dict.fromkeys(row.kind for row in statistics.returned):
+            inbound.add_metric([record.id, kind.value], statistics.came_back(kind))
 
     def _accounts(self) -> Iterator[Metric]:
         left = GaugeMetricFamily(

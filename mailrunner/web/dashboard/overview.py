@@ -13,12 +13,12 @@ from mailrunner.model.counted import counted
 from mailrunner.model.delivery import Counts, State
 from mailrunner.model.inbound_event import EventKind
 from mailrunner.store import CampaignRecord, Phase
+from mailrunner.web.dashboard.campaign_statistics import CampaignStatistics
 from mailrunner.web.dashboard.desk import AccountState, Desk
-from mailrunner.web.dashboard.sight import Sight
 from mailrunner.web.dashboard.templating import share
 
 _MOST_CAMPAIGNS = 40
-_PATIENT = 1.5  # seconds for the first sights of all campaigns together
+_PATIENT = 1.5  # seconds for the first statistics of all campaigns together
 _OVERDUE = timedelta(minutes=15)
 # Shares of what was sent: Gmail asks for complaints below 0.1 % and never 0.3 % (support.google.com/mail
 # /answer/81126); Amazon SES reviews senders from 5 % bounces on, and asks for less than 2 %.
@@ -38,12 +38,12 @@ class Need(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignLine:
-    """One campaign in the list; `sight` is None where its numbers are not counted yet."""
+    """One campaign in the list; `statistics` is None where its numbers are not counted yet."""
 
     record: CampaignRecord
     state: str
     counts: Counts
-    sight: Sight | None
+    statistics: CampaignStatistics | None
     rate: float
     finish_at: datetime | None
 
@@ -72,13 +72,13 @@ def overview(desk: Desk) -> dict[str, Any]:
 
 def campaign_line(desk: Desk, record: CampaignRecord, *, wait: float) -> CampaignLine:
     """A campaign with its numbers, for which `wait` seconds may pass if there are none yet."""
-    sight, state = desk.keeper.of(record, wait=wait), desk.state_of(record)
-    counts = desk.keeper.numbers(record, sight).counts if sight else Counts()
+    statistics, state = desk.keeper.of(record, wait=wait), desk.state_of(record)
+    counts = desk.keeper.numbers(record, statistics).counts if statistics else Counts()
     is_over = record.phase in (Phase.FINISHED, Phase.CANCELLED)
-    finish_at = record.finished_at if is_over else (sight.finish_at if sight else None)
+    finish_at = record.finished_at if is_over else (statistics.finish_at if statistics else None)
     rate = desk.rate(record) if state == "running" else 0.0
     return CampaignLine(
-        record=record, state=state, counts=counts, sight=sight, rate=rate, finish_at=finish_at
+        record=record, state=state, counts=counts, statistics=statistics, rate=rate, finish_at=finish_at
     )
 
 
@@ -129,9 +129,9 @@ def _is_overdue(desk: Desk, record: CampaignRecord) -> bool:
 
 
 def _of_rates(line: CampaignLine, href: str) -> Iterator[Need]:
-    if line.sight is None:
+    if line.statistics is None:
         return
-    bounced = line.sight.came_back(EventKind.BOUNCED)
+    bounced = line.statistics.came_back(EventKind.BOUNCED)
     sent = line.counts.sent + bounced  # a message that bounced was sent before
     if sent < _ENOUGH:
         return
@@ -139,7 +139,7 @@ def _of_rates(line: CampaignLine, href: str) -> Iterator[Need]:
         (EventKind.COMPLAINED, "complaint", _COMPLAINTS),
         (EventKind.BOUNCED, "bounce", _BOUNCES),
     ):
-        number = line.sight.came_back(kind)
+        number = line.statistics.came_back(kind)
         if number >= near * sent:
             told = f"{line.record.id}: {counted(number, noun)}, {share(number, sent)} of what was sent"
             limit = f"; providers object from {beyond:.1%} on".replace("%", " %")

@@ -86,4 +86,4 @@ class Streams:
 
 
 def _event(sections: dict[str, str]) -> str:
-    return f"event: sight\ndata: {json.dumps(sections)}\n\n"
+    return f"event: statistics\ndata: {json.dumps(sections)}\n\n"

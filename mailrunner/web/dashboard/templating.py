@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from mailrunner.clock import rfc3339
 from mailrunner.model.counted import counted
-from mailrunner.preview.frame import SANDBOX
+from mailrunner.preview.safe_html import SANDBOX
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _LONGEST = 300  # characters of one value in a list

@@ -27,9 +27,9 @@ from starlette.types import ASGIApp, Scope
 
 from mailrunner.model.counted import counted
 from mailrunner.preview.client_support.support_table import support_table
-from mailrunner.preview.frame import SANDBOX
 from mailrunner.preview.live import LivePreview, PreviewState
 from mailrunner.preview.rendering_pass import how_it_differs
+from mailrunner.preview.safe_html import SANDBOX
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.body import BodyBudget, read_body
 from mailrunner.web.gallery.changes import ASKED_EVERY, Changes

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 from mailrunner.errors import RowError
 from mailrunner.preview.appearance import Weight, clipped, in_scheme, inverted
 from mailrunner.preview.client_support import LackingSupport, lacking_support
-from mailrunner.preview.frame import POLICY, POLICY_WITHOUT_IMAGES, shown
 from mailrunner.preview.header_fields import HeaderField, header_fields
 from mailrunner.preview.list_index import IndexedRow
 from mailrunner.preview.live import PreviewState
 from mailrunner.preview.message_view import MessageView
+from mailrunner.preview.safe_html import POLICY, POLICY_WITHOUT_IMAGES, shown
 from mailrunner.rendering import Message
 from mailrunner.rendering.segments import SegmentedText
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from mailrunner.transports.oauth import grants
+from mailrunner.transports.oauth import token_flows
 from mailrunner.transports.oauth.device import wait_for_consent
 from mailrunner.transports.oauth.errors import GrantRefusedError, TokenUnavailableError
 from tests.support.clocks import START, ManualClock
@@ -21,7 +21,7 @@ def waits_of(clock: ManualClock) -> list[float]:
 def test_the_server_is_asked_as_often_as_it_wants(clock: ManualClock) -> None:
     with OAuthServer(device=["authorization_pending", "slow_down", "authorization_pending"]) as server:
         grant = server.settings("microsoft", flow="device")
-        begun = grants.begin_device(grant)
+        begun = token_flows.begin_device(grant)
         assert (begun.user_code, begun.page) == ("ABCD-EFGH", "https://microsoft.com/devicelogin")
         answer = wait_for_consent(grant, begun, clock=clock, stop=threading.Event())
         assert answer
@@ -36,21 +36,21 @@ def test_a_refusal_ends_the_wait(told: str, words: str, clock: ManualClock) -> N
     with OAuthServer(device=[told]) as server:
         grant = server.settings("microsoft", flow="device")
         with pytest.raises(GrantRefusedError, match=words):
-            wait_for_consent(grant, grants.begin_device(grant), clock=clock, stop=threading.Event())
+            wait_for_consent(grant, token_flows.begin_device(grant), clock=clock, stop=threading.Event())
 
 
 def test_a_code_that_is_never_typed_expires(clock: ManualClock) -> None:
     with OAuthServer(device=["authorization_pending"] * 1000, interval=60) as server:
         grant = server.settings("microsoft", flow="device")
         with pytest.raises(GrantRefusedError, match="the code has expired"):
-            wait_for_consent(grant, grants.begin_device(grant), clock=clock, stop=threading.Event())
+            wait_for_consent(grant, token_flows.begin_device(grant), clock=clock, stop=threading.Event())
     assert clock.now() == START + timedelta(seconds=900)
 
 
 def test_a_server_that_is_away_is_asked_less_often(clock: ManualClock) -> None:
     with OAuthServer(faults={"token": [(503, {}), (200, b"?")]}) as server:
         grant = server.settings("microsoft", flow="device")
-        assert wait_for_consent(grant, grants.begin_device(grant), clock=clock, stop=threading.Event())
+        assert wait_for_consent(grant, token_flows.begin_device(grant), clock=clock, stop=threading.Event())
     assert waits_of(clock) == [5, 10, 20]
 
 
@@ -59,7 +59,7 @@ def test_an_interrupt_ends_the_wait(clock: ManualClock) -> None:
     stop.set()
     with OAuthServer() as server:
         grant = server.settings("microsoft", flow="device")
-        assert wait_for_consent(grant, grants.begin_device(grant), clock=clock, stop=stop) is None
+        assert wait_for_consent(grant, token_flows.begin_device(grant), clock=clock, stop=stop) is None
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_an_interrupt_ends_the_wait(clock: ManualClock) -> None:
 )
 def test_an_answer_that_could_not_be_shown_is_none(spoilt: object) -> None:
     with OAuthServer(faults={"devicecode": [(200, spoilt)]}) as server, pytest.raises(TokenUnavailableError):
-        grants.begin_device(server.settings("microsoft", flow="device"))
+        token_flows.begin_device(server.settings("microsoft", flow="device"))

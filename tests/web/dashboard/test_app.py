@@ -161,7 +161,7 @@ def test_suppressions_are_found_with_their_history(board: Board, served: ServedD
 
 def test_metrics_are_prometheus_text_without_addresses(board: Board, served: ServedDashboard) -> None:
     make_doubt(board)
-    served.get("/c/spring")  # asks for the sight
+    served.get("/c/spring")  # asks for the statistics
     answer = served.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert 'mailrunner_deliveries{campaign="spring",state="in_doubt"} 1.0' in answer.text

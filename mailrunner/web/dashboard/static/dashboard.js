@@ -25,7 +25,7 @@
   const start = () => {
     if (source) return;
     source = new EventSource(address);
-    source.addEventListener("sight", (event) => {
+    source.addEventListener("statistics", (event) => {
       Object.entries(JSON.parse(event.data)).forEach(([id, html]) => swap(id, html));
       say("live", "live");
     });

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mailrunner.model.tokens import UNSUBSCRIBE, TokenSigner
-from mailrunner.web.one_click import OneClick
+from mailrunner.web.one_click_fast_path import OneClick
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

@@ -13,8 +13,8 @@ from mailrunner.config.project import Project
 from mailrunner.errors import UserError
 from mailrunner.model.quota import Limit
 from mailrunner.sending.forecaster import Forecaster
-from mailrunner.sending.handles.lookup import campaign_id, campaign_record
-from mailrunner.sending.handles.status import AccountStatus, CampaignStatus, SlotReturns
+from mailrunner.sending.python_api.lookup import campaign_id, campaign_record
+from mailrunner.sending.python_api.status import AccountStatus, CampaignStatus, SlotReturns
 from mailrunner.store import CampaignRecord, Ledger, Phase
 
 _STEP, _STEPS = timedelta(minutes=30), 48  # 24 hours

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from mailrunner.errors import LedgerError
 from mailrunner.inbound import EventKind, InboundEvent, IngestResult
-from mailrunner.web.batch_writer import GROUP_SIZE, BatchWriter
+from mailrunner.web.event_writer import GROUP_SIZE, EventWriter
 
 
 def click(delivery: int) -> InboundEvent:
@@ -37,7 +37,7 @@ class Paper:
 
 
 async def record_all(paper: Paper, numbers: Sequence[int]) -> list[list[IngestResult] | BaseException]:
-    recorder = BatchWriter(paper.write)
+    recorder = EventWriter(paper.write)
     found = await asyncio.gather(
         *(recorder.record([click(number)]) for number in numbers), return_exceptions=True
     )
@@ -74,7 +74,7 @@ def test_a_ledger_that_is_locked_is_not_tried_again_for_each() -> None:
 def test_a_request_that_was_given_up_harms_no_other() -> None:
     async def scene() -> tuple[list[IngestResult], list[list[int | None]]]:
         paper = Paper()
-        recorder = BatchWriter(paper.write)
+        recorder = EventWriter(paper.write)
         first = asyncio.create_task(recorder.record([click(1)]))
         second = asyncio.create_task(recorder.record([click(2)]))
         await asyncio.sleep(0)
@@ -89,7 +89,7 @@ def test_a_request_that_was_given_up_harms_no_other() -> None:
 def test_closing_finishes_what_waits() -> None:
     async def scene() -> list[list[int | None]]:
         paper = Paper()
-        recorder = BatchWriter(paper.write)
+        recorder = EventWriter(paper.write)
         task = asyncio.create_task(recorder.record([click(7)]))
         await asyncio.sleep(0)
         await recorder.close()

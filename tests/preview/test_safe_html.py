@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mailrunner.preview.frame import FILE_POLICY, POLICY, SANDBOX, shown
+from mailrunner.preview.safe_html import FILE_POLICY, POLICY, SANDBOX, shown
 from tests.support.browsers import new_context
 from tests.support.hostile_message import Hits, hostile_message
 

@@ -69,7 +69,7 @@ class ReturnsOfDay(NamedTuple):
     number: int
 
 
-class Sights:
+class Statistics:
     """The counts over whole campaigns of one ledger; each reads for as long as it takes."""
 
     def __init__(self, database: Database) -> None:

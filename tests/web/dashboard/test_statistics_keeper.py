@@ -1,4 +1,4 @@
-"""Sights: counted in the background, within their budget, and true; the clock is turned by hand."""
+"""Statistics: counted in the background, within their budget, and true; the clock is turned by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from mailrunner.model.delivery import Counts
 from mailrunner.store import CampaignRecord, Ledger
-from mailrunner.web.dashboard.sights import BUDGET, SightKeeper
+from mailrunner.web.dashboard.statistics_keeper import BUDGET, StatisticsKeeper
 from tests.support.clocks import START, ManualClock
 from tests.support.large_ledger import fill
 from tests.support.ledger_builder import claim, claim_terms, load_campaign, send
@@ -38,21 +38,21 @@ def campaign(ledger: Ledger) -> CampaignRecord:
 
 
 @pytest.fixture
-def keeper(ledger: Ledger, tmp_path: Path, watch: Watch) -> Iterator[SightKeeper]:
+def keeper(ledger: Ledger, tmp_path: Path, watch: Watch) -> Iterator[StatisticsKeeper]:
     """A keeper whose background is stepped by the test."""
-    made = SightKeeper(ledger, tmp_path, forecast=lambda _record, _number: START, elapsed=watch)
+    made = StatisticsKeeper(ledger, tmp_path, forecast=lambda _record, _number: START, elapsed=watch)
     yield made
     made.stop()
 
 
-def shown(keeper: SightKeeper, record: CampaignRecord) -> Counts:
-    sight = keeper.of(record)
-    assert sight is not None
-    return keeper.numbers(record, sight).counts
+def shown(keeper: StatisticsKeeper, record: CampaignRecord) -> Counts:
+    statistics = keeper.of(record)
+    assert statistics is not None
+    return keeper.numbers(record, statistics).counts
 
 
 def test_a_sight_and_what_is_new_are_the_counts(
-    ledger: Ledger, keeper: SightKeeper, campaign: CampaignRecord, clock: ManualClock
+    ledger: Ledger, keeper: StatisticsKeeper, campaign: CampaignRecord, clock: ManualClock
 ) -> None:
     assert keeper.of(campaign) is None
     keeper.step()
@@ -68,7 +68,7 @@ def test_a_sight_and_what_is_new_are_the_counts(
 
 
 def test_a_campaign_is_counted_for_at_most_a_twentieth_of_the_time(
-    keeper: SightKeeper, campaign: CampaignRecord, watch: Watch, clock: ManualClock
+    keeper: StatisticsKeeper, campaign: CampaignRecord, watch: Watch, clock: ManualClock
 ) -> None:
     keeper.of(campaign)
     watch.step = 1.0
@@ -87,19 +87,19 @@ def test_a_campaign_is_counted_for_at_most_a_twentieth_of_the_time(
 
 
 def test_domains_get_their_totals_after_the_sight(
-    ledger: Ledger, keeper: SightKeeper, campaign: CampaignRecord, watch: Watch
+    ledger: Ledger, keeper: StatisticsKeeper, campaign: CampaignRecord, watch: Watch
 ) -> None:
     keeper.of(campaign)
     keeper.step()
     watch.now += 60
     keeper.step()
-    sight = keeper.of(campaign)
-    assert sight is not None and sight.domains == {"club.example": 2_400, "yahoo.example": 600}
-    assert dict(sight.failed_domains) == {"club.example": 48, "yahoo.example": 12}
+    statistics = keeper.of(campaign)
+    assert statistics is not None and statistics.domains == {"club.example": 2_400, "yahoo.example": 600}
+    assert dict(statistics.failed_domains) == {"club.example": 48, "yahoo.example": 12}
 
 
 def test_a_finished_campaign_is_counted_once(
-    ledger: Ledger, keeper: SightKeeper, watch: Watch, clock: ManualClock
+    ledger: Ledger, keeper: StatisticsKeeper, watch: Watch, clock: ManualClock
 ) -> None:
     load_campaign(ledger, [], "over")
     record = ledger.campaigns.find("over")
@@ -122,17 +122,17 @@ def test_a_finished_campaign_is_counted_once(
 
 
 def test_sights_are_kept_for_the_next_start(
-    ledger: Ledger, keeper: SightKeeper, campaign: CampaignRecord, tmp_path: Path
+    ledger: Ledger, keeper: StatisticsKeeper, campaign: CampaignRecord, tmp_path: Path
 ) -> None:
     keeper.of(campaign)
     keeper.step()
     keeper.stop()
-    file = tmp_path / "dashboard" / "sights.json"
+    file = tmp_path / "dashboard" / "statistics.json"
     assert file.stat().st_mode & 0o077 == 0
-    again = SightKeeper(ledger, tmp_path, forecast=lambda _record, _number: None)
+    again = StatisticsKeeper(ledger, tmp_path, forecast=lambda _record, _number: None)
     assert shown(again, campaign) == ledger.deliveries.counts(campaign.no)
     assert again.of(campaign) == keeper.of(campaign)
     file.write_text(file.read_text().replace(ledger.mark, "00000000"))
-    assert SightKeeper(ledger, tmp_path, forecast=lambda _r, _n: None).of(campaign) is None
+    assert StatisticsKeeper(ledger, tmp_path, forecast=lambda _r, _n: None).of(campaign) is None
     file.write_text("{")
-    assert SightKeeper(ledger, tmp_path, forecast=lambda _r, _n: None).of(campaign) is None
+    assert StatisticsKeeper(ledger, tmp_path, forecast=lambda _r, _n: None).of(campaign) is None

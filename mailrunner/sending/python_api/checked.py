@@ -13,10 +13,10 @@ from mailrunner.model.counted import counted
 from mailrunner.model.delivery import Counts
 from mailrunner.model.forecast import Forecast
 from mailrunner.sending.forecaster import Forecaster
-from mailrunner.sending.handles.status import CampaignStatus
 from mailrunner.sending.left_out import LeftOutRow
 from mailrunner.sending.preflight import Preflight, PreflightResult
 from mailrunner.sending.prepared_campaign import PreparedCampaign
+from mailrunner.sending.python_api.status import CampaignStatus
 from mailrunner.store import Ledger, Phase
 
 

@@ -15,9 +15,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEscapeFormatt
 from jinja2.utils import generate_lorem_ipsum
 from markupsafe import Markup
 
-from mailrunner.config.sandbox import costs
-from mailrunner.config.sandbox.code import BoundedCode
-from mailrunner.config.sandbox.work import STEP, charge, size, steps, weighed
+from mailrunner.config.jinja_sandbox import costs
+from mailrunner.config.jinja_sandbox.code import BoundedCode
+from mailrunner.config.jinja_sandbox.work import STEP, charge, size, steps, weighed
 
 _BODY = 300  # units of what a macro or a block does, beside its loops
 _WORD = 10  # characters, and more than one of Jinja's nonsense has

@@ -13,12 +13,12 @@ from typing import Any
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.event_log import EventLog
-from mailrunner.sending.handles.status import CampaignStatus
 from mailrunner.sending.hooks.delivery import Hooks
 from mailrunner.sending.hooks.watch import RunWatch, tell_complaints
 from mailrunner.sending.list_import import Confirmations
 from mailrunner.sending.loop import SendLoop
 from mailrunner.sending.prepared_campaign import PreparedCampaign
+from mailrunner.sending.python_api.status import CampaignStatus
 from mailrunner.sending.recorder import RunTally
 from mailrunner.sending.run import Callbacks, CampaignRun, RunOptions, RunResult
 from mailrunner.store import Ledger

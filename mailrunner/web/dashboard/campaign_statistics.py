@@ -1,7 +1,8 @@
 """What is known of a whole campaign: counted at some moment, and kept for the next start.
 
-A sight holds the deliveries that were done before `counted_to`; those since are counted for each page by
-the index (`store.sights`).  Both together are the campaign's numbers, without a counter that could drift.
+The statistics hold the deliveries that were done before `counted_to`; those since are counted for each page
+by the index (`store.statistics`).  Both together are the campaign's numbers, without a
+counter that could drift.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from mailrunner.clock import rfc3339
 from mailrunner.model.delivery import Counts, State
 from mailrunner.model.inbound_event import EventKind
 from mailrunner.store.report_rows import Cause
-from mailrunner.store.sights import ReturnsOfDay, Tally
+from mailrunner.store.statistics import ReturnsOfDay, Tally
 
 
 @dataclass(slots=True, kw_only=True)
-class Sight:
+class CampaignStatistics:
     """One campaign, as it was counted at `taken_at`, which took `seconds`.
 
     `done` is sorted by nothing.  `domains` are the totals of receiving domains, empty until they are known;
@@ -54,35 +55,35 @@ class Numbers:
     history: list[Tally]
 
 
-def numbers(sight: Sight, since: Iterable[Tally], moving: Mapping[State, int]) -> Numbers:
-    """Numbers from a sight, what was done since it, and the deliveries `moving`: in flight and in doubt.
+def numbers(statistics: CampaignStatistics, since: Iterable[Tally], moving: Mapping[State, int]) -> Numbers:
+    """Numbers from the statistics, what was done since, and the deliveries `moving`: in flight and in doubt.
 
     What is queued is the rest, so that all together are never more than the total.
     """
-    history = [*sight.done, *since]
+    history = [*statistics.done, *since]
     by_state: Counter[str] = Counter()
     for row in history:
         by_state[row.state.value] += row.number
     for state, number in moving.items():
         by_state[state.value] += number
-    by_state[State.QUEUED.value] = max(0, sight.total - by_state.total())
+    by_state[State.QUEUED.value] = max(0, statistics.total - by_state.total())
     return Numbers(Counts.of(by_state), history)
 
 
-def as_json(sight: Sight) -> dict[str, Any]:
-    """A sight for the file in which it is kept; instants as RFC 3339 but for the exact `counted_to`."""
-    kept = asdict(sight)
-    kept["taken_at"], kept["finish_at"] = rfc3339(sight.taken_at), rfc3339(sight.finish_at)
-    kept["counted_to"] = sight.counted_to.isoformat()
-    kept["done"] = [(row.state.value, row.quarter.isoformat(), row.number) for row in sight.done]
-    kept["reasons"] = [(row.state.value, row.reason, row.number) for row in sight.reasons]
-    kept["returned"] = [(row.kind.value, row.day.isoformat(), row.number) for row in sight.returned]
+def as_json(statistics: CampaignStatistics) -> dict[str, Any]:
+    """The statistics for their file; instants as RFC 3339 but for the exact `counted_to`."""
+    kept = asdict(statistics)
+    kept["taken_at"], kept["finish_at"] = rfc3339(statistics.taken_at), rfc3339(statistics.finish_at)
+    kept["counted_to"] = statistics.counted_to.isoformat()
+    kept["done"] = [(row.state.value, row.quarter.isoformat(), row.number) for row in statistics.done]
+    kept["reasons"] = [(row.state.value, row.reason, row.number) for row in statistics.reasons]
+    kept["returned"] = [(row.kind.value, row.day.isoformat(), row.number) for row in statistics.returned]
     return kept
 
 
-def from_json(kept: Mapping[str, Any]) -> Sight:
-    """A sight from its file; raises ValueError, KeyError or TypeError for what is none."""
-    values = {one.name: kept[one.name] for one in fields(Sight)}
+def from_json(kept: Mapping[str, Any]) -> CampaignStatistics:
+    """The statistics from their file; raises ValueError, KeyError or TypeError for what is none."""
+    values = {one.name: kept[one.name] for one in fields(CampaignStatistics)}
     values |= {
         "taken_at": datetime.fromisoformat(kept["taken_at"]),
         "counted_to": datetime.fromisoformat(kept["counted_to"]),
@@ -94,20 +95,22 @@ def from_json(kept: Mapping[str, Any]) -> Sight:
             ReturnsOfDay(EventKind(kind), datetime.fromisoformat(day), n) for kind, day, n in kept["returned"]
         ],
     }
-    return Sight(**values)
+    return CampaignStatistics(**values)
 
 
-def written(sights: Mapping[int, Sight], mark: str) -> bytes:
-    """The file of all sights of the ledger with this mark."""
-    return json.dumps({"ledger": mark, "sights": {no: as_json(one) for no, one in sights.items()}}).encode()
+def written(statistics: Mapping[int, CampaignStatistics], mark: str) -> bytes:
+    """The file of all statistics of the ledger with this mark."""
+    return json.dumps(
+        {"ledger": mark, "statistics": {no: as_json(one) for no, one in statistics.items()}}
+    ).encode()
 
 
-def read(octets: bytes, mark: str) -> dict[int, Sight]:
-    """The sights of a file; none of another ledger's file, and none of a file that cannot be read."""
+def read(octets: bytes, mark: str) -> dict[int, CampaignStatistics]:
+    """The statistics of a file; none of another ledger's file, and none of a file that cannot be read."""
     try:
         kept = json.loads(octets)
         if kept["ledger"] != mark:
             return {}
-        return {int(no): from_json(one) for no, one in kept["sights"].items()}
+        return {int(no): from_json(one) for no, one in kept["statistics"].items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}

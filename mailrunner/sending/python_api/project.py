@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mailrunner.errors import one_base_class
-from mailrunner.sending.handles.folder import ProjectFolder
+from mailrunner.sending.python_api.folder import ProjectFolder
 
 if TYPE_CHECKING:
     from mailrunner.model.suppression import SuppressionEntry
-    from mailrunner.sending.handles.campaign import CampaignHandle
-    from mailrunner.sending.handles.status import AccountStatus, ProjectStatus
-    from mailrunner.sending.handles.suppressing import Suppressed, Unsuppressed
+    from mailrunner.sending.python_api.campaign import CampaignHandle
+    from mailrunner.sending.python_api.status import AccountStatus, ProjectStatus
+    from mailrunner.sending.python_api.suppressing import Suppressed, Unsuppressed
 
 
 class ProjectHandle(ProjectFolder):
@@ -33,15 +33,15 @@ class ProjectHandle(ProjectFolder):
         `recipients` is a list in place of the file's: any iterable of mappings, or a DataFrame, a row for
         each recipient.  It is read once; see `given.GivenRows`.
         """
-        from mailrunner.sending.handles.campaign import CampaignHandle
-        from mailrunner.sending.handles.given import GivenRows
+        from mailrunner.sending.python_api.campaign import CampaignHandle
+        from mailrunner.sending.python_api.given import GivenRows
 
         return CampaignHandle(self, name, None if recipients is None else GivenRows(recipients))
 
     def status(self, campaign: str | None = None) -> ProjectStatus:
         """Every campaign that was begun, or one alone, and what is left of each account's limits."""
-        from mailrunner.sending.handles.look import account_states, campaign_states, machine_objects
-        from mailrunner.sending.handles.status import ProjectStatus
+        from mailrunner.sending.python_api.look import account_states, campaign_states, machine_objects
+        from mailrunner.sending.python_api.status import ProjectStatus
 
         with one_base_class(), self.existing_ledger() as ledger:
             return ProjectStatus(
@@ -53,7 +53,7 @@ class ProjectHandle(ProjectFolder):
 
     def accounts(self) -> tuple[AccountStatus, ...]:
         """What is left of each account's limits."""
-        from mailrunner.sending.handles.look import account_states
+        from mailrunner.sending.python_api.look import account_states
 
         with one_base_class(), self.existing_ledger() as ledger:
             return account_states(self.settings, ledger)
@@ -66,7 +66,7 @@ class ProjectHandle(ProjectFolder):
         The entries hold for one mailing list, or, for None, for all.  `reason` is "manual", "unsubscribe",
         "bounce", "complaint" or "import".  All are entered, or none.
         """
-        from mailrunner.sending.handles.suppressing import add
+        from mailrunner.sending.python_api.suppressing import add
 
         with one_base_class(), self.open_ledger() as ledger:
             return add(self.settings, ledger, addresses, list_name, reason)
@@ -78,19 +78,19 @@ class ProjectHandle(ProjectFolder):
 
         `consent` is how the recipients agreed to get messages again; it is kept as evidence.
         """
-        from mailrunner.sending.handles.suppressing import remove
+        from mailrunner.sending.python_api.suppressing import remove
 
         with one_base_class(), self.existing_ledger() as ledger:
             return remove(ledger, addresses, list_name, consent)
 
     def suppressions(self, address: str | None = None) -> Iterator[SuppressionEntry]:
         """The entries that hold for an address or `@domain`; all of them for None."""
-        from mailrunner.sending.handles.eager import begun
+        from mailrunner.sending.python_api.eager import begun
 
         return begun(self._entries(address))
 
     def _entries(self, address: str | None) -> Iterator[SuppressionEntry]:
-        from mailrunner.sending.handles.suppressing import entries
+        from mailrunner.sending.python_api.suppressing import entries
 
         with one_base_class(), self.existing_ledger() as ledger:
             yield from entries(ledger, address)

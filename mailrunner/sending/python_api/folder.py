@@ -60,7 +60,7 @@ class ProjectFolder:
 
     def signer(self, ledger: Ledger) -> TokenSigner:
         """Makes and reads tokens with the ledger's secrets and the one of mailrunner.toml."""
-        from mailrunner.sending.signing_keys import token_signer
+        from mailrunner.sending.link_signer import token_signer
 
         return token_signer(self.settings, ledger)
 

@@ -3,8 +3,8 @@
 Jinja's own keeps an expression away from the program; this one also bounds what an expression may cost.
 """
 
-from mailrunner.config.sandbox.code import BoundedCode
-from mailrunner.config.sandbox.environment import BoundedSandbox
-from mailrunner.config.sandbox.work import METER, WORK, TooMuchWorkError
+from mailrunner.config.jinja_sandbox.code import BoundedCode
+from mailrunner.config.jinja_sandbox.environment import BoundedSandbox
+from mailrunner.config.jinja_sandbox.work import METER, WORK, TooMuchWorkError
 
 __all__ = ["METER", "WORK", "BoundedCode", "BoundedSandbox", "TooMuchWorkError"]

@@ -25,7 +25,7 @@ Write = Callable[[Sequence[InboundEvent]], list[IngestResult]]
 _Submission = tuple[Sequence[InboundEvent], "asyncio.Future[list[IngestResult]]"]
 
 
-class BatchWriter:
+class EventWriter:
     """Hands inbound events to `write`, in groups; belongs to one event loop.  `now` is in seconds."""
 
     def __init__(self, write: Write, *, now: Callable[[], float] = time.monotonic) -> None:
