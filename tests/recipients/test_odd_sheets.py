@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +148,28 @@ def test_durations_are_shown_as_the_sheet_does(tmp_path: Path) -> None:
         target["E4"].number_format = "[h]:mm"
 
     assert rows_of(sheet(tmp_path, add_duration))[0][1][4] == "30:05"
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("dd/mm/yyyy;@", "04.03.2019"),  # what a German Excel keeps for TT.MM.JJJJ
+        ("[$-407]dd/mm/yyyy", "04.03.2019"),
+        (r"dd\/mm\/yyyy", "04/03/2019"),
+        ("[$-40C]dd/mm/yyyy", "04/03/2019"),
+        (r"[$-F800]dddd\,\ mmmm\ dd\,\ yyyy", "Montag, 4. März 2019"),
+        ("m/d/yy h:mm", "04.03.2019 18:05"),  # number 22
+        ("[$-F400]h:mm:ss\\ AM/PM", "18:05:00"),
+    ],
+)
+def test_what_a_format_leaves_to_the_reader_is_shown_in_the_files_language(
+    tmp_path: Path, code: str, shown: str
+) -> None:
+    def stamp(target: Worksheet) -> None:
+        target["D4"] = datetime(2019, 3, 4, 18, 5)  # noqa: DTZ001 - a sheet has no time zones
+        target["D4"].number_format = code
+
+    assert rows_of(sheet(tmp_path, stamp))[0][1][3] == shown
 
 
 ODS = (

@@ -12,7 +12,7 @@ import zipfile
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from mailrunner.recipients.sheet.look import CellRange, SheetLook, column_number
 from mailrunner.recipients.sheet.number_format import shown_text
 from mailrunner.recipients.sheet.xml_parts import attributes_of, parse
 
-_SHORT_DATE = 14  # "mm-dd-yy" in the file, in each reader's own order on the screen
+# Formats "mm-dd-yy" and "m/d/yy h:mm" by their numbers: on the screen in each reader's own order.
+_SHORT_DATES = ("14", "22")
 # The heading of the sheets' names in docProps/app.xml, which a program writes in its user's language.
 _LANGUAGES = {
     "Arbeitsblätter": "de_DE",
@@ -77,7 +78,7 @@ def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:
 
 
 def _formats(styles: bytes) -> list[str]:
-    """The code of each cell style, "" where it shows the value as it is; the short date is "14"."""
+    """The code of each cell style, "" where it shows the value as it is; short dates are "14" and "22"."""
     from openpyxl.styles.numbers import BUILTIN_FORMATS
 
     codes = dict(BUILTIN_FORMATS)
@@ -87,7 +88,7 @@ def _formats(styles: bytes) -> list[str]:
     for attributes in attributes_of(styles, "xf", inside="cellXfs"):
         number = int(attributes.get("numFmtId", "0"))
         code = codes.get(number, "")
-        found.append(str(_SHORT_DATE) if number == _SHORT_DATE else "" if code in ("General", "@") else code)
+        found.append(str(number) if str(number) in _SHORT_DATES else "" if code in ("General", "@") else code)
     return found
 
 
@@ -180,7 +181,10 @@ class _Formatted:
         return known
 
     def _shown(self, value: Any, code: str) -> str:
-        if code == str(_SHORT_DATE):
-            return short_date(value, self._language) if isinstance(value, date) else to_text(value)
+        if code in _SHORT_DATES:
+            if not isinstance(value, date):
+                return to_text(value)
+            day = short_date(value, self._language)
+            return f"{day} {value:%H:%M}" if code == "22" and isinstance(value, datetime) else day
         shown = shown_text(value, code, self._language)
         return to_text(value) if shown is None else shown
