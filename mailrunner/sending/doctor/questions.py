@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from mailrunner.clock import Clock
 from mailrunner.config.account import Account
-from mailrunner.errors import UserError
+from mailrunner.errors import MailrunnerError
 from mailrunner.model.outcome import Outcome, Scope
 from mailrunner.sending.account_transports import transports_for
 from mailrunner.sending.doctor import dmarc, dns_lookup, spf
@@ -39,7 +39,7 @@ def reason_of(error: BaseException) -> str:
     """The kind of an error, in words that hold no data."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return str(error) if isinstance(error, UserError | ApiUnavailableError) else type(error).__name__
+    return str(error) if isinstance(error, MailrunnerError | ApiUnavailableError) else type(error).__name__
 
 
 def addresses(host: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
@@ -118,10 +119,10 @@ def examined(
             clock=clock,
             from_domains=("club.org",),
             bounce_domain=bounce,
-            click_url=f"{url}/u/token",
+            click_url=lambda: f"{url}/u/token",
             time_servers=(url,),
             other_servers=(),
-            seconds=seconds,
+            until=time.monotonic() + seconds,
         ).findings()
 
 
@@ -390,7 +391,7 @@ def test_name_servers_that_are_dead_hold_nothing_up_and_invent_no_fault(
             click_url=None,
             ask=never,
             time_servers=(url,),
-            seconds=0.01,
+            until=time.monotonic(),
         )
         answered = [each for (part, _), each in examination._asked.items() if part != "domain"]
         assert not wait(answered, timeout=PATIENCE).not_done
