@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -41,6 +42,7 @@ class CommandContext:
     log_json: Path | None = None
     clock: Clock = SystemClock()  # noqa: RUF009 - it has no state
     progress: dict[str, RunProgress] = field(default_factory=dict)  # of the campaigns that this command sends
+    began: float = field(default_factory=lambda: SIGNALS.taken_at or time.monotonic())  # the process
     _answer: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
