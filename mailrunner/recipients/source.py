@@ -160,7 +160,7 @@ def _similar_file(path: Path) -> str:
 class HeadedFile(FileSource):
     """A file (CSV, Excel) with a row that names the columns; blank rows are skipped, and rows above it.
 
-    That row is `header_row` where it is given, else it is found; see `heading.find`.
+    That row is `header_row` where it is given, else it is found; see `heading.find_heading`.
     """
 
     _keeps_columns = False  # a sheet does: no cell of it can have moved into another column

@@ -27,6 +27,7 @@ from tests.support.club_inbox import Club, lies
 from tests.support.imap_server import ImapServer, LimitedImapServer
 from tests.support.in_doubt import clear, implicit
 from tests.support.inbound_events import sent_campaign
+from tests.support.patience import PATIENCE
 from tests.support.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ends a process by SIGTERM")
@@ -58,7 +59,7 @@ class Watch:
 @contextmanager
 def watching(folder: Path) -> Iterator[Watch]:
     watch = Watch(folder)
-    limit = threading.Timer(60, watch.process.kill)  # a hang becomes a failure
+    limit = threading.Timer(PATIENCE, watch.process.kill)  # a hang becomes a failure
     limit.start()
     try:
         yield watch
@@ -140,6 +141,6 @@ def test_without_idle_the_mailbox_is_looked_at_now_and_then(
             if tally.understood or looks > 200:
                 stop.set()
 
-        with ImapMailbox.open(server.settings(box.user), ca_file=None, timeout=60) as opened:
+        with ImapMailbox.open(server.settings(box.user), ca_file=None, timeout=PATIENCE) as opened:
             poll.watch(opened, stop, tell)
         assert ledger.suppressions.entries("ana@example.org")
