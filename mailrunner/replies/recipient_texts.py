@@ -40,8 +40,8 @@ RECIPIENT = (
         Action.FAIL,
         TOO_BIG,
         r"(?:message|mail|e-?mail|body|attachment|file|content|data|"
-        r"recipsize)s?\b.{0,30}\b(?:too (?:big|large|long)|size|exceeds? (?:the |our )?(?:\d|max|limit|"
-        r"fixed))",
+        r"recipsize)s?\b.{0,30}\b(?:(?<!queue )too (?:big|large|long)|size|"
+        r"exceeds? (?:the |our )?(?:\d|max|limit|fixed))",
         r"(?<!mailbox )size (?:limit|exceed)",
         r"exceed\w*\b.{0,40}\b(?:message|mail|size)\b.{0,10}\bsize|too (?:big|large)\b|mailsize|"
         r"(?:larger|bigger) than",
@@ -126,7 +126,7 @@ RECIPIENT = (
         # Of a domain or a person, which could be the sender's.
         r"no such (?:domain|host)",
         r"(?:domain|host) (?:name )?(?:\S+ )?(?:not found|does ?n[o']t exist|unknown)",
-        r"name or service not known|null mx|mx records? point to non-?existent|badrcptto|validrcptto|"
+        r"name or service not known|null ?mx|mx records? point to non-?existent|badrcptto|validrcptto|"
         r"relocated|has moved",
         r"(?:left|retired from) (?:the|our|this) (?:company|organi[sz]ation|firm|school|university)",
         r"no longer (?:an? |our |in )?(?:works?|working|with|at|employ\w+|member|customer|student|staff|"
