@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -87,6 +88,17 @@ class CommandContext:
     def hooks(self) -> Hooks:
         """What `on_event` names; the command closes it, and says then which hooks failed."""
         return self.handle.hooks(self.say)
+
+    @contextmanager
+    def complaints(self, ledger: Ledger) -> Iterator[Callable[[], None]]:
+        """What a command that stays calls for each complaint, so that `on_event` is told of their share."""
+        if not self.project.on_event:
+            yield lambda: None
+            return
+        from mailrunner.sending.hooks.complaint_watch import ComplaintWatch
+
+        with ComplaintWatch(ledger, partial(self.handle.hooks, self.say), self.say) as watch:
+            yield watch.complained
 
     def signer(self, ledger: Ledger) -> TokenSigner:
         """Makes and reads tokens with the ledger's secrets and the one of mailrunner.toml."""
