@@ -109,7 +109,10 @@ def _struck(styles: bytes) -> frozenset[int]:
         elif within[-3:] == ["fonts", "font", "strike"]:
             fonts[-1] = attributes.get("val", "1") in ("1", "true")
 
-    parse(io.BytesIO(styles), start, lambda _: within.pop(), lambda _: None)
+    def end(_name: str) -> None:
+        within.pop()
+
+    parse(io.BytesIO(styles), start, end, lambda _: None)
     found = enumerate(attributes_of(styles, "xf", inside="cellXfs"))
     chosen = {place: int(attributes.get("fontId", "0")) for place, attributes in found}
     return frozenset(place for place, font in chosen.items() if font < len(fonts) and fonts[font])
