@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from mailrunner.config.account import Account
 from mailrunner.model.outcome import Outcome
-from mailrunner.model.quota import Limit
+from mailrunner.model.told_quota import ToldQuota
 from mailrunner.sending.doctor.dmarc import DmarcFound
 from mailrunner.sending.doctor.dns_lookup import DnsAnswer
 from mailrunner.sending.doctor.finding import Finding
@@ -75,14 +75,6 @@ class DomainFound:
 
 
 @dataclass(frozen=True, slots=True)
-class QuotaFound:
-    """What the provider tells of the account; `sent` counts recipients of the last 24 hours."""
-
-    limits: tuple[Limit, ...]
-    sent: int
-
-
-@dataclass(frozen=True, slots=True)
 class ClickFound:
     """What the one-click address answered to POST and GET: statuses, 0 where there was none.
 
@@ -110,7 +102,7 @@ class Facts:
     addresses: tuple[str, ...] | Unanswered
     ports: Mapping[int, str | Unanswered]
     server: ServerFound | Unanswered
-    quota: QuotaFound | Unanswered | None
+    quota: ToldQuota | Unanswered | None
     login: Outcome | Unanswered | None
     domains: Mapping[str, DomainFound | Unanswered]
     reverse: Mapping[str, tuple[DnsAnswer, bool] | Unanswered]

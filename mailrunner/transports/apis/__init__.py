@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from mailrunner.model.mailbox_address import MailboxAddress
+from mailrunner.model.told_quota import ToldQuota
 from mailrunner.transports import Envelope
 from mailrunner.transports.apis.bearer import Bearer
 from mailrunner.transports.http_request import HttpAnswer, HttpRequest
@@ -148,6 +149,20 @@ class AskableApi(Api, Protocol):
 
         Raises ApiUnavailableError where it cannot be asked, or does not let this key ask.
         """
+        ...
+
+
+class TellingApi(Api, Protocol):
+    """One that tells an account's limits; `quota_right` is what a key must be allowed for that."""
+
+    quota_right: str
+
+    def quota_request(self, now: datetime) -> HttpRequest:
+        """The request that asks for them."""
+        ...
+
+    def read_quota(self, answer: HttpAnswer) -> ToldQuota | None:
+        """What an answer tells; None where it does not tell this key."""
         ...
 
 
