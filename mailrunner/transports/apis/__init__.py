@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from mailrunner.errors import MailrunnerError
 from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.transports import Envelope
 from mailrunner.transports.apis.bearer import Bearer
@@ -151,5 +152,5 @@ class AskableApi(Api, Protocol):
         ...
 
 
-class ApiUnavailableError(Exception):
+class ApiUnavailableError(MailrunnerError):
     """The API cannot be asked now, or does not let this key ask; a sentence."""
