@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import uuid
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 # A busy machine is no reason to fail: how long an example takes says nothing about what it does.
 settings.register_profile("mailrunner", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mailrunner")
+
+# A script that runs the tests in the background has Ctrl-C ignored, and what tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # SQLite waits for the disk at each commit, thousands of times in a run; a file system in memory does not.
 _MEMORY, _ROOM = Path("/dev/shm"), 4_000_000_000

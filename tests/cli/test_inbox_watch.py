@@ -28,6 +28,7 @@ from tests.support.club_inbox import Club, lies
 from tests.support.imap_server import ImapServer, LimitedImapServer
 from tests.support.in_doubt import clear, implicit
 from tests.support.inbound_events import sent_campaign
+from tests.support.patience import PATIENCE
 from tests.support.projects import Project
 from tests.support.smtp_server import SmtpServer
 
@@ -60,7 +61,7 @@ class Watch:
 @contextmanager
 def watching(folder: Path) -> Iterator[Watch]:
     watch = Watch(folder)
-    limit = threading.Timer(60, watch.process.kill)  # a hang becomes a failure
+    limit = threading.Timer(PATIENCE, watch.process.kill)  # a hang becomes a failure
     limit.start()
     try:
         yield watch
@@ -148,6 +149,6 @@ def test_without_idle_the_mailbox_is_looked_at_now_and_then(
             if tally.understood or looks > 200:
                 stop.set()
 
-        with ImapMailbox.open(server.settings(box.user), ca_file=None, timeout=60) as opened:
+        with ImapMailbox.open(server.settings(box.user), ca_file=None, timeout=PATIENCE) as opened:
             poll.watch(opened, stop, tell)
         assert ledger.suppressions.entries("ana@example.org")

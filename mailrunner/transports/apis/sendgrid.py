@@ -8,8 +8,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from mailrunner.transports.apis import ApiAnswer, ApiMessage, AttachedFile
-from mailrunner.transports.apis.common import BaseApi, as_object, dig, given, headers_without, raw_text, words
+from mailrunner.transports.apis import ApiAnswer, ApiMessage
+from mailrunner.transports.apis.common import (
+    BaseApi,
+    as_object,
+    attachment,
+    dig,
+    given,
+    headers_without,
+    raw_text,
+    words,
+)
 from mailrunner.transports.http_request import HttpAnswer, HttpRequest
 
 # Names that the API keeps for itself.
@@ -39,7 +48,7 @@ class SendgridApi(BaseApi):
             subject=message.subject,
             headers=headers_without(message, _RESERVED),
             content=content,
-            attachments=list(map(_attachment, message.files)),
+            attachments=list(map(attachment, message.files)),
             tracking_settings=_NO_TRACKING,
         )
         value["from"] = as_object(message.from_)
@@ -54,13 +63,3 @@ class SendgridApi(BaseApi):
             return ApiAnswer(taken, id=answer.headers.get("x-message-id", ""))
         error = dig(answer.json(), "errors", 0)
         return ApiAnswer(False, words(dig(error, "field")), words(dig(error, "message")) or raw_text(answer))
-
-
-def _attachment(file: AttachedFile) -> dict[str, Any]:
-    return given(
-        content=file.content,
-        filename=file.name,
-        type=file.media_type,
-        disposition="inline" if file.content_id else "attachment",
-        content_id=file.content_id,
-    )
