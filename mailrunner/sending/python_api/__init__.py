@@ -8,6 +8,8 @@
     checked.py   the result of a check                  shown.py     one message, to look at
     outcomes.py  a report that is open for reading      given.py     a list that a program hands over
     eager.py     iterators whose errors come at once
+    actions.py   pause, cancel, queue again          doubts.py    deliveries in doubt, resolved
+    test_messages.py  messages to oneself
     running.py   one run: events, and the end by Ctrl-C
 
 Documented in `docs/api.md`.

@@ -14,6 +14,7 @@ from mailrunner.errors import one_base_class
 from mailrunner.event_log import EventLog
 from mailrunner.sending.left_out import LeftOutRow
 from mailrunner.sending.prepared_campaign import PreparedCampaign
+from mailrunner.sending.python_api.actions import CampaignActions
 from mailrunner.sending.python_api.checked import CheckedCampaign, check_campaign
 from mailrunner.sending.python_api.eager import begun
 from mailrunner.sending.python_api.look import campaign_states
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
 
     from mailrunner.sending.python_api.folder import ProjectFolder
     from mailrunner.sending.python_api.given import GivenRows
+    from mailrunner.sending.python_api.test_messages import SentTest
 
 
-class CampaignHandle:
+class CampaignHandle(CampaignActions):
     """One campaign of a project, by id or path; made by `Project.campaign`.
 
     Its methods raise what those of `Project` raise; a name that means no campaign is a `UserError`.
@@ -45,6 +47,12 @@ class CampaignHandle:
 
     def __repr__(self) -> str:
         return f"Campaign({self.name!r})"
+
+    @property
+    def id(self) -> str:
+        """The campaign's id, also where `name` is a path."""
+        with one_base_class(), self.project.existing_ledger() as ledger:
+            return campaign_id(self.project.settings, ledger, self.name)
 
     def check(
         self,
@@ -77,6 +85,19 @@ class CampaignHandle:
             own = GivenRows([row]) if isinstance(row, Mapping) else None
             prepared = self.prepare(given=own)
             return show_message(prepared, None if isinstance(row, Mapping) else row, self.project.clock.now())
+
+    def send_test(self, *addresses: str, row: str | None = None) -> tuple[SentTest, ...]:
+        """Send the message of one row to addresses of your own, marked as a test; each takes a slot.
+
+        `row` is the address of the row that is shown; None is the first that can be sent to.  It is not
+        recorded as sent.
+        """
+        from mailrunner.sending.python_api.test_messages import send_tests
+
+        with one_base_class():
+            prepared = self.prepare()
+            with self.project.open_ledger() as ledger:
+                return tuple(send_tests(prepared, ledger, addresses, row=row))
 
     def run(
         self,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailrunner.errors import one_base_class
 from mailrunner.sending.python_api.folder import ProjectFolder
 
 if TYPE_CHECKING:
-    from mailrunner.model.suppression import SuppressionEntry
+    from mailrunner.model.suppression import SuppressionChange, SuppressionEntry
     from mailrunner.sending.python_api.campaign import CampaignHandle
     from mailrunner.sending.python_api.status import AccountStatus, ProjectStatus
-    from mailrunner.sending.python_api.suppressing import Suppressed, Unsuppressed
+    from mailrunner.sending.python_api.suppressing import Suppressed, SuppressionImport, Unsuppressed
+    from mailrunner.store.erasure import Erased
 
 
 class ProjectHandle(ProjectFolder):
@@ -88,6 +90,40 @@ class ProjectHandle(ProjectFolder):
         from mailrunner.sending.python_api.eager import begun
 
         return begun(self._entries(address))
+
+    def suppression_history(self, address: str) -> tuple[SuppressionChange, ...]:
+        """Every change to the entries of an address or `@domain`, oldest first."""
+        from mailrunner.sending.python_api.targets import keys_of
+
+        with one_base_class(), self.existing_ledger() as ledger:
+            (key,) = keys_of(ledger, [address])
+            return tuple(ledger.suppressions.history(key))
+
+    def import_suppressions(
+        self, file: str | Path, *, list_name: str | None = None, reason: str | None = None
+    ) -> SuppressionImport:
+        """Suppress the addresses of a file, as `mailrunner suppress import` does, without its question.
+
+        `reason` is None for the one in the file, else "import".  `undo_import` takes it back.
+        """
+        from mailrunner.sending.python_api.suppressing import import_addresses
+
+        with one_base_class(), self.open_ledger() as ledger:
+            return import_addresses(ledger, Path(file), list_name, reason)
+
+    def undo_import(self, number: int) -> int:
+        """Remove the entries that an import added; return their number."""
+        from mailrunner.sending.python_api.suppressing import undo_import
+
+        with one_base_class(), self.existing_ledger() as ledger:
+            return undo_import(ledger, number)
+
+    def forget(self, *addresses: str) -> tuple[Erased, ...]:
+        """Erase addresses from the ledger (GDPR) and keep them suppressed; it cannot be undone."""
+        from mailrunner.sending.python_api.suppressing import recipient_keys
+
+        with one_base_class(), self.open_ledger() as ledger:
+            return tuple(ledger.suppressions.erase(recipient_keys(ledger, addresses)))
 
     def _entries(self, address: str | None) -> Iterator[SuppressionEntry]:
         from mailrunner.sending.python_api.suppressing import entries

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from mailrunner.errors import MailrunnerError
 from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.model.told_quota import ToldQuota
 from mailrunner.transports import Envelope
@@ -166,5 +167,5 @@ class TellingApi(Api, Protocol):
         ...
 
 
-class ApiUnavailableError(Exception):
+class ApiUnavailableError(MailrunnerError):
     """The API cannot be asked now, or does not let this key ask; a sentence."""

@@ -207,9 +207,9 @@ def _do_resolve(desk: Desk, record: CampaignRecord, asked: ActionQuestion) -> Do
     doubts = _doubts(desk, record, asked.place)
     manual = desk.ledger.manual_actions
     if asked.fields["as"] == "resend":
-        return Done("resent", manual.resolve_as_not_sent(record.no, doubts))
+        return Done("resent", len(manual.resolve_as_not_sent(record.no, doubts)))
     reason = "recorded as sent by the user, in the dashboard"
-    return Done("resolved", manual.resolve_as_sent(doubts, reason=reason))
+    return Done("resolved", len(manual.resolve_as_sent(doubts, reason=reason)))
 
 
 def _do_requeue(desk: Desk, record: CampaignRecord, asked: ActionQuestion) -> Done:
