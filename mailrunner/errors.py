@@ -77,11 +77,16 @@ class UserError(MailrunnerError):
 class LedgerError(MailrunnerError):
     """The ledger cannot be trusted or written; `hint` names the next command to type.
 
-    `passing` is true where the same statement may succeed a moment later (locked, full).
+    `passing` is true where the same statement may succeed a moment later (locked, full); `needs_user` where
+    a user has to free space or give a right before that, which a command that has begun nothing does not
+    wait for.
     """
 
-    def __init__(self, message: str, hint: str = "", *, passing: bool = False) -> None:
-        self.message, self.hint, self.passing = message, hint, passing
+    def __init__(
+        self, message: str, hint: str = "", *, passing: bool = False, needs_user: bool = False
+    ) -> None:
+        self.message, self.hint = message, hint
+        self.passing, self.needs_user = passing, needs_user
         super().__init__(f"{message} ({hint})" if hint else message)
 
 

@@ -24,6 +24,8 @@ _MAILBOX = re.compile(
     r"utilisateur|bo[iî]te|usuario|buz[oó]n|destinatario|benutzer|postfach|empf\w+|utente|casella|usu[aá]rio)"
     r"|user(?:unknown|notfound)|(?:recip\w*|exrecip\w*)notfound|nosuchuser"
 )
+# sendmail: "550 5.1.2 <bo@x>... Host unknown (Name server: x: host not found)"
+_NO_DOMAIN = re.compile(r"\b(?:host|domain)\b.{0,40}\b(?:unknown|not found)", re.IGNORECASE)
 _DOMAIN = re.compile(r"\b(?:domain|host|dns|mx)\b")
 # Whoever refuses the sender or the content says nothing of the mailbox.  As a soft bounce it would count, and
 # a week of a broken DKIM signature would suppress every address at that provider.
@@ -73,7 +75,8 @@ def reason_of(
     verdict = _verdict(stage, code, enhanced, reply.text)
     kind = _kind(verdict)
     if stage is None and kind is EventKind.BOUNCED:
-        kind = _unplaced(verdict, enhanced, reply.text, addresses)
+        told = "\n".join((reply.text, *filter(_NO_DOMAIN.search, context.splitlines())))
+        kind = _unplaced(verdict, enhanced, told, addresses)
     return BounceReason(
         kind=kind,
         action=verdict.action,

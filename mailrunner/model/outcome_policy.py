@@ -106,16 +106,19 @@ def unless_our_fault(decision: Decision, recent: str, *, attempts: int, now: dat
 
     Where the server accepted no other recipient, one that it calls unknown is held: queued again behind
     the others.  Refused once more, still without an acceptance, the delivery fails and the address is
-    not suppressed.  `attempts` is the number of tries made including this one.
+    not suppressed; where all that was answered so far is that messages are too big, the campaign stops
+    instead.  `attempts` is the number of tries made including this one.
     """
     doubtful = decision.suppress or decision.outcome.too_big
     if not doubtful or is_anyone_accepted(recent):
         return decision
-    if attempts > 1:
+    all_too_big = decision.outcome.too_big and set(recent) == {AnswerMark.TOO_BIG}
+    if attempts > 1 and not all_too_big:
         reason = decision.reason + _NOT_SUPPRESSED * decision.suppress
         return replace(decision, suppress=False, reason=reason)
     held = _later(decision.outcome, now + _OTHERS_FIRST, now)
-    return replace(held, mark=AnswerMark.UNKNOWN if decision.suppress else AnswerMark.TOO_BIG)
+    mark = AnswerMark.UNKNOWN if decision.suppress else AnswerMark.TOO_BIG
+    return replace(held, mark=mark, stop_campaign=attempts > 1)
 
 
 _NOT_SUPPRESSED = " (not suppressed: the server accepted no other recipient)"

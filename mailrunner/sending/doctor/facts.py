@@ -84,11 +84,15 @@ class QuotaFound:
 
 @dataclass(frozen=True, slots=True)
 class ClickFound:
-    """What the one-click address answered to POST and GET: statuses, 0 where there was none."""
+    """What the one-click address answered to POST and GET: statuses, 0 where there was none.
+
+    `asks`: the page of GET has a form, with which a recipient confirms the request.
+    """
 
     url: str
     post: int = 0
     get: int = 0
+    asks: bool = False
     reason: str = ""
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from mailrunner.clock import Clock
 from mailrunner.config.account import Account
-from mailrunner.errors import UserError
+from mailrunner.errors import MailrunnerError
 from mailrunner.model.outcome import Outcome, Scope
 from mailrunner.sending.account_transports import transports_for
 from mailrunner.sending.doctor import dmarc, dns_lookup, spf
@@ -33,13 +33,14 @@ from mailrunner.transports.smtp.probe import certificate_end, probe
 
 PER_ANSWER = 5.0  # seconds
 _AT_ONCE = 12
+_LONGEST_PAGE = 1 << 18  # octets
 
 
 def reason_of(error: BaseException) -> str:
     """The kind of an error, in words that hold no data."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return str(error) if isinstance(error, UserError | ApiUnavailableError) else type(error).__name__
+    return str(error) if isinstance(error, MailrunnerError | ApiUnavailableError) else type(error).__name__
 
 
 def addresses(host: str) -> tuple[str, ...]:
@@ -188,11 +189,11 @@ def reverse(host: str, ask: Ask) -> dict[str, tuple[DnsAnswer, bool]]:
 def click(url: str) -> ClickFound:
     """POST as a mailbox provider does (RFC 8058 §3.2), then GET; no redirect is followed."""
     try:
-        post, _ = _request("POST", url, b"List-Unsubscribe=One-Click")
-        get, _ = _request("GET", url)
+        post, _, _ = _request("POST", url, b"List-Unsubscribe=One-Click")
+        get, _, page = _request("GET", url)
     except (OSError, http.client.HTTPException) as error:
         return ClickFound(_shown(url), reason=reason_of(error))
-    return ClickFound(_shown(url), post, get)
+    return ClickFound(_shown(url), post, get, asks=b"<form" in page.lower())
 
 
 def _shown(url: str) -> str:
@@ -203,12 +204,12 @@ def _shown(url: str) -> str:
 
 def ahead(url: str, clock: Clock) -> timedelta:
     """How far this machine's clock is ahead of a web server's."""
-    _, date = _request("HEAD", url)
+    _, date, _ = _request("HEAD", url)
     return clock.now() - parsedate_to_datetime(date)
 
 
-def _request(method: str, url: str, body: bytes | None = None) -> tuple[int, str]:
-    """Status and Date of an answer."""
+def _request(method: str, url: str, body: bytes | None = None) -> tuple[int, str, bytes]:
+    """Status, Date, and the beginning of the body of an answer."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port
     connection = (
@@ -222,6 +223,6 @@ def _request(method: str, url: str, body: bytes | None = None) -> tuple[int, str
             method, f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}", body, headers
         )
         answer = connection.getresponse()
-        return answer.status, answer.headers.get("Date", "")
+        return answer.status, answer.headers.get("Date", ""), answer.read(_LONGEST_PAGE)
     finally:
         connection.close()
