@@ -12,7 +12,7 @@ from mailrunner.cli.options import YesOption
 from mailrunner.cli.suppress.group import ERASURE_AND_REPAIR, suppress_app
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.suppression import is_domain, is_pseudonym
-from mailrunner.sending.python_api.targets import keys_of
+from mailrunner.sending.python_api.suppression_targets import keys_of
 
 if TYPE_CHECKING:
     from mailrunner.store import Ledger

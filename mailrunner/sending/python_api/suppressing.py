@@ -8,7 +8,7 @@ from typing import NamedTuple
 from mailrunner.config.project import Project
 from mailrunner.errors import Problem, UserError, did_you_mean
 from mailrunner.model.suppression import SuppressionEntry, SuppressionReason
-from mailrunner.sending.python_api.targets import keys_of, scope_of, unknown_list_notice
+from mailrunner.sending.python_api.suppression_targets import keys_of, scope_of, unknown_list_notice
 from mailrunner.store import Ledger
 
 
