@@ -34,7 +34,7 @@ _INTERRUPTED = 130  # exit_codes.Exit.INTERRUPTED, which must not be imported ye
 
 
 class _Phase:
-    """What the first signal does now; `grace` is how many seconds later the process ends in any case."""
+    """The effect of the first signal now; `grace` is how many seconds later the process ends in any case."""
 
     def __init__(self, grace: float | None = None) -> None:
         self.grace = grace
@@ -64,6 +64,7 @@ class Signals:
         self._asked = self._again = self._is_leaving = False
         self._echoes = self._number = 0
         self._phase, self._since = LOADING, 0.0
+        self.taken_at: float | None = None  # of `time.monotonic`; None where they were never taken
 
     def take(self) -> None:
         """Handle the signals from now on, but those that the parent has ignored (nohup)."""
@@ -72,7 +73,9 @@ class Signals:
                 signal.signal(number, self._received)
         import socket
         import threading
+        import time
 
+        self.taken_at = time.monotonic()
         here, there = socket.socketpair()
         there.setblocking(False)
         signal.set_wakeup_fd(there.detach(), warn_on_full_buffer=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from mailrunner.store.schema import REVISION
 
 _BUSY_SECONDS = 15
 _DEVELOPMENT_REVISION = "0001"
+_upgrading = threading.Lock()  # Alembic keeps what it works on in a module, which all threads share
 
 
 def open_database(url: str, *, clock: Clock) -> Database:
@@ -67,6 +69,10 @@ def sqlite_path(url: str) -> Path | None:
 
 def _connected(url: str, clock: Clock) -> Database:
     path = sqlite_path(url)
+    if path is not None and path.is_dir():
+        raise LedgerError(
+            f"the ledger {path} is a folder", 'name a file: database = "sqlite:///…/mailrunner.db"'
+        )
     try:
         engine = _engine(_parse(url), path)
     except ModuleNotFoundError as error:
@@ -183,7 +189,8 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        with _upgrading:
+            command.upgrade(config, "head")
     except CommandError as error:
         raise LedgerError(
             "the ledger was written by a newer mailrunner than this one",

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import uuid
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from mailrunner.cli.context import CommandContext
+from mailrunner.errors import LedgerError
 from mailrunner.sending.doctor import dns_lookup, examination
 from tests.support.dns_server import DnsServer
 from tests.support.imap_server import PASSWORD, ImapServer
+from tests.support.patience import PATIENCE
 from tests.support.projects import Project
 from tests.support.smtp_server import Accepted, SmtpServer
 
@@ -81,6 +86,33 @@ def test_a_ledger_that_cannot_be_used_is_one_more_finding(
         answer = project.mailrunner("doctor")
     assert answer.code == 78
     assert "✗ ledger" in answer.stdout and "✓ spf" in answer.stdout
+
+
+def test_a_ledger_that_does_not_answer_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is dead, what the command waits for has an end, which leaves time to print."""
+    held = threading.Event()
+
+    def never(*_: object, **__: object) -> None:
+        held.wait(PATIENCE)
+        raise LedgerError("the ledger is away")
+
+    command = import_module("mailrunner.cli.doctor")  # the package has its function under that name
+    assert command._ANSWERS_BY < command._ALL_BY < 10
+    monkeypatch.setattr(command, "_ANSWERS_BY", 0.0)
+    monkeypatch.setattr(command, "_ALL_BY", 0.0)
+    monkeypatch.setattr(CommandContext, "existing_ledger", never)
+    with SmtpServer() as smtp, DnsServer(ZONE) as dns:
+        dns.use(monkeypatch)
+        project = written(tmp_path, smtp.port)
+        file = project.folder / "mailrunner.toml"
+        file.write_text(file.read_text() + '[unsubscribe]\nbase_url = "https://news.example.org"\n')
+        answer = project.mailrunner("doctor")
+        assert not held.is_set()
+        held.set()
+    assert "? ledger" in answer.stdout and "did not answer in time" in answer.stdout
+    assert "? one-click" in answer.stdout
 
 
 def test_an_account_that_is_not_there_is_named(tmp_path: Path) -> None:

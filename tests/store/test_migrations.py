@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 
+from mailrunner.clock import SystemClock
 from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import Counts
 from mailrunner.model.inbound_event import EventKind, InboundEvent, IngestResult
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.store import CampaignRecord, Ledger
+from mailrunner.store.opening import find_database, open_database
 from mailrunner.store.schema import CAMPAIGN_SHIFT, metadata
 from tests.support.clocks import START, ManualClock
+from tests.support.patience import PATIENCE
 
 LEDGERS = Path(__file__).parents[1] / "data" / "ledgers"
 SENT, QUEUED = (1 << CAMPAIGN_SHIFT) + 1, (1 << CAMPAIGN_SHIFT) + 2
@@ -175,3 +180,21 @@ def test_a_ledger_of_an_unknown_version_is_refused_and_left_as_it_is(
     with connected(released_ledger) as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == revision
         assert connection.execute(text("SELECT count(*) FROM deliveries")).scalar() == 2
+
+
+def test_ledgers_that_threads_make_at_once_get_their_own_tables(tmp_path: Path) -> None:
+    """Alembic keeps the connection that it works on in a place that all threads share."""
+    number = 8
+    started = Barrier(number)
+
+    def made(n: int) -> str:
+        url = f"sqlite:///{tmp_path}/{n}.db"
+        started.wait(PATIENCE)
+        open_database(url, clock=SystemClock()).close()
+        found = find_database(url, clock=SystemClock())
+        assert found is not None
+        found.close()
+        return url
+
+    with ThreadPoolExecutor(number) as threads:
+        assert len(set(threads.map(made, range(number)))) == number

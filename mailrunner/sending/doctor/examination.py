@@ -31,7 +31,6 @@ from mailrunner.sending.doctor.sender_domain import domain_checks
 from mailrunner.sending.doctor.server import login_check, tls_check
 from mailrunner.sending.opening_threads import OpeningThreads
 
-IN_ALL = 8.0  # seconds for all answers, of all accounts; the command ends within 15
 _MOST_THREADS = 64
 _LONGEST_TEXT = 600  # characters
 _TIME_SERVERS = ("https://www.google.com/generate_204", "https://www.microsoft.com/")
@@ -51,26 +50,27 @@ _CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
 
 @dataclass(kw_only=True)
 class Examination:
-    """Of one account.  `from_domains` are its campaigns'; `click_url` unsubscribes a test; None for none.
+    """Of one account.  `from_domains` are its campaigns'; `click_url` makes an address that unsubscribes a
+    test, None for none, and may wait.
 
     `bounce_domain` is that of `return_path`, "" without one.  `other_servers` are known to answer at the
     ports for submission: where one does not, it is this network that lets nothing out.
-    Questions go out when it is made; `findings` waits for the answers, until `seconds` after that.
+    Questions go out when it is made; `findings` waits for the answers until `until`, an instant of
+    `time.monotonic` which the examinations of several accounts share.
     """
 
     account: Account
     clock: Clock
     from_domains: tuple[str, ...]
-    click_url: str | None
+    click_url: Callable[[], str] | None
+    until: float
     ask: Ask = dns_lookup.ask
     bounce_domain: str = ""
     time_servers: tuple[str, ...] = field(default_factory=lambda: _TIME_SERVERS)
     other_servers: tuple[str, ...] = field(default_factory=lambda: _OTHER_SERVERS)
-    seconds: float = IN_ALL
     _asked: dict[tuple[str, object], Future[object]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._until = time.monotonic() + self.seconds
         self._threads = OpeningThreads(_MOST_THREADS)
         account, ask = self.account, self.ask
         self._begin("addresses", "", lambda: questions.addresses(account.host))
@@ -81,15 +81,15 @@ class Examination:
             to_ask = ask if self._is_own_relay else None
             self._begin("server", "", lambda: questions.server(account, to_ask))
         self._begin("login", "", lambda: questions.login(account, self.clock))
-        if account.api and account.preset.name == "ses":
+        if account.api:
             self._begin("quota", "", lambda: questions.quota(account, self.clock))
         if settings := account.dkim:
             self._begin("keys", "", lambda: own_key_findings(settings, ask))
         self._begin_domains()
         if self._is_own_relay:
             self._begin("reverse", "", lambda: questions.reverse(account.host, ask))
-        if self.click_url:
-            self._begin("click", "", lambda: questions.click(self.click_url or ""))
+        if click_url := self.click_url:
+            self._begin("click", "", lambda: questions.click(click_url()))
         for url in self.time_servers:
             self._begin("ahead", urlsplit(url).hostname, partial(questions.ahead, url, self.clock))
 
@@ -118,7 +118,7 @@ class Examination:
 
     def findings(self) -> list[Finding]:
         """What was found in time, in the order in which it is to be set right."""
-        wait(self._asked.values(), timeout=max(0.0, self._until - time.monotonic()))
+        wait(self._asked.values(), timeout=max(0.0, self.until - time.monotonic()))
         facts = self._facts(self.clock.now())
         return [on_lines(finding) for check in _CHECKS for finding in check(facts)]
 

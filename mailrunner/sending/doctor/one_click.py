@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailrunner.sending.doctor.facts import Facts, Unanswered
+from mailrunner.sending.doctor.facts import ClickFound, Facts, Unanswered
 from mailrunner.sending.doctor.finding import Finding, Level
 
 _CHECK = "one-click"
@@ -42,11 +42,24 @@ def click_check(facts: Facts) -> Iterator[Finding]:
             "a click (POST) is answered with 200",
             f"GET is answered with {found.get}; that it is reached from outside is not proved by this",
         )
-    if found and not isinstance(found, Unanswered) and not found.reason and not 200 <= found.get < 300:
+    if found and not isinstance(found, Unanswered) and not found.reason:
+        yield from _page_findings(found)
+
+
+def _page_findings(found: ClickFound) -> Iterator[Finding]:
+    """The page behind the link, and that the address is one which mailbox providers use."""
+    if not 200 <= found.get < 300:
         what = f"the page behind the link for recipients (GET) at {found.url} answers {found.get}"
         remedy = "recipients who follow the link see that: look at the log of `mailrunner serve`"
         yield Finding(_CHECK, Level.FAULT, what, remedy=remedy)
-    if found and not isinstance(found, Unanswered) and not found.url.startswith("https://"):
+    elif not found.asks:
+        what = (
+            f"the page behind the link (GET) at {found.url} has no button: opening it may unsubscribe "
+            "by itself, and mail scanners open every link"
+        )
+        remedy = "let GET change nothing, and ask with a form (RFC 8058 §3.1); `mailrunner serve` does"
+        yield Finding(_CHECK, Level.WARNING, what, remedy=remedy)
+    if not found.url.startswith("https://"):
         what = "the one-click address is not https, so no mailbox provider will use it"
         yield Finding(
             _CHECK, Level.FAULT, what, found.url, "put it behind TLS, and write https:// in base_url"

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from mailrunner.clock import Clock
 from mailrunner.config.account import Account
-from mailrunner.errors import UserError
+from mailrunner.errors import MailrunnerError
 from mailrunner.model.outcome import Outcome, Scope
+from mailrunner.model.told_quota import ToldQuota
 from mailrunner.sending.account_transports import transports_for
 from mailrunner.sending.doctor import dmarc, dns_lookup, spf
 from mailrunner.sending.doctor.dns_lookup import Ask, DnsAnswer, DnsState
@@ -22,7 +23,6 @@ from mailrunner.sending.doctor.facts import (
     BounceFound,
     ClickFound,
     DomainFound,
-    QuotaFound,
     ServerFound,
 )
 from mailrunner.sending.doctor.provider_dns import DKIM_SELECTORS, SIGNS_FOR_ITS_USERS
@@ -33,13 +33,14 @@ from mailrunner.transports.smtp.probe import certificate_end, probe
 
 PER_ANSWER = 5.0  # seconds
 _AT_ONCE = 12
+_LONGEST_PAGE = 1 << 18  # octets
 
 
 def reason_of(error: BaseException) -> str:
     """The kind of an error, in words that hold no data."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return str(error) if isinstance(error, UserError | ApiUnavailableError) else type(error).__name__
+    return str(error) if isinstance(error, MailrunnerError | ApiUnavailableError) else type(error).__name__
 
 
 def addresses(host: str) -> tuple[str, ...]:
@@ -125,20 +126,11 @@ def login(account: Account, clock: Clock) -> Outcome | None:
         transport.close()
 
 
-def quota(account: Account, clock: Clock) -> QuotaFound:
-    """Amazon SES's GetAccount; no other API tells an account's limits by a sending key."""
-    from mailrunner.sending.api_transport import ApiConnections
-    from mailrunner.transports.apis.ses import SesApi
+def quota(account: Account, clock: Clock) -> ToldQuota | None:
+    """What the provider's API tells of the account's limits; None where it has no way to."""
+    from mailrunner.sending.api_limits import ask_quota
 
-    assert account.api  # noqa: S101 - asked for such an account alone
-    connections = ApiConnections.of(account, account.api, clock)
-    api, call = connections.api, connections.caller(PER_ANSWER)
-    assert isinstance(api, SesApi)  # noqa: S101 - the preset's
-    try:
-        told = api.read_quota(call(api.quota_request(clock.now())))
-    finally:
-        call.close()
-    return QuotaFound(told.limits, told.sent)
+    return ask_quota(account, clock, PER_ANSWER)
 
 
 def domain(domain: str, account: Account, ask: Ask) -> DomainFound:
@@ -188,11 +180,11 @@ def reverse(host: str, ask: Ask) -> dict[str, tuple[DnsAnswer, bool]]:
 def click(url: str) -> ClickFound:
     """POST as a mailbox provider does (RFC 8058 §3.2), then GET; no redirect is followed."""
     try:
-        post, _ = _request("POST", url, b"List-Unsubscribe=One-Click")
-        get, _ = _request("GET", url)
+        post, _, _ = _request("POST", url, b"List-Unsubscribe=One-Click")
+        get, _, page = _request("GET", url)
     except (OSError, http.client.HTTPException) as error:
         return ClickFound(_shown(url), reason=reason_of(error))
-    return ClickFound(_shown(url), post, get)
+    return ClickFound(_shown(url), post, get, asks=b"<form" in page.lower())
 
 
 def _shown(url: str) -> str:
@@ -203,12 +195,12 @@ def _shown(url: str) -> str:
 
 def ahead(url: str, clock: Clock) -> timedelta:
     """How far this machine's clock is ahead of a web server's."""
-    _, date = _request("HEAD", url)
+    _, date, _ = _request("HEAD", url)
     return clock.now() - parsedate_to_datetime(date)
 
 
-def _request(method: str, url: str, body: bytes | None = None) -> tuple[int, str]:
-    """Status and Date of an answer."""
+def _request(method: str, url: str, body: bytes | None = None) -> tuple[int, str, bytes]:
+    """Status, Date, and the beginning of the body of an answer."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port
     connection = (
@@ -222,6 +214,6 @@ def _request(method: str, url: str, body: bytes | None = None) -> tuple[int, str
             method, f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}", body, headers
         )
         answer = connection.getresponse()
-        return answer.status, answer.headers.get("Date", "")
+        return answer.status, answer.headers.get("Date", ""), answer.read(_LONGEST_PAGE)
     finally:
         connection.close()

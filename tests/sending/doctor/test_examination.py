@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
@@ -42,12 +43,16 @@ SOUND = {
     ("club.org", "MX"): ["10 mx.club.org."],
 }
 
+FORM = b'<h1>Leave?</h1><FORM method="post"><button>Leave</button></form>'
+
 
 class Web:
-    """A web server that answers POST with `post`, and says that the time is `date`."""
+    """A web server that answers POST with `post`, GET with `page`, and says that the time is `date`."""
 
-    def __init__(self, post: int = 200, ahead: timedelta = timedelta(0), get: int = 200) -> None:
-        self.get = get
+    def __init__(
+        self, post: int = 200, ahead: timedelta = timedelta(0), get: int = 200, page: bytes = FORM
+    ) -> None:
+        self.get, self.page = get, page
         self.post, self.date = post, format_datetime(START + ahead, usegmt=True)
         self.bodies: list[bytes] = []
 
@@ -61,17 +66,18 @@ class Web:
                 self._say(web.post)
 
             def do_GET(self) -> None:
-                self._say(web.get)
+                self._say(web.get, web.page)
 
             def do_HEAD(self) -> None:
                 self._say(204)
 
-            def _say(self, status: int) -> None:
+            def _say(self, status: int, page: bytes = b"") -> None:
                 self.send_response_only(status)
                 self.send_header("Date", web.date)
                 self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(page)))
                 self.end_headers()
+                self.wfile.write(page)
 
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""
@@ -118,10 +124,10 @@ def examined(
             clock=clock,
             from_domains=("club.org",),
             bounce_domain=bounce,
-            click_url=f"{url}/u/token",
+            click_url=lambda: f"{url}/u/token",
             time_servers=(url,),
             other_servers=(),
-            seconds=seconds,
+            until=time.monotonic() + seconds,
         ).findings()
 
 
@@ -362,6 +368,17 @@ def test_a_link_that_shows_recipients_no_page_is_found(
     assert any("(GET) at" in f.what and f"answers {get}" in f.what for f in found)
 
 
+def test_a_page_that_asks_nothing_may_unsubscribe_whoever_opens_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with SmtpServer(auth=("ana@club.org", "right"), tls="starttls") as server:
+        web = Web(page=b"You are unsubscribed.")
+        found = examined(google_account(tmp_path, server), SOUND, monkeypatch, web=web)
+        assert any("has no button" in f.what for f in found if f.level is Level.WARNING)
+        asking = examined(google_account(tmp_path, server), SOUND, monkeypatch)
+    assert not any("has no button" in f.what for f in asking)
+
+
 @pytest.mark.parametrize(("hours", "words"), [(-1, "60 minutes ahead"), (2, "120 minutes behind")])
 def test_a_wrong_clock_is_found(
     hours: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -390,7 +407,7 @@ def test_name_servers_that_are_dead_hold_nothing_up_and_invent_no_fault(
             click_url=None,
             ask=never,
             time_servers=(url,),
-            seconds=0.01,
+            until=time.monotonic(),
         )
         answered = [each for (part, _), each in examination._asked.items() if part != "domain"]
         assert not wait(answered, timeout=PATIENCE).not_done
