@@ -1,4 +1,4 @@
-"""What HTTP APIs answer, by meaning: an ordered table; `mailrunner.replies.http` applies it.
+"""Answers of HTTP APIs, by meaning: an ordered table; `mailrunner.replies.http` applies it.
 
 First the peculiarities of one provider, then what all have in common: names of errors, then words, then
 the status (RFC 9110 §15).  A new answer goes into the row whose meaning it has.  Names and words come from

@@ -11,7 +11,7 @@ from mailrunner.errors import Problem, UserError
 from mailrunner.model.delivery import State
 from mailrunner.model.in_doubt import Lookup, Resolution
 from mailrunner.model.tokens import TokenSigner, message_id
-from mailrunner.sending.python_api.targets import address_keys
+from mailrunner.sending.python_api.suppression_targets import address_keys
 from mailrunner.store import CampaignRecord, Ledger, Phase
 from mailrunner.store.manual_actions import InDoubtDelivery
 

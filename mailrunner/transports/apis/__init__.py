@@ -26,7 +26,7 @@ Call = Callable[[HttpRequest], HttpAnswer]
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ApiSettings:
-    """What an account gives its API.
+    """The settings that an account gives its API.
 
     `url` is scheme and host without a slash at the end.  `bearer` gives the key, or the token that stands
     for it; the rest is "" where the account has none.  `mailbox` is set where an app without a mailbox of

@@ -1,4 +1,4 @@
-"""What the modules of the APIs have in common."""
+"""Shared by the modules of the APIs: JSON, names, attachments, logins."""
 
 from __future__ import annotations
 
