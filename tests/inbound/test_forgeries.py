@@ -364,7 +364,9 @@ def test_a_mistake_while_watching_does_not_pass_for_a_good_end(
 
         with pytest.raises(ZeroDivisionError):
             inbox_watch.watch_mailboxes(
-                CommandContext(tmp_path), [(WatchedMailbox((account,), account.imap), collection)]
+                CommandContext(tmp_path),
+                [(WatchedMailbox((account,), account.imap), collection)],
+                lambda: None,
             )
 
 
