@@ -6,7 +6,8 @@ A reply of a mail server is never an exception: it is an `Outcome`.  An exceptio
     ├── UserError      a file or the set-up is wrong; carries *all* problems   exit 78
     ├── LedgerError    the ledger or the disk failed; nothing is lost           exit 74
     ├── RowError       one recipient's row cannot be rendered; never leaves the run
-    └── ImapUnavailableError, ImapLoginRefusedError of `inbound.imap`         exit 75, 77
+    ├── ImapUnavailableError, ImapLoginRefusedError of `inbound.imap`         exit 75, 77
+    └── ApiUnavailableError of `transports.apis`                              exit 75
 
 Anything else is a bug and shows its traceback.  `mailrunner.cli` prints these as sentences; a program that
 uses `mailrunner.Project` catches `MailrunnerError`, whose text has the same sentences.
@@ -77,11 +78,16 @@ class UserError(MailrunnerError):
 class LedgerError(MailrunnerError):
     """The ledger cannot be trusted or written; `hint` names the next command to type.
 
-    `passing` is true where the same statement may succeed a moment later (locked, full).
+    `passing` is true where the same statement may succeed a moment later (locked, full); `needs_user` where
+    a user has to free space or give a right before that, which a command that has begun nothing does not
+    wait for.
     """
 
-    def __init__(self, message: str, hint: str = "", *, passing: bool = False) -> None:
-        self.message, self.hint, self.passing = message, hint, passing
+    def __init__(
+        self, message: str, hint: str = "", *, passing: bool = False, needs_user: bool = False
+    ) -> None:
+        self.message, self.hint = message, hint
+        self.passing, self.needs_user = passing, needs_user
         super().__init__(f"{message} ({hint})" if hint else message)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import uuid
@@ -22,9 +23,11 @@ from mailrunner.sending import recorder
 from mailrunner.store import Ledger
 from mailrunner.store.opening import open_database
 from tests.support.browsers import chromium
+from tests.support.campaigns import CampaignInProcess
 from tests.support.clocks import ManualClock
 from tests.support.imap_server import ImapServer, Mailbox
 from tests.support.postgresql_server import start_postgresql, url_of
+from tests.support.smtp_server import SmtpServer
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
 # A busy machine is no reason to fail: how long an example takes says nothing about what it does.
 settings.register_profile("mailrunner", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mailrunner")
+
+# A script that runs the tests in the background has Ctrl-C ignored, and what tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # SQLite waits for the disk at each commit, thousands of times in a run; a file system in memory does not.
 _MEMORY, _ROOM = Path("/dev/shm"), 4_000_000_000
@@ -42,6 +49,19 @@ if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture
+def server() -> Iterator[SmtpServer]:
+    """An SMTP server that accepts everything."""
+    with SmtpServer() as running:
+        yield running
+
+
+@pytest.fixture
+def mailing(tmp_path: Path, server: SmtpServer) -> CampaignInProcess:
+    """A campaign of that server, still to be written."""
+    return CampaignInProcess(tmp_path, server)
 
 
 @pytest.fixture

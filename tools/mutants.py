@@ -31,7 +31,9 @@ from tools.imports import ROOT
 from tools.mutations import Mutation, mutations
 
 _TABLE = ROOT / "tools/mutants.toml"
-_TREE = ("mailrunner", "tests", "tools", "docs", "pyproject.toml", "README.md", "CHANGELOG.md", "Makefile")
+_LINKED_TO = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")
+_FILES = ("pyproject.toml", "Makefile", "Dockerfile", "mkdocs.yml")
+_TREE = ("mailrunner", "tests", "tools", "docs", *_FILES, *_LINKED_TO)
 _SLOWER = 5.0  # a mutant that takes so many times as long as the module itself, and 30 s, hangs: noticed
 _ENOUGH = 0.93
 _WITHOUT = ("cacheprovider", "randomly", "xdist")  # plugins

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -38,17 +38,22 @@ _NOT_RUN = (ast.Import, ast.ImportFrom)
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """One change: of line `line`, shown as `before` and `after`; `source` is the whole module with it."""
+    """One change: of line `line`, shown as `before` and `after`; `tree` is the whole module with it."""
 
     line: int
     kind: str
     before: str
     after: str
-    source: str
+    tree: ast.Module = field(compare=False, repr=False)
 
     @property
     def change(self) -> str:
         return f"{self.before} → {self.after}"
+
+    @property
+    def source(self) -> str:
+        """The text of the whole module with the change."""
+        return ast.unparse(ast.fix_missing_locations(self.tree))
 
 
 def mutations(source: str) -> list[Mutation]:
@@ -67,8 +72,7 @@ def _mutated(source: str, place: int, number: int) -> Mutation:
     before = _shown(statement)
     kind, change = list(_changes(statement))[number]
     change()
-    ast.fix_missing_locations(tree)
-    return Mutation(statement.lineno, kind, before, _shown(statement), ast.unparse(tree))
+    return Mutation(statement.lineno, kind, before, _shown(statement), tree)
 
 
 def _shown(statement: ast.stmt) -> str:

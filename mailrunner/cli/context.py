@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from rich.text import Text
 from mailrunner.cli.output import encodable, wrapped
 from mailrunner.cli.signals import SIGNALS
 from mailrunner.clock import Clock, SystemClock
+from mailrunner.errors import LedgerError
 from mailrunner.model.terminal_text import printable, printable_json
 
 if TYPE_CHECKING:
@@ -86,6 +88,17 @@ class CommandContext:
     def hooks(self) -> Hooks:
         """What `on_event` names; the command closes it, and says then which hooks failed."""
         return self.handle.hooks(self.say)
+
+    @contextmanager
+    def complaints(self, ledger: Ledger) -> Iterator[Callable[[], None]]:
+        """What a command that stays calls for each complaint, so that `on_event` is told of their share."""
+        if not self.project.on_event:
+            yield lambda: None
+            return
+        from mailrunner.sending.hooks.complaint_watch import ComplaintWatch
+
+        with ComplaintWatch(ledger, partial(self.handle.hooks, self.say), self.say) as watch:
+            yield watch.complained
 
     def signer(self, ledger: Ledger) -> TokenSigner:
         """Makes and reads tokens with the ledger's secrets and the one of mailrunner.toml."""
@@ -162,7 +175,7 @@ class CommandContext:
         visits = RepeatedVisits(
             self.clock, patient=patient, say=lambda fault: self.say_ledger_away(fault, patient=patient)
         )
-        return visits.repeat(opened)
+        return visits.repeat(partial(_without_waiting_for_the_user, opened))
 
     def say_ledger_away(self, fault: str, *, patient: bool) -> None:
         """Say that a visit to the ledger is repeated, and, with no fault, that it is back."""
@@ -177,3 +190,13 @@ class CommandContext:
         from mailrunner.event_log import EventLog
 
         return EventLog(self.log_json, clock=self.clock, secrets=self.project.secrets())
+
+
+def _without_waiting_for_the_user(opened: Callable[[], Ledger]) -> Ledger:
+    """The ledger; a fault that only a user can remedy is one that does not pass: nothing has begun yet."""
+    try:
+        return opened()
+    except LedgerError as error:
+        if error.needs_user:
+            raise LedgerError(error.message, error.hint) from error
+        raise

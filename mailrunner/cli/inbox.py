@@ -101,7 +101,8 @@ def inbox(
         if watch:
             from mailrunner.cli import inbox_watch
 
-            return inbox_watch.watch_mailboxes(context, polls)
+            with context.complaints(ledger) as complained:
+                return inbox_watch.watch_mailboxes(context, polls, complained)
         code = _once(context, polls, as_json=as_json)
         if not dry_run:
             from mailrunner.sending.hooks.watch import tell_complaints

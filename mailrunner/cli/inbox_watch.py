@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from mailrunner.cli.output import complain, show_problems
 from mailrunner.cli.signals import SIGNALS
 from mailrunner.errors import LedgerError, UserError
 from mailrunner.model.counted import counted
+from mailrunner.model.inbound_event import EventKind
 
 if TYPE_CHECKING:
     from mailrunner.inbound.poll import MailboxPoll, PollTally
@@ -24,10 +25,17 @@ _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 600.0  # seconds
 _SLICE = 0.5
 
 
-def watch_mailboxes(context: CommandContext, polls: Sequence[tuple[WatchedMailbox, MailboxPoll]]) -> Exit:
-    """Read the mailboxes until SIGTERM or Ctrl-C; end earlier where none can be read any more."""
+def watch_mailboxes(
+    context: CommandContext,
+    polls: Sequence[tuple[WatchedMailbox, MailboxPoll]],
+    complained: Callable[[], None],
+) -> Exit:
+    """Read the mailboxes until SIGTERM or Ctrl-C; end earlier where none can be read any more.
+
+    `complained` is called where complaints were read, and returns at once.
+    """
     stop = threading.Event()
-    watches = [_Watch(context, mailbox, poll, stop) for mailbox, poll in polls]
+    watches = [_Watch(context, mailbox, poll, stop, complained) for mailbox, poll in polls]
     threads = [threading.Thread(target=watch.keep, daemon=True) for watch in watches]
     with SIGNALS.ending_by(stop.set):
         context.say(f"Watching {', '.join(watch.mailbox.imap.user for watch in watches)}; Ctrl-C ends it.")
@@ -49,6 +57,7 @@ class _Watch:
     mailbox: WatchedMailbox
     poll: MailboxPoll
     stop: threading.Event
+    complained: Callable[[], None]
     code: Exit = Exit.DONE
     failure: Exception | None = None
     _backoff: float = field(default=_FIRST_BACKOFF, init=False)
@@ -91,6 +100,8 @@ class _Watch:
     def _print(self, tally: PollTally) -> None:
         self._backoff = _FIRST_BACKOFF
         show_problems(tally_problems(tally))
+        if tally.understood[EventKind.COMPLAINED]:
+            self.complained()
         if tally.understood:
             print_tally(self.context, self.mailbox, tally, looking=False)
 

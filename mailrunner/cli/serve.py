@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -72,10 +73,11 @@ def serve(
 
     is_open = unix is None and host not in _LOOPBACK and not forwarded_allow
     listener = server.listen_unix(unix) if unix else server.listen(host, port)
-    with closing(listener), context.open_ledger() as ledger, context.event_log() as log:
+    opened = context.open_ledger()
+    with closing(listener), opened as ledger, context.event_log() as log, context.complaints(ledger) as told:
         prefix = _published_path(context) if root_path is None else root_path
         access_log = AccessLog(log, line=None if context.quiet else print_line)
-        application = _site(context, ledger, log).application(access_log, prefix=prefix)
+        application = _site(context, ledger, log, told).application(access_log, prefix=prefix)
         _say_where(context, server.address_of(listener), is_open=is_open)
         log.serving(server.address_of(listener))
         server.run(application, listener, tell=complain, trusted=forwarded_allow, ending_by=SIGNALS.ending_by)
@@ -86,7 +88,7 @@ def serve(
     context.say("Stopped; every click that was answered is recorded.")
 
 
-def _site(context: CommandContext, ledger: Ledger, log: EventLog) -> Site:
+def _site(context: CommandContext, ledger: Ledger, log: EventLog, complained: Callable[[], None]) -> Site:
     from mailrunner.web.app import Site
     from mailrunner.web.logo import load_logo
     from mailrunner.web.sender import Senders
@@ -98,6 +100,7 @@ def _site(context: CommandContext, ledger: Ledger, log: EventLog) -> Site:
         tell=complain,
         log=log,
         webhooks=_webhooks(context, signer),
+        complained=complained,
         sender=Senders(context.folder).name,
         logo=load_logo(context.folder, logo) if logo else None,
     )

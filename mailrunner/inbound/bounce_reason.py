@@ -1,4 +1,4 @@
-"""What the words of a bounce mean: `mailrunner.replies` judges them, the stage says which side they concern.
+"""The reason of a bounce: `mailrunner.replies` judges its words, the stage says which side they concern.
 
 The words of a bounce may be an answer to MAIL FROM, "domain does not exist" then means ours.  Where
 the stage is not known, nothing that could concern the sender suppresses a recipient.  Pure.
@@ -24,6 +24,8 @@ _MAILBOX = re.compile(
     r"utilisateur|bo[iî]te|usuario|buz[oó]n|destinatario|benutzer|postfach|empf\w+|utente|casella|usu[aá]rio)"
     r"|user(?:unknown|notfound)|(?:recip\w*|exrecip\w*)notfound|nosuchuser"
 )
+# sendmail: "550 5.1.2 <bo@x>... Host unknown (Name server: x: host not found)"
+_NO_DOMAIN = re.compile(r"\b(?:host|domain)\b.{0,40}\b(?:unknown|not found)", re.IGNORECASE)
 _DOMAIN = re.compile(r"\b(?:domain|host|dns|mx)\b")
 # Whoever refuses the sender or the content says nothing of the mailbox.  As a soft bounce it would count, and
 # a week of a broken DKIM signature would suppress every address at that provider.
@@ -37,7 +39,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class BounceReason:
-    """What was said: `kind` is one of BOUNCED, SOFT_BOUNCED, REFUSED; `code` None where none was named.
+    """The words judged: `kind` is one of BOUNCED, SOFT_BOUNCED, REFUSED; `code` None where none was named.
 
     `action` is what the words would mean as a reply.  `certain` is false for what may concern us.
     `words` begins with the meaning.
@@ -73,7 +75,8 @@ def reason_of(
     verdict = _verdict(stage, code, enhanced, reply.text)
     kind = _kind(verdict)
     if stage is None and kind is EventKind.BOUNCED:
-        kind = _unplaced(verdict, enhanced, reply.text, addresses)
+        told = "\n".join((reply.text, *filter(_NO_DOMAIN.search, context.splitlines())))
+        kind = _unplaced(verdict, enhanced, told, addresses)
     return BounceReason(
         kind=kind,
         action=verdict.action,

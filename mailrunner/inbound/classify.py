@@ -6,7 +6,7 @@
 
 Anyone can send mail that looks like a bounce, so what suppresses an address must name a delivery by a
 token that only its message had: the VERP address, the Message-ID or X-Mailrunner-Delivery of the
-returned message, the unsubscribe token.  A report that names an address alone is put before a person.
+returned message, the unsubscribe token.  A report that names an address alone is put before the user.
 Quoted text, and References beyond the last, tie nothing: the bounce of a recipient's *answer* to a
 newsletter quotes the newsletter, too.  Pure.
 """
@@ -139,7 +139,7 @@ class MessageClassifier:
         return None
 
     def _asked(self, mail: InboundMessage) -> InboundEvent | None:
-        """A person's own words, to leave or to complain: a proposal for a human, never more."""
+        """A recipient's own words, to leave or to complain: a proposal for the user, never more."""
         if mail.field("List-Id"):
             return None
         subject, words = mail.field("Subject"), mail.own_words

@@ -1,6 +1,6 @@
-"""Complaints in a person's own words: "that is spam", "delete my data", in the languages of our readers.
+"""Complaints in a recipient's own words: "that is spam", "delete my data", in the languages of our readers.
 
-What they say is put before a person (`inbox --review`), never acted on.  Texts are folded by
+What they say is put before the user (`inbox --review`), never acted on.  Texts are folded by
 `mailrunner.inbound.phrases`: lower case, without accents.  Erasure is a right of its own (GDPR
 article 17), with a month to answer, so it is named.  Pure.
 """
@@ -12,11 +12,11 @@ from enum import StrEnum
 
 from mailrunner.inbound.phrases import folded
 
-_LONGEST = 3000  # characters: people who cite the law write more than those who want to leave
+_LONGEST = 3000  # characters: a reply that cites the law is longer than one that asks to leave
 
 
 class Complaint(StrEnum):
-    """What is asked for, as the review spells it."""
+    """The request, as the review spells it."""
 
     ERASURE = "asks for erasure of their data"
     SPAM = "complains of spam"
@@ -66,7 +66,7 @@ _SPAM = re.compile(
 
 
 def complaint(words: str) -> Complaint | None:
-    """What a person's own words complain of; erasure before spam, as it asks for more.  None: of nothing."""
+    """What a recipient's words complain of, None for nothing; erasure before spam, as it asks for more."""
     said = folded(words[:_LONGEST])
     if _ERASURE.search(said):
         return Complaint.ERASURE

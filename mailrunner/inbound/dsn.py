@@ -1,4 +1,4 @@
-"""What a mail server reports of a message it was given: bounces, delays, complaints.  Pure.
+"""Delivery status notifications: bounces, delays and complaints that a mail server reports.  Pure.
 
     RFC 3464   delivery status notifications: each recipient's action, status and the remote server's words
     RFC 5965   feedback reports (ARF): a reader pressed "this is spam"
@@ -21,8 +21,8 @@ from email.policy import compat32
 from email.utils import getaddresses
 
 from mailrunner.inbound.bounce_reason import BounceReason, first_enhanced, reason_of
-from mailrunner.inbound.message import InboundMessage, addresses_in, status_blocks, text_of
-from mailrunner.inbound.phrases import says_spent
+from mailrunner.inbound.message import InboundMessage, addresses_in, raw_values, status_blocks, text_of
+from mailrunner.inbound.phrases import says_spent, says_undelivered
 from mailrunner.inbound.transcript import about, answered, reason_in
 from mailrunner.model.inbound_event import EventKind
 from mailrunner.model.outcome import Action
@@ -62,7 +62,7 @@ _LONGEST = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BounceReport:
-    """What is said of one message: `address` as the reporter wrote it, the remote server's code and words."""
+    """The report on one message: `address` as the reporter wrote it, the remote server's code and words."""
 
     kind: EventKind
     address: str = ""
@@ -123,14 +123,27 @@ def odd_bounce(mail: InboundMessage) -> BounceReport | None:
     flufl.bounce finds the address; what is said of it is judged here, as a full mailbox is no dead one.
     """
     passing, lasting = _failures(mail)
-    address = next(iter(sorted(lasting | passing)), b"").decode("ascii", "replace")
+    words = _intro(mail)
+    found = next(iter(sorted(lasting | passing)), b"").decode("ascii", "replace")
+    address = found or _only_address(mail, words)
     if not address:
         return None
-    words = _intro(mail)
+    words = reason_in(about(_own_text(mail), address), address)[:_LONGEST] or words
     if passing and not lasting:
         return BounceReport(kind=EventKind.DELAYED, address=address, words=words)
     reason = reason_of(words, status="5.0.0", context=mail.text, addresses=(address,), remote=False)
     return _report(address, reason, own=True, words=words)
+
+
+def _only_address(mail: InboundMessage, words: str) -> str:
+    """The address that a server says it could not deliver to, where it names no other; else "".
+
+    Of those that write in HTML alone, or in their own language, flufl.bounce finds none.
+    """
+    own = {one.casefold() for one in (*mail.addresses("To", "Delivered-To", "Cc"), mail.sender)}
+    named = {one.casefold() for one in addresses_in(words)} - own
+    named = {one for one in named if not is_daemon(one)}
+    return named.pop() if len(named) == 1 and says_undelivered(f"{mail.field('Subject')} {words}") else ""
 
 
 def _failures(mail: InboundMessage) -> tuple[frozenset[bytes], frozenset[bytes]]:
@@ -241,15 +254,19 @@ def _report(address: str, reason: BounceReason, *, own: bool, words: str) -> Bou
 
 
 def _intro(mail: InboundMessage) -> str:
-    """A server's own words, before the message that it returns."""
-    text = re.split(
+    """A server's own words on one line."""
+    return " ".join(_own_text(mail).split())[:_LONGEST]
+
+
+def _own_text(mail: InboundMessage) -> str:
+    """A server's own text, before the message that it returns."""
+    return re.split(
         r"^(?:-{2,}.*|Return-Path:.*|Received:.*|Message-ID:.*)$",
         mail.text,
         maxsplit=1,
         flags=re.MULTILINE | re.I,
     )[0]
-    return " ".join(text.split())[:_LONGEST]
 
 
 def _value(block: Message, name: str) -> str:
-    return " ".join(str(block.get(name, ""))[:4000].split())
+    return " ".join(next(iter(raw_values(block, name)), "")[:4000].split())

@@ -70,7 +70,7 @@ class InboundMessage:
 
     def fields(self, name: str) -> list[str]:
         """All fields of that name, topmost first."""
-        return [_decoded_field(value) for value in self.message.get_all(name, [])[:20]]
+        return [_decoded_field(value) for value in raw_values(self.message, name)[:20]]
 
     def addresses(self, *names: str) -> list[str]:
         """Every address in the fields of these names, as it is written."""
@@ -122,6 +122,15 @@ class InboundMessage:
             if not line.lstrip().startswith(">"):
                 lines.append(line.strip())
         return "\n".join(lines).strip()
+
+
+def raw_values(message: Message, name: str) -> list[str]:
+    """The values of all fields of that name as they stand, topmost first, read as UTF-8 (RFC 6532).
+
+    The library itself replaces each octet beyond ASCII.
+    """
+    values = [str(value) for key, value in message.raw_items() if key.casefold() == name.casefold()]
+    return [value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for value in values]
 
 
 def text_of(part: Message) -> str:

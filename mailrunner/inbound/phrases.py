@@ -17,7 +17,7 @@ _PREFIX = re.compile(
 
 # Only what programs write: a person may well answer "Absent on Friday", and wants to be read.
 _ABSENT = re.compile(
-    r"^(?:auto(?:matic|mated)?[ -]?(?:reply|response|answer)|out[ -]of[ -](?:the[ -])?office|autoreply|"
+    r"^\W*(?:auto(?:matic|mated)?[ -]?(?:reply|response|answer)|out[ -]of[ -](?:the[ -])?office|autoreply|"
     r"automatische antwort|abwesenheits(?:notiz|meldung|agent|benachrichtigung)|"
     r"reponse automatique|(?:message|notification) d'absence|absence du bureau|"
     r"respuesta automatica|fuera de (?:la )?oficina|"
@@ -71,6 +71,18 @@ _SPENT = re.compile(
 )
 
 
+# What servers say for people of a message that did not arrive.
+_UNDELIVERED = re.compile(
+    r"\bundeliver\w+|\b(?:not|n't|unable to) (?:be )?(?:deliver|reach|sent)\w*|\b(?:delivery|"
+    r"message) (?:has )?fail\w*|"
+    r"\breturned (?:mail|to sender)|\bmail(?:box|folder)? (?:is )?full\b|"
+    r"unzustellbar|nicht zugestellt|postfach (?:ist )?voll|n'a (?:pas )?(?:pu|ete) |non remis|boite pleine|"
+    r"non (?:e stato )?(?:recapitat|consegnat)|casella piena|no (?:se )?(?:pudo|ha podido|puede)|no entregad|"
+    r"nao (?:foi |pode )?(?:entreg|ser entreg)|niedostarcz|nie (?:zostal|mozna)|не (?:доставлен|удалось)|"
+    r"配信(?:できません|不能)|送信できません|退信|无法投递|投递失败"
+)
+
+
 def folded(text: str) -> str:
     """Lower case, no accents, single blanks: what the patterns see."""
     plain = unicodedata.normalize("NFKD", text.replace("’", "'").casefold())
@@ -80,6 +92,11 @@ def folded(text: str) -> str:
 def bare_subject(subject: str) -> str:
     """A folded subject without its "Re:" and "Fwd:"."""
     return _PREFIX.sub("", folded(subject))
+
+
+def says_undelivered(words: str) -> bool:
+    """Whether a server says that a message did not arrive."""
+    return bool(_UNDELIVERED.search(folded(words)))
 
 
 def says_absent(subject: str) -> bool:

@@ -1,4 +1,4 @@
-"""What was learned of an account by trying: it is shown with its date, and decides nothing."""
+"""Facts learned of an account by trying: shown with their date, they decide nothing."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _SOON = 2  # tries whose loss may have been chance: the next follows behind the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How long deliveries and accounts wait: the campaign's `give_up_after`, the preset's pauses.
+    """The waits of deliveries and accounts: the campaign's `give_up_after`, the preset's pauses.
 
     `resend_in_doubt` is the campaign's `on_in_doubt = "resend"`.
     """
@@ -106,16 +106,19 @@ def unless_our_fault(decision: Decision, recent: str, *, attempts: int, now: dat
 
     Where the server accepted no other recipient, one that it calls unknown is held: queued again behind
     the others.  Refused once more, still without an acceptance, the delivery fails and the address is
-    not suppressed.  `attempts` is the number of tries made including this one.
+    not suppressed; where all that was answered so far is that messages are too big, the campaign stops
+    instead.  `attempts` is the number of tries made including this one.
     """
     doubtful = decision.suppress or decision.outcome.too_big
     if not doubtful or is_anyone_accepted(recent):
         return decision
-    if attempts > 1:
+    all_too_big = decision.outcome.too_big and set(recent) == {AnswerMark.TOO_BIG}
+    if attempts > 1 and not all_too_big:
         reason = decision.reason + _NOT_SUPPRESSED * decision.suppress
         return replace(decision, suppress=False, reason=reason)
     held = _later(decision.outcome, now + _OTHERS_FIRST, now)
-    return replace(held, mark=AnswerMark.UNKNOWN if decision.suppress else AnswerMark.TOO_BIG)
+    mark = AnswerMark.UNKNOWN if decision.suppress else AnswerMark.TOO_BIG
+    return replace(held, mark=mark, stop_campaign=attempts > 1)
 
 
 _NOT_SUPPRESSED = " (not suppressed: the server accepted no other recipient)"
@@ -196,7 +199,7 @@ _MAY_BE_TAKEN = (OutcomeKind.SENT, OutcomeKind.IN_DOUBT)
 
 
 class SendLimit:
-    """What `--limit N` still allows a run: N attempts that reach DATA, N more that are answered before.
+    """The rest of `--limit N` in a run: N attempts that reach DATA, N more that are answered before.
 
     A recipient that is greylisted or unknown takes no place; but where all are, twice N are tried and not
     the whole list.  Claimed deliveries are taken from it first, and given back if they were not begun.

@@ -30,6 +30,9 @@ from mailrunner.recipients.spec import ListSpec
 _PLAIN = re.compile(r"""[^\s<>()\[\]"',;:|\u00ad\u200b-\u206f\ufeff]+@[A-Za-z0-9.-]*[A-Za-z0-9]""").fullmatch
 
 
+_ANY_ADDRESS = re.compile(r"[^\s,;<>@]+@[^\s,;<>@]+")
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """`recipient` in templates: the address as written, and the name or ""."""
@@ -160,6 +163,7 @@ class RecipientList:
     """
 
     def __init__(self, source: Source, spec: ListSpec, *, file: str = "", key: str = "recipients") -> None:
+        self._left_out = source.left_out = {}
         self.columns = (*source.columns, *(("name",) if has_names(source, spec.email) else ()))
         problems = list_problems(source, self.columns, spec)
         UserError.collect(replace(problem, file=file, key=f"{key}.{problem.key}") for problem in problems)
@@ -190,6 +194,8 @@ class RecipientList:
 
     def _row(self, number: int, values: tuple[str, ...]) -> RecipientRow | None:
         """The row, or None where it fails `where`."""
+        if number in self._left_out:
+            return self._left_out_row(number, values)
         problem = self._problem(values) if self._spec.types or self._condition else ""
         if problem is None:
             self.filtered += 1
@@ -201,6 +207,11 @@ class RecipientList:
             return self._written_row(number, values, problem)
         name = self.reader.name(values) if self._spec.name else ""
         return RecipientRow(number, written, address.wire, address.key, problem, values, name)
+
+    def _left_out_row(self, number: int, values: tuple[str, ...]) -> RecipientRow:
+        """A row whose cells may stand in wrong columns; its address, for the user, is any that it has."""
+        found = _ANY_ADDRESS.search("\n".join(values))
+        return RecipientRow(number, found[0] if found else "", "", None, self._left_out[number], values, "")
 
     def _written_row(self, number: int, values: tuple[str, ...], problem: str) -> RecipientRow:
         """The row of a cell that is no address and nothing else."""

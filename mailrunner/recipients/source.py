@@ -16,14 +16,13 @@ from pathlib import Path
 
 from mailrunner.config.paths import is_file
 from mailrunner.errors import Problem, UserError, nearest
-from mailrunner.model.counted import counted
 from mailrunner.recipients.csv_injection import are_defused, restored
 from mailrunner.recipients.double_encoding import double_encoding_remark
 from mailrunner.recipients.heading import HEADING_ROWS, HeadingRow, find_heading, heading_name
+from mailrunner.recipients.ragged_rows import RaggedRows
 
 CHUNK = 20_000  # rows; the ledger writes as many in one transaction, which must stay short
 SAMPLE_ROWS = 1_000
-_NAMED = 5  # how many ragged rows an error names
 
 Row = tuple[int, tuple[str, ...]]
 
@@ -40,6 +39,8 @@ class Source(ABC):
 
     def __init__(self, label: str) -> None:
         self.label = label
+        # Where a reader sets it: takes, by the numbers of rows, why they are left out.  Else they are errors.
+        self.left_out: dict[int, str] | None = None
 
     @property
     @abstractmethod
@@ -160,7 +161,7 @@ def _similar_file(path: Path) -> str:
 class HeadedFile(FileSource):
     """A file (CSV, Excel) with a row that names the columns; blank rows are skipped, and rows above it.
 
-    That row is `header_row` where it is given, else it is found; see `heading.find`.
+    That row is `header_row` where it is given, else it is found; see `heading.find_heading`.
     """
 
     _keeps_columns = False  # a sheet does: no cell of it can have moved into another column
@@ -238,18 +239,21 @@ class HeadedFile(FileSource):
         return ((number, tuple([cells[place] for place in places])) for number, cells in rows)
 
     def _records_below(self, width: int, widest: int) -> Iterator[Row]:
-        """The rows below the heading, `width` cells each; one that is wider than the heading is an error."""
-        ragged: list[tuple[int, int]] = []
+        """The rows below the heading, `width` cells each."""
+        ragged, read = RaggedRows(self.label, width, self.left_out), 0
         for number, cells in islice(self._records(), self._heading.above + 1, None):
+            read += 1
             if len(cells) == width:
                 yield number, tuple(cells)
-            elif not self._keeps_columns and self._is_ragged(cells, width, widest):
-                ragged.append((number, len(cells)))
-                if len(ragged) == _NAMED:
-                    break
-            else:
+            elif self._keeps_columns or not self._is_ragged(cells, width, widest):
                 yield number, tuple(cells[:width])
-        UserError.collect(self._ragged(number, found, width) for number, found in ragged)
+            else:
+                kept = ragged.take(number, cells)
+                if ragged.are_enough:
+                    break
+                if self.left_out is not None:
+                    yield number, kept
+        ragged.refuse(read)
 
     @staticmethod
     def _is_ragged(cells: Sequence[str], width: int, widest: int) -> bool:
@@ -261,13 +265,3 @@ class HeadedFile(FileSource):
         """
         is_wide = len(cells) > widest and width > 1
         return len(cells) < width or is_wide or any(cells[width:])
-
-    def _ragged(self, number: int, found: int, width: int) -> Problem:
-        message = f"it has {counted(found, 'cell')}, but the header names {counted(width, 'column')}"
-        hint = "a cell with the delimiter in it needs quotation marks"
-        if found < width:
-            hint = (
-                "a cell with a line break in it needs quotation marks; where the program leaves empty cells "
-                "at the end out, save the list as .xlsx"
-            )
-        return Problem(message, self.label, f"line {number}", hint)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from mailrunner.config.toml_file import dotted
 from mailrunner.errors import Problem, RowError, UserError
 from mailrunner.rendering.attachments import AttachmentEntry, entry_problems
-from mailrunner.rendering.authoring.message import AuthoredMessage, authored
+from mailrunner.rendering.authoring.message import AuthoredMessage, AuthoredSource, authored
 from mailrunner.rendering.compiled_template import CompiledTemplate
 from mailrunner.rendering.filters import LocaleFilters
 from mailrunner.rendering.headers import single_line
@@ -33,7 +33,7 @@ _LATER_KEYS = ("markdown", "mjml", "frame", "locale", "locale_column")
 _HINT = 'name the folder of the images that may be chosen, as in "cid:badges/{{ badge }}.png"'
 
 
-class MessageSource(Protocol):
+class MessageSource(AuthoredSource, Protocol):
     """The [message] table of a campaign file; `html` and `text` name files in the templates' folder.
 
     A protocol, as `rendering` and `campaign`, which reads the table, know nothing of each other: `sending`
@@ -44,20 +44,6 @@ class MessageSource(Protocol):
     def from_(self) -> str: ...
     @property
     def reply_to(self) -> str | None: ...
-    @property
-    def subject(self) -> str: ...
-    @property
-    def html(self) -> str | None: ...
-    @property
-    def text(self) -> str | None: ...
-    @property
-    def markdown(self) -> str | None: ...
-    @property
-    def mjml(self) -> str | None: ...
-    @property
-    def frame(self) -> str | None: ...
-    @property
-    def locale(self) -> str | None: ...
     @property
     def locale_column(self) -> str | None: ...
     @property

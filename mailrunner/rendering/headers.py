@@ -35,6 +35,7 @@ from mailrunner.rendering.segments import LineTemplate
 _LONGEST = 998  # RFC 5322 §2.1.1
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _DOT_ATOM = re.compile(r"[^\s\x00-\x20\x7f()<>\[\]:;@\\,.\"]+(?:\.[^\s\x00-\x20\x7f()<>\[\]:;@\\,.\"]+)*")
+_QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')  # of a recipient: "a..b"@docomo.ne.jp (RFC 5321 §4.1.2)
 _DOMAIN = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Za-z:.]+\]")
 _NAMED = re.compile(r"(?P<name>.*?)\s*<(?P<address>[^<>]*)>", re.DOTALL)
 _ONE_CLICK = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click"  # RFC 8058 §3.1
@@ -160,7 +161,8 @@ def wire_address(address: str, what: str) -> str:
         domain = a_label(domain)
     except ValueError:
         raise RowError(f'{what}: "{domain}" is not a domain') from None
-    if not (at and _DOT_ATOM.fullmatch(local) and _DOMAIN.fullmatch(domain)):
+    is_local = _DOT_ATOM.fullmatch(local) or (local.isprintable() and _QUOTED_STRING.fullmatch(local))
+    if not (at and is_local and _DOMAIN.fullmatch(domain)):
         raise RowError(f'{what}: "{address}" is not an e-mail address')
     return f"{local}@{domain}"
 

@@ -23,6 +23,7 @@ from markupsafe import escape
 
 from mailrunner.config.jinja_sandbox import METER, WORK, BoundedCode
 from mailrunner.rendering.environment import CampaignEnvironment
+from mailrunner.rendering.template_names import macro_names
 
 LARGEST = 10_000_000  # characters of one rendered template; far beyond what any mailbox takes
 
@@ -164,7 +165,7 @@ def keeps_segments(roots: Iterable[nodes.Template], *, escaped: bool) -> bool:
     trees = list(roots)
     if not escaped and any(next(root.find_all(nodes.CallBlock), None) for root in trees):
         return False
-    macros = _RENDERED.union(*(_macros(root) for root in trees))
+    macros = _RENDERED.union(*(macro_names(root) for root in trees))
     return all(_keeps_segments(root, macros) for root in trees)
 
 
@@ -214,17 +215,6 @@ def _plain(finalize: Callable[[Any], Any]) -> Callable[[Any], tuple[str]]:
     return lambda given: (
         given if type(given) is str and len(given) < LONGEST_LINE else str.__str__(str(finalize(given))),
     )
-
-
-def _macros(root: nodes.Template) -> Iterator[str]:
-    """Every name under which this template may call a macro."""
-    for node in root.find_all((nodes.Macro, nodes.Import, nodes.FromImport)):
-        if isinstance(node, nodes.Macro):
-            yield node.name
-        elif isinstance(node, nodes.Import):
-            yield node.target
-        elif isinstance(node, nodes.FromImport):
-            yield from (name if isinstance(name, str) else name[1] for name in node.names)
 
 
 def _keeps_segments(root: nodes.Template, macros: frozenset[str]) -> bool:

@@ -20,7 +20,7 @@ from jinja2.defaults import DEFAULT_NAMESPACE
 from mailrunner.errors import Problem
 from mailrunner.rendering.environment import CampaignEnvironment
 from mailrunner.rendering.inline_images import require_part
-from mailrunner.rendering.template_names import TemplateTree
+from mailrunner.rendering.template_names import TemplateTree, macro_names
 
 _PROVIDED = frozenset({"campaign", "postal_address", "vars"})  # by the program, from the campaign file
 _GUARD = "mailrunner: one part of a name"  # no template can spell such a filter
@@ -195,13 +195,7 @@ def _rendered(root: nodes.Template) -> Iterator[str]:
     """The names of macros and of what they are given, of blocks that are set, and of what is imported."""
     for node in root.find_all((nodes.Macro, nodes.CallBlock, nodes.AssignBlock)):
         yield from (named.name for named in node.find_all(nodes.Name) if named.ctx in ("store", "param"))
-    for node in root.find_all((nodes.Macro, nodes.Import, nodes.FromImport)):
-        if isinstance(node, nodes.Macro):
-            yield node.name
-        elif isinstance(node, nodes.Import):
-            yield node.target
-        elif isinstance(node, nodes.FromImport):
-            yield from (one if isinstance(one, str) else one[1] for one in node.names)
+    yield from macro_names(root)
 
 
 def _settings(node: nodes.Node) -> Iterator[tuple[nodes.Node, nodes.Node]]:

@@ -64,11 +64,7 @@ class TemplateTree:
     def assigned(self) -> frozenset[str]:
         """Every name that this tree sets anywhere; scopes are not told apart, to be on the safe side."""
         names = {n.name for n in self.root.find_all(nodes.Name) if n.ctx in ("store", "param")}
-        names |= {n.name for n in self.root.find_all(nodes.Macro)}
-        names |= {n.target for n in self.root.find_all(nodes.Import)}
-        for node in self.root.find_all(nodes.FromImport):
-            names |= {n if isinstance(n, str) else n[1] for n in node.names}
-        return frozenset(names)
+        return frozenset(names).union(macro_names(self.root))
 
     def certain(self) -> Iterator[NameUse]:
         """Every name that rendering this tree is bound to look up."""
@@ -85,6 +81,17 @@ class TemplateTree:
     def constants(self) -> Iterator[object]:
         """The constants of all expressions."""
         yield from (constant.value for constant in self.root.find_all(nodes.Const))
+
+
+def macro_names(root: nodes.Template) -> Iterator[str]:
+    """Every name under which a template defines or imports a macro or a template of macros."""
+    for node in root.find_all((nodes.Macro, nodes.Import, nodes.FromImport)):
+        if isinstance(node, nodes.Macro):
+            yield node.name
+        elif isinstance(node, nodes.Import):
+            yield node.target
+        elif isinstance(node, nodes.FromImport):
+            yield from (name if isinstance(name, str) else name[1] for name in node.names)
 
 
 def outlined(output: nodes.Output) -> str:

@@ -19,7 +19,10 @@ CONTENT = (
         "the server refuses this content",
         r"\b(?:message|mail|e-?mail|content|attachment|body|url|link)s?\b.{0,40}\b(?:reject|block|"
         r"den(?:y|ied)|refus|not accepted|filtered|prohibited|banned|illegal|forbidden|rejete)",
-        r"content|illegal attachment|local policy",
+        r"\b(?:reject|block|den(?:y|ied)|refus|not accept|forbid|prohibit|"
+        r"ban(?:ned)?\b)\w*\b.{0,40}\b(?:message|"
+        r"mail|content|attachment|file|url|link)",
+        r"content|attachment|\bmacros?\b|\bexecutable|\bfile (?:type|name|extension)|\bmime\b|local policy",
         r"(?:policy|security) (?:reasons?|restrictions?|violation|rejection)|by policy",
         r"due to (?:\w+ )?polic|\bscore\b|pattern",
         counted=True,

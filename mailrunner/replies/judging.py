@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from mailrunner.model.outcome import Action, Scope, Stage
 from mailrunner.replies.suppression_guard import is_about_us, may_suppress
-from mailrunner.replies.text_rule import LATE, TOO_BIG, TOO_MANY_RECIPIENTS, UNWRITABLE, Rule
+from mailrunner.replies.text_rule import LATE, TOO_BIG, TOO_MANY_RECIPIENTS, UNWRITABLE, WITH_CONTENT, Rule
 from mailrunner.replies.texts import TEXTS
 
 _SCOPES = {
@@ -28,7 +28,7 @@ _SCOPES = {
 
 @dataclass(frozen=True, slots=True)
 class ReplyVerdict:
-    """What to do with an answer that is not a yes, and why in a few words.
+    """The action on an answer that is not a yes, and why in a few words.
 
     `retry_after` or `retry_at` is set where the server's text names a wait or an instant.
     `at_once` is true for a stop that needs no second opinion (the sender, its authentication, TLS,
@@ -133,12 +133,21 @@ def judge(stage: Stage, code: int, enhanced: str, said: str, provider: str) -> R
         return _verdict(Action.QUOTA, "the account's sending quota is used up")
     rule = _by_text(stage, family, enhanced, said)
     action, says = (rule.action, rule.says) if rule else _by_code(stage, code, family, enhanced, said)
-    if not rule and action is Action.SUPPRESS and is_about_us(enhanced, said):
+    if not rule and action is Action.SUPPRESS and not _may_suppress_by_code(stage, enhanced, said):
         action, says = _STAGES_5[Stage.RCPT]
     if stage is Stage.EOD and provider in _SUBMISSION and (action, says) == _FULL:
         action, says = _OWN_MAILBOX_FULL
     verdict = _weighed(stage, action, says, rule, about_us=_is_about_the_run(stage, code, enhanced, said))
     return replace(verdict, worded=rule is not None, plain=rule is not None and rule.plain)
+
+
+def _may_suppress_by_code(stage: Stage, enhanced: str, said: str) -> bool:
+    """Whether a code without telling words may suppress.
+
+    It may not where the words may be about us, nor in an answer to the content that names no recipient.
+    """
+    names_none = stage in WITH_CONTENT and bool(said) and not _NAMES_RECIPIENT.search(said)
+    return not names_none and not is_about_us(enhanced, said)
 
 
 def _weighed(stage: Stage, action: Action, says: str, rule: Rule | None, *, about_us: bool) -> ReplyVerdict:
@@ -197,8 +206,10 @@ def _by_code(stage: Stage, code: int, family: str, enhanced: str, said: str) -> 
     if family == "4":
         return _ENHANCED_4.get(detail, _BUSY)
     found = _ENHANCED_5.get(detail) or _CODES.get(code) or _SUBJECTS_5.get(detail.partition(".")[0])
+    # Whatever says that something is full was read by now: a 552 to the content is of the content.
+    of_content = code == 552 and not detail and bool(said) and stage in WITH_CONTENT
     of_address = code == 501 and stage is Stage.RCPT and not detail  # RFC 5321 §4.3.2: of its argument
-    if not found or of_address or (stage not in LATE and found in _ABOUT_RECIPIENT):
+    if not found or of_content or of_address or (stage not in LATE and found in _ABOUT_RECIPIENT):
         return _STAGES_5.get(stage, _POLICY)
     return found
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 _MAILBOX = "|".join(
     (
-        r"usuari[oa]|destinatari[oa]|buz[oó]n|cuenta|direcci[oó]n|correo|bandeja",  # Spanish
+        r"usuari[oa]|destinatari[oa]|buz[oó]n|casilla|cuenta|direcci[oó]n|correo|bandeja",  # Spanish
         r"usu[aá]rio|destinat[aá]rio|caixa|conta\b|endere[cç]o",  # Portuguese
-        r"utente|casella|indirizzo",  # Italian
+        r"utente|casella|indirizzo|destin\b",  # Italian
         r"utilisateur|destinataire|adresse|bo[iî]te|compte",  # French
         r"empf(?:ä|ae)nger|benutzer|nutzer|postfach|konto|teilnehmer",  # German
         r"gebruiker|ontvanger|postvak|mailbox|(?:e-?mail-?)?adres\b",  # Dutch
@@ -41,13 +41,34 @@ _MISSING = "|".join(
         r"ei (?:ole|l[oö]ydy)|tuntematon",
         r"не (?:найден|существует|зарегистрирован|знайден|існує)|неизвест|невідом",
         r"bulunamad|mevcut de[gğ]il|ge[cç]ersiz",
-        r"不存在|未找到|无此|存在しません|見つかりません|不明|없습니다|존재하지",
+        # Not valid.
+        r"errat[oa]|err[oó]ne[oa]|inv[aá]lid[oa]|n(?:o|ão) v[aá]lid|non valid|invalide|ung[uü]ltig|"
+        r"fehlerhaft|"
+        r"ongeldig|nieprawid[lł]|b[lł][eę]dn|neplatn|[eé]rv[eé]nytelen|ogiltig|ugyldig|virheelli|неверн|"
+        r"некорр|"
+        r"недействит|невірн|无效|잘못된",
+        r"不存在|未找到|无此|未开通|未注册|存在しません|見つかりません|不明|없습니다|존재하지",
     )
 )
 _FULL = (
     r"llen[oa]|chei[oa]|pien[oa]|plein|satur[eéè]|\bvoll\b|[uü]berf[uü]llt|\bvol\b|geen ruimte|"
     r"pe[lł]n[aey]|przepe[lł]n|"
     r"plin[aă]|pln[aáyý]|megtelt|\bfuld?l?t?\b|t[aä]ynn|переполн|заполн|dolu|已满|いっぱい|가득"
+)
+_CLOSED = "|".join(
+    (
+        r"expirad[oa]|inactiv[oa]|des(?:h|)a(?:c?tiv|bilit)ad[oa]|suspendid|bloquead|cancelad|eliminad|"
+        r"exclu[ií]d",
+        r"disattivat|disabilitat|bloccat|sospes|scadut|cessat",
+        r"d[eé]sactiv|suspendu|bloqu[eé]|archiv[eé]|supprim|r[eé]sili|expir[eé]",
+        r"deaktiviert|gesperrt|gel[oö]scht|abgelaufen|inaktiv|stillgelegt|geschlossen",
+        r"geblokkeerd|uitgeschakeld|opgeheven|verlopen",
+        r"zablokowan|nieaktywn|usuni[eę]t|zawieszon|wygas|zablokov|neakt[ií]vn|zru[sš]en",
+        r"avst[aä]ngd|sp[aä]rrad|lukket|slettet|sperret|suljettu|poistettu",
+        r"отключ|заблокирован|удал[её]н|неактив|закрыт|заморож|приостановл|видален",
+        r"kapat[iı]l|devre d[iı][sş][iı]|ask[iı]ya",
+        r"停用|禁用|注销|冻结|锁定|过期|無効|停止|解約|정지|휴면|해지",
+    )
 )
 _PERIOD = (
     r"heure|jour|stunde|tag\b|hora|d[ií]a|\bora\b|giorno|uur|\bdag\b|godzin|dzie[nń]|час|день|"
@@ -64,13 +85,26 @@ _MAILS = (
 )
 
 
+_NO = r"ness?un\w*|ning[uú]n\w*|nenhum\w*|aucune?|keine?[nmrs]?|geen|[zż]aden|нет(?: так\w+)?|nincs|ing[ea]n"
+
+
 def _either(noun: str, predicate: str) -> str:
     noun, predicate = rf"(?<![a-zà-ÿ])(?:{noun})", rf"(?<![a-zà-ÿ])(?:{predicate})"
     return rf"{noun}.{{0,50}}?{predicate}|{predicate}.{{0,35}}?{noun}"
 
 
-MAILBOX_MISSING = _either(_MAILBOX, _MISSING)
+# A noun and its predicate, a noun that is denied, or a predicate that is all there is.
+MAILBOX_MISSING = (
+    rf"{_either(_MAILBOX, _MISSING)}|(?<![a-zà-ÿ])(?:{_NO}) (?:\w+ )?(?:{_MAILBOX})|"
+    rf"^\W*(?:\S+ ){{0,2}}(?!brak|nie ma)(?:{_MISSING})\S*\W*$"
+)
 MAILBOX_FULL = _either(_MAILBOX, _FULL)
+MAILBOX_CLOSED = _either(_MAILBOX, _CLOSED)
+LATER = (
+    r"plus tard|r[eé]essay|sp[aä]ter (?:noch|wieder|erneut)|m[aá]s tarde|mais tarde|pi[uù] tardi|"
+    r"p[oó][zź]niej|"
+    r"позже|позднее|пізніше|稍后|稍後|後ほど|나중에|senere|senare"
+)
 TOO_MANY_MAILS = rf"(?:{_MANY}).{{0,30}}(?:{_MAILS})"
 SENDING_LIMIT = (
     r"\b(?:versand|sende|tages|stunden|monats)-?(?:limit|kontingent|grenze)|"

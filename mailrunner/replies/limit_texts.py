@@ -57,7 +57,7 @@ LIMITS = (
         rf"\b(?:your|its) (?:{NOT_RATE} ){{0,3}}(?:quota|limit)\b.{{0,30}}\b{OVER}",
         rf"\breached (?:your|the) (?:{NOT_RATE} ){{0,3}}limit",
         rf"\b(?:you(?:'ve| have)?|(?:account|user|domain|sender)(?: \S+)? has) (?:exceeded|reached|"
-        rf"used up|hit)\b (?:{NOT_RATE} ){{0,4}}(?:quota|limit|credits)",
+        rf"used up|hit)\b (?:{NOT_RATE} ){{0,4}}(?:quota|limit|credits)(?!.*\bbounc)",
         r"\bsent too many\b.{0,30}\b(?:hour|day|today)\b",
         rf"\b\d+ {SENT} (?:per|in|every|an?|/) ?(?:an? |one )?(?:hour|day|24)",
         rf"\b(?<!session )(?<!connection )limit of \d+ {SENT}",

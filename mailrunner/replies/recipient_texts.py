@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailrunner.model.outcome import Action, Stage
-from mailrunner.replies.languages import MAILBOX_FULL, MAILBOX_MISSING
+from mailrunner.replies.languages import LATER, MAILBOX_CLOSED, MAILBOX_FULL, MAILBOX_MISSING
 from mailrunner.replies.text_rule import LATE, PERSON, TOO_BIG, row
 
 RECIPIENT = (
@@ -40,8 +40,8 @@ RECIPIENT = (
         Action.FAIL,
         TOO_BIG,
         r"(?:message|mail|e-?mail|body|attachment|file|content|data|"
-        r"recipsize)s?\b.{0,30}\b(?:too (?:big|large|long)|size|exceeds? (?:the |our )?(?:\d|max|limit|"
-        r"fixed))",
+        r"recipsize)s?\b.{0,30}\b(?:(?<!queue )too (?:big|large|long)|size|"
+        r"exceeds? (?:the |our )?(?:\d|max|limit|fixed))",
         r"(?<!mailbox )size (?:limit|exceed)",
         r"exceed\w*\b.{0,40}\b(?:message|mail|size)\b.{0,10}\bsize|too (?:big|large)\b|mailsize|"
         r"(?:larger|bigger) than",
@@ -78,8 +78,8 @@ RECIPIENT = (
     row(
         Action.RETRY,
         "the server asks to try this recipient later",
-        r"temporar\w*|\btransient|try(?:ing)? (?:it )?(?:again|later)|please retry|later\b|essayer plus tard",
-        r"come back later",
+        r"tempora\w*|\btransient|try(?:ing)? (?:it )?(?:again|later)|please retry|later\b|essayer plus tard",
+        LATER,
         stages=LATE,
         run=None,
     ),
@@ -87,23 +87,37 @@ RECIPIENT = (
         Action.SUPPRESS,
         "the server says this address does not exist",
         rf"\b(?:unknown|no such|(?!no valid recipients)not? (?:a )?(?:valid|known|local|existing|registered)|"
-        rf"invalid|bad|non-?existent|nonexisting|unrout\w+|wrong|incorrect|inexist\w+|"
+        rf"invalid|bad|non[- ]?exist\w*|unrout\w+|wrong|incorrect|inexist\w+|"
         rf"unresolvable) (?:virtual |local |e-?mail |destination |recipient |relay )?{PERSON}",
         rf"\b{PERSON}\b.{{0,70}}\b(?:unknown|not known|unrecogni[sz]ed|not (?:be |been )?(?:found|"
         rf"exist\w*|listed|present|recogni[sz]ed|valid|a valid|registered|a known|our customer)|"
-        rf"n't exist|could(?: not|n't) be found|no longer (?:exist|valid)|"
+        rf"n't exist|not (?:a )?(?:member|part) of|could(?: not|n't) be found|no longer (?:exist|valid)|"
         rf"invalid|inexist\w*|does ?n[o']t (?:exist|have)|"
         rf"was not found|not in (?:the |our |this )?(?:\w+ )?(?:directory|list|database|table|system))",
         rf"\b(?:no|not a|not an|isn't an?|never had an?) (?:\w+ )?(?:{PERSON}|"
         rf"one)\b.{{0,25}}\b(?:here|by that name|at this|found|with th(?:at|is)|available|on this)",
         r"not our customer|user ?unknown|unknown[ -]?user|(?:user|recip\w*)notfound|nosuchuser",
         r"no such (?:person|id)",
+        # Without a subject, in reply to an address: "was not found in LDAP server".
+        r"^\W*(?:@ ?)?\W*(?:was |is |could )?not (?:be )?(?:found|listed|present|known|registered) (?:in|"
+        r"on|at)\b",
+        r"\bnot in my valid\w+ list",
         rf"(?:unable to|cannot|can't|could not) (?:find|locate) (?:an? |that |this |the |such )?(?:{PERSON})",
         r"unbekannt|no existe|n[aã]o existe|不存在|宛先不明",
         MAILBOX_MISSING,
         stages=LATE,
         classes="5",
         plain=True,
+    ),
+    # A domain alone, in reply to an address: the recipient's or the sender's.
+    row(
+        Action.FAIL,
+        "the server cannot find a domain",
+        r"^\W*(?:[\w-]+\.)+[a-z]{2,}\W* (?:(?:does ?n[o']t|doesn't) exist|(?:was |is )?(?:not found|"
+        r"unknown|invalid))",
+        stages=LATE,
+        classes="5",
+        codes=r"(?!5\.1\.[12])",
     ),
     row(
         Action.SUPPRESS,
@@ -112,9 +126,11 @@ RECIPIENT = (
         # Of a domain or a person, which could be the sender's.
         r"no such (?:domain|host)",
         r"(?:domain|host) (?:name )?(?:\S+ )?(?:not found|does ?n[o']t exist|unknown)",
-        r"name or service not known|null mx|mx records? point to non-?existent|badrcptto|validrcptto|"
+        r"name or service not known|null ?mx|mx records? point to non-?existent|badrcptto|validrcptto|"
         r"relocated|has moved",
-        r"left the (?:company|organi[sz]ation)|no longer (?:works|with|at|employed|on server)",
+        r"(?:left|retired from) (?:the|our|this) (?:company|organi[sz]ation|firm|school|university)",
+        r"no longer (?:an? |our |in )?(?:works?|working|with|at|employ\w+|member|customer|student|staff|"
+        r"on server)",
         r"does(?: not|n't) exist|no longer valid",
         # Postfix tells why it thinks so (ADDRESS_VERIFICATION_README): then that decides, by the rows above.
         rf"\bundeliverable (?:\w+ )?{PERSON}\b(?! ?: ?\S)|\b{PERSON}\b.{{0,70}}\bundeliverable\b(?! \w)",
@@ -139,7 +155,10 @@ RECIPIENT = (
         rf"cancel+ed|locked|bloque|no longer)",
         rf"\b(?:inactive|disabled|suspended|expired|closed|deactivated|terminated|deleted|dormant|"
         rf"suppressed) {PERSON}",
+        r"^\W*<[\w.+-]+>\W{0,3}(?:is |was |has been )(?:now |currently )?(?:disabled|inactive|suspended|"
+        r"closed)",
         r"disableduser",
+        MAILBOX_CLOSED,
         stages=LATE,
         classes="5",
     ),
@@ -164,7 +183,7 @@ RECIPIENT = (
     row(
         Action.FAIL,
         "the server refuses this recipient",
-        r"recipients? (?:cannot|could not|can't) be verified",
+        r"recipients? (?:cannot|could not|can't) be verified|\bin my bad(?:rcpt|recipient)\w* list",
         stages=LATE,
         classes="5",
     ),
@@ -179,7 +198,7 @@ RECIPIENT = (
     row(
         Action.FAIL,
         "this message cannot be delivered to this address",
-        r"\bhops?\b|mail ?loop|\bloops?\b(?! ?back)|loop(?:s|ing)? (?:back|detected)",
+        r"\bhops?\b|mail ?loop|\bloop(?:s|ing)?\b(?! ?back)|loop(?:s|ing)? (?:back|detected)",
         r"too many received|smtputf8|non-?ascii|internationali[sz]ed|eai\b",
         classes="5",
     ),
@@ -209,5 +228,40 @@ REFUSED = (
         stages=frozenset({Stage.RCPT}),
         classes="5",
         codes=r"(?!5\.1\.(?:1|6|10)$)",  # these tell more than the prefix
+    ),
+    # Foreign grammar: something is not there, and it is a user; and nothing is said of a will or a fault.
+    row(
+        Action.SUPPRESS,
+        "the server says this address does not exist",
+        r"^(?!.*\b(?:accept|allow|permi|ok\b|refus|reject|den[yi]|want|wish|receiv|deliver|error|config|"
+        r"problem|"
+        r"busy|fail|time|verif|check|space|room|resource|moment|currently|now\b|service|connect|reach|respon|"
+        r"contact|rout|resolv|support|could|can't|cannot))"
+        r"(?=.*(?:\b(?:no|not|non|none|never|nothing|dont|doesnt)\b|n't\b))"
+        r"(?=.*(?:\b(?:user|mail[ -]?box|recipient|addressee|account|alias|person|name)\b|@))"
+        r"(?=.*\b(?:exist\w*|found|known?|listed|here|hosted|(?:of|in|on|at) (?:\w+ ){0,2}(?:server|system|"
+        r"domain|director\w+|database|ldap))\b)",
+        stages=frozenset({Stage.RCPT}),
+        classes="5",
+    ),
+    # Nothing of the recipient was said by now, and what is left is about where the message comes from.
+    row(
+        Action.STOP,
+        "the server does not relay for this account",
+        r"\brelay",
+        stages=frozenset({Stage.RCPT}),
+        classes="5",
+        codes=r"(?!5\.[12]\.)",
+    ),
+    row(
+        Action.STOP,
+        "the server refuses the address that the message comes from",
+        r"\b(?:from|for|host|client|server)\b\W{0,3}(?:\w+ )?\W{0,3}(?:\d{1,3}\.){3}\d{1,3}\b|\bip\b",
+        r"\b(?:from )?your (?:\w+ )?(?:ip|host|server|network|location|country|region|system|isp|provider)\b",
+        r"\b(?:dictionary|directory|bounce|spam) (?:attack|harvest)|\bharvest(?:ing)?\b|\bgeo(?:graph|ip|"
+        r"loc)",
+        stages=frozenset({Stage.RCPT}),
+        classes="5",
+        codes=r"(?!5\.[12]\.)",
     ),
 )

@@ -8,7 +8,7 @@ from mailrunner.replies.suppression_guard import OWNER_AWAY
 from mailrunner.replies.text_rule import ANY, CHOSEN_SENDERS, LATE, SEVERAL_REASONS, row
 
 FROM = (
-    r"(?:sender\b|mail[ -]?from\b|from:|from (?:header|address|domain|field)|envelope|"
+    r"(?:sender\b|mail[ -]?from\b|from:|from (?:header|address|domain|field)|envelope(?! (?:recipient|to))|"
     r"re(?:turn|verse)[- ]path)"
 )
 
@@ -18,6 +18,7 @@ SENDER = (
         "a look-up of the sender failed for now",
         r"temporar\w*\b.{0,40}\b(?<!reverse )(?:dns|look-?up|resol\w+|callout)",
         r"\b(?<!reverse )(?:dns|look-?up)\b.{0,40}\btemporar",
+        r"\b(?:sender\b|mail from\b).{0,30}\btemporar\w+ (?:fail|error|problem)",
         r"temperror|(?:spf|dkim|dmarc)\b.{0,40}\btemp|could not complete sender verif|dns timeout",
         r"look-?up timed out|sender address rejected\b.{0,40}\bverification in progress",
         r"\b(?:sender|ip)\b.{0,20}\btemporar\w+ (?:block|suspend|lock|disabl|restrict)",
@@ -33,12 +34,16 @@ SENDER = (
         r"authenticated|(?:\w+ )?(?:contacts|address book))",
         r"members[- ]only|allowed[- ]senders|closed (?:mailing )?list|not subscribed|recipient preferences",
         r"by (?:the |this )?recipients?\b(?!.{0,20}polic)",
+        r"\b(?:block|black|reject|refus|den|ban)\w* by (?:the |this )?(?:user|addressee|mailbox)\b",
+        r"\b(?:user|recipient|addressee)(?:'s|s')? (?:personal |own )?(?:reject|block|black|deny)[ -]?list",
         r"not (?:allowed|permitted|authori[sz]ed) to (?:send|post|mail|write|"
         r"e-?mail)\b.{0,20} to (?:this|the|that) (?:mailing |distribution )?"
         r"(?:list|group|recipient|user|mailbox|address)",
         r"(?:sending|send) to \(or from\)|recipient (?:has )?(?:block|refus)\w+",
         r"\b(?:external|outside|internal|non-?member)s?\b.{0,60}\b(?:mailing|distribution) (?:list|group)",
         r"\bonly\b.{0,40}\b(?:may|can) (?:write|send|post|mail)\b.{0,20}\bto\b",
+        r"\b(?:recipient|addressee|user|mailbox) (?:does ?n[o']t|doesn't|will not|won't) (?:want|wish|"
+        r"accept|take|like)",
         r"\b(?:the|this) (?:recipient|addressee|user|mailbox)(?: \w+){0,2} (?:wants?|wish\w*|declin\w+|"
         r"opted|prefers|"
         r"subscribe\w*|does not (?:want|wish|accept|take)|accepts? no|takes? no)\b",
@@ -84,10 +89,20 @@ SENDER = (
         r"the) authenticated session",
         *NO_LOGIN,
     ),
+    # Of an address by name: whatever follows of relaying is the consequence.
+    row(
+        Action.SUPPRESS,
+        "the server says this address does not exist",
+        r"@\W{0,3}(?:does ?n[o']t have|doesn't have|has no|never had) (?:an? )?(?:\w+ )?(?:account|mailbox)",
+        stages=LATE,
+        classes="5",
+        plain=True,
+    ),
     row(
         Action.STOP,
         "the server does not relay for this account",
-        r"\brelay(?:ing|ed)?\b.{0,40}\b(?:denied|not|prohibited|disallowed|reject|refused|forbidden)",
+        r"\brelay(?:ing|ed)?\b.{0,40}\b(?:denied|not (?!ready|available|respond|reach)|prohibited|"
+        r"disallowed|reject|refused|forbidden)",
         r"\b(?:not|unable|cannot|can't|won't|refuse|deny|denied|disallow\w*|prohibit\w*)\b.{0,40}\brelay",
         r"keine weiterleitung|weiterleitung (?:nicht|verweigert|abgelehnt)|relais (?:non|refus|interdit)",
         r"rcpthosts|open relay|^\W*i cannot deliver (?:mail )?for\b",
@@ -105,6 +120,8 @@ SENDER = (
         Action.AUTH,
         "the server wants other credentials, or a permission they lack",
         r"auth\w*\b.{0,15}\b(?:required|needed|requise|erforderlich)",
+        r"(?<!message )(?<!mail )(?<!sender )(?<!domain )\bauth(?:entication|orization)? (?:has |was )?"
+        r"(?:fail|denied|refused|unsuccessful)|\b(?:incorrect|wrong|bad|invalid) (?:smtp )?auth",
         r"requires? (?:smtp |client )?(?:auth|log)|unauthenticated sender",
         r"(?:not|n't|must(?! match)|please|turn on|enable|without|need|fail(?:ed|s|"
         r"ure)? to)\b.{0,25}\b(?:authenticat\w*|"
@@ -158,5 +175,6 @@ SENDER = (
         r"(?:not|n't) accept (?:any )?(?:e-?mails?|mails?|messages?) from\b",
         r"sign in to your account|verify your account|sending paused|compromised|administrative prohibition",
         r"\bbadmailfrom\b",  # qmail
+        r"^\W*verification failed for \W*@",  # Exim, of the sender in reply to RCPT
     ),
 )

@@ -17,6 +17,9 @@ SESSION_TEXTS = (
         r"checker)\b.{0,30}\b(?:fail\w*|error|"
         r"unavailable|overload\w*|busy|timed? ?out|not (?:available|respond\w*|answer\w*|running|ready)|"
         r"no answer)",
+        # Of something behind the server, which the session outlives.
+        r"\b(?:look-?up|query|handle\w*|back-?end|ldap|database|dns|upstream|policy (?:server|service)|"
+        r"delivery)\b.{0,20}\btime[d-]?[ -]?out",
         r"error in processing|timed? ?out\b.{0,20}\bscan",
         stages=LATE,
         classes="4",
@@ -41,7 +44,8 @@ SESSION_TEXTS = (
     row(
         Action.FAIL,
         "the recipient's mail server cannot be reached",
-        r"message expired|retry time\w*\b.{0,20}\bexceeded|(?:delivery|message) (?:time|"
+        r"\bmax\w* time\b.{0,20}\bdeliver|message expired|retry time\w*\b.{0,20}\bexceeded|(?:delivery|"
+        r"message) (?:time|"
         r"attempts?)\b.{0,20}\b(?:expired|"
         r"exceeded)|unverified address: .{0,80}\b(?:timed out|refused|unreachable)",
         stages=LATE,
@@ -90,7 +94,7 @@ SESSION_TEXTS = (
         r"server (?:is )?(?:too )?busy",
         r"too many (?:messages|mails|e-?mails|recipients received|invalid|unknown)",
         r"too many \w+ (?:from|by) (?:this|the|your) (?:sender|account|user|domain|host|ip)\b|\brp:[qct]",
-        r"user complaints|tss0\d|(?:temporarily|been) deferred",
+        r"user complaints|tss0\d|(?:temporarily|been|is|was) (?:deferred|delayed|postponed)",
         r"temporar\w+ (?:\w+ )?(?:block|black|list|reject|suspend|limit|ban)",
         classes="4",
         run=True,

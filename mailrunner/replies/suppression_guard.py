@@ -14,12 +14,21 @@ import re
 OWNER_AWAY = r"\b(?:owner|holder|customer|subscriber)\b(?: \S+){0,4} (?:log|sign)(?:ged|ned)?[ -]?in\b"
 _OTHERS = re.compile(rf"https?://\S+|{OWNER_AWAY}")
 _OUR_LOGIN = r"\b(?:un)?auth(?:ent|or)\w*|\bauth\b|\bcredential|\bpassword|\blog(?:ged)?[ -]?in\b"
-# "Your" in German, French, Italian, Spanish, Russian, Polish, Dutch.
-_YOURS = r"\b(?:ihre?[nmrs]?|deine?|votre|vos|vostr[aoie]|vuestr[ao]s?|ваш\w*|twoj\w*|uw)\b"
-_OURS = rf"{_OUR_LOGIN}|\b(?<!for )your (?:\w+ )?(?:address|account|user(?:name)?|mailbox|domain)\b"
+# "Your" in German, French, Italian, Spanish, Portuguese, Russian, Polish, Dutch, Chinese, Japanese, Korean.
+_YOURS = (
+    r"\b(?:ihre?[nmrs]?|deine?|votre|vos|vostr[aoie]|vuestr[ao]s?|tus?|tu[aeoi]i?|sus?|su[ao]s?|seus?|ваш\w*|"
+    r"twoj\w*|uw)\b|您的|你的|お客様|あなたの|귀하"
+)
+_YOU_ARE = (
+    r"\byou(?:'re| are) (?!(?:send|try|attempt|writ|mail|reach|look)ing)|\byou (?:do not|don't|must|need)\b"
+)
+_OURS = (
+    rf"{_OUR_LOGIN}|{_YOU_ARE}|\b(?<!for )your (?:\w+ )?(?:address|account|user(?:name)?|mailbox|domain)\b"
+)
 _OURS_NAMED = re.compile(rf"{_OURS}|{_YOURS}|\btoo many\b|\byour (?:\w+ )?(?:ip|server|host|network)\b")
 _ABOUT_US = re.compile(
-    rf"{_OURS}|\baccess\b|\brelay|\bpolic(?:y|ies)\b|\bpermi(?:t|ssion)|\bnot allowed|\bsender|\bsending\b|"
+    rf"{_OURS}|{_YOURS}|\baccess\b|\brelay|\bpolic(?:y|ies)\b|\bpermi(?:t|ssion)|\bnot allowed|\bsender|"
+    rf"\bsending\b|"
     r"\bmail[ -]?from\b|\bclient\b|\b(?:helo|ehlo)\b|\breputation|\bspam|"
     r"\b(?:block|black|deny|grey|gray)[ -]?list|\bip\b|\b(?:dmarc|spf|dkim)\b|\btls\b|\bstarttls|"
     r"\btoo many\b|\brate\b|\byour (?:\w+ )?(?:ip|server|host|network)\b|\b5\.7\.\d"

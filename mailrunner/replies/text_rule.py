@@ -68,5 +68,5 @@ def row(
 
 PERSON = (
     r"(?:user(?:name)?|mail[ -]?box|inbox|recipient|addressee|rcpt|(?<!ip )address|account|alias|customer|"
-    r"local[ -]part|person|destination)(?:e?s)?"
+    r"local[ -]part|person|destination|mail[ -]?drop|subscriber|member|employee|student)(?:e?s)?"
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from mailrunner.clock import Clock
 from mailrunner.config.oauth import OAuthSettings
 from mailrunner.errors import UserError
-from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
+from mailrunner.model.outcome import Outcome
 from mailrunner.transports.oauth.access import AccessTokens
-from mailrunner.transports.oauth.errors import GrantRefusedError, TokenUnavailableError
+from mailrunner.transports.oauth.errors import GrantRefusedError, TokenUnavailableError, outcome_without_token
 from mailrunner.transports.oauth.token import AccessToken
 
 
@@ -31,12 +31,8 @@ class TokenBearer:
         refused, self._refused = self._refused, None
         try:
             self._token = self._tokens.renewed(refused) if refused else self._tokens.current()
-        except GrantRefusedError as error:
-            return Outcome(OutcomeKind.REFUSED, Scope.CREDENTIALS, str(error), offered=False)
-        except TokenUnavailableError as error:
-            return Outcome(OutcomeKind.DEFERRED, Scope.CONNECTION, f"no token: {error}", offered=False)
-        except UserError as error:  # logged out meanwhile
-            return Outcome(OutcomeKind.REFUSED, Scope.CAMPAIGN, str(error), at_once=True, offered=False)
+        except (GrantRefusedError, TokenUnavailableError, UserError) as error:
+            return outcome_without_token(error)
         return None
 
     def refused(self) -> bool:

@@ -21,6 +21,8 @@ from mailrunner.store.run_lock import is_alive
 from mailrunner.store.run_transaction import Delivery
 from mailrunner.store.schema import deliveries, recipients
 
+_AT_A_LOOK = 4  # dead runs; what one holds is bounded by its connections
+
 
 class Deliveries:
     """The deliveries of all campaigns in one ledger."""
@@ -28,6 +30,7 @@ class Deliveries:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._overdue: set[int] = set()  # the runs that were at the last look
+        self._last_looked_at = 0  # the number of a run
 
     def release(self, claimed: Sequence[Delivery]) -> int:
         """Queue claimed deliveries again; their slots were never used.  Returns how many were still ours."""
@@ -43,14 +46,17 @@ class Deliveries:
     def recover_overdue(self, *, own_run: int) -> int:
         """The same for runs whose renewal did not come in time, at two looks in a row.
 
-        In between one that could not reach the ledger either, and lives, has the time to say so.
+        In between one that could not reach the ledger either, and lives, has the time to say so.  A few at
+        a look, in turn, as some may be suspended: whoever calls it has messages to send.
         """
         with self._database.read() as connection:
             now = self._database.now(connection)
             overdue = {run.no: run for run in open_runs(connection) if run.is_overdue(now)}
         overdue.pop(own_run, None)
         again, self._overdue = self._overdue & overdue.keys(), set(overdue)
-        return sum(recover_run(self._database, overdue[no], briefly=True) for no in sorted(again))
+        in_turn = sorted(again, key=lambda no: (no <= self._last_looked_at, no))[:_AT_A_LOOK]
+        self._last_looked_at = in_turn[-1] if in_turn else 0
+        return sum(recover_run(self._database, overdue[no], briefly=True) for no in in_turn)
 
     def is_being_run(self, campaign_no: int) -> bool:
         """True if a run of this campaign is alive: a process holds its lock."""

@@ -14,7 +14,8 @@ def ledger_error(error: SQLAlchemyError, path: Path | None) -> LedgerError:
     if not isinstance(error, DBAPIError):
         return LedgerError(f"the ledger does not answer: {error}", "run the command again")
     sentence, hint = _sentence(error, path)
-    return LedgerError(sentence, hint, passing=_is_passing(error))
+    needs_user = path is not None and "locked" not in str(error.orig)
+    return LedgerError(sentence, hint, passing=_is_passing(error), needs_user=needs_user)
 
 
 def _is_passing(error: DBAPIError) -> bool:
@@ -26,7 +27,10 @@ def _is_passing(error: DBAPIError) -> bool:
 
 
 _IDLE_TOO_LONG = "25P03"  # PostgreSQL: idle_in_transaction_session_timeout; the session is over
-_LASTING = ("authentication failed", "pg_hba.conf", "does not exist", "no such table", "no such column")
+_LASTING = (
+    *("authentication failed", "no password supplied", "pg_hba.conf", "does not exist", "certificate"),
+    *("does not support SSL", "no such table", "no such column"),
+)
 
 
 def _sentence(error: DBAPIError, path: Path | None) -> tuple[str, str]:

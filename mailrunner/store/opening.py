@@ -69,6 +69,10 @@ def sqlite_path(url: str) -> Path | None:
 
 def _connected(url: str, clock: Clock) -> Database:
     path = sqlite_path(url)
+    if path is not None and path.is_dir():
+        raise LedgerError(
+            f"the ledger {path} is a folder", 'name a file: database = "sqlite:///…/mailrunner.db"'
+        )
     try:
         engine = _engine(_parse(url), path)
     except ModuleNotFoundError as error:

@@ -69,7 +69,8 @@ class Site:
     """The public pages of one ledger.
 
     `tell` prints what went wrong for the operator, `log` records it; `webhooks` parses what providers
-    post, None refuses it.  `sender` names who sent a campaign, `logo` is shown beside that.
+    post, None refuses it; `complained` is called when a complaint was recorded, and has to return at once.
+    `sender` names who sent a campaign, `logo` is shown beside that.
     """
 
     def __init__(
@@ -80,11 +81,12 @@ class Site:
         tell: Callable[[str], None],
         log: EventLog,
         webhooks: WebhookParser | None = None,
+        complained: Callable[[], None] = lambda: None,
         sender: SenderName = lambda _file, domain: domain,
         logo: Logo | None = None,
     ) -> None:
         self._ledger, self._signer, self._webhooks = ledger, signer, webhooks
-        self._tell, self._log = tell, log
+        self._tell, self._log, self._complained = tell, log, complained
         self._writer = EventWriter(self._ingest)
         self._health = Health(self._read_nothing, self._writer.trouble)
         self._budget, self._parsers = BodyBudget(), CapacityLimiter(_PARSERS)
@@ -173,6 +175,8 @@ class Site:
             raise
         with suppress(OSError):
             self._log.taken_in(Counter(results), (time.perf_counter() - started) * 1000)
+        if any(event.kind is EventKind.COMPLAINED for event in events):
+            self._complained()
         return results
 
     async def _answer(self, request: Request, show: Show) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -27,6 +28,8 @@ from tests.support.club_inbox import Club, lies
 from tests.support.imap_server import ImapServer, LimitedImapServer
 from tests.support.in_doubt import clear, implicit
 from tests.support.inbound_events import sent_campaign
+from tests.support.patience import PATIENCE
+from tests.support.projects import Project
 from tests.support.smtp_server import SmtpServer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ends a process by SIGTERM")
@@ -58,7 +61,7 @@ class Watch:
 @contextmanager
 def watching(folder: Path) -> Iterator[Watch]:
     watch = Watch(folder)
-    limit = threading.Timer(60, watch.process.kill)  # a hang becomes a failure
+    limit = threading.Timer(PATIENCE, watch.process.kill)  # a hang becomes a failure
     limit.start()
     try:
         yield watch
@@ -75,7 +78,12 @@ def test_what_arrives_is_read_at_once_and_it_ends_cleanly(
     box = imap_server.mailbox(uuid4().hex)
     club = Club(tmp_path, smtp, implicit(box, imap_server) if tls else clear(box))
     settings = tmp_path / "mailrunner.toml"
-    settings.write_text(settings.read_text() + f'ca_file = "{imap_server.ca_file}"\n')
+    script = "import pathlib, sys; pathlib.Path('told').write_text(sys.stdin.read())"
+    hook = Project(tmp_path).put("hook.py", script)
+    settings.write_text(
+        f'on_event = \'"{sys.executable}" "{hook}"\'\n{settings.read_text()}'
+        f'ca_file = "{imap_server.ca_file}"\n'
+    )
     club.came_back(box, "gmail_no_such_user", 0)
     with watching(tmp_path) as watch:
         watch.until("1  bounced")
@@ -84,6 +92,7 @@ def test_what_arrives_is_read_at_once_and_it_ends_cleanly(
         watch.process.send_signal(ending)
         watch.until("everything that was read is recorded")
         assert watch.process.wait() == 0
+    assert json.loads((tmp_path / "told").read_text())["event"] == "complaint_rate"
     assert club.suppressed().keys() == {"person0@example.org", "person1@example.org"}
     assert len(lies(box, "Mailrunner")) == 2
 
@@ -140,6 +149,6 @@ def test_without_idle_the_mailbox_is_looked_at_now_and_then(
             if tally.understood or looks > 200:
                 stop.set()
 
-        with ImapMailbox.open(server.settings(box.user), ca_file=None, timeout=60) as opened:
+        with ImapMailbox.open(server.settings(box.user), ca_file=None, timeout=PATIENCE) as opened:
             poll.watch(opened, stop, tell)
         assert ledger.suppressions.entries("ana@example.org")

@@ -71,6 +71,14 @@ def test_every_file_that_a_page_names_exists() -> None:
     assert sorted(missing) == []
 
 
+def test_every_module_that_a_page_names_without_its_folder_exists() -> None:
+    """In the tables of architecture.md a second file of a folder stands without it."""
+    known = {path.name for top in ("tests", "tools", "bench") for path in (ROOT / top).rglob("*.py")}
+    known |= {path.name for path in PACKAGE.rglob("*.py")}
+    named = {page.name: set(re.findall(r"`(\w+\.py)`", page.read_text("utf-8"))) for page in PAGES}
+    assert {page: names - known for page, names in named.items() if names - known} == {}
+
+
 def blank(block: re.Match[str]) -> str:
     """As many empty lines."""
     return "\n" * block[0].count("\n")
@@ -80,12 +88,7 @@ def test_the_lines_of_the_pages_end_before_column_100() -> None:
     """Tables, code and addresses apart."""
     long = []
     for page in PAGES:
-        text = re.sub(
-            r"^ *```.*?^ *```",
-            lambda block: "\n" * block[0].count("\n"),
-            page.read_text("utf-8"),
-            flags=re.M | re.S,
-        )
+        text = re.sub(r"^ *```.*?^ *```", blank, page.read_text("utf-8"), flags=re.M | re.S)
         for number, line in enumerate(text.splitlines(), 1):
             if len(line) > 100 and not line.startswith("|") and "https://" not in line:
                 long.append(f"{page.name}:{number}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import cache
 from random import Random
 
 from tools.imports import ROOT
@@ -48,10 +49,15 @@ def test_the_table_names_modules_and_tests_that_exist() -> None:
         assert [each for each in tests if not (ROOT / "tests" / each).exists()] == []
 
 
+@cache
+def changes_of(module: str) -> frozenset[str]:
+    source = (ROOT / f"mailrunner/{module}.py").read_text(encoding="utf-8")
+    return frozenset(found.change for found in mutations(source))
+
+
 def test_an_equivalent_mutant_has_a_reason_and_is_a_mutant() -> None:
     for each in TABLE.get("equivalent", []):
-        source = (ROOT / f"mailrunner/{each['module']}.py").read_text(encoding="utf-8")
-        assert each["change"] in {found.change for found in mutations(source)}, each
+        assert each["change"] in changes_of(each["module"]), each
         assert each["reason"]
 
 

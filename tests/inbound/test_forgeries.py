@@ -36,6 +36,7 @@ from tests.data.bounces import Tokens, letter, sample
 from tests.support.club_inbox import Club
 from tests.support.imap_server import PASSWORD, ImapServer
 from tests.support.in_doubt import clear
+from tests.support.patience import PATIENCE
 from tests.support.projects import Project
 from tests.support.smtp_server import SmtpServer
 from tests.support.suppression import all_text, begin_campaign, ledger_of
@@ -363,7 +364,9 @@ def test_a_mistake_while_watching_does_not_pass_for_a_good_end(
 
         with pytest.raises(ZeroDivisionError):
             inbox_watch.watch_mailboxes(
-                CommandContext(tmp_path), [(WatchedMailbox((account,), account.imap), collection)]
+                CommandContext(tmp_path),
+                [(WatchedMailbox((account,), account.imap), collection)],
+                lambda: None,
             )
 
 
@@ -377,5 +380,5 @@ def _import(ledger: Ledger, file: str, *chunks: list[str]) -> int:
 @contextmanager
 def _opened(user: str, port: int) -> Iterator[ImapMailbox]:
     imap = Imap(host="127.0.0.1", port=port, tls="none", user=user, password=SecretStr(PASSWORD))
-    with ImapMailbox.open(imap, ca_file=None, timeout=60) as opened:
+    with ImapMailbox.open(imap, ca_file=None, timeout=PATIENCE) as opened:
         yield opened

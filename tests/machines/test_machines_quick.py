@@ -13,6 +13,7 @@ import pytest
 from tests.crash.databases import postgresql_server
 from tests.machines.proxy import Proxy
 from tests.machines.scenarios import the_cap_is_exact
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="PostgreSQL's socket is a file of Unix")
 
@@ -44,7 +45,7 @@ def test_nothing_goes_through_a_proxy_that_is_cut_and_new_connections_do_once_it
 
 
 def connected(proxy: Proxy) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", proxy.port), timeout=60)
+    return socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE)
 
 
 def asked(client: socket.socket, word: bytes) -> bytes:

@@ -264,12 +264,16 @@ def test_a_message_at_which_the_account_was_slowed_down_again_and_again_pauses_i
 def test_a_message_that_is_too_big_is_held_once_where_none_was_accepted() -> None:
     big = decided(outcome_of(OutcomeKind.REFUSED, Scope.RECIPIENT, offered=False, too_big=True))
     assert big.state is State.FAILED
-    for recent, attempts, state, mark in (
-        ("", 1, State.QUEUED, AnswerMark.TOO_BIG),
-        ("bbbb", 1, State.QUEUED, AnswerMark.TOO_BIG),
-        ("", 2, State.FAILED, AnswerMark.FAILED),
-        ("s", 1, State.FAILED, AnswerMark.FAILED),
+    for recent, attempts, state, mark, stops in (
+        ("", 1, State.QUEUED, AnswerMark.TOO_BIG, False),
+        ("bbbb", 1, State.QUEUED, AnswerMark.TOO_BIG, False),
+        ("b", 2, State.QUEUED, AnswerMark.TOO_BIG, True),
+        ("", 2, State.FAILED, AnswerMark.FAILED, False),
+        ("fb", 2, State.FAILED, AnswerMark.FAILED, False),
+        ("db", 2, State.FAILED, AnswerMark.FAILED, False),
+        ("s", 1, State.FAILED, AnswerMark.FAILED, False),
     ):
         found = unless_our_fault(big, recent, attempts=attempts, now=NOW)
         assert (found.state, found.mark, found.suppress) == (state, mark, False)
+        assert found.stop_campaign is stops
         assert found.reason == "the reason"

@@ -31,6 +31,18 @@ def test_without_that_name_it_is_the_fullest_row_above_the_first_address() -> No
     assert find_heading(records, "email").row[0] == 2
 
 
+def test_a_title_with_an_address_in_it_is_no_row_of_the_list() -> None:
+    records = [
+        (1, ["Members", "", ""]),
+        (2, ["Treasurer: kasse@club.org", "", ""]),
+        (3, ["Mail", "Name", "City"]),
+        (4, ["", "Ana", "Cluj"]),
+        (5, ["b@x.org", "Bo", "Y"]),
+        (6, ["c@x.org", "Cy", ""]),
+    ]
+    assert find_heading(records, "email").row[0] == 3
+
+
 @pytest.mark.parametrize(
     "records", [[(1, ["a@b.org"])], [(1, ["email"]), (2, ["x"])], [(2, ["Club"]), (3, ["a@b.org"])]]
 )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl.styles import Font
 from openpyxl.worksheet.worksheet import Worksheet
 
 from mailrunner.errors import UserError
 from mailrunner.recipients.formats import open_source
 from mailrunner.recipients.reader import RecipientList
 from mailrunner.recipients.source import Source
-from tests.support.odd_lists import german_workbook, open_document, row, text_cell, value_cell
+from tests.support.odd_lists import german_workbook, open_document, row, text_cell, value_cell, with_part
 from tests.support.recipient_tables import Spec, error_of, rows_of
 
 
@@ -148,6 +149,53 @@ def test_durations_are_shown_as_the_sheet_does(tmp_path: Path) -> None:
         target["E4"].number_format = "[h]:mm"
 
     assert rows_of(sheet(tmp_path, add_duration))[0][1][4] == "30:05"
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("dd/mm/yyyy;@", "04.03.2019"),  # what a German Excel keeps for TT.MM.JJJJ
+        ("[$-407]dd/mm/yyyy", "04.03.2019"),
+        (r"dd\/mm\/yyyy", "04/03/2019"),
+        ("[$-40C]dd/mm/yyyy", "04/03/2019"),
+        (r"[$-F800]dddd\,\ mmmm\ dd\,\ yyyy", "Montag, 4. März 2019"),
+        ("m/d/yy h:mm", "04.03.2019 18:05"),  # number 22
+        ("[$-F400]h:mm:ss\\ AM/PM", "18:05:00"),
+    ],
+)
+def test_what_a_format_leaves_to_the_reader_is_shown_in_the_files_language(
+    tmp_path: Path, code: str, shown: str
+) -> None:
+    def stamp(target: Worksheet) -> None:
+        target["D4"] = datetime(2019, 3, 4, 18, 5)  # noqa: DTZ001 - a sheet has no time zones
+        target["D4"].number_format = code
+
+    assert rows_of(sheet(tmp_path, stamp))[0][1][3] == shown
+
+
+def test_cells_that_are_struck_through_are_said_by_their_rows(tmp_path: Path) -> None:
+    def strike(target: Worksheet) -> None:
+        target["A5"].font = target["B5"].font = Font(strike=True)
+        target["A4"].font, target["F4"].font = Font(strike=False), Font(strike=True)
+
+    (remark,) = [one for one in sheet(tmp_path, strike).remarks() if "struck" in one]
+    assert "cells struck through in row 5: they are read like any other" in remark
+
+
+def test_a_struck_cell_of_an_open_document_is_said(tmp_path: Path) -> None:
+    line = '<style:text-properties style:text-line-through-style="solid"/>'
+    style = f'<style:style style:name="ce1">{line}</style:style>'
+    struck = text_cell("a@example.org").replace(" ", ' table:style-name="ce1" ', 1)
+    styles = f'xmlns:style="s"><office:automatic-styles>{style}</office:automatic-styles><office:body>'
+    open_document(
+        tmp_path / "list.ods", row(text_cell("email")) + row(text_cell("b@example.org")) + row(struck)
+    )
+    with_part(
+        tmp_path / "list.ods", "content.xml", lambda xml: xml.replace("><office:body>", f" {styles}", 1)
+    )
+    assert any(
+        "struck through in row 3:" in one for one in open_source(Spec(xlsx="list.ods"), tmp_path).remarks()
+    )
 
 
 ODS = (

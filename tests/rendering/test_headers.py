@@ -29,19 +29,8 @@ from tests.support.rendering import (
     fields_for,
     modern,
     old,
-    project_in,
     renderer,
 )
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return project_in(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return project_in(tmp_path_factory.mktemp("project"))
 
 
 def test_a_bulk_message_has_exactly_these_fields(project: Path) -> None:
@@ -139,6 +128,23 @@ def test_an_international_local_part_needs_smtputf8_and_stands_raw(project: Path
     assert message.recipient == "bäb@example.net"
     assert "\r\nTo: bäb@example.net\r\n".encode() in message.data
     assert_clean_on_the_wire(message.data.replace("ä".encode(), b"a"))
+
+
+@pytest.mark.parametrize("name", ["", "Taro", "Ta, Ro"])
+@pytest.mark.parametrize("address", ['"a..b"@docomo.ne.jp', '"a b,c"@example.net', r'"a\"b"@example.net'])
+def test_a_quoted_local_part_goes_as_it_is(project: Path, address: str, name: str) -> None:
+    message = renderer(project, Spec()).render(replace(FIELDS, address=address, name=name), NOW)
+    assert (message.recipient, message.smtputf8) == (address, False)
+    shown = f"<{address}>" if name else address
+    assert fields(message).count("To") == 1 and f"{shown}\r\n".encode() in message.data
+    assert modern(message)["To"].addresses[0].display_name == name
+    assert_clean_on_the_wire(message.data)
+
+
+@pytest.mark.parametrize("local", ['"a\r\nb"', '"a"b"', '"a\tb"', '"'])
+def test_a_quoted_local_part_makes_no_field_of_its_own(project: Path, local: str) -> None:
+    with pytest.raises(RowError):
+        renderer(project, Spec()).render(replace(FIELDS, address=f"{local}@example.net"), NOW)
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,14 @@ from mailrunner import Project
 from mailrunner.model.inbound_event import EventKind, InboundEvent
 from mailrunner.sending.hooks import delivery
 from mailrunner.sending.hooks.channels import HookError, name_of
+from mailrunner.sending.hooks.complaint_watch import ComplaintWatch
 from mailrunner.sending.hooks.delivery import Hooks
 from mailrunner.sending.hooks.events import HookEvent, HookKind, ToldEvents
+from mailrunner.store import Ledger
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.clocks import ManualClock
 from tests.support.commands import answered, said
+from tests.support.patience import PATIENCE
 from tests.support.projects import Project as ProjectFiles
 from tests.support.smtp_server import Rule, SmtpServer, accept_then_cut, reply
 
@@ -77,16 +80,21 @@ def test_doubt_is_told_while_the_run_goes_on(tmp_path: Path) -> None:
     assert [event["event"] for event in told(tmp_path)][:1] == ["in_doubt"]
 
 
+def complaint(ledger: Ledger, place: int) -> None:
+    """The recipient of this row says that it was spam."""
+    record = ledger.campaigns.find("spring")
+    assert record is not None
+    number = list(ledger.reports.rows(record.no))[place].id
+    event = InboundEvent(kind=EventKind.COMPLAINED, source="inbox", delivery=number, fingerprint=str(place))
+    ledger.inbound_events.ingest([event])
+
+
 def test_complaints_are_told_when_providers_would_notice(tmp_path: Path) -> None:
     with SmtpServer() as server:
         mailing = CampaignInProcess(tmp_path, server).write(csv=people(3), project=command(tmp_path))
         mailing.run()
         with mailing.ledger() as ledger:
-            record = ledger.campaigns.find("spring")
-            assert record is not None
-            number = next(iter(ledger.reports.rows(record.no))).id
-            event = InboundEvent(kind=EventKind.COMPLAINED, source="inbox", delivery=number, fingerprint="1")
-            ledger.inbound_events.ingest([event])
+            complaint(ledger, 0)
         for _ in range(2):
             answered(tmp_path, "run", "spring")
     assert [event["event"] for event in told(tmp_path)] == ["complaint_rate"]
@@ -195,3 +203,31 @@ def test_what_is_no_hook_is_said(tmp_path: Path, value: str, words: str) -> None
     code, answer = answered(tmp_path, "status")
     assert code == 78 and answer["problems"][0]["key"].startswith("on_event")
     assert words in json.dumps(answer["problems"])
+
+
+class _NotedHooks(Hooks):
+    looked = threading.Semaphore(0)
+
+    def close(self) -> None:
+        super().close()
+        self.looked.release()
+
+
+def test_a_command_that_stays_tells_of_complaints_and_looks_once_more_at_its_end(tmp_path: Path) -> None:
+    with SmtpServer() as server:
+        mailing = CampaignInProcess(tmp_path, server).write(csv=people(400), project=command(tmp_path))
+        mailing.run()
+
+    def hooks() -> Hooks:
+        made = Project(tmp_path).hooks(pytest.fail)
+        made.__class__ = _NotedHooks
+        return made
+
+    with mailing.ledger() as ledger, ComplaintWatch(ledger, hooks, pytest.fail) as watch:
+        complaint(ledger, 0)
+        watch.complained()
+        assert _NotedHooks.looked.acquire(timeout=PATIENCE)
+        assert [event["reason"][:9] for event in told(tmp_path)] == ["above 0.1"]
+        complaint(ledger, 1)
+        watch.complained()  # while it rests
+    assert [event["reason"][:9] for event in told(tmp_path)] == ["above 0.1", "above 0.3"]

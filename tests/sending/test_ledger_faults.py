@@ -92,6 +92,48 @@ def test_a_disk_that_is_full_between_runs_is_74_and_nothing_is_sent(tmp_path: Pa
         assert_none_twice(mailing)
 
 
+def read_only(ledger: Path) -> Path:
+    subprocess.run(["mount", "-o", "remount,ro", ledger.parent], check=True)
+    return ledger.parent
+
+
+def on_a_full_disk(ledger: Path) -> Path:
+    return fill(ledger.parent)
+
+
+def a_folder(ledger: Path) -> Path:
+    ledger.mkdir()
+    return ledger
+
+
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [(read_only, "cannot be "), (on_a_full_disk, "disk"), (a_folder, "is a folder")],
+)
+def test_a_ledger_that_a_user_must_see_to_is_told_at_once(
+    tmp_path: Path, small_disk: Path, harm: Callable[[Path], Path], sentence: str, *, begun: bool
+) -> None:
+    with SmtpServer() as server:
+        CampaignInProcess(tmp_path, server).write(csv=people(3))
+        ledger = tmp_path / LEDGER
+        if begun:
+            said(tmp_path, "run", "spring", "--limit", "1")
+        if harm is a_folder:
+            for part in small_disk.glob("mailrunner.db*"):
+                part.unlink()
+        harm(ledger)
+        for words in (("run", "spring"), ("run", "spring", "--wait"), ("resume",), ("status",)):
+            code, err = said(tmp_path, *words)
+            if words[0] in ("resume", "status") and not begun and harm is not a_folder:
+                continue  # there is no ledger, and none is made
+            if words[0] == "status" and harm is on_a_full_disk:
+                continue  # what only reads needs no room
+            assert code == 74 and sentence in err and "→" in err, (words, code, err)
+            assert "trying again" not in err and CRASHED not in err
+        assert len(server.accepted) == begun
+
+
 def test_writes_that_fail_for_a_while_make_no_doubt_of_an_answer(tmp_path: Path) -> None:
     gate = Gate("eod", nth=3)
     with running(tmp_path, gate) as (mailing, process):

@@ -55,6 +55,20 @@ def test_a_server_for_which_each_message_is_too_big_stops_the_campaign_and_none_
         assert server.said("MAIL") == []
 
 
+@pytest.mark.parametrize("size", [10, 66_000])
+@pytest.mark.parametrize("number", [1, 4])
+def test_nor_does_one_fail_of_a_list_that_is_too_small_for_a_rule(
+    tmp_path: Path, size: int, number: int
+) -> None:
+    with SmtpServer(extensions=["PIPELINING", f"SIZE {size}"]) as server:
+        csv = people(number).replace("Name", "x" * 70_000)
+        mailing = CampaignInProcess(tmp_path, server).write(csv=csv, connections=4)
+        result = mailing.run()
+        assert (result.wait.reason, result.counts) == (WaitReason.STOPPED, Counts(queued=number))
+        assert f"takes {size:,} at most" in result.wait.detail
+        assert answered(tmp_path, "run", "spring", "--again")[1]["counts"]["failed"] == (size > 10) * number
+
+
 def test_one_message_that_is_too_big_fails_alone(tmp_path: Path) -> None:
     csv = people(6).replace("Name 0", "x" * 70_000)
     with SmtpServer(extensions=["PIPELINING", "SIZE 66000"]) as server:

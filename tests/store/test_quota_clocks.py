@@ -173,7 +173,7 @@ STEPS = st.lists(
     min_size=2,
     max_size=14,
 )
-BUDGET = settings(max_examples=150, suppress_health_check=list(HealthCheck))
+BUDGET = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")

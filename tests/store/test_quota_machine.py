@@ -453,7 +453,7 @@ def run_histories(ledger: Ledger, clock: ManualClock, *, short: int, long: int) 
 
 def test_any_history_keeps_every_window_and_every_delivery(tmp_path: Path, clock: ManualClock) -> None:
     with opened(f"sqlite:///{tmp_path}/mailrunner.db", tmp_path, clock) as ledger:
-        run_histories(ledger, clock, short=30, long=1500)
+        run_histories(ledger, clock, short=20, long=1500)
 
 
 def test_some_histories_do_so_on_postgresql(

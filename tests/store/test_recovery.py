@@ -98,6 +98,26 @@ def test_a_run_that_renews_its_lease_is_left_alone_whatever_became_of_its_lock(
     alive.end()
 
 
+def test_dead_runs_are_freed_a_few_at_a_look_and_suspended_ones_keep_none_waiting(
+    ledger: Ledger, clock: ManualClock
+) -> None:
+    own = Run.begin(ledger.database)
+    suspended = [Run.begin(ledger.database) for _ in range(5)]
+    dead = [Run.begin(ledger.database) for _ in range(6)]
+    for run in dead:
+        run._lock.release()  # what the operating system does for a killed process
+    clock.turn(2 * recovery.HEARTBEAT)
+    ledger.deliveries.recover_overdue(own_run=own.no)
+    freed = []
+    for _ in range(3):
+        ledger.deliveries.recover_overdue(own_run=own.no)
+        freed.append(sum(end_of(ledger, run) is not None for run in dead))
+    assert freed == [0, 3, 6]  # 4 of the 5 suspended ones, the fifth and 3 dead ones, the others
+    assert [end_of(ledger, run) for run in suspended] == [None] * 5
+    for run in (*suspended, own):
+        run.end()
+
+
 def test_a_run_that_was_overdue_at_one_look_alone_lives(ledger: Ledger, clock: ManualClock) -> None:
     own, late = Run.begin(ledger.database), Run.begin(ledger.database)
     late._lock.release()

@@ -10,6 +10,7 @@ import pytest
 
 from mailrunner.store import private_file, rollback_guard
 from mailrunner.store.rollback_guard import LedgerMark, RollbackGuard
+from tests.support.patience import PATIENCE
 
 
 def test_two_threads_of_one_process_count_at_one_moment(
@@ -19,7 +20,7 @@ def test_two_threads_of_one_process_count_at_one_moment(
 
     def write(path: Path, content: bytes) -> None:
         private_file.write(path, content)
-        both.wait(60)  # neither has put its file in place
+        both.wait(PATIENCE)  # neither has put its file in place
 
     monkeypatch.setattr(rollback_guard, "write", write)
     with ThreadPoolExecutor(2) as pool:

@@ -43,12 +43,17 @@ def german_workbook(path: Path, *change: Callable[[Worksheet], None]) -> Path:
 
 def in_german(path: Path) -> Path:
     """The workbook as a German Excel writes it: with its word for worksheets in the properties."""
-    with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
     pairs = (
         "<HeadingPairs><vt:vector><vt:lpstr>Arbeitsblätter</vt:lpstr></vt:vector></HeadingPairs></Properties>"
     )
-    parts[APP] = parts[APP].replace(b"</Properties>", pairs.encode())
+    return with_part(path, APP, lambda xml: xml.replace("</Properties>", pairs))
+
+
+def with_part(path: Path, part: str, change: Callable[[str], str]) -> Path:
+    """The same file with one part of its archive changed."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts[part] = change(parts[part].decode()).encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, octets in parts.items():
             archive.writestr(name, octets)

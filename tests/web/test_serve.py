@@ -20,6 +20,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from mailrunner.campaign.campaign_file import load_campaign
 from mailrunner.clock import SystemClock
@@ -30,6 +31,8 @@ from mailrunner.sending.prepared_campaign import PreparedCampaign
 from mailrunner.sending.run import Callbacks
 from mailrunner.sending.test_send import SendTest
 from mailrunner.store import Ledger
+from mailrunner.store.schema import deliveries as ledger_deliveries
+from tests.data.provider_events import LOGIN, NOW, Poster
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.patience import PATIENCE
 from tests.support.projects import Project, process
@@ -104,6 +107,25 @@ def test_it_says_where_it_listens_and_stops_in_order(project: Project, number: i
         assert code == 0
         assert "every click that was answered is recorded" in said
         assert "GET /health 200" in said
+
+
+def test_a_complaint_that_a_provider_posts_is_told_to_the_hooks(project: Project, ledger: Ledger) -> None:
+    (number,) = deliveries(ledger, mailed(ledger, ["ana@example.org"]))
+    with ledger.database.write() as connection:
+        known = {"provider_id": "883953f4-6105-42a2-a16a-77a8eac79483", "last_attempt_at": NOW}
+        connection.execute(update(ledger_deliveries).values(state="sent", **known))  # as Postmark has it
+    script = "import pathlib, sys; pathlib.Path('told').write_text(sys.stdin.read())"
+    hook = f'on_event = \'"{sys.executable}" "{project.put("hook.py", script)}"\'\n'
+    settings = (project.folder / "mailrunner.toml").read_text()
+    project.put("mailrunner.toml", f'{hook}{settings}[events.postmark]\nsecret = "{LOGIN}"\n')
+    signer = TokenSigner(ledger.signing_keys(None))
+    with serving(project) as server:
+        headers, body = Poster(signer=signer, number=number).request("postmark_complaint")
+        assert ask(server.port, "POST", "/events/postmark", body, headers).status == 200
+        code, said = server.end(signal.SIGTERM)
+    assert code == 0, said
+    told = json.loads((project.folder / "told").read_text())
+    assert (told["event"], told["campaign"]) == ("complaint_rate", "spring")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -99,6 +99,7 @@ class KeptList(Source):
         if fresh.columns != self.columns:
             hint = "use --refresh to read the list again"
             raise UserError(Problem("its columns are others than at first", self.label, hint=hint))
+        fresh.left_out = self.left_out
         return fresh.rows()
 
 

@@ -1,7 +1,8 @@
 """The compound file that an .xls is ([MS-CFB]): every chain of sectors comes to an end.
 
 calamine follows a chain without counting, so a damaged one that leads back to itself fills all memory and
-ends the process.  Here the chains are followed beforehand, in the numbers alone.
+ends the process.  Here the chains are followed beforehand, in the numbers alone; then the records of the
+workbook are looked at (`biff`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from struct import unpack_from
 
 from mailrunner.errors import Problem, UserError
+from mailrunner.recipients.sheet.biff import require_possible_cells
 
 MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # [MS-CFB] §2.2
 _LARGEST = 1_000_000_000  # octets; an .xls holds 65,536 rows
@@ -21,10 +23,12 @@ _SPECIAL, _END = 0xFFFFFFFA, 0xFFFFFFFE  # §2.1: from here on a number names no
 _IN_HEADER = 109  # sectors of the table that the header itself names
 _ENTRY = 128  # octets of an entry of the directory (§2.6)
 _STREAM, _ROOT = 2, 5  # types of entries
+_SHORT = 64  # octets of a sector for streams that are short (§2.2)
+_WORKBOOKS = ("workbook", "book")  # [MS-XLS] §2.1.7.20; before Excel 97
 
 
 def require_sound(path: Path, label: str) -> None:
-    """Raise UserError for a compound file whose chains do not end; other files pass."""
+    """Raise UserError for a compound file whose chains do not end or whose cells cannot be; others pass."""
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
             return
@@ -55,6 +59,11 @@ class _Sectors:
         if number >= _SPECIAL or (number + 1) * self.size >= len(self.octets):
             raise ValueError("it names a part that it does not have")
 
+    def piece(self, number: int) -> bytes:
+        """The octets of a sector, which may be short where the file ends."""
+        self.require(number)
+        return self.octets[(number + 1) * self.size : (number + 2) * self.size]
+
     def numbers(self, number: int) -> array[int]:
         content = self.content(number)
         return array("I", unpack_from(f"<{len(content) // 4}I", content))
@@ -72,15 +81,28 @@ def _follow_all(octets: bytes) -> None:
     short = array("I", [])
     for number in _chain(short_table, table):
         short += sectors.numbers(number)
-    for number in _chain(directory, table):
+    shared = b""  # the octets of all short streams, which are the root's
+    for name, kind, start, length in _entries(sectors, _chain(directory, table)):
+        is_short = kind == _STREAM and length < least
+        if is_short:
+            pieces = [shared[_SHORT * each : _SHORT * (each + 1)] for each in _chain(start, short)]
+        else:
+            pieces = [sectors.piece(each) for each in _chain(start, table)]
+        if kind == _ROOT:
+            shared = b"".join(pieces)
+        elif name in _WORKBOOKS:
+            require_possible_cells(b"".join(pieces)[:length])
+
+
+def _entries(sectors: _Sectors, directory: Iterator[int]) -> Iterator[tuple[str, int, int, int]]:
+    """The streams that are not empty: name, type, first sector, octets."""
+    for number in directory:
         content = sectors.content(number)
         for place in range(0, len(content) - _ENTRY + 1, _ENTRY):
             kind, start, length = unpack_from("<66xB49xII", content, place)
-            if kind in (_STREAM, _ROOT):
-                is_short = kind == _STREAM and length < least
-                for each in _chain(start, short if is_short else table) if length else ():
-                    if not is_short:
-                        sectors.require(each)
+            if kind in (_STREAM, _ROOT) and length:
+                name = content[place : place + 64].decode("utf-16-le", "replace").partition("\0")[0]
+                yield name.casefold(), kind, start, length
 
 
 def _table_sectors(sectors: _Sectors) -> Iterator[int]:

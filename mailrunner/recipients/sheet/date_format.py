@@ -18,7 +18,7 @@ _EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a sheet has no time zones; day
 def date_text(value: date | time | timedelta, tokens: Sequence[Any], language: str) -> str:
     """The text of a date, a time or a duration; `tokens` are those of `number_format.Section`."""
     moment, duration = _moment(value)
-    runs = list(_runs(tokens))
+    runs = list(_runs(tokens, _date_separator(language)))
     is_12_hours = any(kind == "ampm" for kind, _ in runs)
     written = []
     for place, (kind, text) in enumerate(runs):
@@ -40,9 +40,29 @@ def short_date(moment: date, language: str) -> str:
     English does: 03/04/2026 is a day in March or in April.
     """
     if not language or language.startswith("en"):
-        return to_text(moment)
+        return to_text(moment.date() if isinstance(moment, datetime) else moment)
     pattern = _short_pattern(language)
     return re.sub(r"y+|M+|d+", lambda found: _day_part(moment, found[0]), pattern)
+
+
+def system_text(value: date | time | timedelta, code: str, language: str) -> str | None:
+    """A value in the reader's own long date ([$-F800]) or time ([$-F400]), as in `language`.
+
+    None where the format names neither, or the language is not known: then the rest of the format holds.
+    """
+    from babel import UnknownLocaleError
+    from babel.dates import format_date, format_time
+
+    mark = code[:8].upper()
+    if not language or isinstance(value, timedelta) or mark not in ("[$-F800]", "[$-F400]"):
+        return None
+    moment, _ = _moment(value)
+    try:
+        if mark == "[$-F800]":
+            return str(format_date(moment, "full", locale=language))
+        return str(format_time(moment, "medium", locale=language))
+    except (UnknownLocaleError, ValueError):
+        return None
 
 
 @lru_cache(maxsize=64)
@@ -55,6 +75,16 @@ def _short_pattern(language: str) -> str:
     except (UnknownLocaleError, ValueError, KeyError):
         return "yyyy-MM-dd"
     return re.sub(r"'[^']*'|y+", lambda found: found[0] if found[0][0] == "'" else "yyyy", pattern)
+
+
+@lru_cache(maxsize=64)
+def _date_separator(language: str) -> str:
+    """The sign between the parts of a date in a language, "/" where it is not known.
+
+    A German Excel keeps its 31.12.2026 as `dd/mm/yyyy`: the slash of a format is each reader's own sign.
+    """
+    found = re.search(r"[yMd]([./-])", _short_pattern(language)) if language else None
+    return found[1] if found else "/"
 
 
 def _day_part(moment: date, signs: str) -> str:
@@ -75,8 +105,11 @@ def _moment(value: date | time | timedelta) -> tuple[datetime, timedelta]:
     return day, day - _EPOCH
 
 
-def _runs(tokens: Sequence[Any]) -> Iterator[tuple[str, str]]:
-    """The tokens with equal signs taken together: ("part", "yyyy"), ("literal", "."), ("ampm", "AM/PM")."""
+def _runs(tokens: Sequence[Any], separator: str) -> Iterator[tuple[str, str]]:
+    """The tokens with equal signs taken together: ("part", "yyyy"), ("literal", "."), ("ampm", "AM/PM").
+
+    A slash that is not escaped stands for the `separator` of dates.
+    """
     pieces = [(t.kind, t.text.lower() if t.kind == "char" else t.text) for t in tokens]
     text = "".join(t if k == "char" else "\0" for k, t in pieces if k == "char" or t)
     pieces = [piece for piece in pieces if piece[1]]
@@ -94,7 +127,8 @@ def _runs(tokens: Sequence[Any]) -> Iterator[tuple[str, str]]:
             place += length
         else:
             if kind != "char" or sign not in "@":
-                yield ("elapsed" if kind == "elapsed" else "literal"), sign
+                shown = separator if (kind, sign) == ("char", "/") else sign
+                yield ("elapsed" if kind == "elapsed" else "literal"), shown
             place += 1
 
 

@@ -30,7 +30,10 @@ class ShownTexts(Protocol):
 
 @dataclass(slots=True)
 class SheetLook:
-    """Rows and columns are counted from 1.  `errors` are the texts of formula errors by cell."""
+    """Rows and columns are counted from 1.
+
+    `errors` are the texts of formula errors by cell; `struck` are cells with text that is struck through.
+    """
 
     shown: ShownTexts | None = None
     hidden_rows: set[int] = field(default_factory=set)
@@ -38,6 +41,7 @@ class SheetLook:
     merged: list[CellRange] = field(default_factory=list)
     errors: dict[tuple[int, int], str] = field(default_factory=dict)
     uncalculated: list[tuple[int, int]] = field(default_factory=list)
+    struck: list[tuple[int, int]] = field(default_factory=list)
     _by_row: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
 
     def texts(self, row: int, values: Sequence[Any], texts: list[str], raw: frozenset[int]) -> list[str]:
@@ -79,6 +83,14 @@ class SheetLook:
         areas = [str(a) for a in self.merged if _within((a.bottom, a.left), first_row, last_column)]
         if areas:
             yield f"merged cells: {_some(areas)}; their value counts for the first cell, the others are empty"
+        struck = sorted(
+            {row for row, column in self.struck if _within((row, column), first_row, last_column)}
+        )
+        if struck:
+            yield (
+                f"cells struck through in row {_some([str(row) for row in struck])}: they are read like any "
+                "other; delete the rows of recipients who should get no message"
+            )
 
 
 def _within(at: tuple[int, int], first_row: int, last_column: int) -> bool:

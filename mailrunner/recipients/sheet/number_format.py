@@ -13,7 +13,7 @@ from functools import lru_cache
 from locale import windows_locale
 from typing import Any, NamedTuple
 
-from mailrunner.recipients.sheet.date_format import date_text
+from mailrunner.recipients.sheet.date_format import date_text, system_text
 
 _TOKEN = re.compile(
     r"""
@@ -64,7 +64,10 @@ def shown_text(value: Any, code: str, language: str) -> str | None:
         return None
     if isinstance(value, date | time | timedelta):
         section = next((one for one in sections if one.is_date), None)
-        return None if section is None else date_text(value, section.tokens, section.language or language)
+        if section is None:
+            return None
+        known = system_text(value, code, language)
+        return known or date_text(value, section.tokens, section.language or language)
     if not isinstance(value, int | float):
         return None
     return _number_text(Decimal(repr(value)), sections, language)

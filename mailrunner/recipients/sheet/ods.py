@@ -55,10 +55,14 @@ class _TableReader:
     _kind: str = ""
     _paragraphs: list[str] | None = None
     _definitions: int = 0
+    _style: str = ""
+    _struck: set[str] = field(default_factory=set)  # the names of cell styles
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         if name == "table":
             self._is_inside = first_of(attributes, "name") == self.sheet
+        elif name in ("style", "text-properties"):
+            self._style_part(name, attributes)
         elif not self._is_inside:
             return
         elif name == "table-row":
@@ -77,11 +81,19 @@ class _TableReader:
         elif name == "p" and self._paragraphs is not None:
             self._paragraphs.append("")
 
+    def _style_part(self, name: str, attributes: Mapping[str, str]) -> None:
+        if name == "style":
+            self._style = first_of(attributes, "name")
+        elif first_of(attributes, "text-line-through-style") not in ("", "none"):
+            self._struck.add(self._style)
+
     def _cell(self, attributes: Mapping[str, str]) -> None:
         self._column += self._columns
         self._columns = int(first_of(attributes, "number-columns-repeated") or 1)
         is_error = attributes.get("calcext:value-type") == "error"
         self._kind = "error" if is_error else first_of(attributes, "value-type")
+        if self._kind and first_of(attributes, "style-name") in self._struck:
+            self.look.struck.append((self._row + 1, self._column + 1))
         self._paragraphs = [] if is_error or self._kind in _BY_VALUE else None
         wide = int(first_of(attributes, "number-columns-spanned") or 1)
         high = int(first_of(attributes, "number-rows-spanned") or 1)

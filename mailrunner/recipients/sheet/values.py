@@ -10,6 +10,7 @@ from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.other_formats import sheet_hint
 from mailrunner.recipients.sheet.archive import require_whole
 from mailrunner.recipients.sheet.compound import require_sound
+from mailrunner.recipients.sheet.panics import panics_unseen
 
 if TYPE_CHECKING:
     import pandas
@@ -35,7 +36,7 @@ def read_values(path: Path, label: str, sheet: str | None) -> SheetValues:
     require_whole(path, label)
     require_sound(path, label)
     try:
-        with pandas.ExcelFile(path, engine="calamine") as file:
+        with panics_unseen(), pandas.ExcelFile(path, engine="calamine") as file:
             book = cast("python_calamine.CalamineWorkbook", file.book)
             visible = _visible(book)
             name = _chosen(book, sheet, visible, label)

@@ -6,13 +6,14 @@ calamine gives values; number formats, hidden rows, merged cells and formula err
 
 from __future__ import annotations
 
+import io
 import posixpath
 import re
 import zipfile
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from mailrunner.recipients.sheet.look import CellRange, SheetLook, column_number
 from mailrunner.recipients.sheet.number_format import shown_text
 from mailrunner.recipients.sheet.xml_parts import attributes_of, parse
 
-_SHORT_DATE = 14  # "mm-dd-yy" in the file, in each reader's own order on the screen
+# Formats "mm-dd-yy" and "m/d/yy h:mm" by their numbers: on the screen in each reader's own order.
+_SHORT_DATES = ("14", "22")
 # The heading of the sheets' names in docProps/app.xml, which a program writes in its user's language.
 _LANGUAGES = {
     "Arbeitsblätter": "de_DE",
@@ -49,9 +51,11 @@ def xlsx_look(path: Path, sheet: str) -> SheetLook:
         part = _part_of(archive, sheet)
         if part not in names:
             return SheetLook()
-        formats = _formats(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else []
+        styles = archive.read("xl/styles.xml") if "xl/styles.xml" in names else b""
+        formats = _formats(styles) if styles else []
         language = _language(archive.read("docProps/app.xml")) if "docProps/app.xml" in names else ""
-        reader = _SheetReader(frozenset(i for i, code in enumerate(formats) if code))
+        formatted = frozenset(i for i, code in enumerate(formats) if code)
+        reader = _SheetReader(formatted, _struck(styles) if styles else frozenset())
         with archive.open(part) as stream:
             parse(stream, reader.start, reader.end, reader.text)
     look = reader.look
@@ -77,7 +81,7 @@ def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:
 
 
 def _formats(styles: bytes) -> list[str]:
-    """The code of each cell style, "" where it shows the value as it is; the short date is "14"."""
+    """The code of each cell style, "" where it shows the value as it is; short dates are "14" and "22"."""
     from openpyxl.styles.numbers import BUILTIN_FORMATS
 
     codes = dict(BUILTIN_FORMATS)
@@ -87,8 +91,31 @@ def _formats(styles: bytes) -> list[str]:
     for attributes in attributes_of(styles, "xf", inside="cellXfs"):
         number = int(attributes.get("numFmtId", "0"))
         code = codes.get(number, "")
-        found.append(str(_SHORT_DATE) if number == _SHORT_DATE else "" if code in ("General", "@") else code)
+        found.append(str(number) if str(number) in _SHORT_DATES else "" if code in ("General", "@") else code)
     return found
+
+
+def _struck(styles: bytes) -> frozenset[int]:
+    """The cell styles whose font is struck through (ECMA-376 Part 1 §18.8.22, `strike`)."""
+    if b"strike" not in styles:
+        return frozenset()
+    within: list[str] = []
+    fonts: list[bool] = []
+
+    def start(name: str, attributes: Mapping[str, str]) -> None:
+        within.append(name)
+        if within[-2:] == ["fonts", "font"]:
+            fonts.append(False)
+        elif within[-3:] == ["fonts", "font", "strike"]:
+            fonts[-1] = attributes.get("val", "1") in ("1", "true")
+
+    def end(_name: str) -> None:
+        within.pop()
+
+    parse(io.BytesIO(styles), start, end, lambda _: None)
+    found = enumerate(attributes_of(styles, "xf", inside="cellXfs"))
+    chosen = {place: int(attributes.get("fontId", "0")) for place, attributes in found}
+    return frozenset(place for place, font in chosen.items() if font < len(fonts) and fonts[font])
 
 
 def _language(properties: bytes) -> str:
@@ -101,12 +128,14 @@ class _SheetReader:
     """Takes the elements of a sheet; `styles` are, by column, the numbers of its rows' styles plus one."""
 
     formatted: frozenset[int]
+    struck: frozenset[int]
     look: SheetLook = field(default_factory=SheetLook)
     styles: dict[int, array[int]] = field(default_factory=dict)
     _row: int = 0
     _column: int = 0
     _type: str = ""
     _has_formula: bool = False
+    _is_struck: bool = False
     _value: list[str] | None = None
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -117,6 +146,9 @@ class _SheetReader:
             self._column = 0
             if attributes.get("hidden") in ("1", "true"):
                 self.look.hidden_rows.add(self._row)
+        elif name in ("v", "is"):
+            if self._is_struck:
+                self.look.struck.append((self._row, self._column))
         elif name == "f":
             self._has_formula, self._value = True, self._value if self._value is not None else []
         elif name == "col" and attributes.get("hidden") in ("1", "true"):
@@ -131,6 +163,7 @@ class _SheetReader:
         self._type, self._has_formula = attributes.get("t", "n"), False
         self._value = [] if self._type == "e" else None
         style = attributes.get("s")
+        self._is_struck = bool(self.struck and style and int(style) in self.struck)
         if style and self._type in ("n", "d") and int(style) in self.formatted:
             styles = self.styles.setdefault(self._column, array("H"))
             styles.extend([0] * (self._row - len(styles)))
@@ -180,7 +213,10 @@ class _Formatted:
         return known
 
     def _shown(self, value: Any, code: str) -> str:
-        if code == str(_SHORT_DATE):
-            return short_date(value, self._language) if isinstance(value, date) else to_text(value)
+        if code in _SHORT_DATES:
+            if not isinstance(value, date):
+                return to_text(value)
+            day = short_date(value, self._language)
+            return f"{day} {value:%H:%M}" if code == "22" and isinstance(value, datetime) else day
         shown = shown_text(value, code, self._language)
         return to_text(value) if shown is None else shown

@@ -1,4 +1,4 @@
-"""What was found out of one account; each part may also be `Unanswered`."""
+"""The facts found out of one account; each part may also be `Unanswered`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ServerFound:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Whether the domain that signs agrees with that of From; None where DNS was not answered.
+    """Agreement of the domain that signs with that of From; None where DNS was not answered.
 
     `by_own_key`: the account's own DKIM key signs, not its provider.
     """
@@ -76,7 +76,7 @@ class DomainFound:
 
 @dataclass(frozen=True, slots=True)
 class ClickFound:
-    """What the one-click address answered to POST and GET: statuses, 0 where there was none.
+    """The answers of the one-click address to POST and GET: statuses, 0 where there was none.
 
     `asks`: the page of GET has a form, with which a recipient confirms the request.
     """

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from mailrunner.errors import MailrunnerError
 from mailrunner.model.mailbox_address import MailboxAddress
 from mailrunner.model.told_quota import ToldQuota
 from mailrunner.transports import Envelope
@@ -25,7 +26,7 @@ Call = Callable[[HttpRequest], HttpAnswer]
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ApiSettings:
-    """What an account gives its API.
+    """The settings that an account gives its API.
 
     `url` is scheme and host without a slash at the end.  `bearer` gives the key, or the token that stands
     for it; the rest is "" where the account has none.  `mailbox` is set where an app without a mailbox of
@@ -166,5 +167,5 @@ class TellingApi(Api, Protocol):
         ...
 
 
-class ApiUnavailableError(Exception):
+class ApiUnavailableError(MailrunnerError):
     """The API cannot be asked now, or does not let this key ask; a sentence."""

@@ -1,4 +1,4 @@
-"""What the modules of the APIs have in common."""
+"""Shared by the modules of the APIs: JSON, names, attachments, logins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from mailrunner.model.mailbox_address import MailboxAddress
-from mailrunner.transports.apis import ApiMessage, ApiSettings
+from mailrunner.transports.apis import ApiMessage, ApiSettings, AttachedFile
 from mailrunner.transports.http_request import HttpAnswer, HttpRequest, json_body
 
 MIB = 1 << 20
@@ -96,6 +96,17 @@ def as_object(mailbox: MailboxAddress, email: str = "email", name: str = "name")
 def headers_without(message: ApiMessage, taken: Sequence[str] = ()) -> dict[str, str]:
     """The message's own header fields by name, but those in `taken` (lower case)."""
     return {name: value for name, value in message.headers if name.lower() not in taken}
+
+
+def attachment(file: AttachedFile) -> dict[str, Any]:
+    """A file in the spelling of SendGrid, which Mailtrap took over."""
+    return given(
+        content=file.content,
+        filename=file.name,
+        type=file.media_type,
+        disposition="inline" if file.content_id else "attachment",
+        content_id=file.content_id,
+    )
 
 
 def given(**fields: Any) -> dict[str, Any]:

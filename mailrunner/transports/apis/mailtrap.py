@@ -8,11 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from mailrunner.transports.apis import ApiAnswer, ApiMessage, AttachedFile
+from mailrunner.transports.apis import ApiAnswer, ApiMessage
 from mailrunner.transports.apis.common import (
     MIB,
     BaseApi,
     as_object,
+    attachment,
     dig,
     given,
     headers_without,
@@ -36,7 +37,7 @@ class MailtrapApi(BaseApi):
             text=message.text,
             html=message.html,
             headers=headers_without(message),
-            attachments=list(map(_attachment, message.files)),
+            attachments=list(map(attachment, message.files)),
             custom_variables=given(delivery=message.delivery_token),
         )
         value["from"] = as_object(message.from_)
@@ -52,13 +53,3 @@ class MailtrapApi(BaseApi):
             return ApiAnswer(True, id=words(dig(said, "message_ids", 0)))
         text = words(dig(said, "errors", 0), dig(said, "error"), dig(said, "errors")) or raw_text(answer)
         return ApiAnswer(False if answer.status >= 300 or success is False else None, text=text)
-
-
-def _attachment(file: AttachedFile) -> dict[str, Any]:
-    return given(
-        content=file.content,
-        filename=file.name,
-        type=file.media_type,
-        disposition="inline" if file.content_id else "attachment",
-        content_id=file.content_id,
-    )

@@ -9,8 +9,17 @@ from datetime import datetime
 from typing import Any
 
 from mailrunner.model.told_quota import Remaining, ToldQuota, whole
-from mailrunner.transports.apis import ApiAnswer, ApiMessage, AttachedFile
-from mailrunner.transports.apis.common import BaseApi, as_object, dig, given, headers_without, raw_text, words
+from mailrunner.transports.apis import ApiAnswer, ApiMessage
+from mailrunner.transports.apis.common import (
+    BaseApi,
+    as_object,
+    attachment,
+    dig,
+    given,
+    headers_without,
+    raw_text,
+    words,
+)
 from mailrunner.transports.http_request import HttpAnswer, HttpRequest
 
 # Names that the API keeps for itself.
@@ -41,7 +50,7 @@ class SendgridApi(BaseApi):
             subject=message.subject,
             headers=headers_without(message, _RESERVED),
             content=content,
-            attachments=list(map(_attachment, message.files)),
+            attachments=list(map(attachment, message.files)),
             tracking_settings=_NO_TRACKING,
         )
         value["from"] = as_object(message.from_)
@@ -69,13 +78,3 @@ class SendgridApi(BaseApi):
             return None
         window = "day" if is_daily else "month"
         return ToldQuota(remaining=(Remaining(window, left, whole(dig(said, "total")), not is_daily),))
-
-
-def _attachment(file: AttachedFile) -> dict[str, Any]:
-    return given(
-        content=file.content,
-        filename=file.name,
-        type=file.media_type,
-        disposition="inline" if file.content_id else "attachment",
-        content_id=file.content_id,
-    )

@@ -1,8 +1,9 @@
-"""The two ways in which a token is not to be had."""
+"""The two ways in which a token is not to be had, and the outcome of a connection that lacks one."""
 
 from __future__ import annotations
 
-from mailrunner.errors import MailrunnerError
+from mailrunner.errors import MailrunnerError, UserError
+from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 
 
 class GrantRefusedError(MailrunnerError):
@@ -18,3 +19,17 @@ class GrantRefusedError(MailrunnerError):
 
 class TokenUnavailableError(MailrunnerError):
     """No token can be got just now: the server is away, busy, or gives no answer that can be read."""
+
+
+def outcome_without_token(error: GrantRefusedError | TokenUnavailableError | UserError) -> Outcome:
+    """The outcome of opening a connection for which no token was got: nothing was offered to the server.
+
+    A UserError says that the account was logged out meanwhile: the run cannot go on without its user.
+    """
+    match error:
+        case GrantRefusedError():
+            return Outcome(OutcomeKind.REFUSED, Scope.CREDENTIALS, str(error), offered=False)
+        case TokenUnavailableError():
+            return Outcome(OutcomeKind.DEFERRED, Scope.CONNECTION, f"no token: {error}", offered=False)
+        case UserError():
+            return Outcome(OutcomeKind.REFUSED, Scope.CAMPAIGN, str(error), at_once=True, offered=False)

@@ -15,10 +15,14 @@ from pathlib import Path
 
 from mailrunner.clock import Clock, SystemClock
 from mailrunner.errors import UserError
-from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
+from mailrunner.model.outcome import Outcome, Scope
 from mailrunner.transports import Envelope, network
 from mailrunner.transports.oauth.access import AccessTokens
-from mailrunner.transports.oauth.errors import GrantRefusedError, TokenUnavailableError
+from mailrunner.transports.oauth.errors import (
+    GrantRefusedError,
+    TokenUnavailableError,
+    outcome_without_token,
+)
 from mailrunner.transports.smtp.opening import SmtpOpening
 from mailrunner.transports.smtp.pipeline import Pipeline
 from mailrunner.transports.smtp.poller import wait_for
@@ -173,12 +177,8 @@ class SmtpTransport:
             opened = self._opening(token.value).open()
             if isinstance(opened, Outcome) and opened.scope is Scope.CREDENTIALS and not tokens.is_new(token):
                 opened = self._opening(tokens.renewed(token).value).open()
-        except GrantRefusedError as error:
-            return Outcome(OutcomeKind.REFUSED, Scope.CREDENTIALS, str(error), offered=False)
-        except TokenUnavailableError as error:
-            return Outcome(OutcomeKind.DEFERRED, Scope.CONNECTION, f"no token: {error}", offered=False)
-        except UserError as error:  # logged out meanwhile
-            return Outcome(OutcomeKind.REFUSED, Scope.CAMPAIGN, str(error), at_once=True, offered=False)
+        except (GrantRefusedError, TokenUnavailableError, UserError) as error:
+            return outcome_without_token(error)
         return opened
 
     def close(self) -> None:

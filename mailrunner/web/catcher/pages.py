@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2 import FunctionLoader
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -13,13 +13,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from mailrunner.model.counted import counted
-from mailrunner.model.terminal_text import printable
 from mailrunner.preview.safe_html import POLICY, SANDBOX, shown
 from mailrunner.web.catcher.messages import GROUPS, Caught, CaughtMessages
 from mailrunner.web.catcher.one_click import loopback_link, try_one_click
 from mailrunner.web.catcher.view import MessageParts
 from mailrunner.web.gate.loopback import LoopbackGate
+from mailrunner.web.page_environment import page_environment
 
 _LONGEST_TEXT = 200_000  # characters
 
@@ -29,14 +28,7 @@ class CatcherPages:
 
     def __init__(self, messages: CaughtMessages, *, address: str) -> None:
         self._messages, self._address = messages, address
-        self._templates = Environment(
-            loader=FunctionLoader(_resource),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters |= {"p": printable, "counted": counted}
+        self._templates = page_environment(FunctionLoader(_resource))
 
     def application(self, *, port: int) -> LoopbackGate:
         """The whole site, for a listener on loopback at `port`."""

@@ -6,9 +6,10 @@ import base64
 import re
 from dataclasses import dataclass
 from email import message_from_bytes, policy
-from email.header import decode_header, make_header
 from email.message import Message
 from urllib.parse import unquote
+
+from mailrunner.preview.message_view import header_text
 
 _CID = re.compile(r"""cid:([^"'\s<>)&]+)""", re.IGNORECASE)
 _IMAGE = re.compile(r"image/[a-z0-9.+-]+")
@@ -18,7 +19,7 @@ _LONGEST_SHOWN = 5_000_000  # characters of HTML
 
 @dataclass(frozen=True, slots=True)
 class MessageParts:
-    """What is shown of a message; `html` has its inline images as data: URIs."""
+    """The parts of a message that are shown; `html` has its inline images as data: URIs."""
 
     subject: str
     message_id: str
@@ -41,7 +42,7 @@ class MessageParts:
         text = next(
             (_text(p) for p in parts if p not in attached and p.get_content_type() == "text/plain"), ""
         )
-        headers = tuple((name, _header(value)) for name, value in parsed.items())
+        headers = tuple((name, header_text(str(value))) for name, value in parsed.items())
         named = {name.lower(): value for name, value in reversed(headers)}
         return cls(
             subject=named.get("subject", ""),
@@ -58,18 +59,6 @@ class MessageParts:
         return next((value for own, value in self.headers if own.lower() == name.lower()), "")
 
 
-def _header(value: object) -> str:
-    raw = (
-        re.sub(r"\r?\n(?=[ \t])", "", str(value))
-        .encode("utf-8", "surrogateescape")
-        .decode("utf-8", "replace")
-    )
-    try:
-        return str(make_header(decode_header(raw)))
-    except (LookupError, ValueError):  # an unknown charset, or broken base64
-        return raw
-
-
 def _octets(part: Message) -> bytes:
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
@@ -84,7 +73,7 @@ def _text(part: Message) -> str:
 
 def _filename(part: Message) -> str:
     try:
-        return _header(part.get_filename() or "")
+        return header_text(part.get_filename() or "")
     except (LookupError, ValueError, TypeError):
         return ""
 

@@ -1,4 +1,4 @@
-"""What can be changed from the dashboard: as the commands do it, and asked for twice where it is for good.
+"""Changes made from the dashboard: as the commands do them, confirmed where they are for good.
 
 A page of its own says how many deliveries are concerned and what cannot be undone; its form carries that
 number.  Where more are concerned when it arrives, nothing is done and the page asks again.
@@ -24,7 +24,7 @@ _REQUEUEABLE = {"failed": State.FAILED, "suppressed": State.SUPPRESSED, "skipped
 
 
 class Done(NamedTuple):
-    """What was done: a word of `SENTENCES`, and how many deliveries it concerned."""
+    """The result of a change: a word of `SENTENCES`, and how many deliveries it concerned."""
 
     word: str
     number: int = 0
@@ -207,9 +207,9 @@ def _do_resolve(desk: Desk, record: CampaignRecord, asked: ActionQuestion) -> Do
     doubts = _doubts(desk, record, asked.place)
     manual = desk.ledger.manual_actions
     if asked.fields["as"] == "resend":
-        return Done("resent", manual.resolve_as_not_sent(record.no, doubts))
+        return Done("resent", len(manual.resolve_as_not_sent(record.no, doubts)))
     reason = "recorded as sent by the user, in the dashboard"
-    return Done("resolved", manual.resolve_as_sent(doubts, reason=reason))
+    return Done("resolved", len(manual.resolve_as_sent(doubts, reason=reason)))
 
 
 def _do_requeue(desk: Desk, record: CampaignRecord, asked: ActionQuestion) -> Done:

@@ -1,24 +1,18 @@
-"""PageTemplates of the dashboard: everything is text until a template says otherwise.
-
-Addresses, names and servers' words are written by others: they are escaped, and control characters in them
-are shown as U+FFFD.
-"""
+"""The templates of the dashboard: whole pages, and the sections of a page that its stream renews."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from jinja2 import ChoiceLoader, PackageLoader
+from markupsafe import Markup
 
 from mailrunner.clock import rfc3339
-from mailrunner.model.counted import counted
 from mailrunner.preview.safe_html import SANDBOX
+from mailrunner.web.page_environment import page_environment
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _LONGEST = 300  # characters of one value in a list
 _LIVE = "live_"  # blocks of this beginning are sections that the stream renews
 
@@ -28,25 +22,19 @@ class PageTemplates:
 
     def __init__(self, zone: tzinfo, *, now: Callable[[], datetime], **everywhere: Any) -> None:
         self._zone, self._now = zone, now
-        self._environment = Environment(
-            loader=PackageLoader("mailrunner.web.dashboard"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            finalize=_printable,
+        self._environment = page_environment(
+            ChoiceLoader([PackageLoader("mailrunner.web.dashboard"), PackageLoader("mailrunner.report", ".")])
         )
         self._environment.filters |= {
-            "n": "{:,}".format,
             "when": self.when,
             "clock": lambda moment: f"{moment.astimezone(self._zone):%a %d %b, %H:%M:%S}",
             "share": share,
             "short": short,
-            "counted": lambda number, one, several="": counted(number, one, several),
         }
         self._environment.globals |= {"sandbox": SANDBOX, "zone": self._zone_name(), **everywhere}
         # Not imported by each page: its blocks are rendered alone by the stream.
-        self._environment.globals["draw"] = self._environment.get_template("charts.html").module
+        drawings, charts = (self._environment.get_template(f"{name}.html") for name in ("drawings", "charts"))
+        self._environment.globals |= {"draw": drawings.module, "charts": charts.module}
 
     def page(self, name: str, values: Mapping[str, Any]) -> str:
         """A whole page."""
@@ -91,9 +79,3 @@ def short(text: str | None, most: int = _LONGEST) -> str:
     """A value without what would fill the page."""
     given = text or ""
     return given if len(given) <= most else f"{given[:most]}…"
-
-
-def _printable(value: Any) -> Any:
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return escape(_CONTROL.sub("\ufffd", value.encode("utf-8", "replace").decode()))
-    return value

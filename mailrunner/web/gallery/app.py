@@ -17,7 +17,7 @@ from importlib import resources
 from typing import Any
 from urllib.parse import parse_qs
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import PackageLoader
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -45,6 +45,7 @@ from mailrunner.web.gallery.message_page import (
 )
 from mailrunner.web.gate.entrance import Entrance
 from mailrunner.web.gate.gate import Gate, GateRules, entered
+from mailrunner.web.page_environment import page_environment
 from mailrunner.web.rate_limit import client_key
 
 FORM_BYTES = 2_048
@@ -62,16 +63,8 @@ class Gallery:
         self._changes = Changes(live, is_ending=lambda: self._ending)
         self._rules, self._entrance = rules, entrance
         self._budget = BodyBudget()
-        self._templates = Environment(
-            loader=PackageLoader("mailrunner.web.gallery"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            finalize=_printable,
-        )
+        self._templates = page_environment(PackageLoader("mailrunner.web.gallery"))
         self._templates.filters |= {
-            "n": "{:,}".format,
             "kb": lambda octets: f"{octets / 1024:,.0f} KB",
             "clipped": lambda text: text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…",
             "longest": _longest,
@@ -203,14 +196,3 @@ def _longest(text: str) -> str:
 def _seen(request: Request) -> int:
     text = request.query_params.get("seen", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
-
-
-def _printable(value: Any) -> Any:
-    """Text of others without control characters, which a browser would drop or obey."""
-    if type(value) is not str:  # markup of a template's own is of another type
-        return value
-    return "".join("\ufffd" if _is_control(character) else character for character in value)
-
-
-def _is_control(character: str) -> bool:
-    return (character < " " and character not in "\n\t") or "\x7f" <= character < "\xa0"

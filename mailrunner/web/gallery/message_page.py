@@ -1,4 +1,4 @@
-"""What the page of one message shows; all of its state is in the query of its URL."""
+"""The page of one message; all of its state is in the query of its URL."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RowLink(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is looked at, and how: the query of a URL, unknown values replaced by the first choice.
+    """The message looked at, and how: the query of a URL, unknown values replaced by the first choice.
 
     `row` is a recipient of the list, `against` another to compare with; `finding` is the bit of a kind of
     finding whose messages are listed, `after` the place that ends the page before.

@@ -81,7 +81,6 @@ def body(folder: Path, content: str, columns: Sequence[str] | None = COLUMNS) ->
         ("{{#if Vorname}}a{{else}}b{{/if}}", "{% if Vorname %}a{% else %}b{% endif %}"),
         ("{% if Vorname == “x” %}y{% endif %}", '{% if Vorname == "x" %}y{% endif %}'),
         ("{{ Vorname or “du” }}", '{{ Vorname or "du" }}'),
-        ("{{unsubscribe}}", "{{ unsubscribe_url }}"),
         ("*|LIST:ADDRESS|*", "{{ postal_address }}"),
     ],
 )
@@ -302,3 +301,40 @@ def test_a_page_that_can_unsubscribe_gets_no_second_footer(tmp_path: Path) -> No
 def test_what_is_begun_and_never_ended_takes_no_square_of_time(tmp_path: Path, begun: str) -> None:
     """With a search that starts again at each of them this would be ended as a test that hangs."""
     assert len(imported(tmp_path, "<html>" + begun * 20_000).html) >= 20_000
+
+
+LINK = '<a href="{{ unsubscribe_url }}">Unsubscribe</a>'
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("<p>Leave: {{ unsubscribe_<b>url</b> }}</p>", f"<p>Leave: {LINK}<b></b></p>"),
+        ("{{unsubscribe}}", LINK),
+        ('<a href="{{ unsubscribe_url }}">{{ unsubscribe_url }}</a>',) * 2,
+        ('<a href="x">x</a> {{ unsubscribe_url }}', f'<a href="x">x</a> {LINK}'),
+    ],
+)
+def test_the_address_to_unsubscribe_is_a_link(tmp_path: Path, written: str, expected: str) -> None:
+    assert body(tmp_path, written) == expected
+
+
+@pytest.mark.parametrize(
+    ("page", "word"),
+    [
+        ("<body lang=DE><p>x</p></body>", "Abmelden"),
+        ('<html lang="fr-CA"><body>x</body></html>', "Se désinscrire"),
+        ('<html lang="x"><script>"><body>x</body></html>', "Unsubscribe"),
+        ("<body lang=tlh>x</body>", "Unsubscribe"),
+    ],
+)
+def test_the_footer_that_is_added_speaks_the_language_of_the_page(
+    tmp_path: Path, page: str, word: str
+) -> None:
+    assert f">{word}</a>" in imported(tmp_path, page).html
+
+
+def test_the_frame_of_a_word_document_speaks_its_language(tmp_path: Path) -> None:
+    more = '<w:p><w:r><w:rPr><w:lang w:val="de-AT" w:eastAsia="en-US"/></w:rPr><w:t>Servus</w:t></w:r></w:p>'
+    html = imported(tmp_path, word_document(more), "x.docx").html
+    assert '<html lang="de-AT"' in html and "Sie erhalten diese Nachricht" in html and ">Abmelden</a>" in html

@@ -26,6 +26,7 @@ from mailrunner.store import Ledger, Run
 from mailrunner.store.job_queue.queue import JobQueue, ShareJob
 from mailrunner.store.job_queue.tables import enter
 from tests.support.faults import Gate
+from tests.support.patience import PATIENCE
 from tests.support.projects import Project
 from tests.support.smtp_server import Rule, SmtpServer, reply
 
@@ -36,12 +37,6 @@ PNG = bytes.fromhex(
 LETTER = """<html><body><p>Hello {{ name }}</p><img src="cid:logo.png" alt="Club" width="1" height="1">
 <p>{{ postal_address }}</p><p><a href="{{ unsubscribe_url }}">Unsubscribe</a></p></body></html>
 """
-
-
-@pytest.fixture
-def server() -> Iterator[SmtpServer]:
-    with SmtpServer() as running:
-        yield running
 
 
 def settings(project: Project, url: str, server: SmtpServer, limits: str = '"10000/24h"') -> Project:
@@ -236,7 +231,7 @@ def test_a_worker_that_is_asked_to_end_finishes_what_is_in_flight(
         gate.await_arrival()
         process.stop()
         gate.open()
-        thread.join(60)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
         sent = len(server.accepted)
         with queue_of(here, postgresql_ledger) as (queue, ledger):

@@ -258,7 +258,7 @@ def test_a_repeat_that_has_to_connect_again_holds_up_no_other_connection() -> No
         answering(OK)(sock, octets)
 
     with Script([answering(b""), late]).served() as port:
-        made = transport(port, "resend", scheme="https", context=trusting(authority), timeout=4)
+        made = transport(port, "resend", scheme="https", context=trusting(authority))
         assert made.open() is None
         made.offer(message())
         first = made.stream
@@ -285,7 +285,7 @@ def test_a_repeat_is_tried_again_while_the_server_takes_no_connection(
 
     for refusals, kind in ((2, OutcomeKind.SENT), (4, OutcomeKind.IN_DOUBT)):
         with Script([answering(b""), *[refuse] * refusals, answering(OK)]).served() as port:
-            made = transport(port, "resend", scheme="https", context=trusting(authority), timeout=4)
+            made = transport(port, "resend", scheme="https", context=trusting(authority))
             outcome = made.send(message())
             made.close()
         assert (outcome.kind, made.pending) == (kind, 0)
