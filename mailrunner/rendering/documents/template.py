@@ -66,8 +66,7 @@ def template_of(source: DocumentSource, name: str, columns: Sequence[str] | None
     pieces = fields.in_texts(cleaning.pieces(_FIELDS.sub("", sheets.page()), fields))
     language = source.language or _language_of(source.html)
     links = UnsubscribeLinks(frame.footer_words(language)["unsubscribe"])
-    pieces = links.in_texts(pieces)
-    html = blocks.balanced("".join(pictures.taken(piece).text for piece in pieces))
+    html = blocks.balanced("".join(pictures.taken(piece).text for piece in links.in_texts(pieces)))
     html = _framed(html, language) if source.is_fragment else declared_as_utf8(html)
     html, added = _completed(html, source.is_fragment, language)
     if links.made:

@@ -101,8 +101,9 @@ def _fields(members: Mapping[str, bytes]) -> frozenset[str]:
 def _language(members: Mapping[str, bytes]) -> str:
     """The language of most of the text, such as "de-DE": of its runs, else of the styles; "" without one."""
     for name in ("word/document.xml", "word/styles.xml"):
-        if found := Counter(_LANGUAGE.findall(members.get(name, b""))):
-            return found.most_common(1)[0][0].decode("ascii")
+        codes = (match[1] for match in _LANGUAGE.finditer(members.get(name, b"")))
+        if found := Counter(codes).most_common(1):
+            return found[0][0].decode("ascii")
     return ""
 
 
