@@ -70,7 +70,7 @@ crash: $(VENV)/.dev  ## kill runs 600 times and print what came of it (under twe
 	@$(BIN)/python -m tests.crash --kills 600 --seed 1 --report build/crash.md
 
 soak: $(VENV)/.dev  ## random operations on projects for ten minutes, held against the servers' own record
-	@$(BIN)/python -m tests.soak --minutes 10
+	@$(BIN)/python -m tests.soak --for 10
 
 mutants: $(VENV)/.dev  ## change the modules that promises hang on, and print what the tests do not notice (30 minutes)
 	@$(BIN)/python -m tools.mutants --minutes 30
