@@ -20,7 +20,7 @@ _LONGEST_SHOWN = 5_000_000  # characters of HTML
 
 @dataclass(frozen=True, slots=True)
 class MessageParts:
-    """The parts of a message that are shown; `html` is as sent, `images` are its inline images as data: URIs."""
+    """The parts of a message that are shown: `html` as sent, its inline images as data: URIs."""
 
     subject: str
     message_id: str
