@@ -1,4 +1,4 @@
-"""What a provider tells of an account's limits, and of what it has left."""
+"""The limits of an account, and the rest of them, as its provider tells them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ QUOTA_FACT = "quota"  # its name among what is learned of an account
 
 
 class Remaining(NamedTuple):
-    """How many recipients a count has left that begins anew each `window`, "day" or "month".
+    """The recipients that are left of a count which begins anew each `window`, "day" or "month".
 
     `of` is its whole, None where that is not told.  `is_charged`: more is charged rather than refused, so
     it is no limit.
