@@ -6,7 +6,8 @@ A reply of a mail server is never an exception: it is an `Outcome`.  An exceptio
     ├── UserError      a file or the set-up is wrong; carries *all* problems   exit 78
     ├── LedgerError    the ledger or the disk failed; nothing is lost           exit 74
     ├── RowError       one recipient's row cannot be rendered; never leaves the run
-    └── ImapUnavailableError, ImapLoginRefusedError of `inbound.imap`         exit 75, 77
+    ├── ImapUnavailableError, ImapLoginRefusedError of `inbound.imap`         exit 75, 77
+    └── ApiUnavailableError of `transports.apis`                              exit 75
 
 Anything else is a bug and shows its traceback.  `mailrunner.cli` prints these as sentences; a program that
 uses `mailrunner.Project` catches `MailrunnerError`, whose text has the same sentences.

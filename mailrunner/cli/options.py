@@ -1,15 +1,13 @@
-"""Arguments and options that several commands have, and how addresses among them are read."""
+"""Arguments and options that several commands have."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mailrunner.cli import completion
-from mailrunner.errors import Problem, UserError
 
 EVERYWHERE = "Options of every command"
 
@@ -68,17 +66,3 @@ SameLedgerOption = Annotated[
     ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
-
-
-def keys_of(addresses: Collection[str]) -> frozenset[str]:
-    """The keys of addresses as typed; raises UserError naming all that are not addresses."""
-    from mailrunner.model.written_address import read_address
-
-    keys, problems = set(), []
-    for text in addresses:
-        try:
-            keys.add(read_address(text).address.key)
-        except ValueError as error:
-            problems.append(Problem(str(error), key=text))
-    UserError.collect(problems)
-    return frozenset(keys)

@@ -9,8 +9,7 @@ import typer
 from mailrunner.cli.app import AFTER_SENDING, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
-from mailrunner.cli.options import AddressesArgument, CampaignArgument, keys_of
-from mailrunner.sending.python_api.lookup import begun_campaign
+from mailrunner.cli.options import AddressesArgument, CampaignArgument
 
 
 @command(app, "requeue", panel=AFTER_SENDING)
@@ -40,26 +39,13 @@ def requeue(
 
     Example: mailrunner requeue newsletter --failed ana@example.org
     """
-    from mailrunner.model.delivery import State
-    from mailrunner.model.suppression import ALL_LISTS
-
-    chosen = {State.FAILED: failed, State.SUPPRESSED: suppressed, State.SKIPPED: skipped}
-    states = [state for state, wanted in chosen.items() if wanted]
-    if not states:
+    if not failed | suppressed | skipped:
         raise typer.BadParameter("choose --failed, --suppressed or --skipped")
-    with context.existing_ledger() as ledger:
-        record = begun_campaign(context.project, ledger, campaign)
-        known = context.project.lists.get(record.list_key)
-        done = ledger.manual_actions.requeue(
-            record.no,
-            states=states,
-            keys=keys_of(addresses or ()),
-            lists={record.list_key, *(known.formerly if known else ())} - {ALL_LISTS},
-            transactional=record.kind == "transactional",
-        )
+    handle = context.handle.campaign(campaign)
+    done = handle.requeue(*addresses or (), failed=failed, suppressed=suppressed, skipped=skipped)
     for address, why in done.refused[:20]:
         context.say(f"  not {address or 'a row without an address'}: {why}")
     if len(done.refused) > 20:
         context.say(f"  … and {len(done.refused) - 20:,} more")
-    context.result(f"{done.number:,} queued again. To send: mailrunner run {record.id}")
+    context.result(f"{done.number:,} queued again. To send: mailrunner run {handle.id}")
     return Exit.DONE

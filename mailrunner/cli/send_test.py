@@ -11,7 +11,6 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import CampaignArgument
 from mailrunner.cli.output import complain
-from mailrunner.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from mailrunner.model.outcome import Outcome
@@ -43,28 +42,14 @@ def send_test(
     It is not recorded as sent. Example: mailrunner send-test newsletter --to ana@example.org
     """
     from mailrunner.model.outcome import OutcomeKind
-    from mailrunner.model.written_address import read_address
-    from mailrunner.sending.test_send import SendTest
 
-    addresses = []
-    for text in to:
-        try:
-            addresses.append(read_address(text).address.wire)
-        except ValueError as error:
-            raise UserError(
-                Problem(str(error), key="--to", hint="write one address for each --to")
-            ) from error
-    prepared = context.prepare(campaign)
     code = Exit.DONE
-    with context.open_ledger() as ledger:
-        test = SendTest(prepared, ledger, row=row)
-        for address in addresses:
-            outcome = test.send(address)
-            if outcome.kind is OutcomeKind.SENT:
-                context.result(f"sent to {address} as {test.shown}: {outcome.reply}")
-            else:
-                complain(f"{address}: {outcome.reason}", "nothing was recorded as sent")
-                code = _failure(outcome)
+    for address, shown, outcome in context.handle.campaign(campaign).send_test(*to, row=row):
+        if outcome.kind is OutcomeKind.SENT:
+            context.result(f"sent to {address} as {shown}: {outcome.reply}")
+        else:
+            complain(f"{address}: {outcome.reason}", "nothing was recorded as sent")
+            code = _failure(outcome)
     return code
 
 

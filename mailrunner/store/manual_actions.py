@@ -156,15 +156,17 @@ class ManualActions:
             ).first()
         return silent is not None and is_alive(self._database, run_no)
 
-    def resolve_as_sent(self, doubts: Iterable[InDoubtDelivery], *, reason: str) -> int:
-        """Record deliveries in doubt as sent; how many of them still were in doubt."""
+    def resolve_as_sent(self, doubts: Iterable[InDoubtDelivery], *, reason: str) -> list[InDoubtDelivery]:
+        """Record deliveries in doubt as sent; return those of them that still were in doubt."""
         with self._database.write() as connection:
             now = self._database.now(connection)
             sent = {"state": State.SENT, "finished_at": now, "not_before": now}
             return _resolve(connection, doubts, reason=reason, **sent)
 
-    def resolve_as_not_sent(self, campaign_no: int, doubts: Iterable[InDoubtDelivery]) -> int:
-        """Queue deliveries in doubt again; how many of them still were in doubt.
+    def resolve_as_not_sent(
+        self, campaign_no: int, doubts: Iterable[InDoubtDelivery]
+    ) -> list[InDoubtDelivery]:
+        """Queue deliveries in doubt again; return those of them that still were in doubt.
 
         A finished campaign is begun again.  In a cancelled one they are skipped like all the others.
         """
@@ -205,10 +207,14 @@ class ManualActions:
         ).rowcount
 
 
-def _resolve(connection: Connection, doubts: Iterable[InDoubtDelivery], **values: object) -> int:
+def _resolve(
+    connection: Connection, doubts: Iterable[InDoubtDelivery], **values: object
+) -> list[InDoubtDelivery]:
     """Change those that are still in doubt about the same attempt: a late answer is the better evidence."""
-    return sum(
-        connection.execute(
+    return [
+        doubt
+        for doubt in doubts
+        if connection.execute(
             update(deliveries)
             .where(
                 deliveries.c.id == doubt.id,
@@ -217,8 +223,7 @@ def _resolve(connection: Connection, doubts: Iterable[InDoubtDelivery], **values
             )
             .values(token=None, **values)
         ).rowcount
-        for doubt in doubts
-    )
+    ]
 
 
 def _refusal(row, entries, lists, transactional) -> str:  # type: ignore[no-untyped-def]

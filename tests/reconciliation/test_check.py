@@ -60,10 +60,10 @@ def test_a_decision_about_one_attempt_does_not_touch_the_next(ledger: Ledger) ->
     at = claim_terms(campaign)
     send(ledger, at, claim(ledger, at, token=1)[0], IN_DOUBT)
     old = ledger.manual_actions.in_doubt(campaign.no)
-    assert ledger.manual_actions.resolve_as_not_sent(campaign.no, old) == 1
+    assert ledger.manual_actions.resolve_as_not_sent(campaign.no, old) == old
     send(ledger, at, claim(ledger, at, token=2)[0], IN_DOUBT)
-    assert ledger.manual_actions.resolve_as_not_sent(campaign.no, old) == 0
-    assert ledger.manual_actions.resolve_as_sent(old, reason="found") == 0
+    assert ledger.manual_actions.resolve_as_not_sent(campaign.no, old) == []
+    assert ledger.manual_actions.resolve_as_sent(old, reason="found") == []
     assert ledger.deliveries.counts(campaign.no) == Counts(in_doubt=1)
 
 

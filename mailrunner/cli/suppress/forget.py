@@ -11,11 +11,8 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import YesOption
 from mailrunner.cli.suppress.group import ERASURE_AND_REPAIR, suppress_app
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.suppression import is_domain, is_pseudonym
-from mailrunner.sending.python_api.targets import keys_of
 
 if TYPE_CHECKING:
-    from mailrunner.store import Ledger
     from mailrunner.store.erasure import Erased
 
 
@@ -30,8 +27,10 @@ def forget(
 
     It cannot be undone.
     """
+    from mailrunner.sending.python_api.suppressing import recipient_keys
+
     with context.open_ledger() as ledger:
-        keys = _recipient_keys(ledger, addresses)
+        keys = recipient_keys(ledger, addresses)
         if not yes and not _is_sure(context, keys):
             context.say("Nothing was erased.")
             return
@@ -40,18 +39,6 @@ def forget(
     context.say(
         "Reports, logs and the lists themselves are files of yours: they may still contain the addresses."
     )
-
-
-def _recipient_keys(ledger: Ledger, addresses: list[str]) -> list[str]:
-    """The keys of the addresses; UserError for a domain, or an address that was erased before."""
-    keys = keys_of(ledger, addresses)
-    hint = "name the recipient's address; nothing was changed"
-    UserError.collect(
-        Problem("is not the address of a recipient", key=key, hint=hint)
-        for key in keys
-        if is_domain(key) or is_pseudonym(key)
-    )
-    return keys
 
 
 def _is_sure(context: CommandContext, keys: list[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,11 +17,11 @@ from mailrunner.cli.suppress.group import FILES, ListOption, suppress_app
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
 from mailrunner.model.suppression import ImportFormat, SuppressionReason
-from mailrunner.sending.python_api.targets import scope_of, unknown_list_notice
+from mailrunner.sending.python_api.suppression_targets import scope_of, unknown_list_notice
 
 if TYPE_CHECKING:
     from mailrunner.store import Ledger
-    from mailrunner.suppression.import_file import Group, ImportSummary, SuppressionFile
+    from mailrunner.suppression.import_file import ImportSummary, SuppressionFile
 
 
 @command(suppress_app, "import", panel=FILES)
@@ -65,7 +65,8 @@ def import_file(
 
     Example: mailrunner suppress import left.csv --list "Club news" --reason unsubscribe
     """
-    from mailrunner.suppression.import_file import Group, SuppressionFile
+    from mailrunner.sending.python_api.suppressing import import_groups
+    from mailrunner.suppression.import_file import SuppressionFile
 
     with context.open_ledger() as ledger:
         pseudonyms = ledger.suppressions.pseudonyms()
@@ -86,10 +87,16 @@ def import_file(
         )
         # Printed before the first row, for a user who stops it half-way.
         context.say(f"Import {number}; undo it with: mailrunner suppress remove --import {number}")
-        overrides = Group(None if list_name is None else scope_of(list_name), reason)
         with progress_bar(context.console, "Importing", summary.valid) as update:
-            added = _import(ledger, source, number, overrides, update)
-    context.result(f"import {number}: {added:,} added, {summary.valid - added:,} there already")
+            done = import_groups(
+                ledger,
+                source,
+                number,
+                list_name=list_name,
+                reason=reason,
+                progress=lambda more: update(advance=more),
+            )
+    context.result(f"import {number}: {done.added:,} added, {summary.valid - done.added:,} there already")
     return None
 
 
@@ -134,20 +141,3 @@ def _agreed(context: CommandContext, file: Path, summary: ImportSummary) -> bool
     if warning:
         raise UserError(Problem(warning, str(file), hint="if these addresses shall be suppressed, add --yes"))
     return True
-
-
-def _import(
-    ledger: Ledger, source: SuppressionFile, number: int, overrides: Group, update: Callable[..., None]
-) -> int:
-    """Write in short transactions, so that a run beside it goes on; return how many entries are new.
-
-    The list and the reason of `overrides`, where not None, replace those in the file.
-    """
-    added = 0
-    for group, keys in source.groups():
-        scope = group.list_key if overrides.list_key is None else overrides.list_key
-        added += ledger.suppressions.import_chunk(
-            number, keys, list_key=scope, reason=overrides.reason or group.reason
-        )
-        update(advance=len(keys))
-    return added

@@ -9,9 +9,8 @@ import typer
 from mailrunner.cli.app import command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.suppress.group import ENTRIES, suppress_app
-from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
-from mailrunner.sending.python_api.targets import shown_scope
+from mailrunner.sending.python_api.suppression_targets import shown_scope
 
 
 @command(suppress_app, "remove", panel=ENTRIES)
@@ -58,7 +57,8 @@ def remove(
     if import_no is not None:
         if addresses or list_name is not None or all_lists:
             raise typer.BadParameter("--import ID undoes a whole import; it goes with no address and no list")
-        _undo(context, import_no)
+        removed = context.handle.undo_import(import_no)
+        context.result(f"import {import_no} undone: {counted(removed, 'entry', 'entries')} removed")
         return
     if not addresses:
         raise typer.BadParameter("name the addresses, or an import with --import ID")
@@ -75,13 +75,3 @@ def remove(
         context.result(f"{one.key}: {state} suppressed for {shown_scope(one.list_key)}")
         for entry in one.left:
             context.result(f"{one.key}: still {entry} ({entry.source})")
-
-
-def _undo(context: CommandContext, number: int) -> None:
-    with context.existing_ledger() as ledger:
-        removed = ledger.suppressions.remove_import(number)
-    if removed is None:
-        raise UserError(
-            Problem(f"there is no import {number}", hint="see mailrunner suppress list --imports")
-        )
-    context.result(f"import {number} undone: {counted(removed, 'entry', 'entries')} removed")

@@ -14,13 +14,14 @@ from mailrunner.errors import one_base_class
 from mailrunner.event_log import EventLog
 from mailrunner.sending.left_out import LeftOutRow
 from mailrunner.sending.prepared_campaign import PreparedCampaign
+from mailrunner.sending.python_api.actions import CampaignActions
 from mailrunner.sending.python_api.checked import CheckedCampaign, check_campaign
-from mailrunner.sending.python_api.eager import begun
-from mailrunner.sending.python_api.look import campaign_states
+from mailrunner.sending.python_api.eager_iterator import begun
+from mailrunner.sending.python_api.ledger_states import campaign_states
 from mailrunner.sending.python_api.lookup import campaign_id
 from mailrunner.sending.python_api.outcomes import OpenReport, as_data_frame
+from mailrunner.sending.python_api.preview_message import PreviewMessage, RowChoice, show_message
 from mailrunner.sending.python_api.running import RunEnding, run_options, send
-from mailrunner.sending.python_api.shown import PreviewMessage, RowChoice, show_message
 from mailrunner.sending.python_api.status import CampaignStatus
 from mailrunner.sending.run import Callbacks
 from mailrunner.store import Phase
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mailrunner.sending.python_api.folder import ProjectFolder
-    from mailrunner.sending.python_api.given import GivenRows
+    from mailrunner.sending.python_api.given_rows import GivenRows
+    from mailrunner.sending.python_api.test_messages import SentTest
 
 
-class CampaignHandle:
+class CampaignHandle(CampaignActions):
     """One campaign of a project, by id or path; made by `Project.campaign`.
 
     Its methods raise what those of `Project` raise; a name that means no campaign is a `UserError`.
@@ -45,6 +47,12 @@ class CampaignHandle:
 
     def __repr__(self) -> str:
         return f"Campaign({self.name!r})"
+
+    @property
+    def id(self) -> str:
+        """The campaign's id, also where `name` is a path."""
+        with one_base_class(), self.project.existing_ledger() as ledger:
+            return campaign_id(self.project.settings, ledger, self.name)
 
     def check(
         self,
@@ -71,12 +79,25 @@ class CampaignHandle:
         None is the first row that can be sent to; a mapping is a row that need not stand in the list.  Its
         links lead nowhere.  Raises UserError where there is no such row, or it cannot become a message.
         """
-        from mailrunner.sending.python_api.given import GivenRows
+        from mailrunner.sending.python_api.given_rows import GivenRows
 
         with one_base_class():
             own = GivenRows([row]) if isinstance(row, Mapping) else None
             prepared = self.prepare(given=own)
             return show_message(prepared, None if isinstance(row, Mapping) else row, self.project.clock.now())
+
+    def send_test(self, *addresses: str, row: str | None = None) -> tuple[SentTest, ...]:
+        """Send the message of one row to addresses of your own, marked as a test; each takes a slot.
+
+        `row` is the address of the row that is shown; None is the first that can be sent to.  It is not
+        recorded as sent.
+        """
+        from mailrunner.sending.python_api.test_messages import send_tests
+
+        with one_base_class():
+            prepared = self.prepare()
+            with self.project.open_ledger() as ledger:
+                return tuple(send_tests(prepared, ledger, addresses, row=row))
 
     def run(
         self,

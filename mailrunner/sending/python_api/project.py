@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mailrunner.errors import one_base_class
 from mailrunner.sending.python_api.folder import ProjectFolder
 
 if TYPE_CHECKING:
-    from mailrunner.model.suppression import SuppressionEntry
+    from mailrunner.model.suppression import SuppressionChange, SuppressionEntry
     from mailrunner.sending.python_api.campaign import CampaignHandle
     from mailrunner.sending.python_api.status import AccountStatus, ProjectStatus
-    from mailrunner.sending.python_api.suppressing import Suppressed, Unsuppressed
+    from mailrunner.sending.python_api.suppressing import Suppressed, SuppressionImport, Unsuppressed
+    from mailrunner.store.erasure import Erased
 
 
 class ProjectHandle(ProjectFolder):
@@ -34,13 +36,17 @@ class ProjectHandle(ProjectFolder):
         each recipient.  It is read once; see `given.GivenRows`.
         """
         from mailrunner.sending.python_api.campaign import CampaignHandle
-        from mailrunner.sending.python_api.given import GivenRows
+        from mailrunner.sending.python_api.given_rows import GivenRows
 
         return CampaignHandle(self, name, None if recipients is None else GivenRows(recipients))
 
     def status(self, campaign: str | None = None) -> ProjectStatus:
         """Every campaign that was begun, or one alone, and what is left of each account's limits."""
-        from mailrunner.sending.python_api.look import account_states, campaign_states, machine_objects
+        from mailrunner.sending.python_api.ledger_states import (
+            account_states,
+            campaign_states,
+            machine_objects,
+        )
         from mailrunner.sending.python_api.status import ProjectStatus
 
         with one_base_class(), self.existing_ledger() as ledger:
@@ -53,7 +59,7 @@ class ProjectHandle(ProjectFolder):
 
     def accounts(self) -> tuple[AccountStatus, ...]:
         """What is left of each account's limits."""
-        from mailrunner.sending.python_api.look import account_states
+        from mailrunner.sending.python_api.ledger_states import account_states
 
         with one_base_class(), self.existing_ledger() as ledger:
             return account_states(self.settings, ledger)
@@ -85,9 +91,43 @@ class ProjectHandle(ProjectFolder):
 
     def suppressions(self, address: str | None = None) -> Iterator[SuppressionEntry]:
         """The entries that hold for an address or `@domain`; all of them for None."""
-        from mailrunner.sending.python_api.eager import begun
+        from mailrunner.sending.python_api.eager_iterator import begun
 
         return begun(self._entries(address))
+
+    def suppression_history(self, address: str) -> tuple[SuppressionChange, ...]:
+        """Every change to the entries of an address or `@domain`, oldest first."""
+        from mailrunner.sending.python_api.suppression_targets import keys_of
+
+        with one_base_class(), self.existing_ledger() as ledger:
+            (key,) = keys_of(ledger, [address])
+            return tuple(ledger.suppressions.history(key))
+
+    def import_suppressions(
+        self, file: str | Path, *, list_name: str | None = None, reason: str | None = None
+    ) -> SuppressionImport:
+        """Suppress the addresses of a file, as `mailrunner suppress import` does, without its question.
+
+        `reason` is None for the one in the file, else "import".  `undo_import` takes it back.
+        """
+        from mailrunner.sending.python_api.suppressing import import_addresses
+
+        with one_base_class(), self.open_ledger() as ledger:
+            return import_addresses(ledger, Path(file), list_name, reason)
+
+    def undo_import(self, number: int) -> int:
+        """Remove the entries that an import added; return their number."""
+        from mailrunner.sending.python_api.suppressing import undo_import
+
+        with one_base_class(), self.existing_ledger() as ledger:
+            return undo_import(ledger, number)
+
+    def forget(self, *addresses: str) -> tuple[Erased, ...]:
+        """Erase addresses from the ledger (GDPR) and keep them suppressed; it cannot be undone."""
+        from mailrunner.sending.python_api.suppressing import recipient_keys
+
+        with one_base_class(), self.open_ledger() as ledger:
+            return tuple(ledger.suppressions.erase(recipient_keys(ledger, addresses)))
 
     def _entries(self, address: str | None) -> Iterator[SuppressionEntry]:
         from mailrunner.sending.python_api.suppressing import entries

@@ -1,8 +1,8 @@
-"""What an entry is for: the addresses or domains as typed, and the list it holds for."""
+"""The target of a suppression entry: the addresses or domains as typed, and the list it holds for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from mailrunner.errors import Problem, UserError
@@ -27,6 +27,20 @@ def keys_of(ledger: Ledger, addresses: Iterable[str]) -> list[str]:
             problems.append(Problem(str(error), key=f'"{text}"', hint="nothing was changed"))
     UserError.collect(problems)
     return list(keys)
+
+
+def address_keys(addresses: Collection[str]) -> frozenset[str]:
+    """The keys of addresses as typed; raises UserError naming all that are not addresses."""
+    from mailrunner.model.written_address import read_address
+
+    keys, problems = set(), []
+    for text in addresses:
+        try:
+            keys.add(read_address(text).address.key)
+        except ValueError as error:
+            problems.append(Problem(str(error), key=text))
+    UserError.collect(problems)
+    return frozenset(keys)
 
 
 def scope_of(list_name: str | None) -> str:
