@@ -33,7 +33,6 @@ from sqlalchemy import Connection, text
 
 from bench import machine
 from bench.sink import smtp_sink
-from mailrunner.model.quota import Series
 from mailrunner.store import Ledger, browsing, quota_usage
 from mailrunner.store.quota_usage import UsageLog, account_scope
 from mailrunner.store.raw_sql import run
@@ -116,7 +115,7 @@ def _board(folder: Path, number: int, database: str) -> Board:
         connection.execute(text("UPDATE campaigns SET account_name = 'relay'"))
         log = UsageLog(connection, account_scope(campaign.account_no))
         for minute in range(24 * 60, 0, -1):
-            log.add(Series.ANSWERS, START - timedelta(minutes=minute), 7)
+            log.add(START - timedelta(minutes=minute), 7)
     print(f"{number:,} deliveries, filled in {time.perf_counter() - began:,.0f} s", flush=True)
     return board
 
