@@ -69,6 +69,10 @@ fuzz: $(VENV)/.dev  ## what strangers send, changed at random, for ten minutes (
 crash: $(VENV)/.dev  ## kill runs 600 times and print what came of it (under twenty minutes)
 	@$(BIN)/python -m tests.crash --kills 600 --seed 1 --report build/crash.md
 
+apis: $(VENV)/.dev  ## campaigns of 600 over every HTTP API, which fail in every way, and a hundred kills over HTTP
+	@API_RECIPIENTS=600 $(BIN)/pytest -q -p no:xdist --timeout=0 tests/sending/test_api_campaigns.py
+	@$(BIN)/python -m tests.crash --transport http --kills 100 --seed 1 --report build/crash-http.md
+
 soak: $(VENV)/.dev  ## random operations on projects for ten minutes, held against the servers' own record
 	@$(BIN)/python -m tests.soak --minutes 10
 
@@ -123,5 +127,5 @@ lock:  ## write the lock files anew, with the hashes of every file (needs uv)
 clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo build/dist build/wheel-test build/coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release sbom fuzz crash soak mutants \
+.PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release sbom fuzz crash apis soak mutants \
   machines crash-peers caniemail looks pictures bench guard docs man commands lock clean

@@ -23,9 +23,11 @@ from mailrunner.sending import recorder
 from mailrunner.store import Ledger
 from mailrunner.store.opening import open_database
 from tests.support.browsers import chromium
+from tests.support.campaigns import CampaignInProcess
 from tests.support.clocks import ManualClock
 from tests.support.imap_server import ImapServer, Mailbox
 from tests.support.postgresql_server import start_postgresql, url_of
+from tests.support.smtp_server import SmtpServer
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -47,6 +49,19 @@ if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture
+def server() -> Iterator[SmtpServer]:
+    """An SMTP server that accepts everything."""
+    with SmtpServer() as running:
+        yield running
+
+
+@pytest.fixture
+def mailing(tmp_path: Path, server: SmtpServer) -> CampaignInProcess:
+    """A campaign of that server, still to be written."""
+    return CampaignInProcess(tmp_path, server)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -44,7 +44,7 @@ class Mutation:
     kind: str
     before: str
     after: str
-    tree: ast.Module
+    tree: ast.Module = field(compare=False, repr=False)
 
     @property
     def change(self) -> str:

@@ -19,7 +19,7 @@ _NOTHING = Text()
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What stdout can show: `cells` is the length of a bar, 0 where nothing is drawn, as in a log."""
+    """A drawing for stdout: `cells` is the length of a bar, 0 where nothing is drawn, as in a log."""
 
     cells: int
     is_ascii: bool

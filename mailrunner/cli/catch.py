@@ -58,7 +58,7 @@ def catch(
 
 
 class RunningCatcher(NamedTuple):
-    """What a running SMTP server keeps; `port` is where it listens on loopback."""
+    """A running SMTP server with the messages that it keeps; it listens at `port` on loopback."""
 
     port: int
     messages: CaughtMessages

@@ -1,4 +1,4 @@
-"""What a shell completes: the campaigns and accounts of the project in the current folder."""
+"""Shell completion: the campaigns and accounts of the project in the current folder."""
 
 from __future__ import annotations
 

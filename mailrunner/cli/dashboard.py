@@ -167,7 +167,7 @@ def _dashboard(
     context: CommandContext, ledger: Ledger, log: EventLog, rules: GateRules, entrance: Entrance
 ) -> Dashboard:
     from mailrunner.cli.message_again import MessageAgain
-    from mailrunner.sending.python_api.look import finish_at
+    from mailrunner.sending.python_api.ledger_states import finish_at
     from mailrunner.web.dashboard.app import Dashboard
     from mailrunner.web.dashboard.desk import Desk
     from mailrunner.web.dashboard.statistics_keeper import StatisticsKeeper

@@ -1,4 +1,4 @@
-"""What the commands that listen share: their extra, their proxies, the lines of their access log."""
+"""Shared by the commands that listen: their extra, trusted proxies, the lines of the access log."""
 
 from __future__ import annotations
 

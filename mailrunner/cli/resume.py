@@ -21,7 +21,7 @@ def resume(
     """
     from mailrunner.cli.resume_round import ResumeRound
     from mailrunner.cli.run_summary import say_summary
-    from mailrunner.sending.python_api.look import account_states
+    from mailrunner.sending.python_api.ledger_states import account_states
     from mailrunner.sending.python_api.status import CampaignStatus, ProjectStatus
 
     opened = context.existing_ledger(same=same_ledger, patient=wait)

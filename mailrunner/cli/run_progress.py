@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RunProgress:
-    """What this command sent of a campaign: `before` its last run, and in that, which began with `counts`."""
+    """The messages sent by this command: `before` its last run, and in that, which began with `counts`."""
 
     counts: Counts
     tally: RunTally

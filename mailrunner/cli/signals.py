@@ -34,7 +34,7 @@ _INTERRUPTED = 130  # exit_codes.Exit.INTERRUPTED, which must not be imported ye
 
 
 class _Phase:
-    """What the first signal does now; `grace` is how many seconds later the process ends in any case."""
+    """The effect of the first signal now; `grace` is how many seconds later the process ends in any case."""
 
     def __init__(self, grace: float | None = None) -> None:
         self.grace = grace

@@ -1,4 +1,4 @@
-"""How an account reaches its provider's HTTP API, and what is wrong with the keys for it."""
+"""An account's access to its provider's HTTP API, and the problems of its keys for it."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class EventsTable(Table):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSettings:
-    """How one provider's events are told from forged ones; a field that is not set is not checked.
+    """The proofs that tell one provider's events from forged ones; a field that is not set is not checked.
 
     `login` is "user:password", `signing_key` Mailgun's, `public_key` SendGrid's (base64 of the DER),
     `topics` the SNS topics of SES.

@@ -19,7 +19,7 @@ _SES_HOST = re.compile(r"email-smtp(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class IdentityFacts:
-    """What tells an account's identity; `api_key`, `region` and `domain` are "" for SMTP.
+    """The facts that tell an account's identity; `api_key`, `region` and `domain` are "" for SMTP.
 
     `password` is SMTP's or "", `name` the account's key `identity` or "".
     """

@@ -1,4 +1,4 @@
-"""How an account with `login = "oauth"` gets its tokens, and what contradicts itself in its table."""
+"""OAuth settings of an account with `login = "oauth"`, and the contradictions in its table."""
 
 from __future__ import annotations
 

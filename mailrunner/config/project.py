@@ -34,7 +34,7 @@ PROJECT_FILE = "mailrunner.toml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unsubscribe:
-    """How recipients leave a list: by mail, and by https if there is a `base_url` (no slash at its end).
+    """The ways to leave a list: by mail, and by https if there is a `base_url` (no slash at its end).
 
     `logo` is the name of an image in the project's folder, for the pages.
     """

@@ -1,4 +1,4 @@
-"""What the words of a bounce mean: `mailrunner.replies` judges them, the stage says which side they concern.
+"""The reason of a bounce: `mailrunner.replies` judges its words, the stage says which side they concern.
 
 The words of a bounce may be an answer to MAIL FROM, "domain does not exist" then means ours.  Where
 the stage is not known, nothing that could concern the sender suppresses a recipient.  Pure.
@@ -39,7 +39,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class BounceReason:
-    """What was said: `kind` is one of BOUNCED, SOFT_BOUNCED, REFUSED; `code` None where none was named.
+    """The words judged: `kind` is one of BOUNCED, SOFT_BOUNCED, REFUSED; `code` None where none was named.
 
     `action` is what the words would mean as a reply.  `certain` is false for what may concern us.
     `words` begins with the meaning.

@@ -16,7 +16,7 @@ _LONGEST = 3000  # characters: a reply that cites the law is longer than one tha
 
 
 class Complaint(StrEnum):
-    """What is asked for, as the review spells it."""
+    """The request, as the review spells it."""
 
     ERASURE = "asks for erasure of their data"
     SPAM = "complains of spam"

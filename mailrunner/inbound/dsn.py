@@ -1,4 +1,4 @@
-"""What a mail server reports of a message it was given: bounces, delays, complaints.  Pure.
+"""Delivery status notifications: bounces, delays and complaints that a mail server reports.  Pure.
 
     RFC 3464   delivery status notifications: each recipient's action, status and the remote server's words
     RFC 5965   feedback reports (ARF): a reader pressed "this is spam"
@@ -62,7 +62,7 @@ _LONGEST = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BounceReport:
-    """What is said of one message: `address` as the reporter wrote it, the remote server's code and words."""
+    """The report on one message: `address` as the reporter wrote it, the remote server's code and words."""
 
     kind: EventKind
     address: str = ""

@@ -1,4 +1,4 @@
-"""Which command of ours, or of a server on the way, a bounce's words answer.  Pure.
+"""The command, of ours or of a server on the way, that a bounce's words answer.  Pure.
 
 Servers tell it in the part that is written for people:
 

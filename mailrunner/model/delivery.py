@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a delivery stands; see `docs/states.md` for what a crash means in each."""
+    """The state of a delivery; see `docs/states.md` for what a crash means in each."""
 
     QUEUED = "queued"  # to be sent, perhaps not before a time
     CLAIMED = "claimed"  # a worker holds it for a term
@@ -29,7 +29,7 @@ OPEN = (State.QUEUED, *IN_FLIGHT)
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many deliveries of a campaign stand where; the keys of the `counts` object in JSON."""
+    """The number of a campaign's deliveries in each state; the keys of the `counts` object in JSON."""
 
     queued: int = 0
     in_flight: int = 0

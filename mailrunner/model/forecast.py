@@ -26,7 +26,7 @@ _LEAST_ANSWERS, _LEAST_TIME = 20, timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What holds a campaign back.
+    """The limits, windows and rates that hold a campaign back.
 
     `history` are (stamp, slots) of the account's answers, oldest first; `not_before` is the latest
     of the campaign's start, the account's pause and what the campaign waits for; `last_due` is when the

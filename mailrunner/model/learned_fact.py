@@ -1,14 +1,9 @@
-"""What was learned of an account by trying: it is shown with its date, and decides nothing."""
+"""Facts learned of an account by trying: shown with their date, they decide nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-
-from mailrunner.model.quota import Limit
-
-QUOTA_FACT = "quota"  # the name of what the provider tells of the account's limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +18,3 @@ class LearnedFact:
     holds: bool
     sentence: str
     at: datetime
-
-
-def told_sentence(limits: Iterable[Limit]) -> str:
-    """What a provider tells of an account's limits."""
-    told = ", ".join(map(str, limits))
-    return f"the provider allows {told}" if told else "the provider names no limit"

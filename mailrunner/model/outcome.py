@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class OutcomeKind(StrEnum):
-    """What the server did with the message."""
+    """The server's treatment of the message."""
 
     SENT = "sent"
     DEFERRED = "deferred"
@@ -22,7 +22,7 @@ class OutcomeKind(StrEnum):
 
 
 class Scope(StrEnum):
-    """What an outcome concerns."""
+    """The part that an outcome concerns."""
 
     RECIPIENT = "recipient"
     ACCOUNT = "account"  # quota, throttle
@@ -45,7 +45,7 @@ class Stage(StrEnum):
 
 
 class Action(StrEnum):
-    """What to do after a reply."""
+    """The action after a reply."""
 
     RETRY = "retry"  # this recipient later; with an account-wide text the whole run slows down
     SUPPRESS = "suppress"  # this address is dead
@@ -73,7 +73,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one message, or of the attempt to open a connection.
+    """The result of one message, or of the attempt to open a connection.
 
     `reason` is a sentence that is shown.  `retry_after` is what the server asked for, if it named a time.
     `quota`: the account's quota is used up; a message that is `SENT` all the same was the last for now.

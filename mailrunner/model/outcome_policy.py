@@ -25,7 +25,7 @@ _SOON = 2  # tries whose loss may have been chance: the next follows behind the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How long deliveries and accounts wait: the campaign's `give_up_after`, the preset's pauses.
+    """The waits of deliveries and accounts: the campaign's `give_up_after`, the preset's pauses.
 
     `resend_in_doubt` is the campaign's `on_in_doubt = "resend"`.
     """
@@ -199,7 +199,7 @@ _MAY_BE_TAKEN = (OutcomeKind.SENT, OutcomeKind.IN_DOUBT)
 
 
 class SendLimit:
-    """What `--limit N` still allows a run: N attempts that reach DATA, N more that are answered before.
+    """The rest of `--limit N` in a run: N attempts that reach DATA, N more that are answered before.
 
     A recipient that is greylisted or unknown takes no place; but where all are, twice N are tried and not
     the whole list.  Claimed deliveries are taken from it first, and given back if they were not begun.

@@ -151,7 +151,7 @@ def strictest(own: Sequence[Limit], others: Iterable[Limit]) -> tuple[Limit, ...
 
 
 class Usage(Protocol):
-    """What the ledger knows of one account's (or campaign's) slots."""
+    """The slots of one account (or campaign), as the ledger knows them."""
 
     def used(self, horizon: datetime) -> int:
         """Slots stamped after `horizon`."""
@@ -168,7 +168,7 @@ class Usage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What one limit leaves: `left` is None where it is unlimited; `next_slot_at` is set when `left` is 0."""
+    """The room of one limit: `left` is None where it is unlimited; `next_slot_at` is set when `left` is 0."""
 
     limit: Limit
     used: int

@@ -25,7 +25,7 @@ _WORD = re.compile(r"\S+[^\S\n]*|\s+")
 
 
 class Wording(StrEnum):
-    """How two messages' fixed texts compare; UNKNOWN where they cannot be told from the values."""
+    """The relation of two messages' fixed texts; UNKNOWN where they cannot be told from the values."""
 
     SAME = "same"
     OTHER = "other"
@@ -54,7 +54,7 @@ class TextPiece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What differs between two messages; `is_whole` is false where the texts were too long to compare all."""
+    """The differences of two messages; `is_whole` is false where the texts were too long to compare all."""
 
     cells: tuple[CellPair, ...]
     wording: Wording

@@ -93,7 +93,7 @@ class IndexedRow:
 
 @dataclass(frozen=True, slots=True)
 class RenderedRow:
-    """What rendering found out about the row at `place`: `findings` has a bit for each kind of finding."""
+    """The result of rendering the row at `place`: `findings` has a bit for each kind of finding."""
 
     place: int
     weight: int = 0

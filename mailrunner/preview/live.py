@@ -32,7 +32,7 @@ Load = Callable[[PreparedCampaign | None], PreparedCampaign]
 
 @dataclass(frozen=True, slots=True)
 class PreviewState:
-    """What is to be shown; `number` is another after every change of it.
+    """The list, template and findings to be shown; `number` is another after every change of it.
 
     `before` made the messages before the last change, `changed` names the files of that.  `problems` say why
     newer files cannot be shown, `incoming` is the list that is being read in place of this one.

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email import message_from_string, policy
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from html.parser import HTMLParser
 from typing import NamedTuple
@@ -20,6 +21,8 @@ from mailrunner.rendering import Message
 from mailrunner.rendering.lint import Remark, remarks
 
 _CID = re.compile(r"""cid:([^"'\s<>)&]+)""", re.IGNORECASE)
+_ENCODED_WORD = r"=\?[^?\s]+\?[bq]\?[^?]*\?="  # RFC 2047, section 2
+_ENCODED_WORDS = re.compile(rf"{_ENCODED_WORD}(?:\s*{_ENCODED_WORD})*", re.IGNORECASE)
 _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}")
 _TURNING = re.compile("[\u202d\u202e]")  # directional overrides (UAX #9, §2.2)
 _EMPTY_CELL = re.compile(r"\b(?:None(?! of)|NaN|nan|NaT)\b")  # how Python and pandas spell an empty cell
@@ -63,10 +66,11 @@ class MessageView:
         # As text: the header of a message that needs SMTPUTF8 holds letters as they are (RFC 6532).
         parsed = message_from_string(message.data.decode("utf-8", "replace"), policy=policy.default)
         assert isinstance(parsed, EmailMessage)  # noqa: S101 - what this policy makes
+        raw = {name.lower(): str(value) for name, value in parsed.raw_items()}
         return cls(
-            sender=str(parsed["From"]),
-            recipient=str(parsed["To"]),
-            subject=str(parsed["Subject"]),
+            sender=header_text(raw.get("from", "")),
+            recipient=header_text(raw.get("to", "")),
+            subject=header_text(raw.get("subject", "")),
             size=message.size,
             html=None if message.html is None else _with_images(message.html, _images(parsed)),
             text=message.text,
@@ -74,6 +78,24 @@ class MessageView:
             links=tuple(_Links(message.html or "").found),
             warnings=tuple(dict.fromkeys(map(told, all_remarks(message)))),
         )
+
+
+def header_text(raw: str) -> str:
+    """The text of a header's value, as a mail program shows it; what is wrong in it stays as it is.
+
+    A name that is longer than one encoded word goes on in the next without a blank (RFC 2047 §6.2), which
+    the address fields of `email.policy.default` put there.
+    """
+    unfolded = re.sub(r"\r?\n(?=[ \t])", "", raw)
+    unfolded = unfolded.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _ENCODED_WORDS.sub(lambda found: _decoded(found[0]), unfolded)
+
+
+def _decoded(words: str) -> str:
+    try:
+        return str(make_header(decode_header(words)))
+    except (LookupError, ValueError):  # an unknown charset, or broken base64
+        return words
 
 
 class _Links(HTMLParser):

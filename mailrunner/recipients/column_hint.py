@@ -1,4 +1,4 @@
-"""What to write where a list lacks the column that is said to hold the addresses."""
+"""The hint for a list that lacks the column which is said to hold the addresses."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _LOOKED_AT = 100  # records of the sample
 
 @dataclass(frozen=True, slots=True)
 class CsvDialect:
-    """How the lines of one file are read.
+    """The delimiter and quoting of one file.
 
     `blanks`: those behind a delimiter do not count.  `quoted_lines`: every line is one quoted cell that holds
     the record.  `plain_lines`: a line is a cell, quotation marks in it are its own.  `formulas`: `="x"` is x.

@@ -1,4 +1,4 @@
-"""Which encodings a file that is not UTF-8 may have: those under which its words look like words.
+"""Encodings that a file which is not UTF-8 may have: those under which its words look like words.
 
 A single odd byte fits a dozen encodings.  "J\\xf6rg" is "Jörg" in one, "Jцrg" or "J緌g" in others: scripts do
 not change within a word, and the characters of a language are few.  The domains of the addresses tell which

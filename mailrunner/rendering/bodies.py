@@ -46,7 +46,7 @@ class Body(NamedTuple):
 
 
 class _KnownShape:
-    """What is made once for a shape; `images` are those of all its documents, None where values choose."""
+    """The parts made once for a shape; `images` are those of all its documents, None where values choose."""
 
     def __init__(self, shape: Shape, finder: ImageFinder | None) -> None:
         self.html = Composition(shape.pieces)

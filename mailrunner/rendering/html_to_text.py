@@ -168,7 +168,7 @@ class _Flow:
 
 
 class _Layout(NamedTuple):
-    """How an element is laid out: not at all, as a block, with a blank line before or after it."""
+    """The layout of an element: not at all, as a block, with a blank line before or after it."""
 
     hidden: bool
     block: bool

@@ -1,4 +1,4 @@
-"""What recipients would read of a template: its text, and what it includes, by content and not by name.
+"""Digest of what recipients would read of a template: text and includes, by content and not by name.
 
 Two templates have one digest if they differ only in how files are called (a copy of a campaign has
 templates of its own), in comments, or in how Jinja's statements are spaced.

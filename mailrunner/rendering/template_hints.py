@@ -1,4 +1,4 @@
-"""What to do about a template that cannot be read: mostly an editor's work and not its author's."""
+"""Hints for a template that cannot be read: mostly an editor's work and not its author's."""
 
 from __future__ import annotations
 

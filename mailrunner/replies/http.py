@@ -61,7 +61,7 @@ class HttpReply:
 
 @dataclass(frozen=True, slots=True)
 class HttpVerdict:
-    """What to do with an answer, and why in a few words; `at_once` as in `Outcome`."""
+    """The action on an answer, and why in a few words; `at_once` as in `Outcome`."""
 
     action: Action
     says: str

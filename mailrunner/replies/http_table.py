@@ -1,4 +1,4 @@
-"""What HTTP APIs answer, by meaning: an ordered table; `mailrunner.replies.http` applies it.
+"""Answers of HTTP APIs, by meaning: an ordered table; `mailrunner.replies.http` applies it.
 
 First the peculiarities of one provider, then what all have in common: names of errors, then words, then
 the status (RFC 9110 §15).  A new answer goes into the row whose meaning it has.  Names and words come from
@@ -28,7 +28,7 @@ _ADDRESS = "the provider refuses this recipient"
 # "to" is a word of every second sentence: it is the field only in quotes, or before what fields are.
 _TO = (
     r"(?:['\"`]to['\"`]|\bto (?:field|address|header|parameter|e-?mail)\b|\bto\[|\bin to\b(?=\W*$)|"
-    r"\brecipients?\b|\brcpts?\b|\baddressees?\b)"
+    r"\brecipients?\b|\brcpts?\b|\baddressees?\b|: ?to\b(?=\W*$))"
 )
 _FROM = r"(?:\bfrom\b|\bsenders?\b|\breply-?to\b|\breturn-?path\b|\bsending identit)"
 _NOT_OURS = r"(?:not match|not (?:an? )?(?:allowed|authori[sz]ed|approved)|unknown|not found)"
@@ -140,6 +140,9 @@ PROVIDERS = (
     HttpRule(Action.STOP, _SENDER, {"resend-api"}, ("403",), "validation_error"),
     # SMTP2GO and SparkPost, which also answer 200.
     HttpRule(Action.QUOTA, _QUOTA, {"sparkpost-api"}, ("420",)),
+    HttpRule(
+        Action.FAIL, _INVALID, {"smtp2go-api"}, ("400",), r".*non_validating.*", rf"{_BAD}.{{0,60}}{_TO}"
+    ),
     HttpRule(Action.STOP, _REQUEST, {"smtp2go-api"}, ("400",), r".*(?:non_validating|bad_json|param).*"),
     HttpRule(Action.RECONNECT, _DOWN, {"mailersend-api"}, ("421", "503"), text=r"maintenance"),
     HttpRule(Action.AUTH, _SUSPENDED, {"mailersend-api"}, ("403",), r"ms403\d\d"),
@@ -242,13 +245,23 @@ COMMON = (
         text=r"marked as inactive|suppression list|suppressed (?:due|by)|(?:is|are|been) suppressed|"
         rf"hard.?bounced|{_LISTED}",
     ),
-    HttpRule(Action.FAIL, _ADDRESS, (), ("400", "422"), text=_NONE_LEFT),
+    HttpRule(
+        Action.FAIL,
+        _ADDRESS,
+        (),
+        ("400", "422"),
+        text=rf"{_NONE_LEFT}|{_TO}.{{0,20}}\b(?:required|missing|empty)",
+    ),
     HttpRule(
         Action.SUPPRESS,
         _INVALID,
         (),
         ("400", "422"),
         text=rf"{_TO}.{{0,40}}{_BAD}|{_BAD}.{{0,40}}{_TO}",
+    ),
+    # Of an address by itself, which may be the sender's.
+    HttpRule(
+        Action.FAIL, _INVALID, (), ("400", "422"), text=rf"@\W{{0,3}}is (?:an? )?{_BAD} (?:e-?mail )?address"
     ),
     HttpRule(
         Action.FAIL,

@@ -28,7 +28,7 @@ _SCOPES = {
 
 @dataclass(frozen=True, slots=True)
 class ReplyVerdict:
-    """What to do with an answer that is not a yes, and why in a few words.
+    """The action on an answer that is not a yes, and why in a few words.
 
     `retry_after` or `retry_at` is set where the server's text names a wait or an instant.
     `at_once` is true for a stop that needs no second opinion (the sender, its authentication, TLS,

@@ -1,4 +1,4 @@
-"""What servers write, by meaning: an ordered table of patterns; `mailrunner.replies.judging` applies it.
+"""Texts of servers, by meaning: an ordered table of patterns; `mailrunner.replies.judging` applies it.
 
 The order of `TEXTS` decides: whose limits are spent, the sender and the set-up, the session, the
 recipient, the content.  A new wording goes into the row whose meaning it has.

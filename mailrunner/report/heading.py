@@ -1,4 +1,4 @@
-"""What a report is about: from the ledger, and from the campaign's file where it can still be read."""
+"""The heading of a report: from the ledger, and from the campaign's file where it can still be read."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heading:
-    """What a report is about.
+    """The subject of a report.
 
     `subject`, `sender`, `planned` and `day_limit` are from the files as they are now; empty or None where
     these cannot be read.  `planned` is the end by limits and hours alone, `zone` that of the account.

@@ -1,23 +1,26 @@
-"""The limits that a provider's API tells of an account (Amazon SES: GetAccount), read now and again."""
+"""The limits that a provider's API tells of an account, read now and again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import cast
 
+from mailrunner.clock import Clock
 from mailrunner.config.account import Account
-from mailrunner.model.learned_fact import QUOTA_FACT, LearnedFact, told_sentence
+from mailrunner.model.learned_fact import LearnedFact
 from mailrunner.model.quota import Limit
+from mailrunner.model.told_quota import QUOTA_FACT, Remaining, ToldQuota
 from mailrunner.sending.api_transport import ApiConnections
 from mailrunner.store import Ledger
-from mailrunner.transports.apis import ApiUnavailableError
-from mailrunner.transports.apis.ses import SesApi
+from mailrunner.transports.apis import ApiUnavailableError, TellingApi
 
 _DAY = "24h"
 _TIMEOUT = 20.0  # seconds: it stands before the first message
 _LATER_TIMEOUT = 5  # seconds: the run's lease is not renewed meanwhile
 _AGAIN = timedelta(hours=1)
+_PLENTY = 10**12  # recipients
 
 
 @dataclass(slots=True)
@@ -54,31 +57,46 @@ def with_told_limits(account: Account, ledger: Ledger) -> tuple[Account, str]:
     """Return the account with its limits lowered to those that its provider tells, and a notice or "".
 
     A limit of the preset, which is no more than a guess, gives way to what is told; one of mailrunner.toml
-    holds where it is the lower one.  What others sent through the account in the last day is taken off.
-    What is told is kept with the account.
+    holds where it is the lower one.  What others sent through the account is taken off.  What is told is
+    kept with the account.
     """
-    if account.api is None:
-        return account, ""
-    connections = ApiConnections.of(account, account.api, ledger.clock)
-    api = connections.api
-    if not isinstance(api, SesApi):
-        return account, ""
-    call = connections.caller(min(account.timeout, _TIMEOUT))
     try:
-        told = api.read_quota(call(api.quota_request(ledger.clock.now())))
+        told = ask_quota(account, ledger.clock, _TIMEOUT)
     except ApiUnavailableError as error:
-        return account, f"the account's limits cannot be read, so those of mailrunner.toml hold: {error}"
-    finally:
-        call.close()
-    if not told.limits:
-        return account, (
-            f"{account.preset.title} does not tell this key the account's limits (ses:GetAccount), so those "
-            "of mailrunner.toml hold"
-        )
-    fact = LearnedFact(QUOTA_FACT, True, told_sentence(told.limits), ledger.clock.now())
+        # A key that may do no more than send is well chosen, where there is a limit to keep to.
+        has_limit = any(limit.number and limit.is_long for limit in account.limits)
+        sentence = f"the account's limits cannot be read, so those of mailrunner.toml hold: {error}"
+        return account, "" if has_limit else sentence
+    if told is None or not (told.limits or told.remaining):
+        return account, ""
+    fact = LearnedFact(QUOTA_FACT, True, told.sentence, ledger.clock.now())
     ledger.accounts.learn(account.identity, [fact])
     limits = [_without_others(limit, told.sent, account, ledger) for limit in told.limits]
+    limits += [_until_used(each, account, ledger) for each in told.remaining if not each.is_charged]
     return replace(account, limits=lowered(account.limits, limits, account.preset.limits)), ""
+
+
+def ask_quota(account: Account, clock: Clock, timeout: float) -> ToldQuota | None:
+    """What an account's provider tells of its limits; None where it has no way to tell them.
+
+    Raises ApiUnavailableError where it does not answer now, or does not tell this key.
+    """
+    if account.api is None:
+        return None
+    connections = ApiConnections.of(account, account.api, clock)
+    if not getattr(connections.api, "quota_right", ""):
+        return None
+    api = cast("TellingApi", connections.api)
+    call = connections.caller(min(account.timeout, timeout))
+    try:
+        told = api.read_quota(call(api.quota_request(clock.now())))
+    finally:
+        call.close()
+    if told is None:
+        raise ApiUnavailableError(
+            f"{account.preset.title} does not tell this key the account's limits ({api.quota_right})"
+        )
+    return told
 
 
 def lowered(own: Sequence[Limit], told: Sequence[Limit], guessed: Sequence[Limit]) -> tuple[Limit, ...]:
@@ -95,11 +113,22 @@ def _is_lower(limit: Limit, other: Limit) -> bool:
     return limit.number is not None and (other.number is None or limit.number < other.number)
 
 
-def _without_others(limit: Limit, sent: int, account: Account, ledger: Ledger) -> Limit:
+def _without_others(limit: Limit, sent: int | None, account: Account, ledger: Ledger) -> Limit:
     """The day's limit less what others sent: the provider counts more than this ledger does."""
-    if limit.window != _DAY or limit.number is None:
+    if limit.window != _DAY or limit.number is None or sent is None:
         return limit
-    [room] = ledger.accounts.rooms(account.identity, limits=[limit], reserve=0, zone=account.timezone)
-    ours = limit.number - (room.left or 0)
-    others = max(0, sent - ours)
+    others = max(0, sent - _ours(_DAY, account, ledger))
     return Limit.parse(f"{max(1, limit.number - others)}/{_DAY}") if others else limit
+
+
+def _until_used(remaining: Remaining, account: Account, ledger: Ledger) -> Limit:
+    """The limit that lets so many more through: the provider's own month may begin on another day."""
+    ours = _ours(remaining.window, account, ledger)
+    return Limit.parse(f"{max(1, ours + remaining.left)}/{remaining.window}")
+
+
+def _ours(window: str, account: Account, ledger: Ledger) -> int:
+    """How many recipients this ledger counts in a window."""
+    limit = Limit.parse(f"{_PLENTY}/{window}")
+    [room] = ledger.accounts.rooms(account.identity, limits=[limit], reserve=0, zone=account.timezone)
+    return _PLENTY - (room.left or 0)

@@ -1,4 +1,4 @@
-"""What is known of the messages in flight when a run ends before its time."""
+"""Messages in flight when a run ends before its time: what is known of each."""
 
 from __future__ import annotations
 

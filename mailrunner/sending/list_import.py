@@ -39,7 +39,7 @@ READ_ELSEWHERE = Wait(WaitReason.OTHERS, None, "another process is reading this 
 
 @dataclass(frozen=True, slots=True)
 class Confirmations:
-    """What the user has confirmed: `--refresh`, `--accept-changes`, `--again`."""
+    """The user's confirmations: `--refresh`, `--accept-changes`, `--again`."""
 
     refresh: bool = False
     accept_changes: bool = False

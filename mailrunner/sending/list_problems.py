@@ -1,4 +1,4 @@
-"""What keeps a changed list or message from being taken over, as problems for the user."""
+"""Problems that keep a changed list or message from being taken over, in words for the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `check` says of an account's login: that it is missing, will end, or will not be taken any more."""
+"""Warnings of `check` about an account's login: it is missing, will end, or will not be taken any more."""
 
 from __future__ import annotations
 

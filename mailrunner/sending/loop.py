@@ -51,7 +51,7 @@ Step = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopOptions:
-    """What the user and the campaign's file ask of this run.
+    """The options of this run, from the user and the campaign's file.
 
     `limit` is that of `SendLimit` (None: no limit), `patient` is `--wait`.
     """

@@ -37,7 +37,7 @@ Unrenderable = tuple[Delivery, str]
 
 @dataclass(slots=True)
 class RunTally:
-    """What this run has done so far, for the progress line and the summary.
+    """The counts of this run so far, for the progress line and the summary.
 
     `quota_answers` counts those by which the provider said that the account's quota is used up.
     """

@@ -1,4 +1,4 @@
-"""Where no row at all can become a message, it is the file's fault and not the recipients'."""
+"""The check that at least one row can become a message: else it is the file's fault, not the rows'."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What the user, or cron, asked for.
+    """The options that the user, or cron, gave.
 
     `wait`: for times and other processes, and for a ledger that is away; `outlasts`: for the ledger alone.
     `hand_over` gets the campaign once it has begun, and others send it.
@@ -67,7 +67,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """How a run ended.  `wait.until` is when it is worth going on, `finish_at` the forecast or the end.
+    """The end of a run.  `wait.until` is when it is worth going on, `finish_at` the forecast or the end.
 
     `inlining` tells how the messages got their CSS.
     """
@@ -83,7 +83,7 @@ class RunResult:
 
 @dataclass(frozen=True, slots=True)
 class SendPlan:
-    """What the user is asked to confirm before the first message is sent."""
+    """The plan that the user is asked to confirm before the first message is sent."""
 
     record: CampaignRecord
     counts: Counts

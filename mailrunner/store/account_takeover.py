@@ -1,4 +1,4 @@
-"""What accounts take over from the identity by which an older ledger knew them.
+"""Usage, pauses and stops that an account takes over from the identity an older ledger knew it by.
 
 Before 0.2.0 all accounts at SendGrid were one, `sendgrid/apikey`: whose the slots were that it used cannot be
 told any more.  So each account that it may have been takes over all of it: a cap is kept for certain, and a

@@ -1,4 +1,4 @@
-"""Whether a run may begin on this database: it may be a promoted standby, a restored dump, an older file.
+"""Admission of a run to a database that may be a promoted standby, a restored dump or an older file.
 
 Such a ledger has no record of the messages sent last, and would have them sent again.  Its lineage tells
 it, or the rollback guard, or this machine's send journal.  Every run is refused until the user says that
@@ -39,7 +39,7 @@ class Admission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerConsent:
-    """What the user said: `same` with `--same-ledger`; `synchronous` in `[ledger] failover`."""
+    """The user's consent: `same` with `--same-ledger`; `synchronous` in `[ledger] failover`."""
 
     same: bool = False
     synchronous: bool = False

@@ -1,4 +1,4 @@
-"""What a page shows of a ledger, each by an index and a limit: none of it reads a whole campaign.
+"""Queries of one page of a ledger, each by an index and a limit: none reads a whole campaign.
 
 The rows of a page are chosen first and joined with their recipients then: PostgreSQL would otherwise walk
 all recipients of the campaign beside them.

@@ -1,4 +1,4 @@
-"""How many events one recipient may add to the ledger: whoever has a link could leave and return for ever.
+"""Limits of the events that one recipient may add: who has a link could leave and return for ever.
 
 Only what recipients cause themselves is counted; reports of servers and providers are not.
 """

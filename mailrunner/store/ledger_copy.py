@@ -36,7 +36,7 @@ _CHANGES = ("INSERT", "UPDATE", "DELETE")
 
 @dataclass(frozen=True, slots=True)
 class CopiedLedger:
-    """What was moved: the number of rows of each table, and the new place without a password."""
+    """The result of a move: the number of rows of each table, and the new place without a password."""
 
     rows: dict[str, int]
     place: str

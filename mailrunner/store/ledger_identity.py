@@ -1,4 +1,4 @@
-"""Who a ledger is, whether anything hangs on it, and where it was moved."""
+"""The identity of a ledger, the evidence that it was used, and the place it was moved to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which database a ledger lies in, so that a promoted standby and a restored dump are told apart from it.
+"""The lineage of a ledger: the database it lies in, by which a promoted standby or a dump is known.
 
 A lineage is a text of four parts: the server's system identifier, its timeline, and the object ids of the
 database and of the table `ledger`.  A promotion begins a new timeline (PostgreSQL's manual, "Timelines"),

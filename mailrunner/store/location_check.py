@@ -1,4 +1,4 @@
-"""Where a ledger should not lie, and which rights it should not have.
+"""Places where a ledger should not lie, and rights that its file should not have.
 
 A file that something else copies or locks is no ledger for long: SQLite's locks and its write-ahead log
 need a local disk (sqlite.org, "How To Corrupt An SQLite Database File", §2.1); programs that synchronise

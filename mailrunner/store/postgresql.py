@@ -1,4 +1,4 @@
-"""What a connection to PostgreSQL is asked for, unless the URL, the role or the database says otherwise.
+"""Settings of a connection to PostgreSQL, unless the URL, the role or the database says otherwise.
 
 A process that is suspended, or whose machine was cut off, may hold an account's row.  Without bounds the
 others wait for hours, until TCP gives up.  With these the server ends its transaction after ten seconds,

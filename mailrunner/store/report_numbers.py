@@ -44,7 +44,7 @@ _BEGUN = "SELECT min(started_at) FROM runs WHERE campaign_no = ?"
 
 
 class AnsweredCount(NamedTuple):
-    """How many deliveries of one state were tried last in the quarter of an hour from `quarter` on."""
+    """Deliveries of one state that were tried last in the quarter of an hour from `quarter` on."""
 
     state: State
     quarter: datetime

@@ -83,7 +83,7 @@ class ReportRow(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """How many deliveries are in one state for one reason."""
+    """The number of deliveries in one state for one reason."""
 
     state: State
     reason: str

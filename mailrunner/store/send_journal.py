@@ -1,4 +1,4 @@
-"""What this machine began to send, kept beside the ledger's rollback guard: `.mailrunner/begun/`.
+"""The journal of sends that this machine began, beside the ledger's rollback guard: `.mailrunner/begun/`.
 
 A ledger that was put back to an earlier state, or that failed over to a standby which was behind, has no
 record of the last messages.  The machines that began them do.  An entry is three whole numbers of 64

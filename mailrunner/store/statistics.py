@@ -1,4 +1,4 @@
-"""What is counted over a whole campaign, each count apart: too slow for a page, and done in the background.
+"""Statistics of a whole campaign, each count apart: too slow for a page, and done in the background.
 
 A delivery that is done has its moment in `not_before` (docs/states.md), so that one index has all states
 in the order of time: `tally` of a whole campaign reads that index alone, and `tally` since a moment reads
@@ -47,7 +47,7 @@ _NEWEST_RETURN = "SELECT max(no) FROM returns"
 
 
 class Tally(NamedTuple):
-    """How many deliveries of one state have their moment in the quarter of an hour from `quarter` on."""
+    """Deliveries of one state that have their moment in the quarter of an hour from `quarter` on."""
 
     state: State
     quarter: datetime

@@ -1,4 +1,4 @@
-"""Which ledger a project uses: the one that was used last, unless that one never sent anything.
+"""The choice of a project's ledger: the one that was used last, unless that one never sent anything.
 
 A command that is refused, or that only looks, makes nothing: everything is decided before the first table
 is made.

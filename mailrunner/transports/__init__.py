@@ -48,7 +48,7 @@ class Envelope(Protocol):
 
 
 class Stream(Protocol):
-    """What to wait for, in order to go on with a connection."""
+    """The socket and deadline to wait for, in order to go on with a connection."""
 
     def fileno(self) -> int:
         """The number of the socket."""

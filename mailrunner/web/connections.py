@@ -1,4 +1,4 @@
-"""How many connections there may be, in all and from one address, and how long a request may take to come.
+"""Limits of connections, in all and from one address, and of the time that a request may take to come.
 
 A public server meets clients that open connections and never finish a request.  Each connection has a
 deadline for its header and one for its body, however slowly octets drip.  Where all places are taken, the
@@ -24,7 +24,7 @@ class Limits:
 
 
 class Droppable(Protocol):
-    """What can be closed at once."""
+    """A connection that can be closed at once."""
 
     def drop(self) -> None: ...
 

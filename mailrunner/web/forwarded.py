@@ -1,4 +1,4 @@
-"""Who the client is behind proxies: X-Forwarded-For and X-Forwarded-Proto, where they may be believed.
+"""The client's address behind proxies: X-Forwarded-For and X-Forwarded-Proto, from trusted hops alone.
 
 Each proxy appends the address that it saw, so what a client made up stands on the left.  Read from the
 right, past the proxies that were named, the first other address is the client's.

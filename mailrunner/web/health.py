@@ -1,4 +1,4 @@
-"""Whether a click could be recorded now: looked for by reading, seldom, and by one request at a time.
+"""Health: can a click be recorded now? Looked for by reading, seldom, and by one request at a time.
 
 Monitors ask often and from many places.  If each look took a write transaction, a ledger that is busy
 would make them wait in a crowd, in front of the clicks.

@@ -1,4 +1,4 @@
-"""Who sent a message, as the pages show it: the From name of the campaign and its domain, no address."""
+"""The sender of a message, as the pages show it: From name and domain of the campaign, no address."""
 
 from __future__ import annotations
 

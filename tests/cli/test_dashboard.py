@@ -93,11 +93,9 @@ def test_it_ends_at_once_with_streams_open(project: Project) -> None:
 
 
 def test_an_open_address_needs_a_way_to_tell_users(project: Project) -> None:
-    answer = process("dashboard", "--host", "192.0.2.1", folder=project.folder)
+    answer = project.mailrunner("dashboard", "--host", "192.0.2.1")
     assert answer.code == 78 and "nothing would keep them out" in answer.stderr
-    with_header = process(
-        "dashboard", "--host", "192.0.2.1", "--forwarded-user", "X-User", folder=project.folder
-    )
+    with_header = project.mailrunner("dashboard", "--host", "192.0.2.1", "--forwarded-user", "X-User")
     assert with_header.code == 78
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect
 
+from tests.support.ledger_builder import table_names
 from tests.support.projects import Project
 from tests.support.smtp_server import SmtpServer
 
@@ -37,12 +36,6 @@ LOOKING = (
 
 
 @pytest.fixture
-def server() -> Iterator[SmtpServer]:
-    with SmtpServer() as running:
-        yield running
-
-
-@pytest.fixture
 def project(tmp_path: Path, server: SmtpServer) -> Project:
     return Project(tmp_path).write(rows=ROWS, port=server.port)
 
@@ -51,14 +44,6 @@ def set_database(project: Project, url: str) -> None:
     file = project.folder / "mailrunner.toml"
     lines = [line for line in file.read_text().splitlines() if not line.startswith("database")]
     file.write_text("\n".join([f'database = "{url}"', *lines, ""]))
-
-
-def tables(url: str) -> list[str]:
-    engine = create_engine(url)
-    try:
-        return inspect(engine).get_table_names()
-    finally:
-        engine.dispose()
 
 
 def copies(server: SmtpServer) -> Counter[str]:
@@ -71,7 +56,7 @@ def test_a_command_that_has_nothing_to_record_makes_no_ledger(
 ) -> None:
     set_database(project, postgresql_database)
     project.mailrunner(*words.split())
-    assert tables(postgresql_database) == []
+    assert table_names(postgresql_database) == []
     assert not (project.folder / ".mailrunner").exists()
 
 
@@ -83,7 +68,7 @@ def test_a_command_that_is_refused_for_the_ledgers_sake_makes_nothing(
     set_database(project, postgresql_database)
     answer = project.mailrunner(*words.split())
     assert answer.code == 74 and "the ledger is missing" in answer.stderr
-    assert tables(postgresql_database) == []
+    assert table_names(postgresql_database) == []
 
 
 def test_a_change_to_postgresql_before_anything_was_sent_is_no_matter(

@@ -14,6 +14,7 @@ from typing import IO
 
 import pytest
 
+from tests.support.commands import said
 from tests.support.projects import Project
 
 
@@ -46,9 +47,9 @@ def test_it_serves_until_ctrl_c_and_its_link_stands_in_a_private_file_alone(proj
         with urllib.request.urlopen(found[1]) as page:  # noqa: S310 - of loopback
             assert page.status == 200
         running.send_signal(signal.SIGINT)
-        rest, said = running.communicate()
+        rest, err = running.communicate()
     assert running.returncode == 0
-    assert found[2] not in rest + said and "Stopped." in said
+    assert found[2] not in rest + err and "Stopped." in err
     assert not file.exists()
 
 
@@ -66,6 +67,6 @@ def test_without_a_terminal_open_writes_the_page_and_serves_nothing(project: Pat
 
 @pytest.mark.parametrize("words", [("--count", "2"), ("--to", "ana@example.org"), ("--out", "x")])
 def test_options_of_the_written_page_are_refused_when_served(project: Path, words: tuple[str, str]) -> None:
-    done = subprocess.run(preview(project, "--serve", *words), capture_output=True, text=True, check=False)
-    assert done.returncode == 78
-    assert "--serve shows the whole list" in done.stderr and "leave out --count" in done.stderr
+    code, text = said(project, "preview", "spring", "--serve", *words)
+    assert code == 78
+    assert "--serve shows the whole list" in text and "leave out --count" in text

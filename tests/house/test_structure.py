@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import keyword
+import re
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator
@@ -122,3 +123,15 @@ def test_functions_are_short() -> None:
 def test_files_are_short() -> None:
     lines = {path: len((ROOT / path).read_text(encoding="utf-8").splitlines()) for path, _ in parsed(SOURCE)}
     assert {str(path): number for path, number in lines.items() if number > MOST_LINES} == {}
+
+
+def test_a_module_and_a_class_open_with_the_name_of_their_thing() -> None:
+    """Who looks for a bounce's reason finds "The reason of a bounce", not "What the words mean"."""
+    opening = re.compile(r"(What|Who|Whether|Where|Which|How)\b")
+    found = [
+        f"{path}: {getattr(node, 'name', 'the module')}"
+        for path, tree in parsed(SOURCE)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef) and opening.match(ast.get_docstring(node) or "")
+    ]
+    assert found == []

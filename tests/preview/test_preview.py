@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mailrunner.cli import commands
-from mailrunner.preview.message_view import MessageView, ShownLink
+from mailrunner.preview.message_view import MessageView, ShownLink, header_text
 from mailrunner.preview.safe_html import SANDBOX
 from mailrunner.preview.sample import Sample, choose
 from mailrunner.recipients.formats import open_source
@@ -312,3 +312,20 @@ def test_links_are_listed_with_the_words_they_stand_under() -> None:
         ShownLink("Our programme", "https://example.org/a"),
         ShownLink("Write", "mailto:x@y.z"),
     )
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (
+            "=?utf-8?q?von_W?=\r\n =?utf-8?q?=C3=BCrttemberg?=\r\n <p@x.org>",
+            "von Württemberg <p@x.org>",
+        ),
+        ('"Pop, Ana" <ana@x.org>', '"Pop, Ana" <ana@x.org>'),
+        ("Ștefan <s@x.org>", "Ștefan <s@x.org>"),
+        ("=?utf-8?q?Jos=C3=A9?= <josé@x.org>", "José <josé@x.org>"),
+        ("=?no-such-charset?q?a?=", "=?no-such-charset?q?a?="),
+    ],
+)
+def test_a_name_that_goes_on_in_the_next_encoded_word_is_read_whole(sent: str, read: str) -> None:
+    assert header_text(sent) == read

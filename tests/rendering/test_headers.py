@@ -29,19 +29,8 @@ from tests.support.rendering import (
     fields_for,
     modern,
     old,
-    project_in,
     renderer,
 )
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return project_in(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return project_in(tmp_path_factory.mktemp("project"))
 
 
 def test_a_bulk_message_has_exactly_these_fields(project: Path) -> None:

@@ -22,21 +22,9 @@ from tests.support.rendering import (
     fields_for,
     modern,
     old,
-    project_in,
     renderer,
     tree,
 )
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return project_in(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return project_in(tmp_path_factory.mktemp("project"))
-
 
 often = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 

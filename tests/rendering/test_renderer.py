@@ -19,15 +19,9 @@ from tests.support.rendering import (
     as_read,
     fields_for,
     modern,
-    project_in,
     renderer,
     tree,
 )
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    return project_in(tmp_path)
 
 
 @pytest.mark.parametrize(

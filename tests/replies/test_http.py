@@ -32,14 +32,14 @@ def rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("name", ["http_replies.csv", "http_replies_unseen.csv"])
+@pytest.mark.parametrize("name", ["http_replies.csv", "http_replies_unseen.csv", "http_replies_real.csv"])
 def test_every_collected_answer_gets_its_action(name: str) -> None:
     wrong = []
     for row in rows(name):
         action = classify(
             row["provider"], int(row["code"]), row["enhanced"], row["text"], row["stage"]
         ).action
-        if action != row["action"]:
+        if action not in row["action"].split("/"):
             wrong.append((*row.values(), str(action)))
     assert wrong == []
 

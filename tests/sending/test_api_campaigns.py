@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import ssl
 import subprocess
 import sys
@@ -35,10 +36,10 @@ from tests.support.http_api_server import (
     take_then_cut,
     yes_then_close,
 )
-from tests.support.http_apis import KEY, READ, SECRET, error, ses_account
+from tests.support.http_apis import KEY, QUOTAS, READ, SECRET, Answer, error, ses_account
 from tests.support.projects import Project
 
-NUMBER = 200
+NUMBER = int(os.environ.get("API_RECIPIENTS", "200"))  # `make apis` takes 600
 FAULTS = (
     Fault(answer(429, Retry_After="2"), nth=20),  # before there is a doubt that is asked about again
     Fault(answer(429), nth=21),
@@ -146,8 +147,72 @@ def test_the_limits_that_amazon_tells_lower_those_of_the_account(
     assert len(server.accepted) == sent
 
 
+def plans(**credits_of: float) -> dict[str, object]:
+    """Brevo's account with these plans."""
+    return {"plan": [{"type": name, "credits": number} for name, number in credits_of.items()]}
+
+
+USAGE = {"day": {"used": 90, "limit": 99}, "month": {"used": 90, "limit": 1000}}
+
+
+@pytest.mark.parametrize(
+    ("preset", "answer", "left", "words"),
+    [
+        ("brevo", plans(sms=9, free=4), 4, "4 recipients left this day"),
+        ("brevo", plans(payAsYouGo=2.0, subscription=3, free=9), 5, "5 recipients left this month"),
+        ("sendgrid", {"remain": 6, "total": 99, "reset_frequency": "daily"}, 6, "6 recipients of 99 left"),
+        ("sendgrid", {"remain": 6, "reset_frequency": "monthly"}, None, "more may be charged"),
+        ("smtp2go", {"data": {"cycle_remaining": 6, "cycle_max": 9}}, None, "6 recipients of 9 left"),
+        ("mandrill", {"hourly_quota": 7}, 7, "allows 7/1h"),
+        ("mailgun", {"limit": 30, "current": 22}, 8, "8 recipients of 30 left this month"),
+        ("sparkpost", {"results": {"usage": USAGE}}, 9, "9 recipients of 99 left this day, 910 recipients"),
+    ],
+)
+def test_what_a_provider_has_left_lowers_the_limits_of_the_account(
+    preset: str, answer: dict[str, object], left: int | None, words: str, tmp_path: Path
+) -> None:
+    with HttpApiServer(preset) as server:
+        server.account = (200, {}, answer)
+        campaign = ApiCampaign(tmp_path, server).write(csv=people(20), connections=1)
+        result = campaign.run()
+        with campaign.inner.ledger() as ledger:
+            [fact] = ledger.accounts.learned(campaign.inner.account().identity)
+    assert server.problems == []
+    assert result.sent_now == (20 if left is None else left)
+    assert len(server.accepted) == result.sent_now
+    assert words in fact.sentence
+
+
+def test_what_was_sent_before_the_providers_month_began_takes_nothing_of_it(tmp_path: Path) -> None:
+    """Its cycle began anew after twelve messages of our own month: what it has left is ours to send."""
+    with HttpApiServer("brevo") as server:
+        server.account = (200, {}, {"plan": [{"type": "subscription", "credits": 12}]})
+        campaign = ApiCampaign(tmp_path, server).write(csv=people(20), connections=1)
+        assert campaign.run().sent_now == 12
+        assert campaign.run().sent_now == 8
+
+
+@pytest.mark.parametrize("preset", [name for name in READ if name in QUOTAS and name != "ses"])
+@pytest.mark.parametrize(
+    "answer", [(401, {}, {}), (403, {}, b"x"), (200, {}, []), (200, {}, {"plan": 1}), (302, {}, b"")]
+)
+def test_a_key_that_may_only_send_sends_under_the_limits_of_the_file(
+    preset: str, answer: Answer, tmp_path: Path
+) -> None:
+    with HttpApiServer(preset) as server:
+        server.account = answer
+        campaign = ApiCampaign(tmp_path, server).write(csv=people(3))
+        assert any("does not tell this key" in notice for notice in campaign.run(limit=1).notices) is (
+            (preset, answer[2]) != ("mailgun", {"plan": 1})
+        )
+        file = tmp_path / "mailrunner.toml"
+        file.write_text(file.read_text().replace('"unlimited/24h"', '"2/24h"'))
+        result = campaign.run()
+    assert (result.sent_now, result.notices) == (1, ())
+
+
 def quota_readings(server: HttpApiServer) -> int:
-    return sum(each.path == "/v2/email/account" for each in server.requests)
+    return sum(each.path == server.quota_path for each in server.requests)
 
 
 def test_the_limits_that_amazon_tells_are_read_again_after_an_hour(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,17 +16,6 @@ from mailrunner.store import Ledger, Run
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.ledger_builder import claim_or_wait, claim_terms
 from tests.support.smtp_server import Rule, SmtpServer, reply
-
-
-@pytest.fixture
-def server() -> Iterator[SmtpServer]:
-    with SmtpServer() as running:
-        yield running
-
-
-@pytest.fixture
-def mailing(tmp_path: Path, server: SmtpServer) -> CampaignInProcess:
-    return CampaignInProcess(tmp_path, server)
 
 
 def cancel(mailing: CampaignInProcess) -> bool:

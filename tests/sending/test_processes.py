@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -30,17 +30,6 @@ IMPATIENT = (
     "from mailrunner.store import opening; opening._BUSY_SECONDS = 0.2; "
     "from mailrunner.cli import main; main()",
 )
-
-
-@pytest.fixture
-def server() -> Iterator[SmtpServer]:
-    with SmtpServer() as running:
-        yield running
-
-
-@pytest.fixture
-def mailing(tmp_path: Path, server: SmtpServer) -> CampaignInProcess:
-    return CampaignInProcess(tmp_path, server)
 
 
 def start(

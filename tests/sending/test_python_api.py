@@ -29,12 +29,6 @@ ROWS = [{"email": f"person{n}@example.org", "name": f"Name {n}"} for n in range(
 
 
 @pytest.fixture
-def server() -> Iterator[SmtpServer]:
-    with SmtpServer() as server:
-        yield server
-
-
-@pytest.fixture
 def mailing(tmp_path: Path, server: SmtpServer) -> CampaignInProcess:
     return CampaignInProcess(tmp_path, server).write(csv=people(5))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import email
 import email.policy
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -21,17 +20,6 @@ from mailrunner.store import Phase
 from mailrunner.transports.smtp.server_capabilities import ObservedCapabilities
 from tests.support.campaigns import LETTER, CampaignInProcess, people
 from tests.support.smtp_server import Rule, SmtpServer, accept_then_cut, cut, reply
-
-
-@pytest.fixture
-def server() -> Iterator[SmtpServer]:
-    with SmtpServer() as running:
-        yield running
-
-
-@pytest.fixture
-def mailing(tmp_path: Path, server: SmtpServer) -> CampaignInProcess:
-    return CampaignInProcess(tmp_path, server)
 
 
 def scripted(tmp_path: Path, *rules: Rule) -> tuple[SmtpServer, CampaignInProcess]:

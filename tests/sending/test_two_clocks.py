@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,12 +38,6 @@ class Machine(CampaignInProcess):
         with self.ledger() as ledger, ledger.database.read() as connection:
             shown: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             return shown.astimezone(UTC)
-
-
-@pytest.fixture
-def server() -> Iterator[SmtpServer]:
-    with SmtpServer() as running:
-        yield running
 
 
 @pytest.fixture

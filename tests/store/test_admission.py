@@ -5,10 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from sqlalchemy.engine import make_url
 
 from tests.conftest import new_database
@@ -17,12 +15,6 @@ from tests.support.projects import Project
 from tests.support.smtp_server import SmtpServer
 
 ROWS = [f"person{n}@example.org,Name {n}" for n in range(60)]
-
-
-@pytest.fixture
-def server() -> Iterator[SmtpServer]:
-    with SmtpServer() as started:
-        yield started
 
 
 def copies(server: SmtpServer) -> Counter[str]:

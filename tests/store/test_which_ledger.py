@@ -7,13 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect
 
 from mailrunner.errors import LedgerError
 from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 from mailrunner.store import Ledger
 from tests.support.clocks import ManualClock
-from tests.support.ledger_builder import claim, claim_terms, load_campaign, send
+from tests.support.ledger_builder import claim, claim_terms, load_campaign, send, table_names
 
 ANA = "ana@example.org"
 
@@ -22,14 +21,6 @@ ANA = "ana@example.org"
 def first(tmp_path: Path) -> str:
     """Where the ledger was at first."""
     return f"sqlite:///{tmp_path}/data/mailrunner.db"
-
-
-def tables(url: str) -> list[str]:
-    engine = create_engine(url)
-    try:
-        return inspect(engine).get_table_names()
-    finally:
-        engine.dispose()
 
 
 def files(folder: Path) -> set[str]:
@@ -45,7 +36,7 @@ def test_looking_makes_no_table_and_no_file(
 ) -> None:
     with Ledger.open_existing(folder=tmp_path, url=postgresql_database, clock=clock) as ledger:
         assert ledger.campaigns.all() == []
-    assert tables(postgresql_database) == [] and files(tmp_path) == set()
+    assert table_names(postgresql_database) == [] and files(tmp_path) == set()
 
 
 def test_looking_at_a_ledger_that_another_machine_made_leaves_no_guard(
@@ -72,7 +63,7 @@ def test_what_is_refused_makes_nothing(
                 opening(folder=tmp_path, url=url, clock=clock)
             assert "mailrunner ledger copy" in refused.value.hint
             assert str(tmp_path / "data" / "mailrunner.db") in refused.value.hint
-    assert tables(postgresql_database) == [] and files(tmp_path) == before
+    assert table_names(postgresql_database) == [] and files(tmp_path) == before
     Ledger.open(folder=tmp_path, url=postgresql_database, clock=clock, new=True).close()
 
 

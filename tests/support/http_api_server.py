@@ -25,6 +25,7 @@ import h11
 from tests.support.http_apis import (
     KEY,
     LOOKUPS,
+    QUOTAS,
     READ,
     SECRET,
     YES,
@@ -32,7 +33,7 @@ from tests.support.http_apis import (
     Incoming,
     Taken,
     WrongRequestError,
-    ses_account,
+    quota,
 )
 from tests.support.http_apis import error as error_answer
 from tests.support.patience import PATIENCE
@@ -205,7 +206,7 @@ class HttpApiServer:
         self.problems: list[str] = []
         self.doubtful: Counter[str] = Counter()
         self.cut_early = 0
-        self.account = ses_account()
+        self.quota_path, self.account = QUOTAS.get(preset, ("", (404, {}, None)))
         self.is_valid: Callable[[str], bool] | None = None  # of OAuth tokens; None: the key of the account
         self.requests: list[Incoming] = []
         self.others: Callable[[Incoming], Answer | None] = lambda _: None
@@ -272,7 +273,8 @@ class HttpApiServer:
         if not isinstance(request, h11.Request):
             return False
         headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
-        is_message = request.method == b"POST" and "search" not in request.target.decode()
+        path = request.target.decode().partition("?")[0]
+        is_message = request.method == b"POST" and "search" not in path and path != self.quota_path
         with self._lock:
             self._number += is_message
             number = self._number
@@ -346,8 +348,8 @@ class HttpApiServer:
 
     def _looked_up(self, incoming: Incoming) -> Answer:
         """Answer a request that asks for something."""
-        if self.preset == "ses" and incoming.path == "/v2/email/account":
-            return self.account
+        if incoming.path == self.quota_path:
+            return quota(incoming, self.account)
         path, answer = LOOKUPS.get(self.preset, ("", None))
         if answer is None or not incoming.path.startswith(path):
             raise WrongRequestError(f"there is nothing at {incoming.target}")

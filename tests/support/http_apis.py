@@ -515,3 +515,35 @@ def ses_account(day: float = 1_000_000.0, rate: float = 10_000.0, sent: float = 
     """What GetAccount answers."""
     quota = {"Max24HourSend": day, "MaxSendRate": rate, "SentLast24Hours": sent}
     return _json(200, {"SendQuota": quota, "SendingEnabled": True, "ProductionAccessEnabled": True})
+
+
+def quota(incoming: Incoming, told: Answer) -> Answer:
+    """What an account's limits are answered with, to its key."""
+    pair = base64.b64encode(f"api:{KEY}".encode())
+    seen = repr(sorted(incoming.headers.items())).encode() + incoming.body
+    need(KEY.encode() in seen or pair in seen, "the key is not the account's")
+    return told
+
+
+QUOTAS: dict[str, tuple[str, Answer]] = {
+    "ses": ("/v2/email/account", ses_account()),
+    "mailgun": ("/v5/accounts/limit/custom/monthly", _json(404, {"message": "No custom limit found"})),
+    "mandrill": ("/api/1.0/users/info.json", _json(200, {"username": "u", "hourly_quota": 1_000_000})),
+    "smtp2go": (
+        "/v3/stats/email_cycle",
+        _json(200, {"request_id": "r", "data": {"cycle_used": 7, "cycle_remaining": 993, "cycle_max": 1000}}),
+    ),
+    "sparkpost": (
+        "/api/v1/account",
+        _json(200, {"results": {"usage": {"day": {"used": 3, "limit": -1}, "month": {"used": 3}}}}),
+    ),
+    "sendgrid": (
+        "/v3/user/credits",
+        _json(200, {"remain": 100_000, "total": 100_000, "used": 0, "reset_frequency": "monthly"}),
+    ),
+    "brevo": (
+        "/v3/account",
+        _json(200, {"plan": [{"type": "subscription", "creditsType": "sendLimit", "credits": 100_000}]}),
+    ),
+}
+"""Where each provider is asked for an account's limits, and what the fake's account is told."""

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import create_engine, inspect
+
 from mailrunner.model.circuit_breaker import AnswerMark
 from mailrunner.model.delivery import State
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
@@ -142,3 +144,12 @@ def record(ledger: Ledger, terms: ClaimTerms, delivery: Delivery, decision: Deci
 def send(ledger: Ledger, terms: ClaimTerms, delivery: Delivery, decision: Decision = SENT) -> None:
     assert begin_sending(ledger, terms, delivery) is SendPermit.GO
     assert record(ledger, terms, delivery, decision)
+
+
+def table_names(url: str) -> list[str]:
+    """The tables of a database."""
+    engine = create_engine(url)
+    try:
+        return inspect(engine).get_table_names()
+    finally:
+        engine.dispose()

@@ -10,7 +10,7 @@ from mailrunner.cli.app import command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.suppress.group import ENTRIES, AddressesArgument, ListOption, suppress_app
 from mailrunner.model.suppression import SuppressionReason
-from mailrunner.sending.python_api.targets import shown_scope
+from mailrunner.sending.python_api.suppression_targets import shown_scope
 
 
 @command(suppress_app, "add", panel=ENTRIES)

@@ -9,7 +9,7 @@ import typer
 from mailrunner.cli.app import command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.suppress.group import ERASURE_AND_REPAIR, suppress_app
-from mailrunner.sending.python_api.targets import scope_of
+from mailrunner.sending.python_api.suppression_targets import scope_of
 
 
 @command(suppress_app, "confirm-empty", panel=ERASURE_AND_REPAIR)

@@ -12,7 +12,7 @@ from mailrunner.cli.options import JsonOption
 from mailrunner.cli.suppress.group import ENTRIES, suppress_app
 from mailrunner.cli.suppress.rows import print_rows
 from mailrunner.clock import rfc3339
-from mailrunner.sending.python_api.targets import keys_of
+from mailrunner.sending.python_api.suppression_targets import keys_of
 
 if TYPE_CHECKING:
     from mailrunner.model.suppression import SuppressionChange

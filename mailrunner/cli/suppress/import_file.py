@@ -17,7 +17,7 @@ from mailrunner.cli.suppress.group import FILES, ListOption, suppress_app
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
 from mailrunner.model.suppression import ImportFormat, SuppressionReason
-from mailrunner.sending.python_api.targets import scope_of, unknown_list_notice
+from mailrunner.sending.python_api.suppression_targets import scope_of, unknown_list_notice
 
 if TYPE_CHECKING:
     from mailrunner.store import Ledger

@@ -10,7 +10,7 @@ from mailrunner.cli.app import command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.suppress.group import ENTRIES, suppress_app
 from mailrunner.model.counted import counted
-from mailrunner.sending.python_api.targets import shown_scope
+from mailrunner.sending.python_api.suppression_targets import shown_scope
 
 
 @command(suppress_app, "remove", panel=ENTRIES)

@@ -10,7 +10,7 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.clock import rfc3339
 from mailrunner.model.suppression import ALL_LISTS, SuppressionEntry
 from mailrunner.model.terminal_text import printable, printable_json
-from mailrunner.sending.python_api.targets import shown_scope
+from mailrunner.sending.python_api.suppression_targets import shown_scope
 
 
 def print_rows(

@@ -1,4 +1,4 @@
-"""What the operations cost that can make much out of little, or take long over little.
+"""Costs of the operations that can make much out of little, or take long over little.
 
 Each is predicted from its arguments, in units (see `work`).  Whatever is not named here costs about what
 it is given and what it gives.  A prediction that its arguments do not allow is none: the operation then

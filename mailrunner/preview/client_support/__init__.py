@@ -1,4 +1,4 @@
-"""Where a message breaks: features that it uses and mail programs of the list's recipients do not know.
+"""Breakage: features that a message uses and mail programs of the list's recipients do not know.
 
     for each in lacking_support(message.html, index.domains):
         each.kind, each.effect, each.programs, each.recipients

@@ -1,4 +1,4 @@
-"""Which features of Can I email a piece of CSS uses, by its tokens.
+"""Features of Can I email that a piece of CSS uses, by its tokens.
 
 Text is never searched: `text-transform` is no `transform`, `@media only screen` is @media, and what stands in
 a comment or a string is nothing.

@@ -1,4 +1,4 @@
-"""Which features of Can I email the HTML of a message uses: elements, attributes, pictures, and its CSS."""
+"""Features of Can I email that a message's HTML uses: elements, attributes, pictures, and its CSS."""
 
 from __future__ import annotations
 

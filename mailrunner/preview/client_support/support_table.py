@@ -1,4 +1,4 @@
-"""What mail programs support, by the data of Can I email, and what of it a reader would notice."""
+"""Support by mail programs, by the data of Can I email, and the effect that a reader would notice."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _HOW_TO_PUBLISH = (
 
 
 class FetchBounds(NamedTuple):
-    """What one download may take, its redirects included."""
+    """The bounds of one download, its redirects included."""
 
     octets: int = MOST_OCTETS
     seconds: float = MOST_SECONDS

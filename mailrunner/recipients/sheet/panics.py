@@ -1,4 +1,4 @@
-"""What calamine's Rust prints when it panics is kept off the screen.
+"""Panics of calamine's Rust: what they print is kept off the screen.
 
 Rust's hook writes message and backtrace to file descriptor 2 before the panic becomes an exception, and
 cannot be asked not to.  So that descriptor leads to a file meanwhile, and whatever else was written to it

@@ -36,7 +36,7 @@ def source(values: Mapping[str, str], *, can_unsubscribe: bool, width: ImageWidt
         "<<dark link color>>": _shade(color, least=0.35),
         "<<on color>>": on_color(color),
         "<<logo>>": image if logo else "",
-        "<<footer>>": _footer(_words(values), can_unsubscribe),
+        "<<footer>>": _footer(footer_words(values.get("language", "en")), can_unsubscribe),
     }.items():
         page = page.replace(field, value)
     return page
@@ -56,7 +56,7 @@ def filled(frame_name: str, matter: FrontMatter, content: TemplateText) -> Templ
 
 def text_footer(values: Mapping[str, str], *, can_unsubscribe: bool) -> str:
     """The last lines of the text part, a template."""
-    words = _words(values)
+    words = footer_words(values.get("language", "en"))
     lines = ["{% if postal_address %}{{ postal_address }}\n{% endif %}"]
     if can_unsubscribe:
         lines = [f"{words['list']}\n", f"{words['unsubscribe']}: {{{{ unsubscribe_url }}}}\n", *lines]
@@ -94,7 +94,6 @@ def _phrases() -> Mapping[str, Mapping[str, str]]:
     return tomllib.loads(text)
 
 
-def _words(values: Mapping[str, str]) -> Mapping[str, str]:
-    """The footer's words in the language of the message, else in English."""
-    language = values.get("language", "en").replace("_", "-").lower().partition("-")[0]
-    return _phrases().get(language) or _phrases()["en"]
+def footer_words(language: str) -> Mapping[str, str]:
+    """The words of a footer, "list" and "unsubscribe", in a language such as "de-DE", else in English."""
+    return _phrases().get(language.replace("_", "-").lower().partition("-")[0]) or _phrases()["en"]

@@ -15,7 +15,7 @@ _BODY_WIDTH = 512  # pixels that the frame leaves for a picture
 
 
 class TemplateStore(Protocol):
-    """What reads files of templates/ and keeps the templates that are made of them."""
+    """A reader of files in templates/ that keeps the templates made of them."""
 
     def read(self, name: str) -> str: ...
     def put(self, name: str, made: TemplateText, label: str) -> None: ...

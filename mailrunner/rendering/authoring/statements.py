@@ -125,7 +125,7 @@ def _goes_on(before: str, after: str) -> bool:
 
 
 class StatementPlaces:
-    """Where each statement is written: by container, before which line of the parsed text."""
+    """The place of each statement: by container, before which line of the parsed text."""
 
     def __init__(self, placed: PlacedStatements, root: SyntaxTreeNode, marks: Sequence[Mark], label: str):
         """Raises nothing: what cannot be placed is among `problems` afterwards."""

@@ -12,7 +12,8 @@ class DocumentSource:
 
     `picture` gives the content behind a name that the HTML uses, None where there is none.  `changes` says
     what was done to it, `remarks` what is left to the user.  `fields` are the names that the document itself
-    calls merge fields, and does not only show in guillemets.
+    calls merge fields, and does not only show in guillemets.  `language`, such as "de-DE", is "" where the
+    HTML alone may tell it.
     """
 
     kind: str
@@ -22,3 +23,4 @@ class DocumentSource:
     changes: tuple[str, ...] = ()
     fields: frozenset[str] = frozenset()
     remarks: tuple[str, ...] = ()
+    language: str = ""

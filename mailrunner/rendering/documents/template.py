@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from urllib.parse import parse_qs, urlsplit
 
 from mailrunner.model.counted import counted
@@ -17,13 +18,14 @@ from mailrunner.rendering.documents.merge_fields import MergeFields
 from mailrunner.rendering.documents.pictures import Pictures
 from mailrunner.rendering.documents.sheets import DocumentSheets
 from mailrunner.rendering.documents.source import DocumentSource
+from mailrunner.rendering.documents.unsubscribe_link import UnsubscribeLinks
+from mailrunner.rendering.documents.word_fields import merge_names
 
 _CONDITIONAL = re.compile(
     r"(<!--\[if[^\]]*\]>(?:\s*<!-->|\s*-->)?)(.*?)(<!\[endif\]-->\Z)", re.DOTALL | re.IGNORECASE
 )
 _OFFICE = re.compile(r"<w:WordDocument|<w:LatentStyles|<m:mathPr|supportFields", re.IGNORECASE)
 _FIELDS = re.compile(r"<!--\[if supportFields\]>.*?<!\[endif\]-->", re.DOTALL | re.IGNORECASE)
-_MERGE_FIELD = re.compile(r"MERGEFIELD\s+(?:\"|&quot;)?([^\s<\"&\\]+)", re.IGNORECASE)
 _SCRIPTED = re.compile(r"\son\w+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
 _BRACES = ("{{", "{%", "{#", "}}", "%}", "#}")
 _DROPPED = frozenset({"base", "script", "o:p"})
@@ -32,11 +34,19 @@ _GOOGLE = re.compile(r"https?://www\.google\.com/url\?", re.IGNORECASE)
 _VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'
 _FOOTER = (
     '<p style="margin: 32px 16px 16px; text-align: center; font: 13px/1.6 Arial, sans-serif; color: #5c6669">'
-    '<a href="{{ unsubscribe_url }}" style="color: #5c6669">Unsubscribe</a><br>{{ postal_address }}</p>\n'
+    '<a href="{{ unsubscribe_url }}" style="color: #5c6669"><<word>></a><br>{{ postal_address }}</p>\n'
 )
 _PAGE = re.compile(r"padding\s*:\s*(?:\d+(?:\.\d+)?pt\s*){4}", re.IGNORECASE)
 _NARROW = (
     "\n<style>@media (max-width: 620px) { body { padding: 16px !important; max-width: none !important } }"
+    "</style>\n"
+)
+_PRINTED = re.compile(
+    r"<div class=[\"']?WordSection|content=[\"']?(?:Microsoft Word|LibreOffice)", re.IGNORECASE
+)
+# Google puts each picture into a span of its size.
+_FITTED = (
+    "\n<style>@media (max-width: 620px) { img, span { max-width: 100% !important; height: auto !important } }"
     "</style>\n"
 )
 
@@ -58,13 +68,17 @@ class ImportedTemplate:
 def template_of(source: DocumentSource, name: str, columns: Sequence[str] | None) -> ImportedTemplate:
     """Make a template called `name` of a document, for a list with these `columns`, None if there is none."""
     names = ColumnNames(columns)
-    certain = source.fields.union(_MERGE_FIELD.findall(source.html))
+    certain = source.fields.union(merge_names(source.html))
     fields, pictures = MergeFields(names, certain), Pictures(source, name)
     cleaning, sheets, blocks = _Cleaning(), DocumentSheets(source), BlockBalance()
     pieces = fields.in_texts(cleaning.pieces(_FIELDS.sub("", sheets.page()), fields))
-    html = blocks.balanced("".join(pictures.taken(piece).text for piece in pieces))
-    html = _framed(html) if source.is_fragment else declared_as_utf8(html)
-    html, added = _completed(html, source.is_fragment)
+    language = source.language or _language_of(source.html)
+    links = UnsubscribeLinks(frame.footer_words(language)["unsubscribe"])
+    html = blocks.balanced("".join(pictures.taken(piece).text for piece in links.in_texts(pieces)))
+    html = _framed(html, language) if source.is_fragment else declared_as_utf8(html)
+    html, added = _completed(html, source.is_fragment, language)
+    if links.made:
+        added.append("the address to unsubscribe, which stood there as text, is a link now")
     styles = [f"the style sheet {one} stands in the page now" for one in sheets.taken]
     changes = [*source.changes, *cleaning.sentences(), *styles, *_sentences(fields, pictures), *added]
     fields.unread.update(blocks.as_text)
@@ -149,9 +163,19 @@ def _is_office(piece: MarkupPiece) -> bool:
     return refresh == "refresh"
 
 
-def _framed(content: str) -> str:
+def _language_of(html: str) -> str:
+    """The language that the page or its body has, such as "de-DE"; "" where none tells."""
+    for piece in pieces_of(html):
+        if piece.name in ("html", "body") and not piece.text.startswith("</"):
+            found = attribute(piece.text, "lang") or attribute(piece.text, "xml:lang") or ""
+            if re.fullmatch(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", found):
+                return found
+    return ""
+
+
+def _framed(content: str, language: str) -> str:
     """The content in the ready frame that messages in Markdown have, as a page of its own."""
-    page = frame.source({}, can_unsubscribe=True, width=lambda _: None)
+    page = frame.source({"language": language or "en"}, can_unsubscribe=True, width=lambda _: None)
     for block, text in {"content": content, "preheader": "", "title": "{{ campaign.list }}"}.items():
         found = re.search(rf"\{{% block {block} %\}}.*?\{{% endblock %\}}", page)
         assert found is not None  # noqa: S101 - the frame is ours
@@ -159,7 +183,7 @@ def _framed(content: str) -> str:
     return page
 
 
-def _completed(html: str, is_fragment: bool) -> tuple[str, list[str]]:
+def _completed(html: str, is_fragment: bool, language: str) -> tuple[str, list[str]]:
     """The page with all that a message must have, and what was added."""
     added: list[str] = []
     if is_fragment:
@@ -167,14 +191,22 @@ def _completed(html: str, is_fragment: bool) -> tuple[str, list[str]]:
     if not re.search(r"<meta[^>]*viewport", html, re.IGNORECASE):
         html = html.replace('<meta charset="utf-8">', f'<meta charset="utf-8">\n{_VIEWPORT}', 1)
     if _PAGE.search(html):
-        html = re.sub(r"</head\s*>", lambda end: _NARROW + end[0], html, count=1, flags=re.IGNORECASE)
+        html = _with_sheet(html, _NARROW)
         added.append("on telephones the margins of the printed page are left out")
+    if "<img" in html and (_PAGE.search(html) or _PRINTED.search(html)):
+        html = _with_sheet(html, _FITTED)
+        added.append("on telephones pictures are as wide as the screen at most")
     if "unsubscribe_url" not in html:
         end = re.search(r"</body\s*>", html, re.IGNORECASE)
         place = end.start() if end else len(html)
-        html = html[:place] + _FOOTER + html[place:]
+        footer = _FOOTER.replace("<<word>>", escape(frame.footer_words(language)["unsubscribe"]))
+        html = html[:place] + footer + html[place:]
         added.append("a footer with the link to unsubscribe and the postal address was added at the end")
     return html, added
+
+
+def _with_sheet(html: str, sheet: str) -> str:
+    return re.sub(r"</head\s*>", lambda end: sheet + end[0], html, count=1, flags=re.IGNORECASE)
 
 
 def _sentences(fields: MergeFields, pictures: Pictures) -> list[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.rendering.documents.source import DocumentSource
-from mailrunner.rendering.documents.word_fields import WordFields
+from mailrunner.rendering.documents.word_fields import WordFields, merge_names
 
 _ALIGNED = ("center", "right")
 _STYLES = "\n".join(
@@ -22,11 +23,11 @@ _STYLES = "\n".join(
         "strike => s",
     )
 )
-_FIELD = re.compile(rb"MERGEFIELD\s+(?:\"|&quot;)?([^\s<\"&\\]+)", re.IGNORECASE)
 _IGNORED = re.compile(r"unrecognised element was ignored: (\S+)")
 _PAGE_PART = re.compile(r"word/(?:header|footer)\d*\.xml")
 _SHOWN = re.compile(rb"<w:t[ >][^<]*\w")
 _DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
+_LANGUAGE = re.compile(rb'<w:lang\b[^>]*\bw:val="([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)"')
 _LOST = "colours, fonts and page layout of Word were left behind; to keep them save it as filtered HTML"
 
 
@@ -61,7 +62,8 @@ def from_word(octets: bytes, members: Mapping[str, bytes], label: str) -> Docume
     if not html:
         raise UserError(Problem("has no text in it", label, hint="is it the right file?"))
     remarks = (*_unread(fields), *_left_out(result.messages, members))
-    return DocumentSource("Word", html, pictures.get, True, (_LOST,), _fields(members), remarks)
+    found, language = _fields(members), _language(members)
+    return DocumentSource("Word", html, pictures.get, True, (_LOST,), found, remarks, language)
 
 
 def _with_document(members: Mapping[str, bytes], document: bytes) -> bytes:
@@ -91,8 +93,16 @@ def _left_out(messages: Sequence[Any], members: Mapping[str, bytes]) -> list[str
 
 
 def _fields(members: Mapping[str, bytes]) -> frozenset[str]:
-    names = _FIELD.findall(members["word/document.xml"])
-    return frozenset(name.decode("utf-8", "replace") for name in names)
+    return merge_names(members["word/document.xml"].decode("utf-8", "replace"))
+
+
+def _language(members: Mapping[str, bytes]) -> str:
+    """The language of most of the text, such as "de-DE": of its runs, else of the styles; "" without one."""
+    for name in ("word/document.xml", "word/styles.xml"):
+        codes = (match[1] for match in _LANGUAGE.finditer(members.get(name, b"")))
+        if found := Counter(codes).most_common(1):
+            return found[0][0].decode("ascii")
+    return ""
 
 
 def _with_alignment(paragraph: Any) -> Any:

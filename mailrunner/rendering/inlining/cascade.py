@@ -21,7 +21,7 @@ _LARGEST = 20_000  # entries of a cache, which starts again when it is full
 
 
 class _State:
-    """How far the selectors have come: satisfied by an element (`here`), or by it or one above it."""
+    """The progress of the selectors: satisfied by an element (`here`), or by it or one above it."""
 
     __slots__ = ("here", "moves", "path")
 

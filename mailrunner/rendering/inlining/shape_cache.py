@@ -65,7 +65,7 @@ class Inlined(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class InliningTally:
-    """How messages were inlined: `hits` from plans, `memo` by the cached steps, `strict` by premailer itself.
+    """Messages inlined each way: `hits` from plans, `memo` by the cached steps, `strict` by premailer.
 
     `reasons` counts why messages were no hits; `mismatch` says why the quick ways were given up.
     The names of the fields are keys of the event `inlined` in `--log-json`.

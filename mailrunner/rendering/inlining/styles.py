@@ -42,7 +42,7 @@ class Signature(NamedTuple):
 
 
 class Finish(NamedTuple):
-    """What is written into an element: its style, None where that stays, and more attributes."""
+    """The result for one element: its style, None where that stays, and more attributes."""
 
     style: str | None
     attributes: tuple[tuple[str, str], ...]

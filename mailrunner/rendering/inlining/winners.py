@@ -1,4 +1,4 @@
-"""Which declarations win: in the page as its template is written, and in the message as it is sent.
+"""The declarations that win: in the page as its template is written, and in the message as it is sent.
 
 A style attribute beats a sheet.  So a declaration that only sometimes applies (in a narrow window, in
 dark mode, under the pointer) and beats a rule in the page would lose to that rule once it is inlined.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailrunner.model.counted import counted
-from mailrunner.model.learned_fact import QUOTA_FACT, told_sentence
+from mailrunner.model.told_quota import QUOTA_FACT
 from mailrunner.sending.doctor.facts import Facts, Unanswered
 from mailrunner.sending.doctor.finding import Finding, Level
 
@@ -21,8 +21,11 @@ def quota_check(facts: Facts) -> Iterator[Finding]:
             _CHECK, Level.UNKNOWN, what, facts.quota.reason, "mailrunner keeps to its own until then"
         )
     elif facts.quota is not None:
-        told, sent = told_sentence(facts.quota.limits), counted(facts.quota.sent, "recipient")
-        yield Finding(_CHECK, Level.OK, told, f"{sent} in the last 24 hours", fact=QUOTA_FACT)
+        sent = facts.quota.sent
+        evidence = "" if sent is None else f"{counted(sent, 'recipient')} in the last 24 hours"
+        spent = any(each.left == 0 and not each.is_charged for each in facts.quota.remaining)
+        level = Level.WARNING if spent else Level.OK
+        yield Finding(_CHECK, level, facts.quota.sentence, evidence, fact=QUOTA_FACT)
     if own:
         yield Finding(_CHECK, Level.OK, f"mailrunner sends at most {own}")
     elif facts.quota is None:

@@ -81,7 +81,7 @@ class Examination:
             to_ask = ask if self._is_own_relay else None
             self._begin("server", "", lambda: questions.server(account, to_ask))
         self._begin("login", "", lambda: questions.login(account, self.clock))
-        if account.api and account.preset.name == "ses":
+        if account.api:
             self._begin("quota", "", lambda: questions.quota(account, self.clock))
         if settings := account.dkim:
             self._begin("keys", "", lambda: own_key_findings(settings, ask))

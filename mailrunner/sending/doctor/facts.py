@@ -1,4 +1,4 @@
-"""What was found out of one account; each part may also be `Unanswered`."""
+"""The facts found out of one account; each part may also be `Unanswered`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from mailrunner.config.account import Account
 from mailrunner.model.outcome import Outcome
-from mailrunner.model.quota import Limit
+from mailrunner.model.told_quota import ToldQuota
 from mailrunner.sending.doctor.dmarc import DmarcFound
 from mailrunner.sending.doctor.dns_lookup import DnsAnswer
 from mailrunner.sending.doctor.finding import Finding
@@ -40,7 +40,7 @@ class ServerFound:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Whether the domain that signs agrees with that of From; None where DNS was not answered.
+    """Agreement of the domain that signs with that of From; None where DNS was not answered.
 
     `by_own_key`: the account's own DKIM key signs, not its provider.
     """
@@ -75,16 +75,8 @@ class DomainFound:
 
 
 @dataclass(frozen=True, slots=True)
-class QuotaFound:
-    """What the provider tells of the account; `sent` counts recipients of the last 24 hours."""
-
-    limits: tuple[Limit, ...]
-    sent: int
-
-
-@dataclass(frozen=True, slots=True)
 class ClickFound:
-    """What the one-click address answered to POST and GET: statuses, 0 where there was none.
+    """The answers of the one-click address to POST and GET: statuses, 0 where there was none.
 
     `asks`: the page of GET has a form, with which a recipient confirms the request.
     """
@@ -110,7 +102,7 @@ class Facts:
     addresses: tuple[str, ...] | Unanswered
     ports: Mapping[int, str | Unanswered]
     server: ServerFound | Unanswered
-    quota: QuotaFound | Unanswered | None
+    quota: ToldQuota | Unanswered | None
     login: Outcome | Unanswered | None
     domains: Mapping[str, DomainFound | Unanswered]
     reverse: Mapping[str, tuple[DnsAnswer, bool] | Unanswered]

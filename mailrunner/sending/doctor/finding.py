@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How grave it is; UNKNOWN is what could not be found out, and no fault."""
+    """The gravity of a finding; UNKNOWN could not be found out, and is no fault."""
 
     OK = "ok"
     INFO = "info"

@@ -1,4 +1,4 @@
-"""What the doctor learned of an account, kept in the ledger, and shown again with its date."""
+"""Findings of the doctor that are kept in the ledger, and shown again with their date."""
 
 from __future__ import annotations
 

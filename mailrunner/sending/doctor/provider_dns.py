@@ -1,4 +1,4 @@
-"""What the domain's DNS holds where a known provider sends for it: the SPF include, the usual DKIM selectors.
+"""The DNS that a domain needs where a known provider sends for it: SPF include, usual DKIM selectors.
 
 Sources: each provider's page on setting up a domain.  A provider with an own bounce domain needs no include.
 """

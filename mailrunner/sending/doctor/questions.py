@@ -14,6 +14,7 @@ from mailrunner.clock import Clock
 from mailrunner.config.account import Account
 from mailrunner.errors import MailrunnerError
 from mailrunner.model.outcome import Outcome, Scope
+from mailrunner.model.told_quota import ToldQuota
 from mailrunner.sending.account_transports import transports_for
 from mailrunner.sending.doctor import dmarc, dns_lookup, spf
 from mailrunner.sending.doctor.dns_lookup import Ask, DnsAnswer, DnsState
@@ -22,7 +23,6 @@ from mailrunner.sending.doctor.facts import (
     BounceFound,
     ClickFound,
     DomainFound,
-    QuotaFound,
     ServerFound,
 )
 from mailrunner.sending.doctor.provider_dns import DKIM_SELECTORS, SIGNS_FOR_ITS_USERS
@@ -126,20 +126,11 @@ def login(account: Account, clock: Clock) -> Outcome | None:
         transport.close()
 
 
-def quota(account: Account, clock: Clock) -> QuotaFound:
-    """Amazon SES's GetAccount; no other API tells an account's limits by a sending key."""
-    from mailrunner.sending.api_transport import ApiConnections
-    from mailrunner.transports.apis.ses import SesApi
+def quota(account: Account, clock: Clock) -> ToldQuota | None:
+    """What the provider's API tells of the account's limits; None where it has no way to."""
+    from mailrunner.sending.api_limits import ask_quota
 
-    assert account.api  # noqa: S101 - asked for such an account alone
-    connections = ApiConnections.of(account, account.api, clock)
-    api, call = connections.api, connections.caller(PER_ANSWER)
-    assert isinstance(api, SesApi)  # noqa: S101 - the preset's
-    try:
-        told = api.read_quota(call(api.quota_request(clock.now())))
-    finally:
-        call.close()
-    return QuotaFound(told.limits, told.sent)
+    return ask_quota(account, clock, PER_ANSWER)
 
 
 def domain(domain: str, account: Account, ask: Ask) -> DomainFound:

@@ -17,7 +17,7 @@ _ASKS = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})
 
 @dataclass(slots=True)
 class SpfFound:
-    """What the record of a domain leads to.  `records` is the number at the domain itself."""
+    """The look-ups that a domain's record leads to.  `records` is the number at the domain itself."""
 
     records: int = 0
     text: str = ""

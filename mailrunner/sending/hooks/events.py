@@ -44,7 +44,7 @@ class HookEvent:
 
 
 class ToldEvents:
-    """What was told of each campaign last, so that cron does not tell the same again every five minutes."""
+    """The event told last of each campaign, so that cron does not tell the same again every five minutes."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / ".mailrunner" / "told.json"

@@ -1,4 +1,4 @@
-"""What a user does to a campaign that was begun: pause, end, queue again, resolve doubt, delete rows."""
+"""Actions on a campaign that was begun: pause, end, queue again, resolve doubt, delete rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mailrunner.errors import Problem, UserError, one_base_class
 from mailrunner.model.delivery import State
 from mailrunner.model.suppression import ALL_LISTS
 from mailrunner.sending.python_api.lookup import begun_campaign
-from mailrunner.sending.python_api.targets import address_keys
+from mailrunner.sending.python_api.suppression_targets import address_keys
 from mailrunner.store import Phase
 
 if TYPE_CHECKING:

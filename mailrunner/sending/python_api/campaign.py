@@ -16,12 +16,12 @@ from mailrunner.sending.left_out import LeftOutRow
 from mailrunner.sending.prepared_campaign import PreparedCampaign
 from mailrunner.sending.python_api.actions import CampaignActions
 from mailrunner.sending.python_api.checked import CheckedCampaign, check_campaign
-from mailrunner.sending.python_api.eager import begun
-from mailrunner.sending.python_api.look import campaign_states
+from mailrunner.sending.python_api.eager_iterator import begun
+from mailrunner.sending.python_api.ledger_states import campaign_states
 from mailrunner.sending.python_api.lookup import campaign_id
 from mailrunner.sending.python_api.outcomes import OpenReport, as_data_frame
+from mailrunner.sending.python_api.preview_message import PreviewMessage, RowChoice, show_message
 from mailrunner.sending.python_api.running import RunEnding, run_options, send
-from mailrunner.sending.python_api.shown import PreviewMessage, RowChoice, show_message
 from mailrunner.sending.python_api.status import CampaignStatus
 from mailrunner.sending.run import Callbacks
 from mailrunner.store import Phase
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mailrunner.sending.python_api.folder import ProjectFolder
-    from mailrunner.sending.python_api.given import GivenRows
+    from mailrunner.sending.python_api.given_rows import GivenRows
     from mailrunner.sending.python_api.test_messages import SentTest
 
 
@@ -79,7 +79,7 @@ class CampaignHandle(CampaignActions):
         None is the first row that can be sent to; a mapping is a row that need not stand in the list.  Its
         links lead nowhere.  Raises UserError where there is no such row, or it cannot become a message.
         """
-        from mailrunner.sending.python_api.given import GivenRows
+        from mailrunner.sending.python_api.given_rows import GivenRows
 
         with one_base_class():
             own = GivenRows([row]) if isinstance(row, Mapping) else None

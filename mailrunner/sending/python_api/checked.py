@@ -22,7 +22,7 @@ from mailrunner.store import Ledger, Phase
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedCampaign:
-    """What a run would do now.
+    """The result of a check: what a run would do now.
 
     `status` is the campaign as it stands; its `notices` are what a user should look at, its `problems` the
     first rows that cannot become a message.  `found` has the numbers (sizes in octets), `plan` the calendar

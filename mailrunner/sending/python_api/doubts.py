@@ -11,7 +11,7 @@ from mailrunner.errors import Problem, UserError
 from mailrunner.model.delivery import State
 from mailrunner.model.in_doubt import Lookup, Resolution
 from mailrunner.model.tokens import TokenSigner, message_id
-from mailrunner.sending.python_api.targets import address_keys
+from mailrunner.sending.python_api.suppression_targets import address_keys
 from mailrunner.store import CampaignRecord, Ledger, Phase
 from mailrunner.store.manual_actions import InDoubtDelivery
 
@@ -31,7 +31,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What became of one delivery in doubt: SENT, QUEUED, SKIPPED (of a cancelled campaign) or IN_DOUBT.
+    """The outcome of one delivery in doubt: SENT, QUEUED, SKIPPED (of a cancelled campaign) or IN_DOUBT.
 
     `look_again_at` is when a look may tell more; None where it will not.
     """

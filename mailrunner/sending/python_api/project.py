@@ -36,13 +36,17 @@ class ProjectHandle(ProjectFolder):
         each recipient.  It is read once; see `given.GivenRows`.
         """
         from mailrunner.sending.python_api.campaign import CampaignHandle
-        from mailrunner.sending.python_api.given import GivenRows
+        from mailrunner.sending.python_api.given_rows import GivenRows
 
         return CampaignHandle(self, name, None if recipients is None else GivenRows(recipients))
 
     def status(self, campaign: str | None = None) -> ProjectStatus:
         """Every campaign that was begun, or one alone, and what is left of each account's limits."""
-        from mailrunner.sending.python_api.look import account_states, campaign_states, machine_objects
+        from mailrunner.sending.python_api.ledger_states import (
+            account_states,
+            campaign_states,
+            machine_objects,
+        )
         from mailrunner.sending.python_api.status import ProjectStatus
 
         with one_base_class(), self.existing_ledger() as ledger:
@@ -55,7 +59,7 @@ class ProjectHandle(ProjectFolder):
 
     def accounts(self) -> tuple[AccountStatus, ...]:
         """What is left of each account's limits."""
-        from mailrunner.sending.python_api.look import account_states
+        from mailrunner.sending.python_api.ledger_states import account_states
 
         with one_base_class(), self.existing_ledger() as ledger:
             return account_states(self.settings, ledger)
@@ -87,13 +91,13 @@ class ProjectHandle(ProjectFolder):
 
     def suppressions(self, address: str | None = None) -> Iterator[SuppressionEntry]:
         """The entries that hold for an address or `@domain`; all of them for None."""
-        from mailrunner.sending.python_api.eager import begun
+        from mailrunner.sending.python_api.eager_iterator import begun
 
         return begun(self._entries(address))
 
     def suppression_history(self, address: str) -> tuple[SuppressionChange, ...]:
         """Every change to the entries of an address or `@domain`, oldest first."""
-        from mailrunner.sending.python_api.targets import keys_of
+        from mailrunner.sending.python_api.suppression_targets import keys_of
 
         with one_base_class(), self.existing_ledger() as ledger:
             (key,) = keys_of(ledger, [address])

@@ -84,7 +84,7 @@ class CampaignStatus:
 
 
 class SlotReturns(NamedTuple):
-    """How many slots of a limit come back in each `step` from `begin` on."""
+    """The number of a limit's slots that come back in each `step` from `begin` on."""
 
     begin: datetime
     step: timedelta

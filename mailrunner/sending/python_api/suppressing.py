@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mailrunner.config.project import Project
 from mailrunner.errors import Problem, UserError, did_you_mean
 from mailrunner.model.suppression import SuppressionEntry, SuppressionReason, is_domain, is_pseudonym
-from mailrunner.sending.python_api.targets import keys_of, scope_of, unknown_list_notice
+from mailrunner.sending.python_api.suppression_targets import keys_of, scope_of, unknown_list_notice
 from mailrunner.store import Ledger
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from mailrunner.store import Ledger
 
 
 class SentTest(NamedTuple):
-    """What came of one test message to `address`, which shows the row with the address `shown`."""
+    """The outcome of one test message to `address`, which shows the row with the address `shown`."""
 
     address: str
     shown: str

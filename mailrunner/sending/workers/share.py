@@ -30,7 +30,7 @@ _FOR_A_USER = (WaitReason.STOPPED, WaitReason.CREDENTIALS, WaitReason.SETUP)
 
 @dataclass(frozen=True, slots=True)
 class NextShare:
-    """What comes after a share: another one, `at` a time at the earliest, a failure to show, or neither."""
+    """The successor of a share: another one, `at` a time at the earliest, a failure to show, or neither."""
 
     at: datetime | None = None
     failure: str = ""

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 from mailrunner.errors import MailrunnerError
 from mailrunner.model.mailbox_address import MailboxAddress
+from mailrunner.model.told_quota import ToldQuota
 from mailrunner.transports import Envelope
 from mailrunner.transports.apis.bearer import Bearer
 from mailrunner.transports.http_request import HttpAnswer, HttpRequest
@@ -25,7 +26,7 @@ Call = Callable[[HttpRequest], HttpAnswer]
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ApiSettings:
-    """What an account gives its API.
+    """The settings that an account gives its API.
 
     `url` is scheme and host without a slash at the end.  `bearer` gives the key, or the token that stands
     for it; the rest is "" where the account has none.  `mailbox` is set where an app without a mailbox of
@@ -149,6 +150,20 @@ class AskableApi(Api, Protocol):
 
         Raises ApiUnavailableError where it cannot be asked, or does not let this key ask.
         """
+        ...
+
+
+class TellingApi(Api, Protocol):
+    """One that tells an account's limits; `quota_right` is what a key must be allowed for that."""
+
+    quota_right: str
+
+    def quota_request(self, now: datetime) -> HttpRequest:
+        """The request that asks for them."""
+        ...
+
+    def read_quota(self, answer: HttpAnswer) -> ToldQuota | None:
+        """What an answer tells; None where it does not tell this key."""
         ...
 
 

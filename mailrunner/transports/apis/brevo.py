@@ -1,6 +1,6 @@
 """Brevo: one transactional message as fields.
 
-https://developers.brevo.com/reference/sendtransacemail.  It has no inline images, and takes an
+https://developers.brevo.com/reference/sendtransacemail, get-account.  It has no inline images, and takes an
 attachment's type from its name.
 """
 
@@ -10,6 +10,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from mailrunner.model.told_quota import Remaining, ToldQuota, whole
 from mailrunner.transports.apis import ApiAnswer, ApiMessage
 from mailrunner.transports.apis.common import (
     MIB,
@@ -24,12 +25,15 @@ from mailrunner.transports.apis.common import (
 )
 from mailrunner.transports.http_request import HttpAnswer, HttpRequest
 
+_PLANS = ("free", "subscription", "payAsYouGo")  # the others are for text messages and for resellers
+
 
 class BrevoApi(BaseApi):
     """The key ("xkeysib-…") is another one than that of SMTP."""
 
     provider = "brevo-api"
     max_bytes = 20 * MIB
+    quota_right = "reading the account"
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         headers = headers_without(message)
@@ -65,3 +69,17 @@ class BrevoApi(BaseApi):
             return ApiAnswer(True, id=identity.strip("<>"))
         text = words(dig(said, "message")) or raw_text(answer)
         return ApiAnswer(cut_yes(answer), words(dig(said, "code")), text)
+
+    def quota_request(self, now: datetime) -> HttpRequest:
+        """The account, whose plans tell the credits that are left."""
+        return HttpRequest("GET", "/v3/account", (("api-key", self._settings.bearer()),))
+
+    def read_quota(self, answer: HttpAnswer) -> ToldQuota | None:
+        """The credits for mail: the day's of the free plan, else those of what was bought, together."""
+        plans = dig(answer.json(), "plan") if answer.status == 200 else None
+        if not isinstance(plans, list):
+            return None
+        ours = [plan for plan in plans if dig(plan, "type") in _PLANS]
+        bought = [plan for plan in ours if dig(plan, "type") != "free"]
+        known = [left for plan in bought or ours if (left := whole(dig(plan, "credits"))) is not None]
+        return ToldQuota(remaining=(Remaining("month" if bought else "day", sum(known)),) if known else ())

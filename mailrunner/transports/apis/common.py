@@ -1,4 +1,4 @@
-"""What the modules of the APIs have in common."""
+"""Shared by the modules of the APIs: JSON, names, attachments, logins."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class BaseApi:
     max_bytes = 25 * MIB
     place = ""  # where one that can be asked looks
     is_complete = True
+    quota_right = ""  # what the key of one that tells an account's limits must be allowed
 
     def __init__(self, settings: ApiSettings) -> None:
         self._settings = settings

@@ -9,6 +9,7 @@ from datetime import datetime
 from secrets import token_hex
 from urllib.parse import quote, urlencode
 
+from mailrunner.model.told_quota import ToldQuota, counts
 from mailrunner.transports.apis import ApiAnswer, ApiMessage, ApiUnavailableError, AskedMessage, Call
 from mailrunner.transports.apis.common import MIB, BaseApi, basic, cut_yes, dig, raw_text, words
 from mailrunner.transports.http_request import HttpAnswer, HttpRequest
@@ -20,6 +21,7 @@ class MailgunApi(BaseApi):
     provider = "mailgun-api"
     max_bytes = 25 * MIB
     place = "Mailgun's events"
+    quota_right = "a key of the account: one of a domain may only send"
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         fields = {"to": message.recipient, "o:tracking": "no"}  # tracking would rewrite our links
@@ -64,6 +66,17 @@ class MailgunApi(BaseApi):
         if answer.status != 200 or not isinstance(items, list):
             raise ApiUnavailableError(f"Mailgun answered {answer.status}: a sending key may not read events")
         return bool(items)
+
+    def quota_request(self, now: datetime) -> HttpRequest:
+        """The custom limit, by which an account is cut off for the rest of a calendar month."""
+        return HttpRequest("GET", "/v5/accounts/limit/custom/monthly", (self._login(),))
+
+    def read_quota(self, answer: HttpAnswer) -> ToldQuota | None:
+        """What it has left; an account that set none answers 404."""
+        said = answer.json()
+        if answer.status == 200 and isinstance(said, dict):
+            return ToldQuota(remaining=counts("month", said.get("current"), said.get("limit")))
+        return ToldQuota() if answer.status == 404 else None
 
     @property
     def _domain(self) -> str:

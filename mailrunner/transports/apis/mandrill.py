@@ -10,6 +10,8 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+from mailrunner.model.quota import Limit
+from mailrunner.model.told_quota import ToldQuota, whole
 from mailrunner.transports.apis import ApiAnswer, ApiMessage, ApiUnavailableError, AskedMessage, Call
 from mailrunner.transports.apis.common import MIB, BaseApi, dig, raw_text, words
 from mailrunner.transports.http_request import HttpAnswer, HttpRequest
@@ -23,6 +25,7 @@ class MandrillApi(BaseApi):
     provider = "mandrill-api"
     max_bytes = 25 * MIB
     place = "Mandrill's log"
+    quota_right = "users/info"
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         head = ["X-MC-Track: none"]  # tracking would rewrite our links
@@ -60,3 +63,12 @@ class MandrillApi(BaseApi):
         if answer.status != 200 or not isinstance(found, list):
             raise ApiUnavailableError(f"Mandrill answered {answer.status} to the search")
         return any(dig(e, "metadata", "delivery") == sought.token for e in found)
+
+    def quota_request(self, now: datetime) -> HttpRequest:
+        """The user (users/info), with the quota of an hour."""
+        return self._post("/api/1.0/users/info.json", {"key": self._settings.bearer()})
+
+    def read_quota(self, answer: HttpAnswer) -> ToldQuota | None:
+        """The recipients an hour; what is over stays queued at Mandrill."""
+        hour = whole(dig(answer.json(), "hourly_quota")) if answer.status == 200 else None
+        return None if hour is None else ToldQuota((Limit.parse(f"{max(1, hour)}/1h"),))

@@ -1,4 +1,4 @@
-"""Which class speaks which provider's API, by the name of the preset."""
+"""The class for each provider's API, by the name of the preset."""
 
 from __future__ import annotations
 

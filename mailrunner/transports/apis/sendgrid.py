@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from mailrunner.model.told_quota import Remaining, ToldQuota, whole
 from mailrunner.transports.apis import ApiAnswer, ApiMessage
 from mailrunner.transports.apis.common import (
     BaseApi,
@@ -37,6 +38,7 @@ class SendgridApi(BaseApi):
 
     provider = "sendgrid-api"
     max_bytes = 30_000_000
+    quota_right = "user.credits.read"
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         content = [{"type": "text/plain", "value": message.text}] if message.text else []
@@ -63,3 +65,16 @@ class SendgridApi(BaseApi):
             return ApiAnswer(taken, id=answer.headers.get("x-message-id", ""))
         error = dig(answer.json(), "errors", 0)
         return ApiAnswer(False, words(dig(error, "field")), words(dig(error, "message")) or raw_text(answer))
+
+    def quota_request(self, now: datetime) -> HttpRequest:
+        """The balance of credits (users-api/retrieve-your-credit-balance)."""
+        return HttpRequest("GET", "/v3/user/credits", (self._authorized(),))
+
+    def read_quota(self, answer: HttpAnswer) -> ToldQuota | None:
+        """The credits that are left: a free plan's are the day's, beyond a bought one's mails are charged."""
+        said = answer.json() if answer.status == 200 else None
+        left, is_daily = whole(dig(said, "remain")), dig(said, "reset_frequency") == "daily"
+        if left is None:
+            return None
+        window = "day" if is_daily else "month"
+        return ToldQuota(remaining=(Remaining(window, left, whole(dig(said, "total")), not is_daily),))

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from mailrunner.model.quota import Limit
+from mailrunner.model.told_quota import ToldQuota, whole
 from mailrunner.transports.apis import ApiAnswer, ApiMessage
 from mailrunner.transports.apis.common import MIB, BaseApi, cut_yes, dig, words
 from mailrunner.transports.http_request import Base64Of, HttpAnswer, HttpRequest
@@ -20,18 +21,12 @@ from mailrunner.transports.http_request import Base64Of, HttpAnswer, HttpRequest
 _SIGNED = "content-type;host;x-amz-date"
 
 
-class ToldQuota(NamedTuple):
-    """An account's limits, and how many recipients it had in the last 24 hours."""
-
-    limits: tuple[Limit, ...]
-    sent: int
-
-
 class SesApi(BaseApi):
     """`bearer` gives the access key's id; `stream` is the configuration set."""
 
     provider = "ses-api"
     max_bytes = 40 * MIB
+    quota_right = "ses:GetAccount"
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
         value: dict[str, Any] = {
@@ -62,17 +57,15 @@ class SesApi(BaseApi):
             HttpRequest("GET", "/v2/email/account", (("Content-Type", "application/json"),)), now
         )
 
-    def read_quota(self, answer: HttpAnswer) -> ToldQuota:
-        """What GetAccount tells, no limits where it tells none; -1 means that there is none."""
-        said = answer.json() if answer.status == 200 else None
-        day, rate = dig(said, "SendQuota", "Max24HourSend"), dig(said, "SendQuota", "MaxSendRate")
-        limits = []
-        if isinstance(day, int | float) and day >= 0:
-            limits.append(Limit.parse(f"{max(1, int(day))}/24h"))
-        if isinstance(rate, int | float) and rate > 0:
-            limits.append(Limit.parse(f"{max(1, int(rate))}/second"))
-        sent = dig(said, "SendQuota", "SentLast24Hours")
-        return ToldQuota(tuple(limits), int(sent) if isinstance(sent, int | float) else 0)
+    def read_quota(self, answer: HttpAnswer) -> ToldQuota | None:
+        """What GetAccount tells; -1 means that there is no limit."""
+        said = dig(answer.json(), "SendQuota") if answer.status == 200 else None
+        if not isinstance(said, dict):
+            return None
+        day, rate = whole(said.get("Max24HourSend")), whole(said.get("MaxSendRate"))
+        limits = [f"{max(1, day)}/24h"] if day is not None else []
+        limits += [f"{max(1, rate)}/second"] if said.get("MaxSendRate", 0) and rate is not None else []
+        return ToldQuota(tuple(map(Limit.parse, limits)), sent=whole(said.get("SentLast24Hours")) or 0)
 
     def _signed(self, request: HttpRequest, now: datetime) -> HttpRequest:
         """Add the header fields of AWS Signature Version 4, service `ses`."""

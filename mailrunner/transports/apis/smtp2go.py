@@ -9,6 +9,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+from mailrunner.model.told_quota import Remaining, ToldQuota, whole
 from mailrunner.transports.apis import ApiAnswer, ApiMessage, ApiUnavailableError, AskedMessage, Call
 from mailrunner.transports.apis.common import MIB, BaseApi, dig, raw_text, words
 from mailrunner.transports.http_request import Base64Of, HttpAnswer, HttpRequest
@@ -19,6 +20,7 @@ class Smtp2goApi(BaseApi):
 
     provider = "smtp2go-api"
     max_bytes = 35 * MIB
+    quota_right = "Statistics"
     place = "SMTP2GO's activity"
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
@@ -56,6 +58,18 @@ class Smtp2goApi(BaseApi):
         if answer.status != 200 or not isinstance(events, list):
             raise ApiUnavailableError(f"SMTP2GO answered {answer.status} to the search")
         return any(sought.token in json.dumps(event) for event in events)
+
+    def quota_request(self, now: datetime) -> HttpRequest:
+        """The billing cycle (developers.smtp2go.com/reference/email-cycle)."""
+        return self._post("/v3/stats/email_cycle", {}, self._key())
+
+    def read_quota(self, answer: HttpAnswer) -> ToldQuota | None:
+        """What the cycle has left; a plan may let more through, and charge it."""
+        data = dig(answer.json(), "data") if answer.status == 200 else None
+        left = whole(dig(data, "cycle_remaining"))
+        if left is None:
+            return None
+        return ToldQuota(remaining=(Remaining("month", left, whole(dig(data, "cycle_max")), True),))
 
     def _key(self) -> tuple[str, str]:
         return "X-Smtp2go-Api-Key", self._settings.bearer()

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from mailrunner.model.told_quota import ToldQuota, counts
 from mailrunner.transports.apis import ApiAnswer, ApiMessage, ApiUnavailableError, AskedMessage, Call
 from mailrunner.transports.apis.common import MIB, BaseApi, dig, raw_text, words
 from mailrunner.transports.http_request import HttpAnswer, HttpRequest
@@ -21,6 +22,7 @@ class SparkpostApi(BaseApi):
 
     provider = "sparkpost-api"
     max_bytes = 20 * MIB
+    quota_right = "Account: Read"
     place = "SparkPost's events"
 
     def request(self, message: ApiMessage, now: datetime) -> HttpRequest:
@@ -67,6 +69,18 @@ class SparkpostApi(BaseApi):
         if answer.status != 200 or not isinstance(found, list):
             raise ApiUnavailableError(f"SparkPost answered {answer.status}: the key may not read events")
         return any(dig(e, "rcpt_meta", "delivery") == sought.token for e in found)
+
+    def quota_request(self, now: datetime) -> HttpRequest:
+        """The account with its use (developers.sparkpost.com/api/account)."""
+        return HttpRequest("GET", "/api/v1/account?include=usage", (self._key(),))
+
+    def read_quota(self, answer: HttpAnswer) -> ToldQuota | None:
+        """What the day and the month have left, where they have a limit."""
+        usage = dig(answer.json(), "results", "usage") if answer.status == 200 else None
+        if not isinstance(usage, dict):
+            return None
+        day, month = ((dig(usage, each, "used"), dig(usage, each, "limit")) for each in ("day", "month"))
+        return ToldQuota(remaining=counts("day", *day) + counts("month", *month))
 
     def _key(self) -> tuple[str, str]:
         return "Authorization", self._settings.bearer()

@@ -22,6 +22,9 @@ _CHUNK = 65536
 _RECORD = 16384
 _AT_ONCE = 1 << 20  # octets written before the server is listened to again
 _MOST_HEAD = 65536  # octets of an answer's head
+# Octets beside the body: answers before the answer (1xx), chunks' sizes, trailers.  A server that never
+# ends them is always ready to be read, so no deadline would come to its turn.
+_MOST_FRAMING = 1 << 18
 _SLOWEST = 1000  # octets a second, beside the timeout: a server that reads less is given up
 
 
@@ -53,7 +56,7 @@ class HttpExchange:
         self.has_begun = self.is_written = False
         self._answer: h11.Response | None = None
         self._body: list[bytes] = []
-        self._size = 0
+        self._size = self._heard = 0
         self.deadline: float | None = None
         self._allowed = self._timeout + length / _SLOWEST
 
@@ -138,6 +141,7 @@ class HttpExchange:
             octets = self._receive()
             if octets is None:
                 return None
+            self._heard += len(octets)
             try:
                 self._http.receive_data(octets)
                 if (found := self._events()) is not None:
@@ -147,6 +151,8 @@ class HttpExchange:
                     raise
             if not octets:
                 return self._broken("the server closed the connection")
+            if self._heard - self._size > _MOST_FRAMING:
+                return self._broken("the answer does not come to its end")
 
     def _receive(self) -> bytes | None:
         """What the server has sent, b"" at the end of the stream, None where there is nothing yet."""

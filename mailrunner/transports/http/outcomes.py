@@ -18,7 +18,7 @@ _FAULTS_IN_A_ROW = 3
 
 @dataclass(slots=True)
 class ApiHealth:
-    """What the connections of one run have in common: how many answers in a row were faults."""
+    """The state that the connections of one run share: how many answers in a row were faults."""
 
     faults: int = 0
 

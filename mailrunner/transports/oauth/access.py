@@ -1,4 +1,4 @@
-"""What SMTP and IMAP ask for a token: kept while it is good, got anew before its end.
+"""Access tokens for SMTP, IMAP and APIs: kept while they are good, got anew before their end.
 
 Of several processes and threads one asks the server, under a lock; the others take what it was given.  A
 new refresh token is on disk before the access token that came with it is used.

@@ -25,7 +25,7 @@ _MICROSOFT = "https://login.microsoftonline.com"
 
 
 class Grant(Protocol):
-    """What a token is asked for with; `mailrunner.config.oauth.OAuthSettings` is one.
+    """The grant that a token is asked for with; `mailrunner.config.oauth.OAuthSettings` is one.
 
     `url` replaces scheme and host of every endpoint; "" for the provider's own.
     """

@@ -1,4 +1,4 @@
-"""Where tokens are kept: one private file for each login, replaced as a whole, written under a lock.
+"""The store of tokens: one private file for each login, replaced as a whole, written under a lock.
 
 The folder is the user's, not the project's: it is in no copy of the project, and projects share logins.
 """

@@ -43,7 +43,7 @@ class AccessToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """What is kept of one login.
+    """The stored part of one login.
 
     `grant_id` is made by the login and stays while its tokens change; `access` is by scope;
     `ends_at` is the instant at which the refresh token ends, None where the server names none.

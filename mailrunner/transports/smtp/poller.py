@@ -25,7 +25,7 @@ W = TypeVar("W", bound=Pollable)
 
 @dataclass(slots=True)
 class _Watched:
-    """What was registered for a connection."""
+    """The registration of a connection."""
 
     stream: Stream
     number: int  # of its file

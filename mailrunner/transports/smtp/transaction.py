@@ -46,7 +46,7 @@ CONTENT_ALONE = ((Verb.END,),)  # all that is left of a message whose DATA was a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineLimits:
-    """How many messages, and how long a reply is waited for.
+    """The number of messages in flight, and the time for a reply.
 
     `in_flight` is how many contents may be unanswered, where the server takes chunks; `messages` how
     many the connection may carry (None: no limit).  `timeout` is the seconds to wait for a reply,

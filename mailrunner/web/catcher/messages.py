@@ -1,4 +1,4 @@
-"""What was caught: the newest messages, in a database that vanishes with the process."""
+"""Messages that were caught: the newest ones, in a database that vanishes with the process."""
 
 from __future__ import annotations
 

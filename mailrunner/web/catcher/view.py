@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email import message_from_bytes, policy
-from email.header import decode_header, make_header
 from email.message import Message
 from urllib.parse import unquote
+
+from mailrunner.preview.message_view import header_text
 
 _CID = re.compile(r"""cid:([^"'\s<>)&]+)""", re.IGNORECASE)
 _IMAGE = re.compile(r"image/[a-z0-9.+-]+")
@@ -18,13 +20,14 @@ _LONGEST_SHOWN = 5_000_000  # characters of HTML
 
 @dataclass(frozen=True, slots=True)
 class MessageParts:
-    """What is shown of a message; `html` has its inline images as data: URIs."""
+    """The parts of a message that are shown: `html` as sent, `images` its inline images as data: URIs."""
 
     subject: str
     message_id: str
     list_id: str
     headers: tuple[tuple[str, str], ...]
     html: str
+    images: Mapping[str, str]
     text: str
     attachments: tuple[tuple[str, str, int], ...]  # name, media type, octets
 
@@ -41,14 +44,15 @@ class MessageParts:
         text = next(
             (_text(p) for p in parts if p not in attached and p.get_content_type() == "text/plain"), ""
         )
-        headers = tuple((name, _header(value)) for name, value in parsed.items())
+        headers = tuple((name, header_text(str(value))) for name, value in parsed.items())
         named = {name.lower(): value for name, value in reversed(headers)}
         return cls(
             subject=named.get("subject", ""),
             message_id=named.get("message-id", ""),
             list_id=named.get("list-id", ""),
             headers=headers,
-            html=_with_images(html[:_LONGEST_SHOWN], parts),
+            html=html[:_LONGEST_SHOWN],
+            images=_images(parts),
             text=text,
             attachments=tuple((_filename(p), p.get_content_type(), len(_octets(p))) for p in attached),
         )
@@ -57,17 +61,9 @@ class MessageParts:
         """The first header of that name, unfolded; "" for none."""
         return next((value for own, value in self.headers if own.lower() == name.lower()), "")
 
-
-def _header(value: object) -> str:
-    raw = (
-        re.sub(r"\r?\n(?=[ \t])", "", str(value))
-        .encode("utf-8", "surrogateescape")
-        .decode("utf-8", "replace")
-    )
-    try:
-        return str(make_header(decode_header(raw)))
-    except (LookupError, ValueError):  # an unknown charset, or broken base64
-        return raw
+    def with_images(self, html: str) -> str:
+        """HTML of this message with its inline images in it."""
+        return _CID.sub(lambda found: self.images.get(unquote(found[1]), found[0]), html)
 
 
 def _octets(part: Message) -> bytes:
@@ -84,13 +80,13 @@ def _text(part: Message) -> str:
 
 def _filename(part: Message) -> str:
     try:
-        return _header(part.get_filename() or "")
+        return header_text(part.get_filename() or "")
     except (LookupError, ValueError, TypeError):
         return ""
 
 
-def _with_images(html: str, parts: list[Message]) -> str:
-    """The HTML with its inline images in it; a Content-ID is looked up, and names no file."""
+def _images(parts: list[Message]) -> dict[str, str]:
+    """The inline images by their Content-IDs, which are looked up, and name no file."""
     images = {}
     for part in parts:
         if part["Content-ID"] and _IMAGE.fullmatch(part.get_content_type()):
@@ -98,4 +94,4 @@ def _with_images(html: str, parts: list[Message]) -> str:
             images[str(part["Content-ID"]).strip().strip("<>")] = (
                 f"data:{part.get_content_type()};base64,{encoded}"
             )
-    return _CID.sub(lambda found: images.get(unquote(found[1]), found[0]), html)
+    return images

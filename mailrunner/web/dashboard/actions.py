@@ -1,4 +1,4 @@
-"""What can be changed from the dashboard: as the commands do it, and asked for twice where it is for good.
+"""Changes made from the dashboard: as the commands do them, confirmed where they are for good.
 
 A page of its own says how many deliveries are concerned and what cannot be undone; its form carries that
 number.  Where more are concerned when it arrives, nothing is done and the page asks again.
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
-from mailrunner.model.delivery import State
+from mailrunner.model.delivery import IN_FLIGHT, State
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.store import CampaignRecord, Phase
 from mailrunner.store.manual_actions import InDoubtDelivery
@@ -24,7 +24,7 @@ _REQUEUEABLE = {"failed": State.FAILED, "suppressed": State.SUPPRESSED, "skipped
 
 
 class Done(NamedTuple):
-    """What was done: a word of `SENTENCES`, and how many deliveries it concerned."""
+    """The result of a change: a word of `SENTENCES`, and how many deliveries it concerned."""
 
     word: str
     number: int = 0
@@ -111,7 +111,7 @@ def act(desk: Desk, record: CampaignRecord, form: Mapping[str, str], user: str) 
 def _cancel(
     desk: Desk, record: CampaignRecord, _form: Mapping[str, str], _place: int | None
 ) -> ActionQuestion:
-    number = desk.ledger.deliveries.counts(record.no).open
+    number = _open(desk, record)
     return ActionQuestion(
         title=f"Cancel {record.id}?",
         number=number,
@@ -122,6 +122,11 @@ def _cancel(
         fields={},
         at_most=True,
     )
+
+
+def _open(desk: Desk, record: CampaignRecord) -> int:
+    """The deliveries that a campaign still has to make, of which those that ended are not read."""
+    return sum(desk.ledger.browsing.number(record.no, state) for state in (State.QUEUED, *IN_FLIGHT))
 
 
 def _resolve(

@@ -1,4 +1,4 @@
-"""What is known of a whole campaign: counted at some moment, and kept for the next start.
+"""Statistics of one campaign: counted at some moment, and kept for the next start.
 
 The statistics hold the deliveries that were done before `counted_to`; those since are counted for each page
 by the index (`store.statistics`).  Both together are the campaign's numbers, without a

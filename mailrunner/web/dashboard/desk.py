@@ -1,4 +1,4 @@
-"""What every page of the dashboard is made from."""
+"""The parts that every page of the dashboard is made from."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class AccountState(NamedTuple):
 
 
 class UserAction(NamedTuple):
-    """What a user of the dashboard did; `about` is the campaign, or what was searched for."""
+    """An action of a user of the dashboard; `about` is the campaign, or what was searched for."""
 
     at: datetime
     user: str

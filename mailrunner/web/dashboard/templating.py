@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
-from jinja2 import PackageLoader
+from jinja2 import ChoiceLoader, PackageLoader
 from markupsafe import Markup
 
 from mailrunner.clock import rfc3339
@@ -22,7 +22,9 @@ class PageTemplates:
 
     def __init__(self, zone: tzinfo, *, now: Callable[[], datetime], **everywhere: Any) -> None:
         self._zone, self._now = zone, now
-        self._environment = page_environment(PackageLoader("mailrunner.web.dashboard"))
+        self._environment = page_environment(
+            ChoiceLoader([PackageLoader("mailrunner.web.dashboard"), PackageLoader("mailrunner.report", ".")])
+        )
         self._environment.filters |= {
             "when": self.when,
             "clock": lambda moment: f"{moment.astimezone(self._zone):%a %d %b, %H:%M:%S}",
@@ -31,7 +33,8 @@ class PageTemplates:
         }
         self._environment.globals |= {"sandbox": SANDBOX, "zone": self._zone_name(), **everywhere}
         # Not imported by each page: its blocks are rendered alone by the stream.
-        self._environment.globals["draw"] = self._environment.get_template("charts.html").module
+        drawings, charts = (self._environment.get_template(f"{name}.html") for name in ("drawings", "charts"))
+        self._environment.globals |= {"draw": drawings.module, "charts": charts.module}
 
     def page(self, name: str, values: Mapping[str, Any]) -> str:
         """A whole page."""

@@ -1,4 +1,4 @@
-"""What tells an open page that files have changed, or that more of the list is read.
+"""Changes told to an open page: files that were saved, and more of the list that is read.
 
 A script follows the events and takes the sections of the page anew, whose state is in its URL.  Without
 script a small frame asks by itself, and shows a link when there is something new.

@@ -1,4 +1,4 @@
-"""What the page that compares two messages shows."""
+"""The page that compares two messages."""
 
 from __future__ import annotations
 

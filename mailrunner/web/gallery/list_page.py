@@ -1,4 +1,4 @@
-"""What the list beside a message shows: its rows, how far it is, kinds of message, findings of all."""
+"""The list beside a message: its rows, how far it is read, kinds of message, findings of all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mailrunner.web.gallery.message_page import Look
 
 @dataclass(frozen=True, slots=True)
 class ListProgress:
-    """How far the list is read and its messages are rendered; `incoming` counts a new list, or is None."""
+    """The progress of reading the list and rendering it; `incoming` counts a new list, or is None."""
 
     read: int
     usable: int

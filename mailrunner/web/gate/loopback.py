@@ -1,4 +1,4 @@
-"""Which requests are answered: those to this very address, and changes from its own pages or from no browser.
+"""The gate of the catcher: requests to this very address, changes from its own pages or no browser.
 
 A page of another site can reach a server on this machine through the browser: by a name that it lets point to
 127.0.0.1 (the Host header then is that name), or by a form (the browser says from which site).

@@ -81,7 +81,6 @@ def body(folder: Path, content: str, columns: Sequence[str] | None = COLUMNS) ->
         ("{{#if Vorname}}a{{else}}b{{/if}}", "{% if Vorname %}a{% else %}b{% endif %}"),
         ("{% if Vorname == “x” %}y{% endif %}", '{% if Vorname == "x" %}y{% endif %}'),
         ("{{ Vorname or “du” }}", '{{ Vorname or "du" }}'),
-        ("{{unsubscribe}}", "{{ unsubscribe_url }}"),
         ("*|LIST:ADDRESS|*", "{{ postal_address }}"),
     ],
 )
@@ -302,3 +301,62 @@ def test_a_page_that_can_unsubscribe_gets_no_second_footer(tmp_path: Path) -> No
 def test_what_is_begun_and_never_ended_takes_no_square_of_time(tmp_path: Path, begun: str) -> None:
     """With a search that starts again at each of them this would be ended as a test that hangs."""
     assert len(imported(tmp_path, "<html>" + begun * 20_000).html) >= 20_000
+
+
+LINK = '<a href="{{ unsubscribe_url }}">Unsubscribe</a>'
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("<p>Leave: {{ unsubscribe_<b>url</b> }}</p>", f"<p>Leave: {LINK}<b></b></p>"),
+        ("{{unsubscribe}}", LINK),
+        ('<a href="{{ unsubscribe_url }}">{{ unsubscribe_url }}</a>',) * 2,
+        ('<a href="x">x</a> {{ unsubscribe_url }}', f'<a href="x">x</a> {LINK}'),
+    ],
+)
+def test_the_address_to_unsubscribe_is_a_link(tmp_path: Path, written: str, expected: str) -> None:
+    assert body(tmp_path, written) == expected
+
+
+@pytest.mark.parametrize(
+    ("page", "word"),
+    [
+        ("<body lang=DE><p>x</p></body>", "Abmelden"),
+        ('<html lang="fr-CA"><body>x</body></html>', "Se désinscrire"),
+        ('<html lang="x"><script>"><body>x</body></html>', "Unsubscribe"),
+        ("<body lang=tlh>x</body>", "Unsubscribe"),
+    ],
+)
+def test_the_footer_that_is_added_speaks_the_language_of_the_page(
+    tmp_path: Path, page: str, word: str
+) -> None:
+    assert f">{word}</a>" in imported(tmp_path, page).html
+
+
+def test_the_frame_of_a_word_document_speaks_its_language(tmp_path: Path) -> None:
+    more = '<w:p><w:r><w:rPr><w:lang w:val="de-AT" w:eastAsia="en-US"/></w:rPr><w:t>Servus</w:t></w:r></w:p>'
+    html = imported(tmp_path, word_document(more), "x.docx").html
+    assert '<html lang="de-AT"' in html and "Sie erhalten diese Nachricht" in html and ">Abmelden</a>" in html
+
+
+def test_merge_fields_with_blanks_in_their_names_are_read(tmp_path: Path) -> None:
+    columns = ("E-Mail Adresse", "Vorname")
+    field = word_field(' MERGEFIELD "E-Mail Adresse" \\* MERGEFORMAT ', "«E-Mail Adresse»")
+    quoted = "<w:r><w:t>«les amis» «Tag der Wahl»</w:t></w:r>"
+    made = imported(tmp_path, word_document(f"<w:p>{field}{quoted}</w:p>"), "x.docx", columns)
+    assert '{{ row["E-Mail Adresse"] }}' in made.html and "«les amis» «Tag der Wahl»" in made.html
+    assert not any("amis" in name or "Wahl" in name for name in made.unknown)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<html><head></head><body><div class=WordSection1><img width=900 src="https://x.example/a.png"></div>',
+        '<html><head><meta name="generator" content="LibreOffice 7.4"></head><body><img src="x.png">',
+    ],
+)
+def test_pictures_of_a_printed_page_are_no_wider_than_a_telephone(tmp_path: Path, page: str) -> None:
+    assert "img, span { max-width: 100% !important" in imported(tmp_path, f"{page}</body></html>").html
+    plain = '<html><head></head><body><img width=900 src="x.png"></body></html>'
+    assert "img, span" not in imported(tmp_path, plain).html

@@ -39,12 +39,6 @@ LETTER = """<html><body><p>Hello {{ name }}</p><img src="cid:logo.png" alt="Club
 """
 
 
-@pytest.fixture
-def server() -> Iterator[SmtpServer]:
-    with SmtpServer() as running:
-        yield running
-
-
 def settings(project: Project, url: str, server: SmtpServer, limits: str = '"10000/24h"') -> Project:
     """mailrunner.toml alone, as it stands on each machine."""
     project.write_account(port=server.port, project=f'database = "{url}"', limits=limits)

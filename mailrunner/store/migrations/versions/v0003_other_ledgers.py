@@ -1,4 +1,4 @@
-"""What a ledger knows of others: whose suppression list it took over, and where it was moved."""
+"""Other ledgers: the one whose suppression list was taken over, and the one this was moved to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which database the ledger lies in, and the machines that use it."""
+"""The database that the ledger lies in, and the machines that use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was learned of each account by trying, as JSON: each fact with its words and its instant."""
+"""Learned facts of each account, as JSON: each with its words and its instant."""
 
 from __future__ import annotations
 

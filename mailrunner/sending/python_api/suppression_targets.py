@@ -1,4 +1,4 @@
-"""What an entry is for: the addresses or domains as typed, and the list it holds for."""
+"""The target of a suppression entry: the addresses or domains as typed, and the list it holds for."""
 
 from __future__ import annotations
 
