@@ -11,6 +11,7 @@ import sys
 # In the order of docs/performance.md; each runs in processes of its own.
 BENCHES = {
     "end_to_end": [],
+    "cpu": ["--before", "7be80ae"],
     "inlining": [],
     "composition": [],
     "transport": [],

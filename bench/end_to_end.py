@@ -21,32 +21,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from pathlib import Path
 
-from bench import machine, newsletter
+from bench import machine, newsletter, peers
 from bench.sink import program, smtp_sink
 
-_PEERS = Path("build/bench-peers")
 _SMALL = 2_000
-_SCRIPT = """
-import csv, smtplib, sys
-from email.message import EmailMessage
-import jinja2, premailer
-port, number = int(sys.argv[1]), int(sys.argv[2])
-page = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader("templates")).get_template("news.html")
-for count, row in enumerate(csv.DictReader(open("data/people.csv", encoding="utf-8"))):
-    if count == number:
-        break
-    html = page.render(row, postal_address="Club, 1 Park Street", unsubscribe_url="https://news.example.org/u/1")
-    message = EmailMessage()
-    message["From"], message["To"] = "Ana Pop <ana@example.org>", row["email"]
-    message["Subject"] = f"{row['first_name']}, spring is here"
-    message.set_content("See the HTML part.")
-    message.add_alternative(premailer.transform(html, allow_network=False), subtype="html")
-    with smtplib.SMTP("127.0.0.1", port) as server:
-        server.send_message(message)
-"""
 
 
 def smtp_source(port: int, number: int) -> float:
@@ -99,56 +79,21 @@ def two_processes(port: int, number: int, connections: int) -> float:
     return (number - _SMALL) / (walls[1] - walls[0])
 
 
-def peers() -> Path:
-    """An environment of their own for the other programs."""
-    python = _PEERS / "bin" / "python"
-    if not python.exists():
-        venv.create(_PEERS, with_pip=True)
-        wanted = [str(python), "-m", "pip", "install", "--quiet", "mailmerge", "premailer", "jinja2"]
-        subprocess.run(wanted, check=True)
-    return python.absolute()
-
-
-def mailmerge(port: int, number: int, python: Path) -> float:
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        home = Path(folder)
-        newsletter.write_list(home / "people.csv", number)
-        (home / "server.conf").write_text(f"[smtp_server]\nhost = 127.0.0.1\nport = {port}\n")
-        head = "TO: {{email}}\nSUBJECT: {{first_name}}, spring is here\nFROM: Ana Pop <ana@example.org>\n"
-        page = (
-            newsletter.template()
-            .replace("{{ postal_address }}", "Club")
-            .replace("{{ unsubscribe_url }}", "#")
-        )
-        (home / "letter.txt").write_text(f"{head}CONTENT-TYPE: text/html\n\n{page}", encoding="utf-8")
-        files = ("--template", "letter.txt", "--database", "people.csv", "--config", "server.conf")
-        command = [str(python.with_name("mailmerge")), "--no-dry-run", "--no-limit", *files]
-        return number / machine.run(command, cwd=home).wall
-
-
-def usual_script(port: int, number: int, python: Path) -> float:
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        home = Path(folder)
-        newsletter.write_project(home, port=port, people=number, connections=1)
-        (home / "send.py").write_text(_SCRIPT)
-        return number / machine.run([str(python), "send.py", str(port), str(number)], cwd=home).wall
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--people", type=int, default=32_000)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     wanted = parser.parse_args()
-    python = peers()
+    python = peers.environment()
     sources, runs, pairs, merges, scripts = [], [], [], [], []
     with smtp_sink() as port:
         for _ in range(wanted.rounds):
             sources.append(smtp_source(port, wanted.people))
             runs.append(marginal(port, wanted.people, wanted.connections))
             pairs.append(two_processes(port, wanted.people, wanted.connections))
-            merges.append(mailmerge(port, 1_500, python))
-            scripts.append(usual_script(port, 300, python))
+            merges.append(1_500 / peers.mailmerge(port, 1_500, python=python).wall)
+            scripts.append(300 / peers.usual_script(port, 300, python=python).wall)
     others = {
         "mailrunner, two processes": pairs,
         "smtp-source -d -s 16": sources,

@@ -7,7 +7,7 @@ import platform
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +32,18 @@ def name() -> str:
     )
 
 
-def run(command: Sequence[str], *, cwd: Path | None = None, codes: Sequence[int] = (0,)) -> Use:
+def run(
+    command: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    codes: Sequence[int] = (0,),
+    environ: Mapping[str, str] | None = None,
+) -> Use:
     """Run a program to its end; its output is kept and shown only if it fails."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        command, cwd=cwd, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     assert process.stdout is not None
     said = process.stdout.read()
     _, status, use = os.wait4(process.pid, 0)
