@@ -74,7 +74,7 @@ apis: $(VENV)/.dev  ## campaigns of 600 over every HTTP API, which fail in every
 	@$(BIN)/python -m tests.crash --transport http --kills 100 --seed 1 --report build/crash-http.md
 
 soak: $(VENV)/.dev  ## random operations on projects for ten minutes, held against the servers' own record
-	@$(BIN)/python -m tests.soak --minutes 10
+	@$(BIN)/python -m tests.soak --for 10
 
 mutants: $(VENV)/.dev  ## change the modules that promises hang on, and print what the tests do not notice (30 minutes)
 	@$(BIN)/python -m tools.mutants --minutes 30

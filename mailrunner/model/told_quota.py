@@ -1,4 +1,4 @@
-"""The limits of an account, and the rest of them, as its provider tells them."""
+"""The limits of an account as its provider tells them, and the recipients it has left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ QUOTA_FACT = "quota"  # its name among what is learned of an account
 
 
 class Remaining(NamedTuple):
-    """The recipients that are left of a count which begins anew each `window`, "day" or "month".
+    """The recipients that are left of a count that begins anew each `window`, "day" or "month".
 
     `of` is its whole, None where that is not told.  `is_charged`: more is charged rather than refused, so
     it is no limit.

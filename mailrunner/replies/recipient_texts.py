@@ -98,6 +98,9 @@ RECIPIENT = (
         rf"one)\b.{{0,25}}\b(?:here|by that name|at this|found|with th(?:at|is)|available|on this)",
         r"not our customer|user ?unknown|unknown[ -]?user|(?:user|recip\w*)notfound|nosuchuser",
         r"no such (?:person|id)",
+        # Its owner did it, whatever code of policy stands before.
+        rf"\b{PERSON} (?:was |is |has been )?(?:deleted|closed|terminated|removed) by "
+        r"(?:the |its )?(?:user|owner|holder)",
         # Without a subject, in reply to an address: "was not found in LDAP server".
         r"^\W*(?:@ ?)?\W*(?:was |is |could )?not (?:be )?(?:found|listed|present|known|registered) (?:in|"
         r"on|at)\b",
@@ -125,6 +128,7 @@ RECIPIENT = (
         r"^\W*(?:@ ?)?(?:\S+ )?address rejected\W*$|bad destination",
         # Of a domain or a person, which could be the sender's.
         r"no such (?:domain|host)",
+        rf"\bno (?:\w+ ){{0,2}}(?:entry|record|mapping|redirect\w*) for (?:this|that|the) {PERSON}",
         r"(?:domain|host) (?:name )?(?:\S+ )?(?:not found|does ?n[o']t exist|unknown)",
         r"name or service not known|null ?mx|mx records? point to non-?existent|badrcptto|validrcptto|"
         r"relocated|has moved",
@@ -157,7 +161,8 @@ RECIPIENT = (
         rf"suppressed) {PERSON}",
         r"^\W*<[\w.+-]+>\W{0,3}(?:is |was |has been )(?:now |currently )?(?:disabled|inactive|suspended|"
         r"closed)",
-        r"disableduser",
+        r"disableduser|\breceiving (?:is |was |has been )?disabled",
+        r"\bno (?:recipient|mailbox|account|user) activity",
         MAILBOX_CLOSED,
         stages=LATE,
         classes="5",
@@ -172,6 +177,13 @@ RECIPIENT = (
         classes="5",
         codes=r"5\.7\.",
     ),
+    row(
+        Action.FAIL,
+        "the server refuses this recipient",
+        rf"\b{PERSON}\b.{{0,60}}\b(?:cannot|can't|unable to|not able to|to (?:enable|resume|start)) receiv",
+        stages=LATE,
+        classes="5",
+    ),
     # RFC 5321's own words for 550, and behind them the reason: GMX, IONOS and WEB.DE say so of our policy.
     row(
         Action.FAIL,
@@ -183,7 +195,8 @@ RECIPIENT = (
     row(
         Action.FAIL,
         "the server refuses this recipient",
-        r"recipients? (?:cannot|could not|can't) be verified|\bin my bad(?:rcpt|recipient)\w* list",
+        r"recipients? (?:cannot|could not|can't) be verified",
+        r"\bin my bad(?:rcpt|recipient)\w* list",
         stages=LATE,
         classes="5",
     ),
@@ -193,6 +206,13 @@ RECIPIENT = (
         r"(?:mailbox|account|recipient|user|address)(?: \S+)? (?:is |currently )?(?:unavailable|"
         r"unavaiable|not available)",
         stages=frozenset({Stage.RCPT}),
+        classes="5",
+    ),
+    row(
+        Action.FAIL,
+        "the server refuses this recipient",
+        r"no valid recipients",
+        stages=frozenset({Stage.EOD}),
         classes="5",
     ),
     row(
@@ -262,6 +282,18 @@ REFUSED = (
         r"loc)",
         stages=frozenset({Stage.RCPT}),
         classes="5",
+        codes=r"(?!5\.[12]\.)",
+    ),
+    # Nothing of the recipient at all: a filter's bare no, and the codes of NetEase ("RP:RDN").
+    row(
+        Action.STOP,
+        "the server's policy refuses this message",
+        r"^(?!.*(?:@|\b(?:user|mail[ -]?box|recipient|rcpt|addressee|account|address)))"
+        r"\W*(?:denied|reject(?:ed)?|blocked|refused) (?:by |\[|\()",
+        r"\b(?:rp|mi|dt|wm|hl|cl|ip):[a-z]{3}\b|\bscreening\b",
+        stages=LATE,
+        classes="5",
+        counted=True,
         codes=r"(?!5\.[12]\.)",
     ),
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mailrunner.model.outcome import Action
+from mailrunner.model.outcome import Action, Stage
 from mailrunner.replies.languages import TOO_MANY_MAILS
-from mailrunner.replies.text_rule import LATE, WITH_CONTENT, row
+from mailrunner.replies.text_rule import LATE, row
 
 A_MINUTE = r"\b\d+ \w+ (?:in|per|within) (?:the last )?(?:\d+ )?(?:minute|second)"
 
@@ -81,7 +81,7 @@ SESSION_TEXTS = (
         Action.RECONNECT,
         "the dialogue got out of step",
         r"no valid recipients",
-        stages=WITH_CONTENT,
+        stages=frozenset({Stage.DATA}),
     ),
     row(
         Action.RETRY,
@@ -116,7 +116,8 @@ SESSION_TEXTS = (
         r"(?:block|black|deny|ban|white|allow)[- ]?list|\bdnsbl|\b[du]?rbls?\b|spamhaus|spamcop",
         r"sorbs|uceprotect|barracudacentral|abuseat|cloudmark|senderscore|invaluement|ivmsip",
         r"\bbl0\d|\bcbl\b",
-        r"reputation|blocked (?:using|by|for|due)(?! to inactiv)|\b(?<!not )listed (?:in|at|on|by)\b",
+        r"reputation|blocked (?:using|by|for|due)(?! to (?:[\w-]+ )?inactiv)",
+        r"\b(?<!not )listed (?:in|at|on|by)\b",
         r"\bipcheck\b|^\W*blocked\b.{0,20}https?:",
         r"\b(?:ip|host|client|server|network|connections?|access)\b(?: \S+){0,6} (?:is |was |"
         r"has been |been |are |will be )?(?:blocked|blacklisted|banned|block listed|"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +103,9 @@ def test_a_path_that_no_file_can_have_is_a_problem_or_no_file(rich: Path, name: 
     table = "database" if name == "mailrunner.toml" else "[recipients]\ncsv"
     file.write_text(f'{table} = "sqlite:///{path}"\n' if table == "database" else f'{table} = "{path}"\n')
     try:
-        with suppress(UserError):
+        try:
             PreparedCampaign.prepare(*load_campaign(rich, "spring", {"HOME": "/root"}))
+        except UserError as error:
+            assert error.problems and all(problem.message for problem in error.problems)
     finally:
         file.unlink() if before is None else file.write_text(before)

@@ -120,7 +120,11 @@ def test_the_locks_are_installed_as_they_are_and_nothing_is_resolved() -> None:
 
 
 def test_every_requirement_in_the_locks_has_a_hash() -> None:
-    for lock in ROOT.glob("requirements*.lock"):
+    locks = sorted(ROOT.glob("requirements*.lock"))
+    assert [lock.name for lock in locks] == [
+        *("requirements-dev.lock", "requirements-test.lock", "requirements.lock"),
+    ]
+    for lock in locks:
         for requirement in lock.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
             assert "--hash=sha256:" in requirement, f"{lock.name}: {requirement}"
 

@@ -43,3 +43,15 @@ def test_the_man_page_is_clean_and_names_every_command() -> None:
     done = subprocess.run(given, input=man_page().encode("ascii"), capture_output=True, check=True)
     assert done.stderr == b""
     assert '.SS "mailrunner suppress add ADDRESS"' in man_page()
+
+
+@pytest.mark.parametrize("link", ["no-such-page.md", "tutorial.md#no-such-heading"])
+def test_a_broken_link_ends_the_build(tmp_path: Path, link: str) -> None:
+    pages, settings = tmp_path / "pages", tmp_path / "mkdocs.yml"
+    pages.mkdir()
+    (pages / "index.md").write_text(f"# Here\n\n[there]({link})\n", encoding="utf-8")
+    (pages / "tutorial.md").write_text("# There\n", encoding="utf-8")
+    own, _, _ = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:")
+    settings.write_text(own.replace("build/site-pages", str(pages)), encoding="utf-8")
+    done = site.build(settings, tmp_path / "site")
+    assert done.returncode != 0 and link.rpartition("#")[2] in done.stderr

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from mailrunner.inbound import dsn
 from mailrunner.inbound.classify import MessageClassifier
 from mailrunner.inbound.message import InboundMessage, UnreadableError, raw_values
 from mailrunner.model.tokens import BOUNCE, TokenSigner
@@ -78,3 +79,47 @@ def test_fields_in_plain_utf_8_are_read() -> None:
     assert raw_values(message.message, "SUBJECT") == ["Автоответ", "second"]
     assert message.field("Subject") == "Автоответ"
     assert InboundMessage.read(b"Subject: caf\xe9\r\n\r\n").field("Subject") == "caf?"
+
+
+def reported(words: str, *fields: str) -> dsn.BounceReport | None:
+    """What a mail in a server's own words reports, whoever it says it is from."""
+    return dsn.odd_bounce(InboundMessage.read("\r\n".join([*fields, "", *words.split("\n")]).encode()))
+
+
+QMAIL = (
+    "Hi. This is the qmail-send program at example.org.\n\n<bo@example.net>:\n{}\n\n--- Below is a copy.\n"
+)
+
+
+def test_the_words_at_the_address_are_told_and_not_the_greeting() -> None:
+    found = reported(QMAIL.format("Sorry, no mailbox here by that name. (#5.1.1)"), "Subject: failure notice")
+    assert found is not None
+    assert (found.kind, found.address) == ("bounced", "bo@example.net")  # without a From, too
+    assert "no mailbox here by that name" in found.words
+    assert "qmail-send" not in found.words
+
+
+def test_a_warning_tells_why_the_mail_waits() -> None:
+    mail = next(mail for name, _, mail in reports() if name == "exim_warning")
+    found = dsn.odd_bounce(InboundMessage.read(mail.encode()))
+    assert found is not None
+    assert found.kind == "delayed"
+    assert found.words
+
+
+@pytest.mark.parametrize(
+    ("spelt", "read"),
+    [("10FFFF", "\U0010ffff"), ("110000", "?"), ("D800", "?"), ("DFFF", "?"), ("E000", "\ue000")],
+)
+def test_an_address_spelt_in_numbers_is_read_as_far_as_they_are_characters(spelt: str, read: str) -> None:
+    status = f"Final-Recipient: utf-8; b\\x{{{spelt}}}@example.net\r\nAction: failed\r\nStatus: 5.1.1\r\n"
+    head = "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.org\r\n\r\n"
+    found = dsn.delivery_status(InboundMessage.read(f"{head}{status}".encode()))
+    assert found is not None
+    assert found.address == f"b{read}@example.net"
+
+
+def test_what_says_by_its_structure_what_it_is_is_not_read_for_words() -> None:
+    mail = next(mail for name, _, mail in reports() if name == "pf_delayed")
+    assert dsn.is_structured(InboundMessage.read(mail.encode()))
+    assert not dsn.is_structured(InboundMessage.read(plain("Not delivered: bo@example.net")))

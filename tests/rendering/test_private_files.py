@@ -194,7 +194,9 @@ def test_an_entry_that_lets_a_row_choose_any_file_is_the_campaign_files_fault(
     ],
 )
 def test_a_folder_before_the_value_is_enough(project: Path, entry: str) -> None:
-    renderer(project, Spec(attachments=[entry]))
+    made = renderer(project, Spec(attachments=[entry]))
+    with pytest.raises(RowError, match=r"outside the folder|without slashes"):
+        made.render(fields_for(x="../../x", vip=True), NOW)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from itertools import count
 
 from tests.crash.databases import empty_database, postgresql_server
 from tests.soak.soak import Found, soak
+from tests.support.imap_server import ImapServer
 
 _STEPS = 60  # of one world
 
@@ -19,15 +20,17 @@ def main() -> int:
     options = _options()
     began = time.monotonic()
     steps = commands = accepted = 0
-    with postgresql_server() as server:
+    with postgresql_server() as server, ImapServer() as imap:
         for seed in count(options.seed):
-            # Every third world has its ledger in PostgreSQL.
-            with empty_database(server.url) if seed % 3 == 0 else nullcontext("") as database:
-                found = soak(seed, options.steps or _STEPS, postgresql=database)
+            # Of both, every third world has its ledger in PostgreSQL.
+            there = options.ledger == "postgresql" or (options.ledger == "both" and seed % 3 == 0)
+            with empty_database(server.url) if there else nullcontext("") as database:
+                box = imap.mailbox(f"world{seed}")
+                found = soak(seed, options.steps or _STEPS, postgresql=database, mailbox=box)
             steps, commands = steps + found.steps, commands + found.commands
             accepted += found.accepted
             if found.wrong:
-                _show(seed, found)
+                _show(seed, found, options.ledger)
                 return 1
             if options.steps or time.monotonic() - began > 60 * options.minutes:
                 break
@@ -35,17 +38,21 @@ def main() -> int:
     return 0
 
 
-def _show(seed: int, found: Found) -> None:
+def _show(seed: int, found: Found, ledger: str) -> None:
     for line in found.trace[-25:]:
         sys.stdout.write(f"  {line}\n")
     for sentence in found.wrong:
         sys.stdout.write(f"WRONG: {sentence}\n")
-    sys.stdout.write(f"again: python -m tests.soak --seed {seed} --steps {found.steps}\n")
+    sys.stdout.write(f"again: python -m tests.soak --seed {seed} --steps {found.steps} --ledger {ledger}\n")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10.0, help="begin no new world after so many")
+    minutes = parser.add_argument(
+        "--for", dest="minutes", type=float, default=10.0, help="begin no new world after so many minutes"
+    )
+    minutes.metavar = "MINUTES"
+    parser.add_argument("--ledger", choices=("both", "sqlite", "postgresql"), default="both")
     parser.add_argument("--seed", type=int, default=1, help="of the first world; the next has the next")
     parser.add_argument("--steps", type=int, default=0, help="one world, with so many steps")
     return parser.parse_args()

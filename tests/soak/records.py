@@ -23,6 +23,7 @@ class Copy:
     key: str
     at: datetime
     link: str  # the path of its unsubscribe page
+    misled: bool = False  # it was sent under a clock whose fault no ledger can notice
 
 
 class Server(SmtpServer):
@@ -31,16 +32,29 @@ class Server(SmtpServer):
     def __init__(self, limits: tuple[tuple[int, timedelta], ...], now: Callable[[], datetime]) -> None:
         super().__init__()
         self.limits, self.copies = limits, list[Copy]()
+        self.misled = False  # now
         self._now = now
 
     def keep(self, message: Accepted) -> int:
         link = message.header("List-Unsubscribe").partition("example.org")[2].partition(">")[0]
-        self.copies.append(Copy(message.header("X-Campaign"), message.recipient.lower(), self._now(), link))
+        campaign, key = message.header("X-Campaign"), message.recipient.lower()
+        self.copies.append(Copy(campaign, key, self._now(), link, self.misled))
         return super().keep(message)
 
+    def is_misled(self, clock: datetime, now: datetime) -> bool:
+        """True for a clock that is ahead, or behind and yet later than all that was sent by the account.
+
+        With the one a window seems to be over before it is; with the other, once the clock is right again.
+        Neither can be told from time that has passed.
+        """
+        return clock > now or (clock < now and all(copy.at < clock for copy in self.copies))
+
     def over_the_cap(self, since: datetime) -> str:
-        """A sentence about a window with too many, "" without one."""
-        times = sorted(copy.at for copy in self.copies if copy.at >= since)
+        """A sentence about a window with too many, "" without one.
+
+        What was sent under a clock that misled the ledger is not counted.
+        """
+        times = sorted(copy.at for copy in self.copies if copy.at >= since and not copy.misled)
         for most, window in self.limits:
             for first, last in zip(times, times[most:], strict=False):
                 if last - first < window:

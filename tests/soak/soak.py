@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from tests.soak.inbox import INBOX
 from tests.soak.invariants import broken
+from tests.soak.meanwhile import MEANWHILE
 from tests.soak.operations import OPERATIONS, sends
 from tests.soak.world import DAY, World
+from tests.support.imap_server import Mailbox
 
 _ROUNDS = 25  # days after which every campaign must be at its end
 
@@ -26,12 +29,15 @@ class Found:
     trace: tuple[str, ...]
 
 
-def soak(seed: int, steps: int, *, postgresql: str = "") -> Found:
-    """Take so many steps drawn from `seed`; the first that breaks a promise is the last."""
+def soak(seed: int, steps: int, *, postgresql: str = "", mailbox: Mailbox | None = None) -> Found:
+    """Take so many steps drawn from `seed`; the first that breaks a promise is the last.
+
+    `mailbox` is one for this soak alone, at a real IMAP server; without it no mail comes back.
+    """
     random = Random(seed)
     with (
         tempfile.TemporaryDirectory(prefix="mailrunner-soak-") as folder,
-        World(Path(folder), random, postgresql=postgresql) as world,
+        World(Path(folder), random, postgresql=postgresql, mailbox=mailbox) as world,
     ):
         taken, wrong = _steps(world, steps)
         wrong = wrong or list(_end(world))
@@ -46,7 +52,7 @@ def soak(seed: int, steps: int, *, postgresql: str = "") -> Found:
 
 def _steps(world: World, most: int) -> tuple[int, list[str]]:
     """Take so many steps, fewer if one breaks a promise; how many, and what was broken."""
-    operations, weights = zip(*OPERATIONS, strict=True)
+    operations, weights = zip(*OPERATIONS, *MEANWHILE, *INBOX, strict=True)
     for number in range(1, most + 1):
         operation = world.random.choices(operations, weights)[0]
         if wrong := [*operation(world), *broken(world)]:

@@ -17,6 +17,7 @@ from tests.soak.misbehaviour import Trap
 from tests.soak.records import LedgerBooks, Server
 from tests.soak.worker import Answer, Order, obey
 from tests.support.clocks import START
+from tests.support.imap_server import PASSWORD, Mailbox
 
 KILLED = -9
 _PATIENCE = 240.0  # seconds for one command
@@ -74,11 +75,15 @@ class Plan:
 
 @dataclass(slots=True)
 class World:
-    """A project in `folder`, made by `random`; a ledger in PostgreSQL where `postgresql` is its URL."""
+    """A project in `folder`, made by `random`; a ledger in PostgreSQL where `postgresql` is its URL.
+
+    `mailbox` is what the account `small` reads.
+    """
 
     folder: Path
     random: Random
     postgresql: str = ""
+    mailbox: Mailbox | None = None
     now: datetime = START
     since: datetime = START  # when the ledger in use was begun
     allowed: Counter[tuple[str, str]] = field(default_factory=Counter)  # further copies that were asked for
@@ -133,6 +138,10 @@ class World:
             _ACCOUNT.format(name=name, port=server.port, limits=_WRITTEN[name], connections=connections)
             for name, server in self.servers.items()
         )
+        if box := self.mailbox:
+            place = f'host = "127.0.0.1", port = {box.port}, tls = "none"'
+            imap = f'imap = {{ {place}, user = "{box.user}", password = "{PASSWORD}" }}\n'
+            accounts = accounts.replace("[accounts.small]\n", f"[accounts.small]\n{imap}")
         head = f'database = "{self.database}"\n[unsubscribe]\nbase_url = "https://news.example.org"\n'
         (self.folder / "mailrunner.toml").write_text(head + accounts)
 
@@ -165,6 +174,8 @@ class World:
     def command(self, *words: str, ahead: timedelta = timedelta(0), dies: bool = False) -> Answer:
         """Carry out a command; `dies`: it is killed at some point, unless it ends before."""
         self._elapsed.value = 0.0
+        for server in self.servers.values():
+            server.misled = server.is_misled(self.now + ahead, self.now)
         step, trap = self._moment() if dies else ("", None)
         order = Order(
             folder=self.folder,
@@ -192,6 +203,22 @@ class World:
         self.killed = answer.code == KILLED or (self.killed and words[0] not in ("run", "resume"))
         self.trace.append(f"{' '.join(words)}{f' (clock {ahead})' if ahead else ''} → {answer.code}")
         return answer
+
+    def meanwhile(self, *words: str) -> Answer:
+        """Carry out a command beside the one that is at work; it may be called by a server's thread."""
+        order = Order(folder=self.folder, words=words, now=self.true_now(), elapsed=FORKS.Value("d", 0.0))
+        reader, writer = FORKS.Pipe(False)
+        process = FORKS.Process(target=obey, args=(order, writer))
+        process.start()
+        writer.close()
+        answer = _received(reader, process)
+        self.trace.append(f"meanwhile {' '.join(words)} → {answer.code}")
+        return answer
+
+    def pass_seconds(self, seconds: float) -> None:
+        """Let time pass for the command at work."""
+        with self._elapsed.get_lock():
+            self._elapsed.value += seconds
 
     def _moment(self) -> tuple[str, Trap | None]:
         kind = self.random.choice(("step", "wire", "time"))

@@ -35,7 +35,7 @@ _FIELD = re.compile(
     r"|\[%\s*(?:member:)?(?P<emma>[^\W\d_][\w -]{0,60})\s*%\]"  # Emma, Mailingwork
     r"|\{contactfield=(?P<mautic>\w{1,60})(?:\|(?P<mautic_or>[^{}\n]{0,80}))?\}"
     r"|\{!(?P<aweber>[A-Za-z_]\w{0,60})\}"
-    r"|«(?P<word>[^\W_][\w.-]{0,60})»"  # Word
+    r"|«(?P<word>[^\W_][\w. -]{0,60})»"  # Word
     r"|<<(?P<angles>[A-Za-z_][\w .-]{0,60})>>"
     r"|\$\{(?P<shell>\w{1,60})\}"
     r"|(?<!\{)\{(?P<brace>[^\W\d_][\w .-]{1,40})(?:\|(?P<brace_or>[^{}|\n]{0,80}))?\}(?!\})"  # GMass, YAMM
@@ -165,7 +165,7 @@ class MergeFields:
         inner = _straight(found[kind])
         self.straightened += inner != unescape(found[kind]).strip()
         if kind in _IF_KNOWN and not self._is_meant(kind, inner):
-            if kind == "word":
+            if kind == "word" and " " not in inner:  # with a blank it is rather a quotation: « les amis »
                 self.names.unknown[shown] = inner
             return None
         if kind == "statement":

@@ -19,13 +19,13 @@ from mailrunner.rendering.documents.pictures import Pictures
 from mailrunner.rendering.documents.sheets import DocumentSheets
 from mailrunner.rendering.documents.source import DocumentSource
 from mailrunner.rendering.documents.unsubscribe_link import UnsubscribeLinks
+from mailrunner.rendering.documents.word_fields import merge_names
 
 _CONDITIONAL = re.compile(
     r"(<!--\[if[^\]]*\]>(?:\s*<!-->|\s*-->)?)(.*?)(<!\[endif\]-->\Z)", re.DOTALL | re.IGNORECASE
 )
 _OFFICE = re.compile(r"<w:WordDocument|<w:LatentStyles|<m:mathPr|supportFields", re.IGNORECASE)
 _FIELDS = re.compile(r"<!--\[if supportFields\]>.*?<!\[endif\]-->", re.DOTALL | re.IGNORECASE)
-_MERGE_FIELD = re.compile(r"MERGEFIELD\s+(?:\"|&quot;)?([^\s<\"&\\]+)", re.IGNORECASE)
 _SCRIPTED = re.compile(r"\son\w+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)", re.IGNORECASE)
 _BRACES = ("{{", "{%", "{#", "}}", "%}", "#}")
 _DROPPED = frozenset({"base", "script", "o:p"})
@@ -39,6 +39,14 @@ _FOOTER = (
 _PAGE = re.compile(r"padding\s*:\s*(?:\d+(?:\.\d+)?pt\s*){4}", re.IGNORECASE)
 _NARROW = (
     "\n<style>@media (max-width: 620px) { body { padding: 16px !important; max-width: none !important } }"
+    "</style>\n"
+)
+_PRINTED = re.compile(
+    r"<div class=[\"']?WordSection|content=[\"']?(?:Microsoft Word|LibreOffice)", re.IGNORECASE
+)
+# Google puts each picture into a span of its size.
+_FITTED = (
+    "\n<style>@media (max-width: 620px) { img, span { max-width: 100% !important; height: auto !important } }"
     "</style>\n"
 )
 
@@ -60,7 +68,7 @@ class ImportedTemplate:
 def template_of(source: DocumentSource, name: str, columns: Sequence[str] | None) -> ImportedTemplate:
     """Make a template called `name` of a document, for a list with these `columns`, None if there is none."""
     names = ColumnNames(columns)
-    certain = source.fields.union(_MERGE_FIELD.findall(source.html))
+    certain = source.fields.union(merge_names(source.html))
     fields, pictures = MergeFields(names, certain), Pictures(source, name)
     cleaning, sheets, blocks = _Cleaning(), DocumentSheets(source), BlockBalance()
     pieces = fields.in_texts(cleaning.pieces(_FIELDS.sub("", sheets.page()), fields))
@@ -183,8 +191,11 @@ def _completed(html: str, is_fragment: bool, language: str) -> tuple[str, list[s
     if not re.search(r"<meta[^>]*viewport", html, re.IGNORECASE):
         html = html.replace('<meta charset="utf-8">', f'<meta charset="utf-8">\n{_VIEWPORT}', 1)
     if _PAGE.search(html):
-        html = re.sub(r"</head\s*>", lambda end: _NARROW + end[0], html, count=1, flags=re.IGNORECASE)
+        html = _with_sheet(html, _NARROW)
         added.append("on telephones the margins of the printed page are left out")
+    if "<img" in html and (_PAGE.search(html) or _PRINTED.search(html)):
+        html = _with_sheet(html, _FITTED)
+        added.append("on telephones pictures are as wide as the screen at most")
     if "unsubscribe_url" not in html:
         end = re.search(r"</body\s*>", html, re.IGNORECASE)
         place = end.start() if end else len(html)
@@ -192,6 +203,10 @@ def _completed(html: str, is_fragment: bool, language: str) -> tuple[str, list[s
         html = html[:place] + footer + html[place:]
         added.append("a footer with the link to unsubscribe and the postal address was added at the end")
     return html, added
+
+
+def _with_sheet(html: str, sheet: str) -> str:
+    return re.sub(r"</head\s*>", lambda end: sheet + end[0], html, count=1, flags=re.IGNORECASE)
 
 
 def _sentences(fields: MergeFields, pictures: Pictures) -> list[str]:

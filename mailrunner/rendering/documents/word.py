@@ -11,7 +11,7 @@ from typing import Any
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.rendering.documents.source import DocumentSource
-from mailrunner.rendering.documents.word_fields import WordFields
+from mailrunner.rendering.documents.word_fields import WordFields, merge_names
 
 _ALIGNED = ("center", "right")
 _STYLES = "\n".join(
@@ -23,7 +23,6 @@ _STYLES = "\n".join(
         "strike => s",
     )
 )
-_FIELD = re.compile(rb"MERGEFIELD\s+(?:\"|&quot;)?([^\s<\"&\\]+)", re.IGNORECASE)
 _IGNORED = re.compile(r"unrecognised element was ignored: (\S+)")
 _PAGE_PART = re.compile(r"word/(?:header|footer)\d*\.xml")
 _SHOWN = re.compile(rb"<w:t[ >][^<]*\w")
@@ -94,8 +93,7 @@ def _left_out(messages: Sequence[Any], members: Mapping[str, bytes]) -> list[str
 
 
 def _fields(members: Mapping[str, bytes]) -> frozenset[str]:
-    names = _FIELD.findall(members["word/document.xml"])
-    return frozenset(name.decode("utf-8", "replace") for name in names)
+    return merge_names(members["word/document.xml"].decode("utf-8", "replace"))
 
 
 def _language(members: Mapping[str, bytes]) -> str:

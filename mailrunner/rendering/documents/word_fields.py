@@ -14,13 +14,21 @@ from lxml import etree
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _WRAPPERS = (f"{_W}fldSimple", f"{_W}dir", f"{_W}bdo")  # only say something of the runs inside
-_MERGE = re.compile(r"\s*MERGEFIELD\s+\"?([^\s\"\\]+)", re.IGNORECASE)
+_MERGE = re.compile(r"\s*MERGEFIELD\s+(?:\"([^\"]+)\"|([^\s\"\\]+))", re.IGNORECASE)
+_MERGE_CODE = re.compile(
+    r"MERGEFIELD\s+(?:(?:\"|&quot;)([^\"&<]+)(?:\"|&quot;)|([^\s<\"&\\]+))", re.IGNORECASE
+)
 _RULE = re.compile(
     r"\s*IF\s+\"?«(?P<name>\w+)»\"?\s*(?P<sign><>|[<>]=?|=)\s*\"?(?P<value>[^\"|\s]*)\"?"
     r"\s+\"(?P<then>[^\"|]*)\"(?:\s+\"(?P<other>[^\"|]*)\")?",
     re.IGNORECASE,
 )
 _CODES = re.compile(r"\s*(IF|NEXT|NEXTIF|SKIPIF|ASK|FILLIN|SET|COMPARE)\b", re.IGNORECASE)
+
+
+def merge_names(markup: str) -> frozenset[str]:
+    """The names in all codes `MERGEFIELD name` and `MERGEFIELD "a name"` of a document's markup."""
+    return frozenset(quoted or plain for quoted, plain in _MERGE_CODE.findall(markup))
 
 
 @dataclass
@@ -72,7 +80,7 @@ class WordFields:
     def _ended(self, ended: _Field, run: etree._Element) -> None:
         if self._open and self._open[-1].in_code:
             merge = _MERGE.match(ended.code)
-            self._open[-1].code += f"«{merge[1]}»" if merge else ended.code
+            self._open[-1].code += f"«{merge[1] or merge[2]}»" if merge else ended.code
         elif rule := _RULE.match(ended.code):
             self._write(_condition(rule), ended.result, run)
         elif code := _CODES.match(ended.code):

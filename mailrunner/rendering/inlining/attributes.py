@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 LEGACY = frozenset({"background-color", "height", "text-align", "vertical-align", "width"})
 """The properties whose values may become attributes."""
 
 _LENGTH = re.compile(r"(?:\d+(?:\.\d+)?|\.\d+)(?:px|%)?|0", re.IGNORECASE)
-_COLOUR = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})|[a-z]+", re.IGNORECASE)
-_NO_COLOURS = frozenset(
-    {"currentcolor", "inherit", "initial", "none", "revert", "transparent", "unset", "canvas", "canvastext"}
-)
+_HEX = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
 _ALIGN = frozenset({"left", "right", "center", "justify"})
 _VALIGN = frozenset({"top", "middle", "bottom", "baseline"})
 # Where `align` is about the text inside; on tables, images and rules it is about the element.
@@ -42,7 +40,16 @@ def _is_legacy(tag: str, sized: bool, name: str, value: str) -> bool:
     if name == "vertical-align":
         return value in _VALIGN
     if name == "background-color":
-        return bool(_COLOUR.fullmatch(value)) and value not in _NO_COLOURS
+        return bool(_HEX.fullmatch(value)) or _is_named_colour(value)
     if name in ("width", "height"):
         return bool(_LENGTH.fullmatch(value)) and not (tag in _RATIO and (sized or name == "height"))
     return False
+
+
+@lru_cache(maxsize=512)
+def _is_named_colour(value: str) -> bool:
+    """True for the names of CSS Color 3 §4.3; of other words HTML makes some color ("inherit")."""
+    from tinycss2.color3 import RGBA, parse_color
+
+    colour = parse_color(value) if value.isalpha() else None
+    return isinstance(colour, RGBA) and colour.alpha == 1

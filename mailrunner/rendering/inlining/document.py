@@ -13,7 +13,11 @@ from mailrunner.rendering.inlining.limits import require_inlinable
 from mailrunner.rendering.inlining.markup import protected, renamed_back, restored, was_renamed
 from mailrunner.rendering.inlining.styles import Rules, Sheets, Signature, Styles
 
-_PROLOGUE = re.compile(r"\A\s*(?:<\?xml[^>]*\?>)?\s*(?P<doctype><!doctype[^>]*>)?", re.IGNORECASE)
+# Where a comment stands before the doctype libxml2 overlooks it, and the message would be in quirks mode.
+_PROLOGUE = re.compile(
+    r"\A\s*(?:<\?xml[^>]*\?>)?\s*(?:(?:<!--(?:(?!-->).)*-->\s*)*(?P<doctype><!doctype[^>]*>))?",
+    re.IGNORECASE | re.DOTALL,
+)
 _NOTHING = re.compile(r"(?:\s|<!--.*?-->|<!(?!--)[^>]*>)*+", re.DOTALL)
 _DOCTYPES = _SHEETS = 64
 # Selectors by which it matters that a browser puts the rows of every table into a tbody.

@@ -1,4 +1,4 @@
-"""Actions of a user on a campaign that was begun: pause, end, queue again, resolve doubt, delete rows."""
+"""Actions on a campaign that was begun: pause, end, queue again, resolve doubt, delete rows."""
 
 from __future__ import annotations
 

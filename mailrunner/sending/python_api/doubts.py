@@ -31,7 +31,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The resolution of one delivery in doubt: SENT, QUEUED, SKIPPED (of a cancelled campaign) or IN_DOUBT.
+    """The outcome of one delivery in doubt: SENT, QUEUED, SKIPPED (of a cancelled campaign) or IN_DOUBT.
 
     `look_again_at` is when a look may tell more; None where it will not.
     """

@@ -7,15 +7,20 @@ environment's proxy where there is one.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.transports import network
 from mailrunner.transports.oauth.errors import TokenUnavailableError
+
+if TYPE_CHECKING:
+    import httpx
 
 _SILENCE = 10.0  # seconds without an octet
 _IN_ALL = 30.0  # seconds for an answer
@@ -54,30 +59,64 @@ class TokenSession:
         body, sent = urlencode(data), dict(headers)
         if auth is not None:
             url, sent, body = auth.prepare("POST", url, sent, body)
-        answer = _post(url, body.encode(), sent)
+        answer = _in_time(url, body.encode(), sent)
         if answer.status_code >= _SERVER_FAILS or answer.status_code == 429:
             raise TokenUnavailableError(f"{answer.host} answers with HTTP status {answer.status_code}")
         return answer
 
 
-def _post(url: str, body: bytes, headers: Mapping[str, str]) -> TokenAnswer:
+def _in_time(url: str, body: bytes, headers: Mapping[str, str]) -> TokenAnswer:
+    """The answer, or the error, within `_IN_ALL` seconds.
+
+    httpx knows no deadline for an answer's head, which a server can let drip for hours, or precede by
+    answers of 1xx without end, while other processes wait for the token.  So a thread asks, and its
+    connection is closed then.
+    """
+    import httpx
+
+    result: SimpleQueue[TokenAnswer | Exception] = SimpleQueue()
+    host = urlsplit(url).hostname or ""
+    try:
+        client = httpx.Client(timeout=_SILENCE, verify=network.tls_context(None), follow_redirects=False)
+    except (httpx.InvalidURL, ValueError) as error:  # of a proxy
+        raise _unreachable(host, error) from None
+
+    def ask() -> None:
+        try:
+            result.put(_post(client, url, body, headers))
+        except Exception as error:  # whatever it is, it is raised where the answer is awaited
+            result.put(error)
+
+    threading.Thread(target=ask, name="token", daemon=True).start()
+    try:
+        found = result.get(timeout=_IN_ALL)
+    except Empty:
+        raise TokenUnavailableError(f"{host} does not end its answer") from None
+    finally:
+        client.close()
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _post(client: httpx.Client, url: str, body: bytes, headers: Mapping[str, str]) -> TokenAnswer:
     import httpx
 
     host = urlsplit(url).hostname or ""
     until = time.monotonic() + _IN_ALL
+    plain = {**headers, "Accept-Encoding": "identity"}  # a few octets could unpack to gigabytes
     try:
-        with (
-            httpx.Client(
-                timeout=_SILENCE, verify=network.tls_context(None), follow_redirects=False
-            ) as client,
-            client.stream("POST", url, content=body, headers=dict(headers)) as answer,
-        ):
-            return TokenAnswer(answer.status_code, _bounded(answer.iter_bytes(), host, until), host)
+        with client.stream("POST", url, content=body, headers=plain) as answer:
+            return TokenAnswer(answer.status_code, _bounded(answer.iter_raw(), host, until), host)
     except httpx.TimeoutException:
         raise TokenUnavailableError(f"{host} does not answer") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        # Only the kind of the failure: httpx's own words may repeat a URL, and that a proxy's password.
-        raise TokenUnavailableError(f"{host} cannot be reached ({type(error).__name__})") from None
+        raise _unreachable(host, error) from None
+
+
+def _unreachable(host: str, error: Exception) -> TokenUnavailableError:
+    """Only the kind of the failure: httpx's own words may repeat a URL, and that a proxy's password."""
+    return TokenUnavailableError(f"{host} cannot be reached ({type(error).__name__})")
 
 
 def _bounded(chunks: Iterable[bytes], host: str, until: float) -> bytes:

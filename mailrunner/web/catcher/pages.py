@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import FunctionLoader
+from jinja2 import ChoiceLoader, FunctionLoader, PackageLoader
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -13,14 +13,22 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from mailrunner.preview.safe_html import POLICY, SANDBOX, shown
+from mailrunner.model.counted import counted
+from mailrunner.preview.appearance import Weight, clipped
+from mailrunner.preview.header_fields import header_fields
+from mailrunner.preview.safe_html import SANDBOX
 from mailrunner.web.catcher.messages import GROUPS, Caught, CaughtMessages
 from mailrunner.web.catcher.one_click import loopback_link, try_one_click
 from mailrunner.web.catcher.view import MessageParts
+from mailrunner.web.gallery.message_page import MESSAGE_FILTERS, Look, framed
 from mailrunner.web.gate.loopback import LoopbackGate
 from mailrunner.web.page_environment import page_environment
 
-_LONGEST_TEXT = 200_000  # characters
+_STYLES = {
+    "dashboard.css": ("mailrunner.web.dashboard", "static/dashboard.css"),
+    "gallery.css": ("mailrunner.web.gallery", "static/gallery.css"),
+    "catcher.css": ("mailrunner.web.catcher", "catcher.css"),
+}
 
 
 class CatcherPages:
@@ -28,7 +36,11 @@ class CatcherPages:
 
     def __init__(self, messages: CaughtMessages, *, address: str) -> None:
         self._messages, self._address = messages, address
-        self._templates = page_environment(FunctionLoader(_resource))
+        self._templates = page_environment(
+            ChoiceLoader([FunctionLoader(_template), PackageLoader("mailrunner.web.gallery")])
+        )
+        self._templates.filters |= MESSAGE_FILTERS
+        self._templates.globals["counted"] = counted
 
     def application(self, *, port: int) -> LoopbackGate:
         """The whole site, for a listener on loopback at `port`."""
@@ -36,7 +48,7 @@ class CatcherPages:
             Starlette(
                 routes=[
                     Route("/", self._list),
-                    Route("/catcher.css", _css),
+                    Route("/static/{name}", _static),
                     Route("/messages.json", self._json),
                     Route("/messages", self._delete, methods=["DELETE"]),
                     Route("/empty", self._empty, methods=["POST"]),
@@ -44,7 +56,8 @@ class CatcherPages:
                     Route("/m/{no:int}/frame", self._frame),
                     Route("/m/{no:int}.eml", self._eml),
                     Route("/m/{no:int}/one-click", self._one_click, methods=["POST"]),
-                ]
+                ],
+                exception_handlers={404: self._missing},
             ),
             port=port,
         )
@@ -71,23 +84,28 @@ class CatcherPages:
 
     def _message(self, request: Request) -> Response:
         caught, data = self._found(request)
-        return self._shown(caught, data, answer="")
+        return self._shown(request, caught, data, answer="")
 
-    def _shown(self, caught: Caught, data: bytes, *, answer: str) -> Response:
+    def _shown(self, request: Request, caught: Caught, data: bytes, *, answer: str) -> Response:
         parts = MessageParts.of(data)
         return self._page(
             "message.html",
             one=caught,
             parts=parts,
-            text=parts.text[:_LONGEST_TEXT],
+            look=Look.of(request.query_params),
+            weight=Weight.of(parts.html) if parts.html else None,
+            headers=header_fields(data),
+            source=data.decode("utf-8", "replace").replace("\r\n", "\n"),
             link=loopback_link(parts),
             answer=answer,
             sandbox=SANDBOX,
         )
 
     def _frame(self, request: Request) -> Response:
-        parts = MessageParts.of(self._found(request)[1])
-        return HTMLResponse(shown(parts.html), headers={"content-security-policy": POLICY})
+        parts, chosen = MessageParts.of(self._found(request)[1]), Look.of(request.query_params).chosen
+        sent = clipped(parts.html) if chosen["length"] == "cut" else parts.html
+        html, policy = framed(parts.with_images(sent), chosen)
+        return HTMLResponse(html, headers={"content-security-policy": policy})
 
     def _eml(self, request: Request) -> Response:
         caught, data = self._found(request)
@@ -113,7 +131,7 @@ class CatcherPages:
         if not link:
             raise HTTPException(404)
         answer = await run_in_threadpool(try_one_click, link)
-        return await run_in_threadpool(self._shown, caught, data, answer=answer)
+        return await run_in_threadpool(self._shown, request, caught, data, answer=answer)
 
     def _found(self, request: Request) -> tuple[Caught, bytes]:
         number = request.path_params["no"]
@@ -122,13 +140,21 @@ class CatcherPages:
             raise HTTPException(404)
         return found
 
-    def _page(self, name: str, **values: Any) -> Response:
-        return HTMLResponse(self._templates.get_template(name).render(address=self._address, **values))
+    def _missing(self, _request: Request, _error: Exception) -> Response:
+        return self._page("missing.html", status=404)
+
+    def _page(self, name: str, *, status: int = 200, **values: Any) -> Response:
+        page = self._templates.get_template(name).render(address=self._address, **values)
+        return HTMLResponse(page, status)
 
 
-def _css(request: Request) -> Response:
-    return Response(_resource("catcher.css"), media_type="text/css")
+def _static(request: Request) -> Response:
+    package, place = _STYLES.get(request.path_params["name"], ("", ""))
+    if not package:
+        raise HTTPException(404)
+    return Response(files(package).joinpath(place).read_bytes(), media_type="text/css")
 
 
-def _resource(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8")
+def _template(name: str) -> str | None:
+    own = files(__package__).joinpath(name)
+    return own.read_text("utf-8") if own.is_file() else None

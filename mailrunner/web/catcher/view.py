@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import Message
@@ -19,13 +20,14 @@ _LONGEST_SHOWN = 5_000_000  # characters of HTML
 
 @dataclass(frozen=True, slots=True)
 class MessageParts:
-    """The parts of a message that are shown; `html` has its inline images as data: URIs."""
+    """The parts of a message that are shown: `html` as sent, `images` its inline images as data: URIs."""
 
     subject: str
     message_id: str
     list_id: str
     headers: tuple[tuple[str, str], ...]
     html: str
+    images: Mapping[str, str]
     text: str
     attachments: tuple[tuple[str, str, int], ...]  # name, media type, octets
 
@@ -49,7 +51,8 @@ class MessageParts:
             message_id=named.get("message-id", ""),
             list_id=named.get("list-id", ""),
             headers=headers,
-            html=_with_images(html[:_LONGEST_SHOWN], parts),
+            html=html[:_LONGEST_SHOWN],
+            images=_images(parts),
             text=text,
             attachments=tuple((_filename(p), p.get_content_type(), len(_octets(p))) for p in attached),
         )
@@ -57,6 +60,10 @@ class MessageParts:
     def header(self, name: str) -> str:
         """The first header of that name, unfolded; "" for none."""
         return next((value for own, value in self.headers if own.lower() == name.lower()), "")
+
+    def with_images(self, html: str) -> str:
+        """HTML of this message with its inline images in it."""
+        return _CID.sub(lambda found: self.images.get(unquote(found[1]), found[0]), html)
 
 
 def _octets(part: Message) -> bytes:
@@ -78,8 +85,8 @@ def _filename(part: Message) -> str:
         return ""
 
 
-def _with_images(html: str, parts: list[Message]) -> str:
-    """The HTML with its inline images in it; a Content-ID is looked up, and names no file."""
+def _images(parts: list[Message]) -> dict[str, str]:
+    """The inline images by their Content-IDs, which are looked up, and name no file."""
     images = {}
     for part in parts:
         if part["Content-ID"] and _IMAGE.fullmatch(part.get_content_type()):
@@ -87,4 +94,4 @@ def _with_images(html: str, parts: list[Message]) -> str:
             images[str(part["Content-ID"]).strip().strip("<>")] = (
                 f"data:{part.get_content_type()};base64,{encoded}"
             )
-    return _CID.sub(lambda found: images.get(unquote(found[1]), found[0]), html)
+    return images

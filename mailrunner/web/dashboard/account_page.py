@@ -23,13 +23,15 @@ def account_page(desk: Desk, name: str) -> dict[str, Any]:
     if state is None:
         raise UserError(Problem(f"there is no account {name} in mailrunner.toml"))
     used, back = _charts(desk, state)
+    campaigns = [one for one in desk.ledger.campaigns.all() if one.account_name == name][-10:]
     return {
         "state": state,
         "rooms": rooms(desk, state),
         "used": used,
         "back": back,
         "refused": len(state.record.refused) if state.record else 0,
-        "campaigns": [one for one in desk.ledger.campaigns.all() if one.account_name == name][-10:],
+        "campaigns": campaigns,
+        "states": {one.id: desk.state_of(one) for one in campaigns},
     }
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.counted import counted
-from mailrunner.model.delivery import State
+from mailrunner.model.delivery import IN_FLIGHT, State
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.store import CampaignRecord, Phase
 from mailrunner.store.manual_actions import InDoubtDelivery
@@ -111,7 +111,7 @@ def act(desk: Desk, record: CampaignRecord, form: Mapping[str, str], user: str) 
 def _cancel(
     desk: Desk, record: CampaignRecord, _form: Mapping[str, str], _place: int | None
 ) -> ActionQuestion:
-    number = desk.ledger.deliveries.counts(record.no).open
+    number = _open(desk, record)
     return ActionQuestion(
         title=f"Cancel {record.id}?",
         number=number,
@@ -122,6 +122,11 @@ def _cancel(
         fields={},
         at_most=True,
     )
+
+
+def _open(desk: Desk, record: CampaignRecord) -> int:
+    """The deliveries that a campaign still has to make, of which those that ended are not read."""
+    return sum(desk.ledger.browsing.number(record.no, state) for state in (State.QUEUED, *IN_FLIGHT))
 
 
 def _resolve(

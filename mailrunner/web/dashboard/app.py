@@ -353,7 +353,7 @@ class Dashboard:
         return self._told(request, 503, f"the ledger cannot be used now: {error}", "try again in a moment")
 
     def _told(self, request: Request, status: int, sentence: str, hint: str) -> Response:
-        values = {"root": _root(request), "sentence": sentence, "hint": hint}
+        values = {"root": _root(request), "heading": _HEADINGS[status], "sentence": sentence, "hint": hint}
         return HTMLResponse(self._templates.page("told", {**_BLANK, **values}), status)
 
     @contextlib.asynccontextmanager
@@ -366,6 +366,12 @@ class Dashboard:
 _BLANK: Mapping[str, Any] = {
     **dict.fromkeys(("stream", "user", "now", "kept_for")),
     **dict.fromkeys(("done", "path"), ""),
+}
+_HEADINGS: Mapping[int, str] = {
+    403: "Not allowed",
+    404: "Not found",
+    409: "Nothing was done",
+    503: "The ledger does not answer",
 }
 _NO_WAY_IN = (
     "This link was used already or is too old, or the password is wrong. "

@@ -37,7 +37,7 @@ from mailrunner.web.gallery.compare_page import compare_page
 from mailrunner.web.gallery.list_page import list_page
 from mailrunner.web.gallery.message_page import (
     CHOICES,
-    LONGEST_SOURCE,
+    MESSAGE_FILTERS,
     Look,
     link,
     message_frame,
@@ -49,7 +49,6 @@ from mailrunner.web.page_environment import page_environment
 from mailrunner.web.rate_limit import client_key
 
 FORM_BYTES = 2_048
-LONGEST_CELL = 1_000  # characters of a cell in a table
 _STATIC = {"dashboard.css": "mailrunner.web.dashboard", "gallery.css": __package__, "gallery.js": __package__}
 # The frame in a page without script.
 _FRAMED = "default-src 'none'; style-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
@@ -64,11 +63,7 @@ class Gallery:
         self._rules, self._entrance = rules, entrance
         self._budget = BodyBudget()
         self._templates = page_environment(PackageLoader("mailrunner.web.gallery"))
-        self._templates.filters |= {
-            "kb": lambda octets: f"{octets / 1024:,.0f} KB",
-            "clipped": lambda text: text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…",
-            "longest": _longest,
-        }
+        self._templates.filters |= MESSAGE_FILTERS
         self._templates.globals |= {
             "campaign": live.campaign,
             "sandbox": SANDBOX,
@@ -185,12 +180,6 @@ class Gallery:
     def _enter_page(self, token: str, said: str = "", *, status: int = 200) -> Response:
         values: Mapping[str, Any] = {"token": token, "said": said}
         return HTMLResponse(self._templates.get_template("enter.html").render(values), status)
-
-
-def _longest(text: str) -> str:
-    if len(text) <= LONGEST_SOURCE:
-        return text
-    return f"{text[:LONGEST_SOURCE]}\n\n… and {counted(len(text) - LONGEST_SOURCE, 'character')} more"
 
 
 def _seen(request: Request) -> int:

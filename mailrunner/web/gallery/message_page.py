@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode
 
 from mailrunner.errors import RowError
+from mailrunner.model.counted import counted
 from mailrunner.preview.appearance import Weight, clipped, in_scheme, inverted
 from mailrunner.preview.client_support import LackingSupport, lacking_support
 from mailrunner.preview.header_fields import HeaderField, header_fields
@@ -19,7 +20,8 @@ from mailrunner.preview.safe_html import POLICY, POLICY_WITHOUT_IMAGES, shown
 from mailrunner.rendering import Message
 from mailrunner.rendering.segments import SegmentedText
 
-LONGEST_SOURCE = 200_000  # characters of a source on the screen
+_LONGEST_SOURCE = 200_000  # characters of a source on the screen
+_LONGEST_CELL = 1_000  # characters of a cell in a table
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "part": ("html", "text", "headers", "source"),
     "screen": ("both", "phone", "desk"),
@@ -152,16 +154,20 @@ def message_page(state: PreviewState, look: Look, listed: list[IndexedRow]) -> S
 
 def message_frame(state: PreviewState, look: Look) -> tuple[str, str]:
     """The HTML of the frame, and its Content-Security-Policy."""
-    policy = POLICY if look.chosen["images"] == "on" else POLICY_WITHOUT_IMAGES
     one = state.index.row(*look.row)
     message = _message(state, one)[0] if one else None
     if message is None:
-        return shown(""), policy
+        return framed("", look.chosen)
     if look.chosen["length"] == "cut" and message.html:
         message = replace(message, html_segments=SegmentedText((clipped(message.html),)))
-    html, colours = MessageView.of(message).html or "", look.chosen["colours"]
-    scheme = "dark" if colours == "dark" else "light"
-    html = shown(in_scheme(html, scheme), images=look.chosen["images"] == "on")
+    return framed(MessageView.of(message).html or "", look.chosen)
+
+
+def framed(html: str, chosen: Mapping[str, str]) -> tuple[str, str]:
+    """The HTML of a frame in the colours and with the images of `CHOICES`, and its policy."""
+    has_images, colours = chosen["images"] == "on", chosen["colours"]
+    html = shown(in_scheme(html, "dark" if colours == "dark" else "light"), images=has_images)
+    policy = POLICY if has_images else POLICY_WITHOUT_IMAGES
     return (inverted(html) if colours == "inverted" else html), policy
 
 
@@ -199,3 +205,17 @@ def _message(state: PreviewState, one: IndexedRow) -> tuple[Message | None, str]
 def _number(text: str | None) -> int:
     """A number of a query; 0 for what is none."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+
+def _longest(text: str) -> str:
+    if len(text) <= _LONGEST_SOURCE:
+        return text
+    return f"{text[:_LONGEST_SOURCE]}\n\n… and {counted(len(text) - _LONGEST_SOURCE, 'character')} more"
+
+
+# Of the templates that show a message.
+MESSAGE_FILTERS: Mapping[str, Any] = {
+    "kb": lambda octets: f"{octets / 1024:,.0f} KB",
+    "clipped": lambda text: text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…",
+    "longest": _longest,
+}

@@ -34,7 +34,8 @@ POLICY = (
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
-_OPEN = ("/enter", "/static/")  # what is answered without a session
+_STYLES = "/static/"  # also for the page that refuses a request
+_OPEN = ("/enter", _STYLES)  # what is answered without a session
 _ALWAYS = ("/enter", "/leave")  # what may be posted under --read-only
 _KINDS = frozenset({"c", "accounts", "suppressions", "log", "stream", "enter", "leave", "static", "metrics"})
 
@@ -95,7 +96,8 @@ class Gate:
             return Response(status_code=421)
         peer = (scope["client"] or ("", 0))[0]
         is_proxy = rules.proxies.trusts(peer)
-        if not is_proxy and any(name in headers for name in _FORWARDED):
+        is_published = not is_proxy and any(name in headers for name in _FORWARDED)
+        if is_published and not (scope["method"] in SAFE and scope["path"].startswith(_STYLES)):
             return self._refuse(scope, 403, _PUBLISHED)
         scope["scheme"] = _scheme(headers, scope["scheme"], is_proxy=is_proxy)
         changes = scope["method"] not in SAFE

@@ -338,3 +338,25 @@ def test_the_frame_of_a_word_document_speaks_its_language(tmp_path: Path) -> Non
     more = '<w:p><w:r><w:rPr><w:lang w:val="de-AT" w:eastAsia="en-US"/></w:rPr><w:t>Servus</w:t></w:r></w:p>'
     html = imported(tmp_path, word_document(more), "x.docx").html
     assert '<html lang="de-AT"' in html and "Sie erhalten diese Nachricht" in html and ">Abmelden</a>" in html
+
+
+def test_merge_fields_with_blanks_in_their_names_are_read(tmp_path: Path) -> None:
+    columns = ("E-Mail Adresse", "Vorname")
+    field = word_field(' MERGEFIELD "E-Mail Adresse" \\* MERGEFORMAT ', "«E-Mail Adresse»")
+    quoted = "<w:r><w:t>«les amis» «Tag der Wahl»</w:t></w:r>"
+    made = imported(tmp_path, word_document(f"<w:p>{field}{quoted}</w:p>"), "x.docx", columns)
+    assert '{{ row["E-Mail Adresse"] }}' in made.html and "«les amis» «Tag der Wahl»" in made.html
+    assert not any("amis" in name or "Wahl" in name for name in made.unknown)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<html><head></head><body><div class=WordSection1><img width=900 src="https://x.example/a.png"></div>',
+        '<html><head><meta name="generator" content="LibreOffice 7.4"></head><body><img src="x.png">',
+    ],
+)
+def test_pictures_of_a_printed_page_are_no_wider_than_a_telephone(tmp_path: Path, page: str) -> None:
+    assert "img, span { max-width: 100% !important" in imported(tmp_path, f"{page}</body></html>").html
+    plain = '<html><head></head><body><img width=900 src="x.png"></body></html>'
+    assert "img, span" not in imported(tmp_path, plain).html

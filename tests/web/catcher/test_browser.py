@@ -16,7 +16,10 @@ from tests.web.catcher.test_catcher import MESSAGE, Site, catching
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ViewportSize
 
-PAGES = ("/", "/?by=recipient", "/?problems", "/?q=nothing", "/m/1", "/m/2", "/m/4")
+PAGES = (
+    *("/", "/?by=recipient", "/?problems", "/?q=nothing", "/m/1", "/m/2", "/m/3", "/m/4"),
+    *("/m/1?part=headers", "/m/1?part=source", "/m/1?screen=phone&colours=inverted&images=off"),
+)
 HARMLESS = MESSAGE.replace(b"http://evil.example/p.gif", b"data:image/gif;base64,R0lGODdhAQABAA==")
 
 
@@ -74,7 +77,7 @@ def test_a_message_is_found_looked_at_and_the_list_emptied_without_script(browse
         page.get_by_role("searchbox").fill("ana@")
         page.get_by_role("button", name="Find").click()
         page.get_by_role("link", name="ana@garden.example").click()
-        page.frame_locator("iframe").get_by_text("Hello").wait_for()
+        page.frame_locator(".screens .desk iframe").get_by_text("Hello").wait_for()
         page.get_by_role("link", name="All messages").click()
         page.get_by_role("button", name="Empty").click()
         page.get_by_text("Nothing was caught yet").wait_for()

@@ -82,6 +82,25 @@ def test_the_frame_has_no_script_and_its_policy(site: Site) -> None:
     assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in site.http.get("/m/1").text
 
 
+def test_a_message_is_shown_in_the_views_of_the_gallery(site: Site) -> None:
+    dark = b"<style>@media (prefers-color-scheme: dark) { p { color: red } }</style>"
+    picture = b'<img alt="a rose" src="data:image/gif;base64,R0lGODdhAQABAA==">'
+    site.send("ana@garden.example", MESSAGE.replace(b"<p>Hello", dark + b"<p>Hello" + picture))
+    assert "Whose message it is" in site.http.get("/m/1?part=headers").text
+    assert "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=" in site.http.get("/m/1?part=source").text
+    assert "(min-width:0px)" in site.http.get("/m/1/frame?colours=dark").text
+    assert "hue-rotate" in site.http.get("/m/1/frame?colours=inverted").text
+    without = site.http.get("/m/1/frame?images=off")
+    assert "R0lGOD" not in without.text
+    assert "img-src 'none'" in without.headers["content-security-policy"]
+
+
+def test_an_unknown_page_leads_back(site: Site) -> None:
+    for path in ("/m/99", "/nothing", "/static/nothing.css"):
+        answer = site.http.get(path)
+        assert (answer.status_code, "All messages" in answer.text) == (404, True)
+
+
 def test_the_same_message_twice_is_marked(site: Site) -> None:
     site.send("ana@garden.example")
     site.send("bo@garden.example")
@@ -121,7 +140,7 @@ def test_messages_are_found_and_grouped(site: Site) -> None:
     assert "No message is like that" in site.http.get("/?q=%25").text  # no wildcard
 
 
-PATHS = ["/", "/catcher.css", "/messages.json", "/m/1", "/m/1/frame", "/m/1.eml"]
+PATHS = ["/", "/static/catcher.css", "/messages.json", "/m/1", "/m/1/frame", "/m/1.eml"]
 
 
 @pytest.mark.parametrize("path", PATHS)

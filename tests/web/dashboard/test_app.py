@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from mailrunner.model.delivery import Counts, State
 from mailrunner.model.suppression import SuppressionReason
@@ -234,3 +235,22 @@ def test_an_action_that_is_none_does_nothing(board: Board, served: ServedDashboa
     assert served.post("/c/spring/pause", body="x" * 10_000).status == 413
     assert counts(board) == Counts(queued=2)
     assert board.ledger.browsing.number(spring(board).no, State.QUEUED) == 2
+
+
+def test_a_page_that_refuses_has_its_style_and_a_heading_that_says_so(board: Board) -> None:
+    with ServedDashboard(board) as served:
+        away = {"X-Forwarded-For": "192.0.2.1"}
+        assert "Not allowed</h1>" in served.get("/", away).text
+        assert served.get("/static/dashboard.css", away).status == 200
+        missing = served.get("/c/none")
+        assert (missing.status, "Not found" in missing.text) == (404, True)
+
+
+def test_cancelling_counts_what_is_open_and_reads_nothing_that_ended(board: Board) -> None:
+    asked: list[str] = []
+    with ServedDashboard(board) as served:
+        engine = board.ledger.database.engine
+        event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+        page = served.get("/c/spring/confirm?do=cancel")
+    assert (page.status, "recipients will not get it" in page.text) == (200, True)
+    assert asked and not [statement for statement in asked if "GROUP BY" in statement]

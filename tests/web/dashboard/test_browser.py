@@ -185,6 +185,20 @@ def test_a_page_that_is_open_shows_what_changes_and_says_when_it_is_lost(
         page.get_by_text("no answer from mailrunner dashboard").wait_for()
 
 
+def test_seven_pages_at_once_leave_the_browser_a_connection(browser: Browser, board: Board) -> None:
+    record = board.ledger.campaigns.find("spring")
+    assert record is not None
+    with ServedDashboard(board) as served, opened(browser, served, viewport=DESK) as made:
+        pages = [made.page, *(made.context.new_page() for _ in range(6))]
+        for page in pages:  # none of them is hidden, as in seven windows
+            page.goto(f"{served.url}/c/spring")
+            page.get_by_text("live", exact=True).wait_for()
+        terms = claim_terms(record)
+        send(board.ledger, terms, claim(board.ledger, terms, token=1, most=1)[0], IN_DOUBT)
+        for page in (pages[0], pages[-1]):
+            page.locator(".numbers .in_doubt b").get_by_text("1", exact=True).wait_for()
+
+
 def test_a_hostile_message_fetches_nothing_and_stays_in_its_frame(browser: Browser, tmp_path: Path) -> None:
     with Hits() as hits:
         made_board = new_board(Project(tmp_path), letter=KINDS.format(o=hits.origin))
