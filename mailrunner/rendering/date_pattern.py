@@ -15,15 +15,15 @@ _HOURS = frozenset("hHkKA")
 
 def pattern_mistake(pattern: str) -> str:
     """What is wrong with a pattern, as a sentence; "" where nothing is."""
-    letters = {sign for sign in _QUOTED.sub("", pattern) if sign.isascii() and sign.isalpha()}
+    fields = {sign for sign in _QUOTED.sub("", pattern) if sign.isascii() and sign.isalpha()}
     if "%" in pattern:
         return "%d and its like are no pattern here"
-    if strange := sorted(letters - _LETTERS):
+    if strange := sorted(fields - _LETTERS):
         return f"{strange[0]} means nothing in a pattern; words in it stand between two '"
-    if "m" in letters and not letters & _HOURS:
+    if "m" in fields and not fields & _HOURS:
         return "m means minutes, and M the month"
-    if "Y" in letters and "w" not in letters:
+    if "Y" in fields and "w" not in fields:
         return "Y means the year of the week, and y the year"
-    if "D" in letters and letters & {"M", "L"}:
+    if "D" in fields and fields & {"M", "L"}:
         return "D means the day of the year, and d that of the month"
     return ""

@@ -36,9 +36,9 @@ from mailrunner.web.body import BodyBudget, read_body
 from mailrunner.web.dashboard import actions, metrics
 from mailrunner.web.dashboard.account_page import account_page
 from mailrunner.web.dashboard.campaign_page import campaign_page
-from mailrunner.web.dashboard.desk import Desk
 from mailrunner.web.dashboard.kept_pages import KeptPage, KeptPages
 from mailrunner.web.dashboard.overview import overview
+from mailrunner.web.dashboard.page_parts import Desk
 from mailrunner.web.dashboard.recipients_page import (
     delivery_at,
     message_of,

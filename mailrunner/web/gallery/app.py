@@ -25,7 +25,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.preview.client_support.support_table import support_table
 from mailrunner.preview.live import LivePreview, PreviewState
 from mailrunner.preview.rendering_pass import how_it_differs
