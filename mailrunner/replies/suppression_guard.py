@@ -29,6 +29,7 @@ _OURS_NAMED = re.compile(rf"{_OURS}|{_YOURS}|\btoo many\b|\byour (?:\w+ )?(?:ip|
 _ABOUT_US = re.compile(
     rf"{_OURS}|{_YOURS}|\baccess\b|\brelay|\bpolic(?:y|ies)\b|\bpermi(?:t|ssion)|\bnot allowed|\bsender|"
     rf"\bsending\b|"
+    r"\breturn (?:mx|path|address|domain)\b|"
     r"\bmail[ -]?from\b|\bclient\b|\b(?:helo|ehlo)\b|\breputation|\bspam|"
     r"\b(?:block|black|deny|grey|gray)[ -]?list|\bip\b|\b(?:dmarc|spf|dkim)\b|\btls\b|\bstarttls|"
     r"\btoo many\b|\brate\b|\byour (?:\w+ )?(?:ip|server|host|network)\b|\b5\.7\.\d"
