@@ -125,11 +125,12 @@ def test_a_code_of_the_protocol_that_answers_an_address_is_of_that_address(
         f"Verification failed for {ADDRESS} No Such User Here",
         "unusual number of invalid recipients",
         "a high rate of unknown users",
+        "mostly invalid recipients",
         "This mailbox no longer accepts mail from outside",
         "This account no longer accepts messages with attachments",
     ],
 )
-@pytest.mark.parametrize("enhanced", ["", "5.7.1"])
+@pytest.mark.parametrize("enhanced", ["5.7.0", "5.7.1"])
 def test_what_is_said_of_the_sender_or_of_a_kind_of_message_suppresses_nobody(
     text: str, enhanced: str
 ) -> None:
