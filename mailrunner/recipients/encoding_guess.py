@@ -148,13 +148,12 @@ def _word_score(word: str, served: Sequence[str], languages: Counter[str]) -> fl
     if not strange:
         return 0.5
     kinds = {unicodedata.category(sign) for sign in strange}
-    if kinds & {"Cc", "Co", "Cn", "Cs"}:
+    if kinds & {"Cc", "Co", "Cn", "Cs"} or not word.isprintable():
         return -2.0
     if any(kind[0] not in "LM" for kind in kinds):
         return -1.0 if _is_within(word) else -0.2
     scripts = {_script(sign) for sign in word if sign.isalpha()}
-    mixed = len(scripts - _EAST_ASIAN) > 1 or (scripts & _EAST_ASIAN and "LATIN" in scripts)
-    if mixed or _has_odd_case(word):
+    if (len(scripts) > 1 and not scripts <= _EAST_ASIAN) or _has_odd_case(word):
         return -1.0
     return _script_score(word, strange, scripts, served, languages)
 

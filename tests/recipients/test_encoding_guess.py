@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mailrunner.errors import UserError
 from mailrunner.recipients.encoding_guess import likely_encodings
 from tests.support.recipient_tables import csv_source
 
@@ -80,9 +81,24 @@ def test_one_odd_word_is_never_proposed_as_east_asian() -> None:
     assert [found.encoding for found in likely_encodings(octets, octets)] == ["cp1252"]
 
 
-def test_octets_that_make_no_words_get_no_proposal() -> None:
-    octets = bytes(range(128, 256)) + b"\n"
-    assert all(len(found.words[0]) for found in likely_encodings(octets, octets))
+@pytest.mark.parametrize(
+    "octets",
+    [
+        bytes(range(128, 256)) + b"\n",
+        b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
+        b"a@example.org,\x00\xd8\n",
+    ],
+    ids=["all octets", "picture", "control character"],
+)
+def test_octets_that_make_no_words_get_no_proposal(tmp_path: Path, octets: bytes) -> None:
+    assert likely_encodings(octets, octets) == []
+    with pytest.raises(UserError, match="to the one it was saved in, or save it as UTF-8"):
+        csv_source(tmp_path, b"email,name\n" + octets)
+
+
+def test_a_word_of_two_scripts_is_no_word() -> None:
+    octets = b"a@example.org,\xa4\xa5\xa6\xa7\n"  # a kana and a Greek capital in EUC-JP
+    assert "euc-jp" not in {found.encoding for found in likely_encodings(octets, octets)}
 
 
 def test_the_reading_stands_beside_each_proposal(tmp_path: Path) -> None:
