@@ -7,6 +7,9 @@ none waits longer than twelve for a lock, and a connection whose other end is go
 
 from __future__ import annotations
 
+import socket
+import threading
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -30,6 +33,7 @@ _SERVER = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "10s",
 }
+LOOK_UP = 10.0  # seconds for the address of a host: two questions of a resolver to a silent server
 _LIBPQ_DRIVERS = ("psycopg", "psycopg2")
 
 # One round trip.  A setting that the user made, in the URL (client) or for the role or database, stays;
@@ -81,6 +85,28 @@ def connect_arguments(url: URL) -> dict[str, int]:
     if url.get_driver_name() not in _LIBPQ_DRIVERS:
         return {}
     return {name: value for name, value in _CLIENT.items() if name not in url.query}
+
+
+def await_names(dialect: Any, _record: Any, _args: Any, parameters: dict[str, Any]) -> None:
+    """Wait until an address of a new connection's hosts was asked for; SQLAlchemy calls it.
+
+    `connect_timeout` does not bound the look-up, in which silent name servers hold a process for a minute.
+    Threads ask, and are left to themselves.  Raises the driver's OperationalError if none has an answer.
+    """
+    hosts = [host for host in str(parameters.get("host", "")).split(",") if host[:1] not in ("", "/")]
+    answered = threading.Event()
+    for host in hosts:
+        threading.Thread(target=_look_up, args=(host, answered), name="look-up", daemon=True).start()
+    if hosts and not answered.wait(LOOK_UP):
+        raise dialect.loaded_dbapi.OperationalError(
+            f"{' and '.join(hosts)} cannot be looked up: the name servers did not answer within {LOOK_UP:g} s"
+        )
+
+
+def _look_up(host: str, answered: threading.Event) -> None:
+    with suppress(OSError, UnicodeError):  # the driver asks again, and says what is wrong
+        socket.getaddrinfo(host, None)
+    answered.set()
 
 
 def set_up(connection: Any, _record: Any) -> None:
