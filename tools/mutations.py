@@ -7,6 +7,7 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeGuard
 
 _COMPARED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -142,7 +143,13 @@ def _expressions(statement: ast.stmt) -> Iterator[ast.AST]:
             continue
         for node in value if isinstance(value, list) else [value]:
             if isinstance(node, ast.AST):
-                yield from ast.walk(node)
+                checks = {id(each.value) for each in ast.walk(node) if _is_a_check(each)}
+                yield from (each for each in ast.walk(node) if id(each) not in checks)
+
+
+def _is_a_check(node: ast.AST) -> TypeGuard[ast.keyword]:
+    """True for the `strict` of zip: as an assertion, it says what cannot happen."""
+    return isinstance(node, ast.keyword) and node.arg == "strict"
 
 
 def _changes_of(node: ast.AST) -> Iterator[Change]:
@@ -172,7 +179,7 @@ def _changes_of_call(node: ast.Call) -> Iterator[Change]:
     if ordered and len(node.args) == 2 and not any(isinstance(each, ast.Starred) for each in node.args):
         yield "swapped arguments", node.args.reverse
     for keyword in node.keywords:
-        if keyword.arg is not None:
+        if keyword.arg is not None and not _is_a_check(keyword):
             yield "dropped argument", partial(node.keywords.remove, keyword)
 
 

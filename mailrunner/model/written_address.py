@@ -9,17 +9,19 @@ from __future__ import annotations
 import re
 import unicodedata
 from contextlib import suppress
+from itertools import chain, starmap
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from mailrunner.model.address import BLANKS, Address, normalise
 from mailrunner.model.counted import counted
 
-# Zero-width and soft characters, marks of direction: copied from web pages and chats without being seen.
-_INVISIBLE = dict.fromkeys(
-    (0xAD, 0x34F, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF)
-)
+# Zero-width and soft characters, marks of direction, variation selectors: copied from web pages and chats
+# without being seen.
+_RANGES = ((0x180B, 0x1810), (0x200B, 0x2010), (0x202A, 0x202F), (0x2060, 0x206A), (0xFE00, 0xFE10))
+_INVISIBLE = dict.fromkeys((0xAD, 0x34F, 0xFEFF, *chain.from_iterable(starmap(range, _RANGES))))
 _JOINERS = "\u200c\u200d"  # mean something inside words of some scripts (RFC 5892 appendix A.1)
+_NEVER = {number: None for number in _INVISIBLE if chr(number) not in _JOINERS}
 _TRAILING = " \t\r\n.,;:|"
 _LEADING = " \t\r\n,;:|"
 _BETWEEN = f"{_LEADING}/<>"
@@ -59,10 +61,12 @@ def read_address(text: str) -> WrittenAddress:
     or where more than a name and punctuation stands beside it.
     """
     plain = text.strip(BLANKS)
-    try:
-        return WrittenAddress(normalise(plain), plain, "")
-    except ValueError as error:
-        sentence = str(error)
+    sentence = "it holds characters that cannot be seen"
+    if plain.isascii() or plain.translate(_NEVER) == plain:  # some of them are valid beyond ASCII (RFC 6531)
+        try:
+            return WrittenAddress(normalise(plain), plain, "")
+        except ValueError as error:
+            sentence = str(error)
     cleaned = _cleaned(text)
     if "@" not in cleaned or _CONTROL.search(cleaned):
         raise ValueError(_without_at(cleaned) or sentence)

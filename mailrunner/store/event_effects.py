@@ -1,5 +1,6 @@
 """The effects of inbound events: on the suppression list, the delivery, the campaign, the account.
 
+A hard bounce that comes later suppresses here; a refusal in the SMTP dialogue does in `store/batch.py`.
 All of it inside the caller's transaction.  Rows are locked in one order, account, delivery, campaign, as
 a run's own transactions do.
 """

@@ -19,6 +19,7 @@ def shape(x, y):
     """Its text."""
     if x < LIMIT and not y:
         b.note(x, y, loud=True)
+        x[:] = zip(x, strict=True)
     return x + 1 if y else min(x, y)
 '''
 TABLE = tomllib.loads((ROOT / "tools/mutants.toml").read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrunner.inbound.classify import MessageClassifier
-from mailrunner.inbound.dsn import delivery_status, is_from_daemon, odd_bounce
+from mailrunner.inbound.dsn import delivery_status, feedback, is_from_daemon, is_structured, odd_bounce
 from mailrunner.inbound.message import LONGEST, InboundMessage, UnreadableError
 from mailrunner.model.inbound_event import EventKind, InboundEvent
 from mailrunner.model.tokens import TokenSigner
@@ -416,6 +416,27 @@ def test_a_receipt_is_no_bounce() -> None:
         .replace(b"message/delivery-status", b"message/disposition-notification")
     )
     assert kind_of(receipt) == (EventKind.AUTO_REPLIED, BO.number)  # a program answered: that is all it says
+
+
+def test_a_complaint_names_the_recipient_that_its_report_names() -> None:
+    report = feedback(InboundMessage.read(sample("arf_yahoo", BO)))
+    assert report is not None
+    assert (report.kind, report.address) == (EventKind.COMPLAINED, "bo@example.org")
+
+
+def test_a_mail_says_by_its_structure_what_it_is_but_a_servers_receipt_may_be_a_bounce() -> None:
+    status = sample("postfix_no_such_user", BO)
+    receipt = status.replace(b"message/delivery-status", b"message/disposition-notification")
+    recipients = receipt.replace(b"MAILER-DAEMON@mx.example.net (Mail Delivery System)", b"bo@example.org")
+    mails = {
+        "status": status,
+        "complaint": sample("arf_yahoo", BO),
+        "receipt of a recipient": recipients,
+        "receipt of a server": receipt,
+        "answer": letter("Thank you"),
+    }
+    structured = {name for name, raw in mails.items() if is_structured(InboundMessage.read(raw))}
+    assert structured == {"status", "complaint", "receipt of a recipient"}
 
 
 def test_without_a_message_id_the_content_tells_mails_apart() -> None:

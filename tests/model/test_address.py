@@ -100,6 +100,21 @@ def test_a_blank_address_is_called_empty(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("ana", "an email address must have an @-sign"),
+        ("ana@", "there must be something after the @-sign"),
+        ("ana@localhost", "the part after the @-sign is not valid. It should have a period"),
+    ],
+)
+def test_the_sentence_of_the_library_goes_on_in_ours(text: str, sentence: str) -> None:
+    """After a colon: so it begins with a small letter, and ends without a full stop."""
+    with pytest.raises(ValueError, match=r"\A[a-z]") as found:
+        normalise(text)
+    assert str(found.value) == sentence
+
+
+@pytest.mark.parametrize(
     "text", ["ana", "@example.org", "ana@", "a@b@example.org", '"a\tb"@example.org', "a@[127.0.0.1]"]
 )
 def test_other_shapes_are_refused_with_a_sentence(text: str) -> None:

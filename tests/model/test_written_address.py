@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from mailrunner.model.address import normalise
 from mailrunner.model.written_address import SeveralAddressesError, read_address, read_addresses
 
+ANA = "ana@example.org"
+
 
 @pytest.mark.parametrize(
     ("cell", "written", "name"),
@@ -41,6 +43,27 @@ def test_what_can_only_mean_one_address_is_read(cell: str, written: str, name: s
     found = read_address(cell)
     assert (found.written, found.name) == (written, name)
     assert found.address == normalise(written)
+
+
+UNSEEN = {
+    *(0xAD, 0x34F, *range(0x180B, 0x1810), *range(0x200B, 0x2010), *range(0x202A, 0x202F)),
+    *(*range(0x2060, 0x206A), *range(0xFE00, 0xFE10), 0xFEFF),
+}
+
+
+@pytest.mark.parametrize("cell", ["an{}a@example.org", "ana@exa{}mple.org", "{}ana@example.org{}"])
+def test_what_cannot_be_seen_is_left_out_of_an_address(cell: str) -> None:
+    kept = {number for number in UNSEEN if read_address(cell.replace("{}", chr(number))).written != ANA}
+    assert not kept
+
+
+def test_the_characters_beside_those_stay() -> None:
+    beside = {near for number in UNSEEN for near in (number - 1, number + 1)} - UNSEEN
+    for number in beside:
+        try:
+            assert read_address(f"an{chr(number)}a@example.org").written != ANA, hex(number)
+        except ValueError as error:
+            assert str(error)
 
 
 @pytest.mark.parametrize(

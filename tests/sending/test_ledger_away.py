@@ -28,6 +28,7 @@ from tests.support.campaigns import CampaignInProcess, people
 from tests.support.clocks import ManualClock
 from tests.support.commands import answered
 from tests.support.postgresql_faults import refuse_connections
+from tests.support.smtp_script import Answer
 from tests.support.smtp_server import Rule, SmtpServer, cut, reply
 
 STEPS = ["claimed", "rendered", "sending", "answered", "recorded"]
@@ -268,6 +269,34 @@ def test_a_run_that_is_asked_to_end_while_the_ledger_is_away_leaves_nothing_in_d
     sent = len(mailing.server.accepted)
     assert result.counts == Counts(sent=sent, queued=8 - sent)
     assert result.wait.reason is WaitReason.INTERRUPTED
+
+
+def test_a_run_that_is_asked_to_end_and_cannot_record_its_answers_ends_with_the_ledgers_error(
+    mailing: Mailing,
+) -> None:
+    """And not as one that was interrupted in order, though the ledger is back when the connection closes."""
+    loops: list[SendLoop] = []
+    brought_back: list[Callable[[], None]] = []
+
+    def bring_back(_: object = None) -> Answer | None:
+        while brought_back:
+            brought_back.pop()()
+        return None
+
+    mailing.server.rules = (Rule("quit", bring_back),)
+
+    def on_step(step: str) -> None:
+        if step == "answered":
+            mailing.clock.broken(lambda: None, waits=1_000)
+            brought_back.append(mailing.take_away())
+            loops[0].stop()
+
+    callbacks = Callbacks(on_step=on_step, started=lambda loop, *_: loops.append(loop))
+    with pytest.raises(LedgerError) as found:
+        mailing.write(csv=people(1)).run(callbacks=callbacks)
+    assert found.value.passing and len(mailing.server.accepted) == 1
+    bring_back()
+    assert mailing.run().counts == Counts(in_doubt=1)
 
 
 @contextmanager

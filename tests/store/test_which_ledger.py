@@ -85,6 +85,24 @@ def test_a_ledger_that_never_sent_is_replaced_freely(
         Ledger.open(folder=tmp_path, url=first, clock=clock)
 
 
+def test_an_older_copy_is_refused_with_the_runs_of_both(
+    first: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    file = tmp_path / "data/mailrunner.db"
+    with Ledger.open(folder=tmp_path, url=first, clock=clock) as ledger:
+        suppress(ledger, ANA)
+    older = file.read_bytes()
+    with Ledger.open(folder=tmp_path, url=first, clock=clock) as ledger:
+        for _ in range(3):
+            ledger.count_run()
+    file.unlink()
+    file.write_bytes(older)
+    for refusing in (Ledger.open, Ledger.open_existing):
+        with pytest.raises(LedgerError, match=r"used last \(run 0 instead of 3\)") as found:
+            refusing(folder=tmp_path, url=first, clock=clock)
+        assert found.value.hint.startswith("put the right ledger back")
+
+
 @pytest.mark.parametrize("use", ["sent", "suppressed", "removed", "running"])
 def test_whatever_hangs_on_a_ledger_keeps_it(
     use: str, first: str, tmp_path: Path, clock: ManualClock
