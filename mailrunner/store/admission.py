@@ -67,7 +67,7 @@ def admit(
         connection.execute(update(ledger).values(lineage=found))
         if before and synchronous:  # it lost nothing, whichever machine had begun it
             tell_all(connection, found)
-        note_machine(connection, folder, now, found)
+        note_machine(connection, folder, now, found, clock_ahead=database.clock_ahead)
         notices = _notices(number) if confirms else ()
         return Admission(lineage=found, notices=notices, wait=_wait(untold(connection, now, found)))
 
