@@ -45,9 +45,15 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest of `known`, in upper or lower case; "" where none resembles `word`."""
+    name = nearest_name(word, known)
+    return "" if name is None else f'did you mean "{name}"?'
+
+
+def nearest_name(word: str, known: Iterable[str]) -> str | None:
+    """The nearest of `known`, in upper or lower case; None where none resembles `word`."""
     folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(word.casefold(), folded, n=1)
-    return f'did you mean "{folded[close[0]]}"?' if close else ""
+    return folded[close[0]] if close else None
 
 
 def alternatives(words: Iterable[str], last: str = "or") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,9 +61,10 @@ def import_document(
     files = {page: made.html.encode("utf-8")}
     files |= {f"templates/{stem}/{picture}": octets for picture, octets in made.pictures.items()}
     files |= _campaign_file(context, campaign, f"{stem}.html")
-    _ask(context, [path for path in files if _differs(context.folder / path, files[path])], campaign, yes=yes)
+    there = {path for path in files if (context.folder / path).exists()}
+    _ask(context, [path for path in files if _is_lost(context.folder / path, files[path])], yes=yes)
     _write(context.folder, files)
-    for line in _lines(made, files, columns):
+    for line in _lines(made, files, there, columns):
         context.say(line)
     if campaign is None:
         context.say(
@@ -135,17 +136,19 @@ def _campaign_file(context: CommandContext, campaign: str | None, page: str) -> 
     return {label: with_html(path, label, page)}
 
 
-def _differs(path: Path, content: bytes) -> bool:
-    """True if a file is there that writing would change."""
+def _is_lost(path: Path, content: bytes) -> bool:
+    """True if writing would change a file that is there, and that is no untouched example of `new`."""
+    from mailrunner.config.project_template import example_messages
+
     try:
-        return path.read_bytes() != content
+        return path.read_bytes() not in (content, *example_messages())
     except FileNotFoundError:
         return False
     except OSError:
         return True
 
 
-def _ask(context: CommandContext, changed: Sequence[str], campaign: str | None, *, yes: bool) -> None:
+def _ask(context: CommandContext, changed: Sequence[str], *, yes: bool) -> None:
     """Raise UserError unless files that are there may be overwritten; the campaign was named by the user."""
     overwritten = [path for path in changed if path.startswith("templates/")]
     if yes or not overwritten:
@@ -165,9 +168,9 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _lines(
-    made: ImportedTemplate, files: Mapping[str, bytes], columns: Sequence[str] | None
+    made: ImportedTemplate, files: Mapping[str, bytes], there: Set[str], columns: Sequence[str] | None
 ) -> Iterator[str]:
-    yield from (f"  {'made' if path.startswith('templates/') else 'changed'}  {path}" for path in files)
+    yield from (f"  {_done(path, there)}  {path}" for path in files)
     yield from (f"  · {sentence}" for sentence in made.changes)
     yield from (f"  ! {sentence}" for sentence in made.remarks)
     for shown, name in made.unknown.items():
@@ -175,3 +178,10 @@ def _lines(
             f"the list has no column for it (it has {', '.join(columns)})" if columns else "no list was named"
         )
         yield f"  ! {shown}: {where}; rename it in the template, or the column to “{name}”"
+
+
+def _done(path: str, there: Set[str]) -> str:
+    """The word for what was done with a file; `there` are those that were there before."""
+    if path not in there:
+        return "made"
+    return "replaced" if path.startswith("templates/") else "changed"

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from mailrunner.cli.bars import Drawing
 from mailrunner.cli.output import local
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 
 _MARGIN = " " * 8  # as wide as a percentage
 

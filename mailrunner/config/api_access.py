@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -46,7 +46,7 @@ class ApiAccess:
         """What no output may show, the password of the proxy among it."""
         found = [secret for secret in (self.key, self.secret) if secret]
         password = urlsplit(self.proxy.get_secret_value()).password if self.proxy else None
-        return [*found, *([self.proxy, SecretStr(password)] if self.proxy and password else [])]
+        return [*found, *([self.proxy, SecretStr(unquote(password))] if self.proxy and password else [])]
 
 
 def complete_api(table: ApiKeys, provider: str) -> ApiAccess | None:

@@ -42,14 +42,14 @@ def _endpoint(text: str) -> str:
 
 
 def _proxy(secret: SecretStr) -> SecretStr:
-    text = secret.get_secret_value()
-    parts = urlsplit(text)
     try:
+        parts = urlsplit(secret.get_secret_value())
         is_one = parts.scheme == "http" and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
+    except ValueError:  # its words quote the password
         is_one = False
-    if not is_one:
-        raise ValueError('must be an address such as "http://proxy.example.org:3128"')
+    if not is_one or parts.path.strip("/") or parts.query or parts.fragment:
+        sentence = 'must be an address such as "http://USER:PASSWORD@proxy.example.org:3128", '
+        raise ValueError(sentence + "in a password %2F for /, %3F for ?, %23 for #, %40 for @")
     return secret
 
 

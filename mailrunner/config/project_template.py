@@ -174,6 +174,12 @@ def campaign_files(name: str, *, account: str, sender: str) -> dict[str, bytes]:
     }
 
 
+def example_messages() -> tuple[bytes, bytes]:
+    """The HTML that `new` and `init` write, as long as nobody has edited it."""
+    newsletter = _data() / "project/templates" / f"{CAMPAIGN}.html"
+    return (_data() / "campaign/message.html").read_bytes(), newsletter.read_bytes()
+
+
 def write(folder: Path, contents: Mapping[str, bytes]) -> tuple[list[str], list[str]]:
     """Write the files that do not exist yet; return the names written and the names kept."""
     written: list[str] = []

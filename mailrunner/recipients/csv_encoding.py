@@ -70,6 +70,8 @@ def _proposal(path: Path) -> str:
         head = file.read(SAMPLE)
         file.seek(0)
         lines = list(islice((line for line in file if not line.isascii()), 200))
+    if head.count(0) > len(head) * 5 // 8:
+        return f'it looks like UTF-32: encoding = "utf-32-{"be" if head[:1] == bytes(1) else "le"}"'
     if head.count(0) > len(head) // 4:  # every other octet, in the scripts of Europe
         return f'it looks like UTF-16: encoding = "utf-16-{"be" if head[:1] == bytes(1) else "le"}"'
     if 2 * sum(map(_is_utf_8, lines)) >= len(lines):

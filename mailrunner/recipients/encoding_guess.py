@@ -29,7 +29,10 @@ _ENCODINGS = {
     "cp850": "de fr es it pt nl sv da no fi is",
     "cp852": "pl cs sk hu ro sl hr",
     "koi8-r": "ru",
+    "koi8-u": "uk",
     "cp866": "ru",
+    "mac-cyrillic": "ru bg uk sr",
+    "iso8859-5": "ru bg sr",
     "cp1255": "he",
     "cp1256": "ar",
     "cp932": "ja",
@@ -37,6 +40,9 @@ _ENCODINGS = {
     "gb18030": "zh",
     "big5": "zh-tw",
     "cp949": "ko",
+    "cp874": "th",
+    "mac-latin2": "pl cs sk hu sl hr",
+    "iso8859-16": "ro pl hu",
 }
 # The characters beyond a to z of each language, as its own names and words have them.
 _ALPHABETS = {
@@ -70,16 +76,23 @@ _COUNTRIES = {
     **{"rs": "sr", "il": "he", "md": "ro"},
 }
 # What lists are mostly saved in today, and what only old programs wrote.
-_COMMON = {"cp1252": 0.15, "cp1250": 0.05, "cp1251": 0.05, "mac-roman": -0.1, "cp850": -0.1, "cp852": -0.15}
+_COMMON = {
+    **{"cp1252": 0.15, "cp1250": 0.05, "cp1251": 0.05, "mac-roman": -0.1, "cp850": -0.1, "cp852": -0.15},
+    **{"mac-latin2": -0.15, "iso8859-16": -0.1, "mac-cyrillic": -0.15, "iso8859-5": -0.15, "koi8-u": -0.02},
+    **{"cp874": -0.2, "cp1256": -0.05},
+}
 _TYPOGRAPHY = frozenset("’‘“”„«»–—…€£°®™·")
+_NEVER_FIRST = frozenset("€£·°®™")  # of a word with other characters
+_VOWELS = frozenset("aeiouyæøœı")
 _EVERYDAY = {
     "ja": ("euc-jp", 0xB0, 0xCF),
     "zh": ("gb2312", 0xB0, 0xD7),
     "zh-tw": ("big5", 0xA4, 0xC6),
+    "ko": ("euc-kr", 0xB0, 0xC8),
 }
 _DOMAIN = re.compile(rb"@[\w.-]+\.([a-z]{2})\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\s\d,;|\t\"()<>@.:/+_-]+")
-_SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "HEBREW", "ARABIC", "CJK", "HIRAGANA", "KATAKANA", "HANGUL")
+_SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "HEBREW", "ARABIC", "THAI", "CJK", "HIRAGANA", "KATAKANA", "HANGUL")
 _EAST_ASIAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL"})
 
 
@@ -130,6 +143,8 @@ def _reading(lines: bytes, encoding: str, languages: Counter[str]) -> EncodingRe
 def _word_score(word: str, served: Sequence[str], languages: Counter[str]) -> float:
     """From -2 for what is no word to 1 for one in a language that the list is likely to have."""
     strange = [sign for sign in word if not sign.isascii() and sign not in _TYPOGRAPHY]
+    if word[0] in _NEVER_FIRST and len(word) > 1:
+        return -0.2
     if not strange:
         return 0.5
     kinds = {unicodedata.category(sign) for sign in strange}
@@ -149,8 +164,12 @@ def _script_score(
     if scripts & _EAST_ASIAN:
         return _east_asian_score(word, scripts, served)
     if scripts == {"LATIN"}:
-        return _latin_score(strange, served, languages)
-    return 0.8 if len(word) > 2 else 0.2
+        return _latin_score(strange, served, languages) - (0 if _has_vowel(word) else 0.3)
+    if "HEBREW" in scripts and any(unicodedata.combining(sign) for sign in strange):
+        return 0.2  # points, which names are written without
+    if len(word) < 3:
+        return 0.2
+    return 0.6 if word.islower() else 0.7 if word.isupper() else 0.8  # most words are names
 
 
 def _is_within(word: str) -> bool:
@@ -159,20 +178,32 @@ def _is_within(word: str) -> bool:
 
 
 def _script(sign: str) -> str:
-    name = unicodedata.name(sign, "")
+    name = unicodedata.name(sign, "").removeprefix("HALFWIDTH ")
     return next((script for script in _SCRIPTS if name.startswith(script)), name.split(" ")[0])
 
 
 def _has_odd_case(word: str) -> bool:
-    """True for a capital after a small one, as in "JÖrg": what other old encodings make of small ones."""
-    return any(before.islower() and sign.isupper() and not sign.isascii() for before, sign in pairwise(word))
+    """True for capitals where none stand: "JÖrg", "ЕДГж".  Other old encodings make them of small ones."""
+    if any(before.islower() and sign.isupper() and not sign.isascii() for before, sign in pairwise(word)):
+        return True
+    return not any(map(str.isascii, word)) and len(word) > 2 and word[:2].isupper() and not word.isupper()
+
+
+def _has_vowel(word: str) -> bool:
+    """True too for initials: a word of one or two signs needs none."""
+    return len(word) < 3 or not _VOWELS.isdisjoint(unicodedata.normalize("NFD", word.lower()))
 
 
 def _latin_score(strange: Sequence[str], served: Sequence[str], languages: Counter[str]) -> float:
-    fitting = [one for one in served if all(sign.lower() in _ALPHABETS.get(one, "") for sign in strange)]
+    fitting = [one for one in served if _is_written_with(_ALPHABETS.get(one, ""), strange)]
     if any(one in languages for one in fitting):
         return 1.0
     return 0.6 if fitting else 0.0
+
+
+def _is_written_with(alphabet: str, strange: Sequence[str]) -> bool:
+    """True if all are of the alphabet; as they stand too, as the small form of "İ" is two characters."""
+    return all(sign in alphabet or sign.lower() in alphabet for sign in strange)
 
 
 def _east_asian_score(word: str, scripts: set[str], served: Sequence[str]) -> float:
@@ -182,7 +213,7 @@ def _east_asian_score(word: str, scripts: set[str], served: Sequence[str]) -> fl
     if "ja" in served and scripts & {"HIRAGANA", "KATAKANA"}:
         return -0.5 if any("｡" <= sign <= "ﾟ" for sign in word) else 0.9  # half-width: what others' bytes give
     if "ko" in served:
-        return 0.9 if scripts == {"HANGUL"} else -0.3
+        return 0.9 * _share_of_everyday(word, served) if scripts == {"HANGUL"} else -0.3
     if scripts & {"HIRAGANA", "KATAKANA", "HANGUL"}:
         return -0.3
     return 0.7 * _share_of_everyday(word, served)

@@ -6,6 +6,7 @@ comparison of text with a number.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,28 @@ from mailrunner.errors import nearest
 
 _TEXT = "text"
 _RESULT = "__where__"
+
+
+# What SQL, Excel and other languages write, with what is written here; strings are left out before.
+_ELSEWHERE = (
+    (re.compile(r"(?<![=!<>])=(?!=)"), "equal is =="),
+    (re.compile(r"<>"), "not equal is !="),
+    (re.compile(r"&&|\|\|"), "write and, or"),
+    (re.compile(r"\b(?:AND|OR|NOT|IN)\b"), "and, or, not, in are written small"),
+    (re.compile(r"\blike\b", re.IGNORECASE), "instead of LIKE write name.startswith('A') or 'a' in name"),
+    (re.compile(r"\bis\s+(?:not\s+)?null\b", re.IGNORECASE), "an empty cell is ''"),
+)
+_STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+
+def expression_hint(expression: str, columns: Iterable[str]) -> str:
+    """The next step for an expression that cannot be read."""
+    bare = _STRING.sub("''", expression)
+    odd = (name for name in columns if not name.isidentifier() and name in bare)
+    if name := max(odd, key=len, default=""):
+        return f"a column with blanks or signs in its name is written row['{name}']"
+    found = (hint for pattern, hint in _ELSEWHERE if pattern.search(bare))
+    return next(found, "e.g. country == 'RO' and points > 100")
 
 
 class RowFilter:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from mailrunner.errors import Problem, nearest
 from mailrunner.recipients.cell import from_text, to_text
 from mailrunner.recipients.column_hint import address_hint
-from mailrunner.recipients.filter import RowFilter
+from mailrunner.recipients.filter import RowFilter, expression_hint
 from mailrunner.recipients.source import Source
 from mailrunner.recipients.spec import ListSpec
 
@@ -57,6 +57,6 @@ def _where_problems(columns: Sequence[str], spec: ListSpec) -> Iterator[Problem]
     try:
         condition = RowFilter(spec.where, column_types(columns, spec))
     except ValueError as error:
-        yield Problem(str(error), key="where", hint="e.g. country == 'RO' and points > 100")
+        yield Problem(str(error), key="where", hint=expression_hint(spec.where, columns))
     else:
         yield from (Problem(message, key="where", hint=hint) for message, hint in condition.problems())

@@ -20,6 +20,7 @@ _OPEN, _CLOSE = (f"\ue000{secrets.token_hex(6)}{sign}" for sign in "<>")
 _BREAK = re.compile(r"\r\n|\r|\n")
 _BREAK_IN_VALUE = "\ue001"
 _VALUE = re.compile(f"{_OPEN}(.*?){_CLOSE}", re.DOTALL)
+_ENDS = frozenset(",;:")  # of a value of a parameter that is not quoted
 _LINE_OCTETS = 75  # RFC 5545 §3.1
 
 
@@ -67,8 +68,10 @@ def _escaped(line: str) -> str:
             is_value = is_value or (character == ":" and not quoted)
         pieces.append(fixed)
         if found:
-            pieces.append(_text(found[1]) if is_value else _parameter(found[1]))
             rest = found.end()
+            before, behind = fixed[-1:], line[rest : rest + 1]
+            alone = not quoted and before == "=" and behind in _ENDS
+            pieces.append(_text(found[1]) if is_value else _parameter(found[1], quoted=quoted, alone=alone))
     return "".join(pieces)
 
 
@@ -76,9 +79,15 @@ def _text(value: str) -> str:
     return re.sub(r"([\\;,])", r"\\\1", value).replace(_BREAK_IN_VALUE, "\\n")
 
 
-def _parameter(value: str) -> str:
-    """No quote and no line break can stand in one; RFC 6868 spells them, and few programs read that."""
-    return re.sub(f"[\x00-\x1f\x7f{_BREAK_IN_VALUE}]", " ", value).replace('"', "'")
+def _parameter(value: str, *, quoted: bool, alone: bool) -> str:
+    """No quote and no line break can stand in one; RFC 6868 spells them, and few programs read that.
+
+    A comma, colon or semicolon stands between quotes only: one `alone` gets them, another loses it.
+    """
+    plain = re.sub(f"[\x00-\x1f\x7f{_BREAK_IN_VALUE}]", " ", value).replace('"', "'")
+    if quoted or not _ENDS.intersection(plain):
+        return plain
+    return f'"{plain}"' if alone else re.sub("[,;:]", " ", plain)
 
 
 def _folded(line: str) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mailrunner.config.toml_file import dotted
-from mailrunner.errors import Problem, RowError, UserError
+from mailrunner.errors import Problem, RowError, UserError, did_you_mean
 from mailrunner.rendering.attachments import AttachmentEntry, entry_problems
 from mailrunner.rendering.authoring.message import AuthoredMessage, AuthoredSource, authored
 from mailrunner.rendering.compiled_template import CompiledTemplate
@@ -140,7 +140,14 @@ class Content:
         own = set(columns)
         known = own | set(self._spec.vars) | RESERVED | self._templates.globals
         trees = [tree for template in self._all() for tree in template.trees]
-        return unknown(trees, (use for template in self._all() for use in template.certain()), known, own)
+        uses = (use for template in self._all() for use in template.certain())
+        return [*self._unknown_locale_column(own), *unknown(trees, uses, known, own)]
+
+    def _unknown_locale_column(self, columns: set[str]) -> Iterator[Problem]:
+        column = self._spec.locale_column
+        if column and column not in columns:
+            hint = did_you_mean(column, sorted(columns))
+            yield Problem(f'there is no column "{column}"', key="message.locale_column", hint=hint)
 
     def clashes(self, columns: Iterable[str]) -> list[Problem]:
         """Columns whose name means something else too, so that a template would be misread."""

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Undefined, pass_context
 from jinja2.runtime import Context
 
+from mailrunner.rendering.date_pattern import pattern_mistake
+
 if TYPE_CHECKING:
     from babel import Locale
 
@@ -26,6 +28,7 @@ _PLAIN_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _SCHEME = re.compile(r"\s*([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _LINKED = frozenset({"http", "https", "mailto", "tel", "sms"})
+_MOST_DECIMALS = 20
 _STYLES = frozenset({"short", "medium", "long", "full"})
 
 
@@ -41,13 +44,14 @@ class LocaleFilters:
 
     @pass_context
     def money(
-        self, context: Context, value: object, currency: str, locale: str | None = None, **options: Any
+        self, context: Context, value: object, currency: str = "", locale: str | None = None, **options: Any
     ) -> str:
         """An amount in a currency of ISO 4217, such as "EUR"; an empty cell is nothing."""
         from babel.numbers import format_currency
 
         if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
-            raise ValueError(f'"{currency}" is not a currency; write e.g. money("EUR")')
+            what = f'"{currency}" is not a currency' if currency else "money needs a currency"
+            raise ValueError(f'{what}; write e.g. money("EUR")')
         if _is_empty(value):
             return ""
         chosen = self._chosen(context, locale)
@@ -60,6 +64,8 @@ class LocaleFilters:
         """A number, with so many decimals where it is said; an empty cell is nothing."""
         from babel.numbers import format_decimal
 
+        if decimals is not None and (type(decimals) is not int or not 0 <= decimals <= _MOST_DECIMALS):
+            raise ValueError(f"number takes 0 to {_MOST_DECIMALS} decimals, e.g. number(2)")
         if _is_empty(value):
             return ""
         chosen = self._chosen(context, locale)
@@ -74,13 +80,19 @@ class LocaleFilters:
         """A day, as "short", "medium", "long" or "full", or by a pattern of CLDR such as "d. MMMM"."""
         from babel.dates import format_date, format_datetime
 
+        mistake = "" if style in _STYLES else pattern_mistake(style)
+        if mistake:
+            raise ValueError(f'date("{style}"): {mistake}; write e.g. date("dd.MM.yyyy")')
         if _is_empty(value):
             return ""
         moment = value if isinstance(value, date) else _date(context, value)
         chosen = self._chosen(context, locale)
         if style not in _STYLES and isinstance(moment, datetime):
             return str(format_datetime(moment, style, tzinfo=moment.tzinfo, locale=chosen))
-        return str(format_date(moment, style, locale=chosen))
+        try:
+            return str(format_date(moment, style, locale=chosen))
+        except AttributeError:  # of a `date`, which has no time
+            raise ValueError(f'date("{style}") shows a time, and {_cell(context, value)} has none') from None
 
     def _chosen(self, context: Context, locale: str | None) -> Locale:
         """The locale for one row; raises ValueError, with the cell, where there is none."""

@@ -75,7 +75,7 @@ class MessageHeaders:
         lines = [
             self._date_field(now),
             self._fixed,
-            mailbox_field("To", to),
+            mailbox_field("To", to if to.name.isprintable() else _checked(to, context)),
             text_field("Subject", subject),
             token_field("Message-ID", fields.message_id),
             token_field("X-Mailrunner-Delivery", fields.delivery_token),
@@ -103,7 +103,7 @@ class MessageHeaders:
     def _extra_fields(self, context: Mapping[str, object]) -> Iterator[bytes]:
         """The campaign's own header fields; one that is empty for this row is left out."""
         for name, line in self._extra.items():
-            value = single_line(line.render(context), f"the header {name}").strip()
+            value = row_line(line.render(context), f"the header {name}", context).strip()
             if value:
                 yield text_field(name, value)
 
@@ -141,6 +141,24 @@ def single_line(value: str, what: str) -> str:
     if any("\ud800" <= c <= "\udfff" for c in value):
         raise RowError(f"{what} contains half a character (a lone surrogate): {value!r}")
     return value
+
+
+def row_line(value: str, what: str, context: Mapping[str, object]) -> str:
+    """As `single_line`, for a value out of a row: the sentence names the column at fault."""
+    try:
+        return single_line(value, what)
+    except RowError as error:
+        column = next((name for name, cell in context.items() if _spoils(cell, value)), "")
+        raise RowError(f"{column}: {error}" if column else str(error)) from None
+
+
+def _spoils(cell: object, value: str) -> bool:
+    """True for a cell that stands in a value, with something that may not."""
+    return isinstance(cell, str) and not cell.isprintable() and cell.strip() in value
+
+
+def _checked(to: MailboxAddress, context: Mapping[str, object]) -> MailboxAddress:
+    return MailboxAddress(row_line(to.name, "the name in To", context), to.address)
 
 
 def parsed_mailbox(text: str) -> MailboxAddress:

@@ -245,7 +245,8 @@ class _Reader:
         """Write what stands for a picture; one in a link without a text is the link's label already."""
         alt = " ".join((image.get("alt") or "").split())
         sizes = [_number(image.get(side), _SPACER + 1) for side in ("width", "height")]
-        if alt and min(sizes) > _SPACER and not self._is_label(image):
+        is_ornament = image.get("role") in ("presentation", "none") or image.get("aria-hidden") == "true"
+        if alt and not is_ornament and min(sizes) > _SPACER and not self._is_label(image):
             flow.write(f"[{alt}]")
 
     def _is_label(self, image: HtmlElement) -> bool:
@@ -318,9 +319,18 @@ def _conceals(rules: Mapping[str, str]) -> bool:
         rules.get("display") == "none"
         or rules.get("visibility") in ("hidden", "collapse")
         or rules.get("mso-hide") == "all"
-        or ("max-height" in rules and _is_zero(rules["max-height"]))
+        or _is_nothing(rules, "max-height")
+        or _is_nothing(rules, "opacity")
+        or (
+            rules.get("overflow") == "hidden"
+            and any(_is_nothing(rules, side) for side in ("height", "width"))
+        )
         or ("font-size" in rules and _is_zero(rules["font-size"]) and "line-height" in rules)
     )
+
+
+def _is_nothing(rules: Mapping[str, str], name: str) -> bool:
+    return name in rules and _is_zero(rules[name])
 
 
 def _is_zero(length: str) -> bool:

@@ -18,6 +18,7 @@ from mailrunner.rendering.headers import (
     MessageHeaders,
     parsed_mailbox,
     parsed_mailboxes,
+    row_line,
     single_line,
     wire_address,
 )
@@ -188,7 +189,7 @@ class Renderer:
 
     def _subject(self, fields: MessageFields, context: Mapping[str, object]) -> str:
         line = self._subject_lines.get(fields.variant, self._subject_line)
-        subject = single_line(line.render(context), "the subject").strip()
+        subject = row_line(line.render(context), "the subject", context).strip()
         if not subject:
             raise RowError("the subject is empty for this row")
         prefix = fields.subject_prefix

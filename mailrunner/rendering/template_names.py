@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from jinja2 import nodes
 
-from mailrunner.errors import Problem, nearest
+from mailrunner.errors import Problem, nearest_name
 from mailrunner.rendering.inline_images import VALUE
 
 # What the program itself puts before the templates.  These win over columns and vars of the same
@@ -189,7 +189,15 @@ def _spelled(use: NameUse, there: set[str] | frozenset[str]) -> str:
     return f'a column with blanks or signs in its name is written row["{column}"]' if column else ""
 
 
+def _resembling(use: NameUse, there: set[str] | frozenset[str]) -> str:
+    """The name that may be meant, as it is written at this place; "" where none resembles it."""
+    name = nearest_name(use.name, sorted(there))
+    if name is None:
+        return ""
+    return f'did you mean "{name}"?' if use.column or name.isidentifier() else f'did you mean row["{name}"]?'
+
+
 def _problem(use: NameUse, there: set[str] | frozenset[str]) -> Problem:
     what = f'there is no column "{use.name}"' if use.column else f'nothing is called "{use.name}"'
-    hint = _spelled(use, there) or nearest(use.name, sorted(there)) or _HINT
+    hint = _spelled(use, there) or _resembling(use, there) or _HINT
     return Problem(f"line {use.line}: {what}", file=use.label, hint=hint)

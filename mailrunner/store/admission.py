@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select, update
 
 from mailrunner.errors import LedgerError
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store.database import Database
 from mailrunner.store.lineage import differs, is_failover, lineage_of

@@ -1,4 +1,4 @@
-"""The last step of every transaction that queues a delivery again.
+"""The last step of a transaction of a run or of an inbound event that queues a delivery again.
 
 A finished campaign is reopened; in a cancelled one the delivery is skipped.  The campaign's row is locked
 before its phase is read, as `finish` and `cancel` lock it before they look for queued deliveries: one of

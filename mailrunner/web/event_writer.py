@@ -1,4 +1,6 @@
-"""Group commit: the requests of a few milliseconds are one transaction.
+"""Group commit of what pages and webhooks bring: the requests of a few milliseconds are one transaction.
+
+A click, a one-click unsubscribe or a provider's event waits here for its group; `store/ingest.py` writes it.
 
 A commit that survives a power cut costs milliseconds, whatever is in it; a thousand clicks a second
 share a few dozen of them.  One thread writes, so that a campaign that runs on the same ledger meets one

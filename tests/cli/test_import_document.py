@@ -109,6 +109,17 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     assert made.mailrunner("import", str(tmp_path / "letter.html")).code == 0  # it is the same
 
 
+def test_the_untouched_example_of_a_new_campaign_is_replaced_unasked(tmp_path: Path) -> None:
+    made = project(tmp_path / "p")
+    (tmp_path / "brief.html").write_text("<p>new</p>", "utf-8")
+    assert made.mailrunner("new", "brief").code == 0
+    made.put("data/subscribers.csv", "email,first_name\nana@example.org,Ana\n")
+    answer = made.mailrunner("import", str(tmp_path / "brief.html"), "--campaign", "brief")
+    assert answer.code == 0, answer.stderr
+    assert "  replaced  templates/brief.html" in answer.stderr
+    assert b"new" in made.texts()["templates/brief.html"]
+
+
 @on_unix
 def test_at_a_terminal_it_is_asked(tmp_path: Path) -> None:
     made = project(tmp_path / "p")

@@ -46,6 +46,36 @@ def test_an_old_encoding_is_among_the_proposals(encoding: str) -> None:
     assert "Jörg" in {found.words[0] for found in likely_encodings(octets, octets)}
 
 
+@pytest.mark.parametrize(
+    ("word", "encoding"),
+    [
+        ("Łukasz", "iso8859-2"),
+        ("Ștefan", "iso8859-16"),
+        ("Łukasz", "mac-latin2"),
+        ("İbrahim", "cp1254"),
+        ("Їжакевич", "koi8-u"),
+        ("Иван", "iso8859-5"),
+        ("Иван", "mac-cyrillic"),
+        ("משה", "cp1255"),
+        ("محمد", "cp1256"),
+        ("田中", "euc-jp"),
+        ("山田", "cp932"),
+        ("김철수", "cp949"),
+        ("สมชาย", "cp874"),
+    ],
+)
+def test_one_word_is_among_the_proposals_though_no_domain_tells_a_language(word: str, encoding: str) -> None:
+    octets = f"email,name\nx@example.com,{word}\n".encode(encoding)
+    found = likely_encodings(octets.splitlines(keepends=True)[1], octets)
+    assert word in {one.words[0] for one in found}, found
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_wide_encodings_without_a_mark_are_named(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(Exception, match=f'encoding = "{encoding}"'):
+        csv_source(tmp_path, "email,name\nj@example.org,Jörg\n".encode(encoding))
+
+
 def test_one_odd_word_is_never_proposed_as_east_asian() -> None:
     octets = "email,name\nj@example.org,Jörg\n".encode("cp1252")
     assert [found.encoding for found in likely_encodings(octets, octets)] == ["cp1252"]

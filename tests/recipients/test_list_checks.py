@@ -52,6 +52,10 @@ def test_for_a_column_that_resembles_none_all_are_named(tmp_path: Path) -> None:
     [
         ("country ==", "it is no expression: "),
         ("country == 'RO' }} {{ points", "it is no expression: "),
+        ("country = 'RO'", "it is no expression: one expression is enough (equal is ==)"),
+        ("country <> 'RO'", "(not equal is !=)"),
+        ("country == 'A = B' AND points", "(and, or, not, in are written small)"),
+        ("country like 'R%'", "(instead of LIKE write name.startswith('A')"),
         ("contry == 'RO'", 'there is no column "contry" (did you mean "country"?)'),
         ("COUNTRY == 'RO'", 'there is no column "COUNTRY" (did you mean "country"?)'),
         ("range(3)", 'there is no column "range"'),
@@ -77,3 +81,9 @@ def test_a_condition_that_is_wrong_for_every_row_is_refused(tmp_path: Path, wher
     assert any(
         message in problem for problem in problems(tmp_path, content=content, where=where, types=types)
     )
+
+
+def test_a_column_with_blanks_in_a_condition_is_shown_as_it_is_written(tmp_path: Path) -> None:
+    content = LIST.replace("country", "Home country", 1)
+    (found,) = problems(tmp_path, content=content, where="Home country == 'RO'")
+    assert "a column with blanks or signs in its name is written row['Home country']" in found

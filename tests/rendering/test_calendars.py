@@ -71,6 +71,24 @@ def test_a_calendar_of_the_templates_is_made_for_each_recipient(tmp_path: Path) 
     assert max(len(line.encode()) for line in text.split("\r\n")) <= 75
 
 
+@pytest.mark.parametrize(
+    ("parameter", "name", "written"),
+    [
+        ("CN={{ first_name }}", "Bo, der Große", 'CN="Bo, der Große"'),
+        ("CN={{ first_name }};X=1", "Bo:mailto:eve@example.org", 'CN="Bo:mailto:eve@example.org";X=1'),
+        ("CN=Dr {{ first_name }}", "Bo;X=2", "CN=Dr Bo X=2"),
+        ("CN={{ first_name }}", "Bo", "CN=Bo"),
+    ],
+)
+def test_a_value_ends_no_parameter_of_a_calendar(
+    tmp_path: Path, parameter: str, name: str, written: str
+) -> None:
+    project_in(tmp_path)
+    content = INVITATION.replace('CN="{{ first_name }}";RSVP=TRUE', parameter)
+    Project(tmp_path).put("templates/day.ics", content)
+    assert f"ATTENDEE;{written}:mailto:" in invitation(tmp_path, member_no="7", first_name=name)
+
+
 def test_what_is_no_calendar_fails_its_row(tmp_path: Path) -> None:
     project_in(tmp_path)
     Project(tmp_path).put("templates/day.ics", "{% if first_name %}x{% endif %}")

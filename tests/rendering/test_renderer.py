@@ -33,7 +33,12 @@ from tests.support.rendering import (
         (
             Spec(headers={"X-A": "{{ a }}"}),
             {"a": "1\r\nBcc: x@y.org"},
-            "the header X-A contains a line break",
+            "a: the header X-A contains a line break",
+        ),
+        (
+            Spec(subject="{{ greeting }} {{ first_name }}"),
+            {"greeting": "Hello", "first_name": "Ana\nPop"},
+            "first_name: the subject contains a line break",
         ),
         (
             Spec(attachments=("data/tickets/{{ no }}.pdf",)),
@@ -237,3 +242,15 @@ def test_threads_render_the_same_messages_as_one_alone(project: Path) -> None:
     alone = renderer(project, Spec(attachments=("data/programme.pdf",)))
     assert [as_read(one) for one in together] == [as_read(alone.render(one, NOW)) for one in letters]
     assert len({message.data for message in together}) == 40
+
+
+def test_a_column_whose_name_is_no_word_of_a_template_is_suggested_as_it_is_written(project: Path) -> None:
+    made = renderer(project, Spec(subject="{{ Frist_name }}"))
+    assert 'did you mean row["First name"]?' in {p.hint for p in made.unknown_names(["First name"])}
+
+
+def test_a_column_of_locales_that_does_not_exist_is_the_files_fault(project: Path) -> None:
+    made = renderer(project, Spec(locale="de_DE", locale_column="Lang"))
+    assert 'message.locale_column: there is no column "Lang" (did you mean "lang"?)' in {
+        str(p) for p in made.unknown_names(["first_name", "lang"])
+    }

@@ -67,6 +67,15 @@ def word_field(code: str, result: str) -> str:
     return f"{mark('begin')}{''.join(runs)}{mark('separate')}<w:r><w:t>{result}</w:t></w:r>{mark('end')}"
 
 
+def word_drawing(extent: str, *, text: str = "", crop: str = "") -> str:
+    """A picture of the document, with `extent` in EMU such as `cx="1080000"`, and what is cropped."""
+    return (
+        _PICTURE.replace("<wp:docPr", f"<wp:extent {extent}/><wp:docPr")
+        .replace('descr="Our garden"', f'descr="{text}"')
+        .replace("</pic:blipFill>", f"<a:srcRect {crop}/></pic:blipFill>")
+    )
+
+
 def word_document(more: str = "", parts: Mapping[str, str] | None = None) -> bytes:
     """A .docx with a merge field of Word, a placeholder in three runs, an aligned text and a picture.
 

@@ -17,6 +17,8 @@ from email.parser import BytesParser
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.support.vendor_models import through_vendor_model
+
 KEY, SECRET = "key-canary-5b1c", "secret-canary-77aa"
 
 
@@ -111,6 +113,11 @@ def bearer(incoming: Incoming) -> None:
     need(incoming.headers.get("authorization") == f"Bearer {KEY}", "the key is not the account's")
 
 
+def vendors_own(preset: str, value: Any) -> None:
+    """Hold the body against the model in the vendor's own package."""
+    need(through_vendor_model(preset, value) == value, f"the vendor's model knows {value!r} otherwise")
+
+
 def fields_file(each: dict[str, Any], name: str, content: str, cid: str) -> tuple[str, str, bytes]:
     return each[name], each.get(cid, "").removeprefix("cid:"), base64.b64decode(each[content], validate=True)
 
@@ -140,6 +147,7 @@ def ses(incoming: Incoming) -> Taken:
     value = incoming.json()
     optional = {"FromEmailAddress": str, "ConfigurationSetName": str, "EmailTags": list, "TenantName": str}
     shape(value, {"Content": dict, "Destination": dict}, optional)
+    vendors_own("ses", value)
     shape(value["Content"], {"Raw": dict}, {})
     shape(value["Content"]["Raw"], {"Data": str}, {})
     shape(value["Destination"], {"ToAddresses": list}, {})
@@ -288,6 +296,7 @@ def resend(incoming: Incoming) -> Taken:
     value = incoming.json()
     optional = {"html": str, "text": str, "headers": dict, "attachments": list, "reply_to": str, "tags": list}
     shape(value, {"from": str, "to": list, "subject": str}, optional)
+    vendors_own("resend", value)
     need(1 <= len(incoming.headers.get("idempotency-key", "")) <= 256, "there is no idempotency key")
     for each in value.get("tags", []):
         shape(each, {"name": str, "value": str}, {})
@@ -329,6 +338,7 @@ def mailtrap(incoming: Incoming) -> Taken:
     optional: dict[str, Any] = {"text": str, "html": str, "headers": dict, "attachments": list}
     optional |= {"custom_variables": dict, "reply_to": dict, "category": str}
     shape(value, {"from": dict, "to": list, "subject": str}, optional)
+    vendors_own("mailtrap", value)
     for each in value.get("attachments", []):
         kinds = {"type": str, "disposition": str, "content_id": str}
         shape(each, {"content": str, "filename": str}, kinds)

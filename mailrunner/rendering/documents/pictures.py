@@ -16,7 +16,7 @@ from mailrunner.rendering.documents.source import DocumentSource
 from mailrunner.rendering.image_size import image_size
 from mailrunner.rendering.media_types import image_type
 
-_WIDEST = 600  # pixels: the width of a message
+WIDEST = 600  # pixels: the width of a message
 _SUFFIXES = {
     "image/png": "png",
     "image/jpeg": "jpg",
@@ -104,7 +104,7 @@ class Pictures:
         if size is None or attribute(tag, "width") or re.search(r"(?:^|[;\s])width\s*:", style):
             return tag
         opening = re.match(r"<[\w:]+", tag)
-        return f'{opening[0]} width="{min(size.width, _WIDEST)}"{tag[opening.end() :]}' if opening else tag
+        return f'{opening[0]} width="{min(size.width, WIDEST)}"{tag[opening.end() :]}' if opening else tag
 
 
 def _of_data(address: str) -> bytes | None:

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mailrunner.errors import Problem, UserError
+from mailrunner.rendering.documents.pictures import WIDEST
 from mailrunner.rendering.documents.source import DocumentSource
 from mailrunner.rendering.documents.word_fields import WordFields, merge_names
+from mailrunner.rendering.documents.word_pictures import width_and_text
 
 _ALIGNED = ("center", "right")
 _STYLES = "\n".join(
@@ -34,17 +36,20 @@ _LOST = "colours, fonts and page layout of Word were left behind; to keep them s
 def from_word(octets: bytes, members: Mapping[str, bytes], label: str) -> DocumentSource:
     """The content of a .docx, whose archive holds `members`; raises UserError for one that is damaged."""
     import mammoth
+    import mammoth.html
     import mammoth.transforms
 
     if any(_DOCTYPE.search(part) for name, part in members.items() if name.endswith((".xml", ".rels"))):
         raise UserError(Problem("defines entities, which no Word document does", label))
     pictures: dict[str, bytes] = {}
 
-    def picture(image: Any) -> dict[str, str]:
+    def picture(image: Any) -> list[Any]:
         name = f"picture-{len(pictures) + 1}"
         with image.open() as file:
             pictures[name] = file.read()
-        return {"src": name}
+        width, text = width_and_text(image.alt_text or "")
+        said = {"width": str(min(width, WIDEST))} if width else {}
+        return [mammoth.html.element("img", {**({"alt": text} if text else {}), "src": name, **said})]
 
     fields = WordFields()
     try:
@@ -52,7 +57,7 @@ def from_word(octets: bytes, members: Mapping[str, bytes], label: str) -> Docume
         result = mammoth.convert_to_html(
             io.BytesIO(octets),
             style_map=_STYLES,
-            convert_image=mammoth.images.img_element(picture),
+            convert_image=picture,
             transform_document=mammoth.transforms.paragraph(_with_alignment),
         )
     except Exception as error:  # whatever a damaged file makes of a parser of XML

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from mailrunner.rendering.documents.word_pictures import with_widths
+
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _WRAPPERS = (f"{_W}fldSimple", f"{_W}dir", f"{_W}bdo")  # only say something of the runs inside
 _MERGE = re.compile(r"\s*MERGEFIELD\s+(?:\"([^\"]+)\"|([^\s\"\\]+))", re.IGNORECASE)
@@ -49,6 +51,7 @@ class WordFields:
         """The part word/document.xml with its fields as text; raises etree.XMLSyntaxError."""
         reader = etree.XMLParser(resolve_entities=False, no_network=True)
         root = etree.fromstring(document, reader)
+        with_widths(root)
         for wrapper in list(root.iter(*_WRAPPERS)):
             _unwrap(wrapper)
         for run in list(root.iter(f"{_W}r")):

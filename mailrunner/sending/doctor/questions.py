@@ -63,7 +63,7 @@ def port(host: str, port: int) -> str:
 
 def by_proxy(account: Account, port: int) -> str:
     """The same port by the proxy, "none" where there is none; see `Facts.proxied`."""
-    from mailrunner.transports.http.proxy import proxy_for
+    from mailrunner.transports.http.proxy import ProxyFailedError, proxy_for
 
     own = account.api.proxy.get_secret_value() if account.api and account.api.proxy else ""
     proxy = proxy_for(account.host, port, own)
@@ -77,7 +77,7 @@ def by_proxy(account: Account, port: int) -> str:
     with sock:
         try:
             status, _ = proxy.connect(sock, account.host, port, until)
-        except OSError:
+        except ProxyFailedError:
             return "failed"
     if 200 <= status < 300:
         return "open"

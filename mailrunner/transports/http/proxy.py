@@ -16,9 +16,19 @@ from urllib.parse import unquote, urlsplit
 
 import h11
 
-_LONGEST_HEAD = 65536
+from mailrunner.transports.redaction import without_password
+
+_LONGEST_HEAD = 65536  # octets until the answer to CONNECT is whole, answers before it (1xx) among them
 _PORT = 3128
 _LOCAL = ("localhost", "127.", "[::1]", "::1")
+_UNUSABLE = (
+    'is no proxy that can be used; write "http://USER:PASSWORD@proxy.example.org:3128", '
+    "in a password %2F for /, %3F for ?, %23 for #, %40 for @"
+)
+
+
+class ProxyFailedError(Exception):
+    """A proxy that did not answer CONNECT; a sentence that names it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,15 +42,25 @@ class HttpProxy:
     @classmethod
     def parse(cls, url: str) -> HttpProxy:
         """Read "http://user:password@proxy:3128"; ValueError is a sentence that quotes no password."""
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme != "http" or not parts.hostname:
-            raise ValueError('is no proxy that can be used; write "http://proxy.example.org:3128"')
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            host, port = parts.hostname, parts.port
+        except ValueError:  # its words quote what stands where the port should, which may be a password
+            raise ValueError(_UNUSABLE) from None
+        # A password with "/" in it ends the host too early: the rest would be taken for a path.
+        if parts.scheme != "http" or not host or parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError(_UNUSABLE)
         login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else ""
-        return cls(parts.hostname, parts.port or _PORT, login)  # a port that is no number raises ValueError
+        return cls(host, port or _PORT, login)
+
+    @property
+    def name(self) -> str:
+        """The proxy in a sentence."""
+        return f"the proxy {self.host} port {self.port}"
 
     def request(self, host: str, port: int) -> bytes:
         """The octets of CONNECT."""
-        authority = f"{host}:{port}"
+        authority = _authority(host, port)
         headers = [("Host", authority)]
         if self.login:
             headers.append(("Proxy-Authorization", f"Basic {base64.b64encode(self.login.encode()).decode()}"))
@@ -50,23 +70,44 @@ class HttpProxy:
     def connect(self, sock: socket.socket, host: str, port: int, until: float) -> tuple[int, str]:
         """Ask for a tunnel on `sock`; return the status and the reason, 2xx where there is one now.
 
-        Raises OSError, TimeoutError after `until`, and `h11.RemoteProtocolError` for what is no HTTP.
+        Raises ProxyFailedError where there is no answer before `until`, or none that can be understood.
         """
-        sock.settimeout(max(0.01, until - time.monotonic()))
-        sock.sendall(self.request(host, port))
+        try:
+            sock.settimeout(max(0.01, until - time.monotonic()))
+            sock.sendall(self.request(host, port))
+            answer = self._answer(sock, _authority(host, port), until)
+        except TimeoutError:
+            raise ProxyFailedError(f"{self.name} did not answer") from None
+        except OSError as error:
+            raise ProxyFailedError(f"{self.name} broke the connection: {error.strerror}") from None
+        except h11.RemoteProtocolError:
+            raise ProxyFailedError(f"{self.name} does not speak HTTP") from None
+        return answer.status_code, self._without_login(answer.reason.decode("latin-1"))
+
+    def _answer(self, sock: socket.socket, authority: str, until: float) -> h11.Response:
         http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
-        http.send(
-            h11.Request(method="CONNECT", target=f"{host}:{port}", headers=[("Host", f"{host}:{port}")])
-        )
+        http.send(h11.Request(method="CONNECT", target=authority, headers=[("Host", authority)]))
         http.send(h11.EndOfMessage())
-        while not isinstance(event := http.next_event(), h11.Response):
-            left = until - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            sock.settimeout(left)
+        for _ in range(_LONGEST_HEAD):
+            sock.settimeout(max(0.01, until - time.monotonic()))
             # An octet at a time: what stands behind the head is the other server's.
-            http.receive_data(sock.recv(1))
-        return event.status_code, event.reason.decode("latin-1")
+            if not (octet := sock.recv(1)):
+                raise ProxyFailedError(f"{self.name} closed the connection")
+            http.receive_data(octet)
+            if isinstance(event := http.next_event(), h11.Response):
+                return event
+            if time.monotonic() >= until:
+                break
+        raise ProxyFailedError(f"{self.name} does not end its answer")
+
+    def _without_login(self, text: str) -> str:
+        """What the proxy says, without the password: it may repeat the request."""
+        user, _, password = self.login.partition(":")
+        return without_password(text, user=user, password=password, mark="***")
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def proxy_for(host: str, port: int, own: str) -> HttpProxy | None:

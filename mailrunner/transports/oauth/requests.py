@@ -78,7 +78,7 @@ def _in_time(url: str, body: bytes, headers: Mapping[str, str]) -> TokenAnswer:
     host = urlsplit(url).hostname or ""
     try:
         client = httpx.Client(timeout=_SILENCE, verify=network.tls_context(None), follow_redirects=False)
-    except (httpx.InvalidURL, ValueError) as error:  # of a proxy
+    except (httpx.InvalidURL, ValueError, ImportError) as error:  # of a proxy; of one that is SOCKS
         raise _unreachable(host, error) from None
 
     def ask() -> None:
@@ -116,6 +116,10 @@ def _post(client: httpx.Client, url: str, body: bytes, headers: Mapping[str, str
 
 def _unreachable(host: str, error: Exception) -> TokenUnavailableError:
     """Only the kind of the failure: httpx's own words may repeat a URL, and that a proxy's password."""
+    if type(error).__name__ == "ProxyError":
+        return TokenUnavailableError(f"the proxy does not let us reach {host}")
+    if isinstance(error, ImportError):
+        return TokenUnavailableError(f"{host} cannot be reached by a SOCKS proxy, only by an HTTP one")
     return TokenUnavailableError(f"{host} cannot be reached ({type(error).__name__})")
 
 

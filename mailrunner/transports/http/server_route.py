@@ -9,12 +9,10 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import h11
-
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope
 from mailrunner.replies import http as replies
 from mailrunner.transports import network
-from mailrunner.transports.http.proxy import HttpProxy, proxy_for
+from mailrunner.transports.http.proxy import HttpProxy, ProxyFailedError, proxy_for
 
 _CONNECT_TIMEOUT = 30.0
 _HTTPS, _HTTP = 443, 80
@@ -70,18 +68,14 @@ class HttpReach:
                 return sock
             sock.settimeout(max(0.01, until - time.monotonic()) if math.isfinite(until) else None)
             return self.context.wrap_socket(sock, server_hostname=self.host)
-        except ssl.SSLError as error:
-            refusal = network.tls_refusal(error, self.host, self.port)
-            return _misconfigured(refusal) if refusal else self._failed(error)
+        except ProxyFailedError as error:
+            return _unreachable(str(error))
         except OSError as error:
-            return self._failed(error)
+            return self._failed_by(proxy, error) if proxy else self._failed(error)
 
     def _tunnel(self, sock: socket.socket, proxy: HttpProxy, until: float) -> Outcome | None:
-        """Ask the proxy for a tunnel; None where there is one now."""
-        try:
-            status, reason = proxy.connect(sock, self.host, self.port, until)
-        except h11.RemoteProtocolError:
-            return _unreachable(f"the proxy {proxy.host} port {proxy.port} does not speak HTTP")
+        """Ask the proxy for a tunnel; None where there is one now.  Raises ProxyFailedError."""
+        status, reason = proxy.connect(sock, self.host, self.port, until)
         if 200 <= status < 300:
             return None
         outcome = replies.connect_outcome(status, reason)
@@ -89,7 +83,19 @@ class HttpReach:
         return Outcome(outcome.kind, outcome.scope, sentence, outcome.reply, at_once=True, offered=False)
 
     def _failed(self, error: OSError) -> Outcome:
+        if isinstance(error, ssl.SSLError) and (why := network.tls_refusal(error, self.host, self.port)):
+            return _misconfigured(why)
         return _unreachable(network.explain(error, self.host, self.port))
+
+    def _failed_by(self, proxy: HttpProxy, error: OSError) -> Outcome:
+        """No TLS behind a proxy that opened the way: only a certificate is surely the server's own."""
+        if isinstance(error, ssl.SSLError) and error.reason in network.PLAINTEXT:
+            what = "what answers there does not speak TLS: does this network want a login in a browser first?"
+            return _unreachable(f"{proxy.name} opened the way to {self.host}, but {what}")
+        if isinstance(error, ssl.SSLError) and (why := network.tls_refusal(error, self.host, self.port)):
+            return _misconfigured(why)
+        what = "nothing answers there" if isinstance(error, TimeoutError) else "the connection broke"
+        return _unreachable(f"{proxy.name} opened the way to {self.host}, but {what}")
 
 
 def _unreachable(reason: str) -> Outcome:
