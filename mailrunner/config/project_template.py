@@ -175,7 +175,7 @@ def campaign_files(name: str, *, account: str, sender: str) -> dict[str, bytes]:
 
 
 def example_messages() -> tuple[bytes, bytes]:
-    """The HTML that `new` and `init` write, as long as nobody has edited it."""
+    """The HTML that `new` and `init` write, as it is before it is edited."""
     newsletter = _data() / "project/templates" / f"{CAMPAIGN}.html"
     return (_data() / "campaign/message.html").read_bytes(), newsletter.read_bytes()
 

@@ -53,6 +53,7 @@ class CheckFinding:
     row: int
     address: str
     detail: str
+    last: int  # the row that was counted last: a message may have the same twice
 
 
 @dataclass(slots=True)
@@ -230,9 +231,9 @@ class Preflight:
     def _remark(self, kind: str, row: RecipientRow, detail: str) -> None:
         known = self._found.findings.get(kind)
         if known is None:
-            self._found.findings[kind] = CheckFinding(kind, 1, row.row, row.address, detail)
-        elif known.row != row.row:
-            known.number += 1
+            self._found.findings[kind] = CheckFinding(kind, 1, row.row, row.address, detail, row.row)
+        elif known.last != row.row:
+            known.number, known.last = known.number + 1, row.row
 
     def _warnings(self) -> Iterator[str]:
         account = self._prepared.account

@@ -122,3 +122,10 @@ def test_a_where_that_leaves_out_no_row_or_all_of_them_is_said(tmp_path: Path) -
     assert answer.code == 78
     assert "no rows that match `where`: it leaves out 2 rows" in answer.stderr
     assert 'name is "Ana", "Bo"' in answer.stderr
+
+
+def test_a_message_with_the_same_mistake_twice_counts_once(tmp_path: Path) -> None:
+    club = project(tmp_path, "ana@example.org,Ana", "bo@x.org,Bo")
+    page = (tmp_path / "campaigns/spring.toml").read_text("utf-8").partition('html = "')[2].partition('"')[0]
+    club.put(f"templates/{page}", '<a href="www.a.org">a</a><a href="b.org">{{ unsubscribe_url }}</a>')
+    assert "www.a.org, is it https://www.a.org? (2 messages, first row 2)" in club.mailrunner("check").stdout
