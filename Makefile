@@ -82,6 +82,9 @@ mutants: $(VENV)/.dev  ## change the modules that promises hang on, and print wh
 machines: $(VENV)/.dev  ## three machines at one ledger, killed and cut off, and a table of what came of it (a quarter of an hour)
 	@$(BIN)/python -m tests.machines
 
+throughput: $(VENV)/.dev  ## runs of one campaign over one ledger and several: rate, waits for locks, CPU (five minutes)
+	@$(BIN)/python -m tests.machines.throughput
+
 crash-peers: $(VENV)/.dev  ## the same kill for other programs, in an environment of their own
 	@test -x build/peers/bin/python || $(PYTHON) -m venv build/peers
 	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r tests/crash/peers/requirements.txt
@@ -128,4 +131,4 @@ clean:  ## remove what make and the demo made
 	rm -rf $(VENV) demo build/dist build/wheel-test build/coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: help setup dev demo check test fast coverage wheel-test matrix architecture release sbom fuzz crash apis soak mutants \
-  machines crash-peers caniemail looks pictures bench guard docs man commands lock clean
+  machines throughput crash-peers caniemail looks pictures bench guard docs man commands lock clean

@@ -10,6 +10,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+_CLOCKS_AGREE = 5  # seconds that two clocks may differ before a user is told
+
 
 class Clock(Protocol):
     """Tells the time and waits; tests hand in one that they move by hand."""
@@ -74,6 +76,14 @@ def _elapsed() -> float:
     """Seconds since some instant, those in which the machine was suspended included where it can tell."""
     counter = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if counter is None else time.clock_gettime(counter)
+
+
+def clock_difference(ahead: float) -> str:
+    """A clock that is so many seconds ahead of the ledger's, in words; "" where the two agree."""
+    seconds = round(ahead)
+    if abs(seconds) <= _CLOCKS_AGREE:
+        return ""
+    return f"{abs(seconds):,} seconds {'ahead of' if seconds > 0 else 'behind'} the ledger's"
 
 
 def rfc3339(moment: datetime | None) -> str | None:

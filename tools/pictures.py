@@ -136,7 +136,7 @@ def _catcher(browser: Browser, folder: Path) -> None:
         thread = Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
         page.goto(server.address_of(listener))
-        _shot(page, folder / "catcher.png", height=578)
+        _shot(page, folder / "catcher.png", height=665)
         running.stop()
         thread.join()
 

@@ -10,7 +10,7 @@ import typer
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.output import local
 from mailrunner.cli.signals import SIGNALS
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 
 if TYPE_CHECKING:
     from mailrunner.config.account import Account

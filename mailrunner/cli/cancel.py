@@ -8,7 +8,7 @@ from mailrunner.cli.app import SEND, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import CampaignArgument, YesOption
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 
 
 @command(app, "cancel", panel=SEND)

@@ -169,7 +169,7 @@ def _dashboard(
     from mailrunner.cli.message_again import MessageAgain
     from mailrunner.sending.python_api.ledger_states import finish_at
     from mailrunner.web.dashboard.app import Dashboard
-    from mailrunner.web.dashboard.desk import Desk
+    from mailrunner.web.dashboard.page_parts import Desk
     from mailrunner.web.dashboard.statistics_keeper import StatisticsKeeper
 
     def forecast(record: CampaignRecord, number: int) -> datetime | None:

@@ -22,7 +22,7 @@ from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.listening import check_extra
 from mailrunner.cli.output import complain, show_problems
 from mailrunner.errors import UserError
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 
 _SLOW = 1.0  # seconds that slow@ waits here
 _ORDER = ("sent", "failed", "in_doubt", "queued", "suppressed", "skipped")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.inbox_mailboxes import WatchedMailbox
 from mailrunner.errors import Problem
-from mailrunner.model.counted import counted
 from mailrunner.model.inbound_event import EventKind
+from mailrunner.model.number_and_noun import counted
 from mailrunner.sending.python_api.status import problem_objects
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from mailrunner.cli.inbox_output import login_problem, print_tally, tally_proble
 from mailrunner.cli.output import complain, show_problems
 from mailrunner.cli.signals import SIGNALS
 from mailrunner.errors import LedgerError, UserError
-from mailrunner.model.counted import counted
 from mailrunner.model.inbound_event import EventKind
+from mailrunner.model.number_and_noun import counted
 
 if TYPE_CHECKING:
     from mailrunner.inbound.poll import MailboxPoll, PollTally

@@ -12,7 +12,7 @@ from mailrunner.cli.context import CommandContext
 from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.output import local
 from mailrunner.errors import UserError
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.terminal_text import one_line
 
 if TYPE_CHECKING:

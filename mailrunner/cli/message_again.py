@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mailrunner.rendering.mime import Message
     from mailrunner.store import CampaignRecord
     from mailrunner.store.browsing import ListedDelivery
-    from mailrunner.web.dashboard.desk import ShownMessage
+    from mailrunner.web.dashboard.page_parts import ShownMessage
 
 
 class CampaignAgain:

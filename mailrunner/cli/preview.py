@@ -15,7 +15,7 @@ from mailrunner.cli.exit_codes import Exit
 from mailrunner.cli.options import CampaignArgument
 from mailrunner.cli.preview_server import serve_preview
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 
 
 @command(app, "preview", panel=BEFORE_SENDING)

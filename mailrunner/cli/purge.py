@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailrunner.cli.app import AFTER_SENDING, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import CampaignArgument
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 
 
 @command(app, "purge", panel=AFTER_SENDING)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.output import complain, local
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 
 if TYPE_CHECKING:

@@ -91,7 +91,7 @@ def serve(
 def _site(context: CommandContext, ledger: Ledger, log: EventLog, complained: Callable[[], None]) -> Site:
     from mailrunner.web.app import Site
     from mailrunner.web.logo import load_logo
-    from mailrunner.web.sender import Senders
+    from mailrunner.web.sender_names import Senders
 
     signer, logo = context.signer(ledger), context.project.unsubscribe.logo
     return Site(

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from mailrunner.cli.bars import Drawing
 from mailrunner.cli.output import local
-from mailrunner.model.counted import counted
+from mailrunner.clock import clock_difference
+from mailrunner.model.number_and_noun import counted
 
 _MARGIN = " " * 8  # as wide as a percentage
 
@@ -33,12 +34,15 @@ def status_lines(
             yield from account_lines(account, drawing)
     if len(machines) > 1:
         yield from _apart(drawing)
-        yield from map(_machine_line, machines)
+        yield from map(machine_line, machines)
 
 
-def _machine_line(machine: Mapping[str, Any]) -> str:
+def machine_line(machine: Mapping[str, Any]) -> str:
+    """One machine: when it was seen last, its clock where it is wrong, what it sends."""
     sends = f", sends {', '.join(machine['sends'])}" if machine["sends"] else ""
-    return f"machine {machine['host']} ({machine['folder']}), seen {_shown(machine['seen_at'])}{sends}"
+    differs = clock_difference(machine["clock_ahead_seconds"])
+    clock = f", its clock {differs}" if differs else ""
+    return f"machine {machine['host']} ({machine['folder']}), seen {_shown(machine['seen_at'])}{clock}{sends}"
 
 
 def campaign_lines(found: Mapping[str, Any], drawing: Drawing) -> Iterator[str | Text]:

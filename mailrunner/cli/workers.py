@@ -8,7 +8,8 @@ from mailrunner.cli.app import SERVICES, app, command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.options import JsonOption
 from mailrunner.cli.output import local
-from mailrunner.clock import rfc3339
+from mailrunner.cli.status_text import machine_line
+from mailrunner.clock import clock_difference, rfc3339
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,20 +20,28 @@ if TYPE_CHECKING:
 @command(app, "workers", panel=SERVICES)
 def workers(context: CommandContext, as_json: JsonOption = False) -> None:
     """Show which machines send now, and what waits for a worker."""
+    from mailrunner.sending.python_api.ledger_states import machine_objects
     from mailrunner.store.job_queue.queue import JobQueue
 
     with context.existing_ledger() as ledger:
-        runs, now = ledger.open_runs(), ledger.now()
+        runs, now, machines = ledger.open_runs(), ledger.now(), machine_objects(ledger)
         jobs = JobQueue(ledger.database, context.project.workers.schema).jobs()
+        notice = ledger.clock_warning
     if as_json:
-        context.json({"runs": [run.as_dict() for run in runs], "shares": [share_object(job) for job in jobs]})
+        shares = [share_object(job) for job in jobs]
+        context.json({"runs": [run.as_dict() for run in runs], "shares": shares, "machines": machines})
         return
+    if notice:
+        context.say(notice)
     for run in runs:
         context.result(
             f"{run.campaign or '(begins)'}  on {run.host}, process {run.pid}, since {local(run.started_at)}"
         )
     for job in jobs:
         context.result(f"{job.campaign}  share {job.share}  {_state(job, now)}")
+    for machine in machines:
+        if clock_difference(machine["clock_ahead_seconds"]):
+            context.result(machine_line(machine))
     if not runs and not jobs:
         context.say(
             "Nothing is being sent, and nothing waits. To hand over: mailrunner run CAMPAIGN --workers"

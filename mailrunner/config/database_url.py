@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote
 
 DEFAULT_DATABASE = "sqlite:///data/mailrunner.db"
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?://)(?:/([^?]*))?(\?.*)?", re.DOTALL)
+_LIBPQ = re.compile(r"postgresql(\+psycopg2?)?://")  # the drivers that know libpq's parameters
 # As SQLAlchemy reads it: everything up to the first @ may be the password, slashes too.
 _URL = re.compile(r"[\w+]+://(?:[^:/?@]*(?::(?P<password>[^@]*))?@)?(?P<host>[^/?]*)")
 _HOST = re.compile(r"(?:\[[^\]@]*\]|[^:@]*)(?::\d+)?")
@@ -36,6 +38,15 @@ def url_secrets(url: str) -> tuple[str, ...]:
     found = _URL.match(url)
     password = (found["password"] if found else "") or ""
     return tuple(dict.fromkeys(text for text in (password, unquote(password)) if text))
+
+
+def with_timeout(url: str, timeout: timedelta | None) -> str:
+    """Write `[ledger] timeout` into the URL of a PostgreSQL ledger, unless that says its own."""
+    if timeout is None or not _LIBPQ.match(url) or "tcp_user_timeout=" in url:
+        return url
+    found = _URL.match(url)  # its password may hold a question mark
+    has_query = "?" in url[found.end() if found else 0 :]
+    return f"{url}{'&' if has_query else '?'}tcp_user_timeout={round(1000 * timeout.total_seconds())}"
 
 
 def absolute_database(url: str, folder: Path) -> str:

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from mailrunner.config.account import Account, complete
 from mailrunner.config.account_checks import contradictions
 from mailrunner.config.account_table import AccountTable
-from mailrunner.config.database_url import absolute_database, url_secrets
+from mailrunner.config.database_url import absolute_database, url_secrets, with_timeout
 from mailrunner.config.events import EventSettings, event_settings
 from mailrunner.config.project_tables import ListTable, ProjectTable
 from mailrunner.config.toml_file import Keys, dotted, in_file, read
@@ -185,7 +185,7 @@ def _project(folder: Path, table: Any, missing: Mapping[Keys, Problem]) -> tuple
         workers=WorkerSettings(
             shares=given.workers.shares, term=given.workers.term, schema=given.workers.db_schema
         ),
-        database_url=absolute_database(given.database, folder),
+        database_url=with_timeout(absolute_database(given.database, folder), given.ledger.timeout),
         unsubscribe=Unsubscribe(**dict(given.unsubscribe)),
         dashboard_password=given.dashboard.password,
         lists=lists,

@@ -129,9 +129,29 @@ class ListTable(Table):
     )
 
 
+def _ledger_timeout(text: str) -> timedelta:
+    """Shorter than the time after which a run is taken for dead."""
+    found = duration(text)
+    if not timedelta(seconds=2) <= found <= timedelta(minutes=1):
+        raise ValueError('is at least "2s" and at most "60s"; the default is "10s"')
+    return found
+
+
+LedgerTimeout = Annotated[
+    timedelta,
+    PlainValidator(text_as(_ledger_timeout)),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+\s*[sm]\s*$", "default": "10s"}),
+]
+
+
 class LedgerTable(Table):
     """[ledger]."""
 
+    timeout: LedgerTimeout | None = Field(
+        None,
+        description="How long a machine that has fallen silent may keep the others waiting at a ledger in "
+        'PostgreSQL; "10s" by default. More for a line that is often interrupted.',
+    )
     failover: Literal["ask", "synchronous"] = Field(
         "ask",
         description="What a run does where a standby of the PostgreSQL server was promoted: stop until "

@@ -42,7 +42,7 @@ class BounceReason:
     """The words judged: `kind` is one of BOUNCED, SOFT_BOUNCED, REFUSED; `code` None where none was named.
 
     `action` is what the words would mean as a reply.  `certain` is false for what may concern us.
-    `words` begins with the meaning.
+    `words` begins with the meaning, `told` is false where neither words nor an enhanced code gave one.
     """
 
     kind: EventKind
@@ -51,6 +51,7 @@ class BounceReason:
     enhanced_code: str
     words: str
     certain: bool
+    told: bool
 
 
 def reason_of(
@@ -84,6 +85,7 @@ def reason_of(
         enhanced_code=enhanced,
         words=f"{verdict.says}: {reply.text}"[:1000].rstrip(": "),
         certain=not is_about_us(enhanced, reply.text.casefold()),
+        told=verdict.worded or enhanced not in ("", "4.0.0", "5.0.0"),
     )
 
 

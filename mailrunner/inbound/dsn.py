@@ -128,11 +128,21 @@ def odd_bounce(mail: InboundMessage) -> BounceReport | None:
     address = found or _only_address(mail, words)
     if not address:
         return None
-    words = reason_in(about(_own_text(mail), address), address)[:_LONGEST] or words
+    said = reason_in(about(_own_text(mail), address), address)[:_LONGEST] or words
     if passing and not lasting:
-        return BounceReport(kind=EventKind.DELAYED, address=address, words=words)
-    reason = reason_of(words, status="5.0.0", context=mail.text, addresses=(address,), remote=False)
-    return _report(address, reason, own=True, words=words)
+        return BounceReport(kind=EventKind.DELAYED, address=address, words=said)
+    alone = len(lasting | passing) < 2  # then all of the text is about this address
+    reason = _told(mail, address, said, *([words] if alone else ()))
+    return _report(address, reason, own=True, words=said)
+
+
+def _told(mail: InboundMessage, address: str, *texts: str) -> BounceReason:
+    """The reason by the first of the texts that tells one, else by the first of all."""
+    reasons = [
+        reason_of(text, status="5.0.0", context=mail.text, addresses=(address,), remote=False)
+        for text in texts
+    ]
+    return next((reason for reason in reasons if reason.told), reasons[0])
 
 
 def _only_address(mail: InboundMessage, words: str) -> str:
@@ -259,9 +269,9 @@ def _intro(mail: InboundMessage) -> str:
 
 
 def _own_text(mail: InboundMessage) -> str:
-    """A server's own text, before the message that it returns."""
+    """A server's own text, before the message that it returns; a line may be drawn under a heading."""
     return re.split(
-        r"^(?:-{2,}.*|Return-Path:.*|Received:.*|Message-ID:.*)$",
+        r"^(?:-{2,}.*\w.*|(?<!\S\n)(?<!\S\r\n)-{2,}\W*$|Return-Path:.*|Received:.*|Message-ID:.*)$",
         mail.text,
         maxsplit=1,
         flags=re.MULTILINE | re.I,

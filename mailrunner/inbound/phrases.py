@@ -78,7 +78,12 @@ _UNDELIVERED = re.compile(
     r"\breturned (?:mail|to sender)|\bmail(?:box|folder)? (?:is )?full\b|"
     r"unzustellbar|nicht zugestellt|postfach (?:ist )?voll|n'a (?:pas )?(?:pu|ete) |non remis|boite pleine|"
     r"non (?:e stato )?(?:recapitat|consegnat)|casella piena|no (?:se )?(?:pudo|ha podido|puede)|no entregad|"
-    r"nao (?:foi |pode )?(?:entreg|ser entreg)|niedostarcz|nie (?:zostal|mozna)|не (?:доставлен|удалось)|"
+    r"nao (?:foi |pode )?(?:entreg|ser entreg)|nao foi possivel|niedostarcz|"
+    r"nie (?:zosta[lł]|mo[zż]na|uda[lł]o)|"
+    r"не (?:доставлен|удалось|может быть доставлен)|\bnem(?:ohla?|uze) byt doruc|nedorucit|nepodarilo se|"
+    r"nem (?:sikerult|kezbesit)|(?:kunne ikke|kunde inte|kon niet)\b.{0,20}\b(?:lever|bezorg|afgelever)|"
+    r"nu a putut fi (?:livrat|trimis)|impossibile (?:recapit|consegn)|impossible de (?:remettre|livrer)|"
+    r"teslim edilemedi|iletilemedi|\bfailure notice\b|退回|전송되지|반송|"
     r"配信(?:できません|不能)|送信できません|退信|无法投递|投递失败"
 )
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from random import Random
 
 from mailrunner.model.circuit_breaker import AnswerMark, is_anyone_accepted
-from mailrunner.model.counted import counted
 from mailrunner.model.delivery import State
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.outcome import Outcome, OutcomeKind, Scope, Stage
 from mailrunner.model.retry import next_try
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.quota import Limit
 
 QUOTA_FACT = "quota"  # its name among what is learned of an account

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from mailrunner.model.address import BLANKS, Address, normalise
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 
 # Zero-width and soft characters, marks of direction, variation selectors: copied from web pages and chats
 # without being seen.

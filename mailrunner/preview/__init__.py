@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mailrunner.errors import RowError
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.preview.folder import PreviewFolder
 from mailrunner.preview.message_view import MessageView, all_remarks

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.address import BLANKS
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.written_address import read_address
 from mailrunner.recipients.reader import RecipientList, RecipientRow, flag_duplicates
 

@@ -166,7 +166,7 @@ def _script_score(
     if scripts == {"LATIN"}:
         return _latin_score(strange, served, languages) - (0 if _has_vowel(word) else 0.3)
     if "HEBREW" in scripts and any(unicodedata.combining(sign) for sign in strange):
-        return 0.2  # points, which no name is written with
+        return 0.2  # points, which names are written without
     if len(word) < 3:
         return 0.2
     return 0.6 if word.islower() else 0.7 if word.isupper() else 0.8  # most words are names

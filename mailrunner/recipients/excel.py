@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal
 from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.cell import to_text
 from mailrunner.recipients.heading import heading_name
+from mailrunner.recipients.sheet.displayed_cells import SheetLook, cell_name, column_name
 from mailrunner.recipients.sheet.file_look import look_of
-from mailrunner.recipients.sheet.look import SheetLook, cell_name, column_name
-from mailrunner.recipients.sheet.values import SheetValues, read_values
+from mailrunner.recipients.sheet.raw_values import SheetValues, read_values
 from mailrunner.recipients.source import HeadedFile
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping, Sequence
 
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 
 _NAMED = 5  # how many an error names
 _MOST = 1_000  # of more, the file is refused

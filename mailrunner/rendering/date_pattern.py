@@ -9,21 +9,21 @@ from __future__ import annotations
 import re
 
 _QUOTED = re.compile(r"'[^']*'")
-_SIGNS = frozenset("GyYuUrQqMLlwWdDFgEecabBhHKkmsSAzZOvVXx")
+_LETTERS = frozenset("GyYuUrQqMLlwWdDFgEecabBhHKkmsSAzZOvVXx")
 _HOURS = frozenset("hHkKA")
 
 
 def pattern_mistake(pattern: str) -> str:
     """What is wrong with a pattern, as a sentence; "" where nothing is."""
-    signs = {sign for sign in _QUOTED.sub("", pattern) if sign.isascii() and sign.isalpha()}
+    fields = {sign for sign in _QUOTED.sub("", pattern) if sign.isascii() and sign.isalpha()}
     if "%" in pattern:
         return "%d and its like are no pattern here"
-    if strange := sorted(signs - _SIGNS):
+    if strange := sorted(fields - _LETTERS):
         return f"{strange[0]} means nothing in a pattern; words in it stand between two '"
-    if "m" in signs and not signs & _HOURS:
+    if "m" in fields and not fields & _HOURS:
         return "m means minutes, and M the month"
-    if "Y" in signs and "w" not in signs:
+    if "Y" in fields and "w" not in fields:
         return "Y means the year of the week, and y the year"
-    if "D" in signs and signs & {"M", "L"}:
+    if "D" in fields and fields & {"M", "L"}:
         return "D means the day of the year, and d that of the month"
     return ""

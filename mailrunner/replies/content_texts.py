@@ -35,5 +35,7 @@ CONTENT = (
         r"protocol (?:violation|error)|malformed|rfc ?\d{3,4}|not compliant|syntax error",
         r"(?:un|not )recogni[sz]ed command|command (?:not |un)|unimplemented|bare (?:lf|cr)",
         r"line too long|invalid header|message-id",
+        classes="5",
+        codes=r"(?!5\.1\.)",  # of an address
     ),
 )

@@ -208,10 +208,22 @@ def _by_code(stage: Stage, code: int, family: str, enhanced: str, said: str) -> 
     found = _ENHANCED_5.get(detail) or _CODES.get(code) or _SUBJECTS_5.get(detail.partition(".")[0])
     # Whatever says that something is full was read by now: a 552 to the content is of the content.
     of_content = code == 552 and not detail and bool(said) and stage in WITH_CONTENT
-    of_address = code == 501 and stage is Stage.RCPT and not detail  # RFC 5321 §4.3.2: of its argument
+    of_address = stage is Stage.RCPT and _is_of_argument(code, detail, said)
     if not found or of_content or of_address or (stage not in LATE and found in _ABOUT_RECIPIENT):
         return _STAGES_5.get(stage, _POLICY)
     return found
+
+
+def _is_of_argument(code: int, detail: str, said: str) -> bool:
+    """Whether a code of the protocol, in answer to an address, is of the address: RFC 5321 §4.3.2.
+
+    501 is of the argument; servers that make up their codes (502 to 505) at least name whom they mean.
+    """
+    if detail in _ENHANCED_5:
+        return False
+    unspecific = not detail or detail.startswith("1.")
+    of_recipient = bool(_NAMES_RECIPIENT.search(said)) and not is_about_us(detail, said)
+    return unspecific and (code == 501 or (500 < code < 506 and of_recipient))
 
 
 def _at_login(code: int, family: str, said: str) -> tuple[Action, str]:

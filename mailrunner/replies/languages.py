@@ -127,7 +127,8 @@ NO_LOGIN = (
     r"\b(?:sans|senza|sin|sem|bez) (?:auth?ent|identif|uwierzyt)\w*|zonder (?:aanmelding|authenticatie)",
     r"\b(?:auth?entifi?c|auten[ct]i[ck]|uwierzytelni|аутентификац|авторизац)\w+.{0,20}\b(?:requis|n[eé]cess|"
     r"obligat|richiest|requerid|necess[aá]r|erforderlich|wymagan|требуется)",
-    r"\b(?:requier|richied|requer|wymaga|требуется|需要)\w*.{0,25}(?:autent|auth?enti|uwierzyt|аутентиф|"
+    r"\b(?:requier|richied|requer|necess[ií]?t|nécessit|precisa|exig|ben[oö]tig|verlang|vereist|wymaga|"
+    r"требуется|необходим|нужна|需要)\w*.{0,25}(?:autent|auth?enti|uwierzyt|аутентиф|"
     r"авториз|登录|认证)",
 )
 SENDER_NAMED = (

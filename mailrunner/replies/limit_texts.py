@@ -12,7 +12,7 @@ from mailrunner.replies.text_rule import ANY, row
 LIMIT = r"(?:limit|quota|volume\b|allowance|max(?:imum)?\b|credits?|threshold|allowed|cap\b)"
 OVER = (
     r"(?:exceed|reached|hit\b|used up|(?:been|was|is) used|consumed|spent\b|exhausted|depleted|ran out|"
-    r"over\b|crossed|surpass)"
+    r"over\b|crossed|surpass|achieved)"
 )
 PERIOD = (
     r"(?:daily|hourly|weekly|monthly|today|(?:hour|day) limit|\d+[ -]?h(?:ou)?rs?\b|/ ?(?:hour|day|h|d)\b|"
@@ -58,6 +58,8 @@ LIMITS = (
         rf"\breached (?:your|the) (?:{NOT_RATE} ){{0,3}}limit",
         rf"\b(?:you(?:'ve| have)?|(?:account|user|domain|sender)(?: \S+)? has) (?:exceeded|reached|"
         rf"used up|hit)\b (?:{NOT_RATE} ){{0,4}}(?:quota|limit|credits)(?!.*\bbounc)",
+        rf"\b(?:number|total|count|amount) of (?:the )?(?:outgoing |sent )?{SENT}(?: attempts?)?\b.{{0,20}}"
+        rf"\b{OVER}.{{0,20}}\b{LIMIT}",
         r"\bsent too many\b.{0,30}\b(?:hour|day|today)\b",
         rf"\b\d+ {SENT} (?:per|in|every|an?|/) ?(?:an? |one )?(?:hour|day|24)",
         rf"\b(?<!session )(?<!connection )limit of \d+ {SENT}",

@@ -98,6 +98,7 @@ RECIPIENT = (
         rf"one)\b.{{0,25}}\b(?:here|by that name|at this|found|with th(?:at|is)|available|on this)",
         r"not our customer|user ?unknown|unknown[ -]?user|(?:user|recip\w*)notfound|nosuchuser",
         r"no such (?:person|id)",
+        r"\be-?mail(?: address)? (?:(?:is|was|does|do|could) )?not? (?:be )?(?:exist\w*|found|registered)",
         # Its owner did it, whatever code of policy stands before.
         rf"\b{PERSON} (?:was |is |has been )?(?:deleted|closed|terminated|removed) by "
         r"(?:the |its )?(?:user|owner|holder)",
@@ -156,7 +157,8 @@ RECIPIENT = (
         "the server says this mailbox is closed",
         rf"\b{PERSON}\b.{{0,60}}\b(?:disabled|de-?activated|inactiv\w+|suspended|closed|"
         rf"discontinued|frozen|terminated|expired|deleted|removed|archiv\w+|not active\w*|"
-        rf"cancel+ed|locked|bloque|no longer)",
+        rf"cancel+ed|locked|bloque|"
+        rf"no longer(?! accept\w*\b.{{0,40}}\b(?:with|without|from|via|larger)\b))",
         rf"\b(?:inactive|disabled|suspended|expired|closed|deactivated|terminated|deleted|dormant|"
         rf"suppressed) {PERSON}",
         r"^\W*<[\w.+-]+>\W{0,3}(?:is |was |has been )(?:now |currently )?(?:disabled|inactive|suspended|"
@@ -196,6 +198,7 @@ RECIPIENT = (
         Action.FAIL,
         "the server refuses this recipient",
         r"recipients? (?:cannot|could not|can't) be verified",
+        r"\b(?:recipient|rcpt)\b(?: address)? (?:validation|verif\w+)\b.{0,30}\b(?:fail\w*|error|not ok)",
         r"\bin my bad(?:rcpt|recipient)\w* list",
         stages=LATE,
         classes="5",
@@ -228,72 +231,5 @@ RECIPIENT = (
         r"^\W*(?:error: )?transaction failed\W*$|^\W*(?:delivery|message) (?:has )?failed\W*$",
         stages=LATE,
         classes="5",
-    ),
-)
-
-# What a server says in front of any reason (Postfix: "Recipient address rejected: …"): after all others.
-REFUSED = (
-    row(
-        Action.FAIL,
-        "the server refuses this recipient",
-        r"recipients? (?:was |is )?(?:rejected|refused|denied|not (?:allowed|permitted|accepted))",
-        stages=frozenset({Stage.RCPT}),
-        classes="5",
-    ),
-    row(
-        Action.FAIL,
-        "the server refuses this recipient",
-        r"recipient address(?:es)? (?:was |is )?(?:rejected|refused|denied|not (?:allowed|"
-        r"permitted|accepted))",
-        stages=frozenset({Stage.RCPT}),
-        classes="5",
-        codes=r"(?!5\.1\.(?:1|6|10)$)",  # these tell more than the prefix
-    ),
-    # Foreign grammar: something is not there, and it is a user; and nothing is said of a will or a fault.
-    row(
-        Action.SUPPRESS,
-        "the server says this address does not exist",
-        r"^(?!.*\b(?:accept|allow|permi|ok\b|refus|reject|den[yi]|want|wish|receiv|deliver|error|config|"
-        r"problem|"
-        r"busy|fail|time|verif|check|space|room|resource|moment|currently|now\b|service|connect|reach|respon|"
-        r"contact|rout|resolv|support|could|can't|cannot))"
-        r"(?=.*(?:\b(?:no|not|non|none|never|nothing|dont|doesnt)\b|n't\b))"
-        r"(?=.*(?:\b(?:user|mail[ -]?box|recipient|addressee|account|alias|person|name)\b|@))"
-        r"(?=.*\b(?:exist\w*|found|known?|listed|here|hosted|(?:of|in|on|at) (?:\w+ ){0,2}(?:server|system|"
-        r"domain|director\w+|database|ldap))\b)",
-        stages=frozenset({Stage.RCPT}),
-        classes="5",
-    ),
-    # Nothing of the recipient was said by now, and what is left is about where the message comes from.
-    row(
-        Action.STOP,
-        "the server does not relay for this account",
-        r"\brelay",
-        stages=frozenset({Stage.RCPT}),
-        classes="5",
-        codes=r"(?!5\.[12]\.)",
-    ),
-    row(
-        Action.STOP,
-        "the server refuses the address that the message comes from",
-        r"\b(?:from|for|host|client|server)\b\W{0,3}(?:\w+ )?\W{0,3}(?:\d{1,3}\.){3}\d{1,3}\b|\bip\b",
-        r"\b(?:from )?your (?:\w+ )?(?:ip|host|server|network|location|country|region|system|isp|provider)\b",
-        r"\b(?:dictionary|directory|bounce|spam) (?:attack|harvest)|\bharvest(?:ing)?\b|\bgeo(?:graph|ip|"
-        r"loc)",
-        stages=frozenset({Stage.RCPT}),
-        classes="5",
-        codes=r"(?!5\.[12]\.)",
-    ),
-    # Nothing of the recipient at all: a filter's bare no, and the codes of NetEase ("RP:RDN").
-    row(
-        Action.STOP,
-        "the server's policy refuses this message",
-        r"^(?!.*(?:@|\b(?:user|mail[ -]?box|recipient|rcpt|addressee|account|address)))"
-        r"\W*(?:denied|reject(?:ed)?|blocked|refused) (?:by |\[|\()",
-        r"\b(?:rp|mi|dt|wm|hl|cl|ip):[a-z]{3}\b|\bscreening\b",
-        stages=LATE,
-        classes="5",
-        counted=True,
-        codes=r"(?!5\.[12]\.)",
     ),
 )

@@ -22,6 +22,7 @@ SENDER = (
         r"temperror|(?:spf|dkim|dmarc)\b.{0,40}\btemp|could not complete sender verif|dns timeout",
         r"look-?up timed out|sender address rejected\b.{0,40}\bverification in progress",
         r"\b(?:sender|ip)\b.{0,20}\btemporar\w+ (?:block|suspend|lock|disabl|restrict)",
+        rf"\b(?:temporar\w+|transient) {FROM} ?(?:fail|error|problem|reject)",
         classes="4",
         run=True,
     ),
@@ -55,6 +56,8 @@ SENDER = (
         Action.FAIL,
         SEVERAL_REASONS,
         r"account or domain may not exist(?!.*\bsender verif)",
+        # SES of its own list of recipients, others of a sender.
+        r"^\W*(?:[\w ]+: )?address (?:is )?(?:black|block|deny)[ -]?listed\W*$",
         stages=LATE,
         classes="5",
     ),
@@ -104,6 +107,8 @@ SENDER = (
         r"\brelay(?:ing|ed)?\b.{0,40}\b(?:denied|not (?!ready|available|respond|reach)|prohibited|"
         r"disallowed|reject|refused|forbidden)",
         r"\b(?:not|unable|cannot|can't|won't|refuse|deny|denied|disallow\w*|prohibit\w*)\b.{0,40}\brelay",
+        r"\bret?ransmi(?:s+[aã]o|si[oó]n)\b.{0,20}\b(?:nega|deneg|recus|rechaz|proib|"
+        r"prohib|n[aã]o perm|no perm)",
         r"keine weiterleitung|weiterleitung (?:nicht|verweigert|abgelehnt)|relais (?:non|refus|interdit)",
         r"rcpthosts|open relay|^\W*i cannot deliver (?:mail )?for\b",
         r"not a (?:local|known) (?:domain|host)|local users? only|is not local\b|not (?:a )?gateway",
@@ -128,7 +133,8 @@ SENDER = (
         r"smtp auth\w*|log(?:ged)? ?in|auth first)",
         r"invalid (?:credentials|login|password|api key)|unauthori[sz]ed ip",
         r"not authori[sz]ed to perform|auth first|not logged[ -]?in|"
-        r"pop[ -]before[ -]smtp|check (?:for )?(?:your |new )*mail\b.{0,10}\b(?:first|before)",
+        r"pop[ -]before[ -]smtp|(?:check|receive|fetch|collect|retrieve|read) (?:for )?(?:your |new )*mail\b"
+        r".{0,10}\b(?:first|before)|\bonly\b.{0,30}\bwith (?:smtp )?auth",
     ),
     # Postfix's answer to whoever is in none of `mynetworks` and has not logged in ("reject").  Microsoft's
     # directory says the same words of an address it does not have, with 5.4.1: not that one.
@@ -175,6 +181,11 @@ SENDER = (
         r"(?:not|n't) accept (?:any )?(?:e-?mails?|mails?|messages?) from\b",
         r"sign in to your account|verify your account|sending paused|compromised|administrative prohibition",
         r"\bbadmailfrom\b",  # qmail
-        r"^\W*verification failed for \W*@",  # Exim, of the sender in reply to RCPT
+        # Of whom we have written to so far, not of this recipient.
+        r"\b(?:unusual|excessive|high|repeated|multiple|frequent)\b.{0,25}\b(?:invalid|unknown|bad|"
+        r"nonexistent) (?:recipient|user|address|rcpt|mailbox)e?s\b",
+        # Exim, of the sender in reply to RCPT; what its own server answered may follow.
+        r"^\W*(?:\d{3}[ -])?(?:(?:postmaster|callback|callout) )?verification failed (?:for|"
+        r"while checking) \W*@",
     ),
 )

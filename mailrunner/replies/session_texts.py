@@ -44,6 +44,7 @@ SESSION_TEXTS = (
     row(
         Action.FAIL,
         "the recipient's mail server cannot be reached",
+        r"\bmax\w* (?:number of )?(?:delivery |retry )?attempts\b.{0,20}\b(?:reach|exceed)",
         r"\bmax\w* time\b.{0,20}\bdeliver|message expired|retry time\w*\b.{0,20}\bexceeded|(?:delivery|"
         r"message) (?:time|"
         r"attempts?)\b.{0,20}\b(?:expired|"
@@ -71,7 +72,7 @@ SESSION_TEXTS = (
         "the dialogue got out of step",
         r"bad sequence|out of (?:sequence|order)|identity changes",
         r"(?:need|without|expecting) (?:a )?(?:mail|rcpt|valid rcpt)\b(?! ?box)|nested mail",
-        r"(?:mail|sender|rcpt) already",
+        r"(?:mail|sender|rcpt) already|too many (?:\w+[- ])?commands",
         r"(?:send|polite people say) (?:helo|ehlo|hello) first",
         r"too many (?:concurrent|simultaneous|open) (?:smtp )?(?:connections|sessions)|thread limit",
         r"(?:per|this|each|single|one) (?:smtp )?(?:session|connection)\b",
@@ -123,6 +124,6 @@ SESSION_TEXTS = (
         r"has been |been |are |will be )?(?:blocked|blacklisted|banned|block listed|"
         r"not (?:authori[sz]ed|accepted|allowed|permitted))",
         r"client host rejected|banned (?:sending )?ip|access denied\b.{0,10}\bip",
-        r"connections? (?:will )?not be? accepted|no smtp service|permanently deferred",
+        r"connections? (?:will )?not be? accepted|(?<!indicated )no smtp service|permanently deferred",
     ),
 )

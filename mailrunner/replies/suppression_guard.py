@@ -29,10 +29,12 @@ _OURS_NAMED = re.compile(rf"{_OURS}|{_YOURS}|\btoo many\b|\byour (?:\w+ )?(?:ip|
 _ABOUT_US = re.compile(
     rf"{_OURS}|{_YOURS}|\baccess\b|\brelay|\bpolic(?:y|ies)\b|\bpermi(?:t|ssion)|\bnot allowed|\bsender|"
     rf"\bsending\b|"
+    r"\breturn (?:mx|path|address|domain)\b|"
     r"\bmail[ -]?from\b|\bclient\b|\b(?:helo|ehlo)\b|\breputation|\bspam|"
     r"\b(?:block|black|deny|grey|gray)[ -]?list|\bip\b|\b(?:dmarc|spf|dkim)\b|\btls\b|\bstarttls|"
     r"\btoo many\b|\brate\b|\byour (?:\w+ )?(?:ip|server|host|network)\b|\b5\.7\.\d"
 )
+_SEVERAL = re.compile(r"\b(?:recipients|users|addresses|mailboxes|accounts)\b")
 
 
 def is_about_us(enhanced: str, said: str) -> bool:
@@ -48,10 +50,13 @@ def may_suppress(enhanced: str, said: str, *, plain: bool) -> bool:
     """Whether a reply that would suppress may do so.
 
     `plain` tells that its words can mean nothing but that the mailbox does not exist; even those are
-    ours where they name "your account" or a login.  5.1.7 and 5.1.8 are the sender's (RFC 3463 §3.2).
+    ours where they name "your account" or a login, or speak of several under a code of policy: what we
+    have written to so far.  5.1.7 and 5.1.8 are the sender's (RFC 3463 §3.2).
     """
     if enhanced in ("5.1.7", "5.1.8"):
         return False
     if plain:
+        if enhanced.startswith("5.7.") and _SEVERAL.search(said):
+            return False
         return not _OURS_NAMED.search(_OTHERS.sub("", said))
     return not is_about_us(enhanced, said)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from mailrunner.replies.content_texts import CONTENT
 from mailrunner.replies.limit_texts import LIMITS
-from mailrunner.replies.recipient_texts import RECIPIENT, REFUSED
+from mailrunner.replies.recipient_texts import RECIPIENT
+from mailrunner.replies.refused_texts import REFUSED
 from mailrunner.replies.sender_texts import SENDER
 from mailrunner.replies.session_texts import SESSION_TEXTS
 

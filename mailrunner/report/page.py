@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from importlib.resources import files
 from typing import Any, NamedTuple, TextIO
 
-from mailrunner.model.counted import counted
 from mailrunner.model.delivery import Counts, State
 from mailrunner.model.inbound_event import EventKind
+from mailrunner.model.number_and_noun import counted
 from mailrunner.report.charts import Chart, ChartSeries, over_time
 from mailrunner.report.message_kinds import MessageKinds
 from mailrunner.report.rates import LABELS

@@ -20,7 +20,7 @@ from mailrunner.transports.apis import Api, ApiUnavailableError
 from mailrunner.transports.apis.bearer import Bearer
 from mailrunner.transports.http.call import ApiCaller
 from mailrunner.transports.http.outcomes import ApiHealth, HttpOutcomes
-from mailrunner.transports.http.reach import HttpReach
+from mailrunner.transports.http.server_route import HttpReach
 from mailrunner.transports.http.transport import HttpTransport
 
 _MISSING = (400, 422)  # the request lacks something: it was read, so the key was taken

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.variants import names_in
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.sending.list_problems import finished, not_given, other_variants, shrunk

@@ -14,9 +14,9 @@ from mailrunner.campaign.campaign_file import Campaign
 from mailrunner.campaign.tables import FollowUpChoice
 from mailrunner.config.project import Project
 from mailrunner.errors import Problem, UserError, did_you_mean
-from mailrunner.model.counted import counted
 from mailrunner.model.delivery import State
 from mailrunner.model.inbound_event import EventKind
+from mailrunner.model.number_and_noun import counted
 from mailrunner.recipients.formats import open_source
 from mailrunner.recipients.source import Row, Source
 from mailrunner.store import CampaignRecord, Ledger, Phase

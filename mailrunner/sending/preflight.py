@@ -14,8 +14,8 @@ from itertools import islice
 from secrets import token_bytes
 
 from mailrunner.errors import RowError, UserError
-from mailrunner.model.counted import counted
 from mailrunner.model.mistyped_domain import suggestion
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.suppression import governing
 from mailrunner.model.tokens import TokenSigner
 from mailrunner.recipients.reader import RecipientRow, flag_duplicates

@@ -127,9 +127,9 @@ class CampaignRun:
         self._prepared, self._ledger, self._random = prepared, ledger, random
         self._log, self._options, self._callbacks = log, options, callbacks
         self._id = prepared.campaign.id
-        patient = options.wait or options.outlasts
+        self._patient = options.wait or options.outlasts
         self._visits = LedgerVisits(
-            ledger, log=log, campaign_id=self._id, patient=patient, say=callbacks.ledger_away
+            ledger, log=log, campaign_id=self._id, patient=self._patient, say=callbacks.ledger_away
         )
         self._notices = ledger.notices
         self._own_limits = prepared.account.limits  # as this machine's file has them
@@ -141,7 +141,8 @@ class CampaignRun:
         """Run it; raises UserError or LedgerError where a user has to act first."""
         if (wait := self._admit()) is not None:
             return RunResult(campaign_id=self._id, wait=wait, notices=self._notices)
-        run = self._visits.own_run = self._visits.repeat(lambda: Run.begin(self._ledger.database))
+        database = self._ledger.database
+        run = self._visits.own_run = self._visits.repeat(lambda: Run.begin(database, outlasts=self._patient))
         try:
             self._visits.repeat(lambda: self._ledger.heartbeat(run))
             self._visits.repeat(self._take_over_account)

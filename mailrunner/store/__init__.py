@@ -23,7 +23,7 @@ from typing import Self
 
 from sqlalchemy import Connection, insert, select
 
-from mailrunner.clock import Clock, LedgerClock
+from mailrunner.clock import Clock, LedgerClock, clock_difference
 from mailrunner.errors import LedgerError
 from mailrunner.model.quota import Limit, strictest
 from mailrunner.store.account_takeover import take_over_accounts
@@ -78,9 +78,6 @@ __all__ = [
     "SnapshotRow",
     "Twin",
 ]
-
-
-_CLOCKS_AGREE = 5  # seconds that two clocks may differ before a user is told
 
 
 class Ledger:
@@ -195,19 +192,18 @@ class Ledger:
     @property
     def clock_warning(self) -> str | None:
         """A sentence where this machine's clock differs from the ledger's by more than seconds, else None."""
-        ahead = round(self.clock_ahead.total_seconds())
-        if abs(ahead) <= _CLOCKS_AGREE:
+        differs = clock_difference(self.clock_ahead.total_seconds())
+        if not differs:
             return None
-        how = "ahead of" if ahead > 0 else "behind"
         return (
-            f"this machine's clock is {abs(ahead):,} seconds {how} the ledger's; start, window, limits and "
+            f"this machine's clock is {differs}; start, window, limits and "
             "waits go by the ledger's: set this machine's clock right"
         )
 
     @property
     def clock_ahead(self) -> timedelta:
         """How far this machine's clock is ahead of the ledger's, as it was read last; negative: behind."""
-        return self.clock.ahead if isinstance(self.clock, LedgerClock) else timedelta(0)
+        return self.database.clock_ahead
 
     def admit(self) -> Admission:
         """Let a run begin on this database, and count it; the run waits where the result says so.

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select, update
 
 from mailrunner.errors import LedgerError
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.wait_reason import Wait, WaitReason
 from mailrunner.store.database import Database
 from mailrunner.store.lineage import differs, is_failover, lineage_of
@@ -67,7 +67,7 @@ def admit(
         connection.execute(update(ledger).values(lineage=found))
         if before and synchronous:  # it lost nothing, whichever machine had begun it
             tell_all(connection, found)
-        note_machine(connection, folder, now, found)
+        note_machine(connection, folder, now, found, clock_ahead=database.clock_ahead)
         notices = _notices(number) if confirms else ()
         return Admission(lineage=found, notices=notices, wait=_wait(untold(connection, now, found)))
 

@@ -37,8 +37,8 @@ from mailrunner.store.campaigns import stop_campaign
 from mailrunner.store.claims import (
     begin_sending,
     check_again,
-    check_run_is_open,
     claim,
+    ended_elsewhere,
     fail_unrenderable,
     hold_back,
     obstacle,
@@ -137,14 +137,12 @@ def _begin_and_claim(
     at: RunTransaction, batch: Batch, position: QueuePosition, result: BatchResult
 ) -> QueuePosition:
     """Fill `result` with permits and claims; return the position in the queue after them."""
-    if batch.wanted:
-        check_run_is_open(at.connection, batch.token)
     wait = obstacle(at)
     if batch.held:
         result.held = check_again(at, batch.held, wait)
     if batch.starting:
         result.permits = hold_back(at, batch.starting) if wait else begin_sending(at, batch.starting)
-    if batch.wanted and wait:
+    if batch.wanted and (wait := wait or ended_elsewhere(at, batch.token)):
         result.claimed = wait
     elif batch.wanted:
         result.claimed, position = claim(at, batch.token, batch.wanted, after=position)

@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
-from mailrunner.errors import LedgerError
 from mailrunner.model.delivery import IN_FLIGHT, State
 from mailrunner.model.quota import room, tightest
 from mailrunner.model.suppression import governing
@@ -34,6 +33,7 @@ from mailrunner.store.run_transaction import (
 from mailrunner.store.schema import deliveries
 from mailrunner.store.suppression_entries import entries_of
 
+_NOTICED = timedelta(seconds=1)  # by then the heartbeat of a run that was taken for dead has been beaten
 _SUPPRESSED_AT_ONCE = 500  # suppressed deliveries that one transaction passes over
 
 
@@ -172,11 +172,15 @@ def _change(connection: Connection, statement: str, claimed: Sequence[Delivery],
 # -- The next claim
 
 
-def check_run_is_open(connection: Connection, token: int) -> None:
-    """Raise LedgerError if the run of this token was taken for dead: no other would free its claims."""
-    ended = run(connection, _RUN_ENDED, (token >> TOKEN_SHIFT,)).fetchone()
+def ended_elsewhere(at: RunTransaction, token: int) -> Wait | None:
+    """A moment's wait where the run of this token was taken for dead: no other would free its claims.
+
+    Its next heartbeat, which is due, notices it as well.
+    """
+    ended = run(at.connection, _RUN_ENDED, (token >> TOKEN_SHIFT,)).fetchone()
     if ended and ended[0] is not None:
-        raise LedgerError(*RUN_WAS_RECOVERED)
+        return Wait(WaitReason.OTHERS, at.now + _NOTICED, RUN_WAS_RECOVERED[0])
+    return None
 
 
 def claim(

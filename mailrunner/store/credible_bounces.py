@@ -11,7 +11,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, func, select
 
 from mailrunner.model.delivery import State
-from mailrunner.store.matching import MatchedEvent
+from mailrunner.store.event_matching import MatchedEvent
 from mailrunner.store.schema import CAMPAIGN_SHIFT, deliveries
 
 _FEW = 5  # fewer failures than this tell nothing of a campaign

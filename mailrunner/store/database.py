@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,11 @@ class Database:
             moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
             self.clock.set(moment.astimezone(UTC))
         return self.clock.now()
+
+    @property
+    def clock_ahead(self) -> timedelta:
+        """How far this machine's clock is ahead of the ledger's, as it was read last; negative: behind."""
+        return self.clock.ahead if isinstance(self.clock, LedgerClock) else timedelta(0)
 
     def restarted_at(self, connection: Connection) -> datetime | None:
         """When the ledger's server was started, by its clock; None without a server, or by another clock."""

@@ -22,7 +22,7 @@ from mailrunner.model.soft_bounce import WINDOW, is_dead
 from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 from mailrunner.store.accounts import pause_account
 from mailrunner.store.credible_bounces import credible_bounces
-from mailrunner.store.matching import MatchedEvent
+from mailrunner.store.event_matching import MatchedEvent
 from mailrunner.store.raw_sql import insert_many, to_micros
 from mailrunner.store.schema import CAMPAIGN_SHIFT, campaigns, deliveries, returns, suppressions
 from mailrunner.store.suppression_entries import remove_keys

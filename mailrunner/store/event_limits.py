@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, func, select
 
 from mailrunner.model.inbound_event import EventKind
-from mailrunner.store.matching import MatchedEvent
+from mailrunner.store.event_matching import MatchedEvent
 from mailrunner.store.schema import returns
 
 WINDOW = timedelta(days=30)

@@ -22,8 +22,8 @@ from mailrunner.model.inbound_event import EventKind, InboundEvent, IngestResult
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.store.database import Database
 from mailrunner.store.event_effects import TAKEN_BACK, apply_waiting_reports
+from mailrunner.store.event_matching import MatchedEvent, by_number
 from mailrunner.store.ingest import ingest, ingest_matched, lock_ingest
-from mailrunner.store.matching import MatchedEvent, by_number
 from mailrunner.store.schema import CAMPAIGN_SHIFT, TESTS, campaigns, deliveries, lists, returns
 from mailrunner.store.suppression_entries import entries_of
 

@@ -24,7 +24,7 @@ from mailrunner.store.event_effects import (
     suppress_recipients,
 )
 from mailrunner.store.event_limits import too_many
-from mailrunner.store.matching import MatchedEvent, match_events
+from mailrunner.store.event_matching import MatchedEvent, match_events
 from mailrunner.store.raw_sql import insert_many, to_micros
 from mailrunner.store.schema import consents, ledger, returns
 

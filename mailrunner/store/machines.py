@@ -18,18 +18,23 @@ from mailrunner.store.schema import machines
 
 _RECENT = timedelta(days=7)  # a machine that was not seen for longer is not waited for
 _SEEN = """
-    INSERT INTO machines (key, host, folder, seen_at, lineage) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (key) DO UPDATE SET seen_at = excluded.seen_at, lineage = excluded.lineage
+    INSERT INTO machines (key, host, folder, seen_at, lineage, clock_ahead) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE
+    SET seen_at = excluded.seen_at, lineage = excluded.lineage, clock_ahead = excluded.clock_ahead
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One machine: its host name, its project's folder, and when a run there was seen last."""
+    """One machine: its host name, its project's folder, and when a run there was seen last.
+
+    `clock_ahead` is how far its clock was ahead of the ledger's then; negative: behind.
+    """
 
     host: str
     folder: str
     seen_at: datetime
+    clock_ahead: timedelta = timedelta(0)
 
     def __str__(self) -> str:
         return f"{self.host} ({self.folder})"
@@ -46,18 +51,19 @@ def lineage_told(connection: Connection, folder: Path) -> str:
     return connection.execute(row).scalar() or ""
 
 
-def note_machine(connection: Connection, folder: Path, now: datetime, lineage: str) -> None:
-    """Record that a run is begun here, on the database of `lineage`."""
-    values = (machine_key(folder), socket.gethostname(), str(folder.resolve()), to_micros(now), lineage)
-    run(connection, _SEEN, values)
+def note_machine(
+    connection: Connection, folder: Path, now: datetime, lineage: str, *, clock_ahead: timedelta
+) -> None:
+    """Record that a run is begun here, on the database of `lineage`, and how this machine's clock is."""
+    place = (machine_key(folder), socket.gethostname(), str(folder.resolve()))
+    run(connection, _SEEN, (*place, to_micros(now), lineage, round(clock_ahead.total_seconds())))
 
 
 def all_machines(connection: Connection) -> list[Machine]:
     """All machines, the one seen last first."""
-    rows = connection.execute(
-        select(machines.c.host, machines.c.folder, machines.c.seen_at).order_by(machines.c.seen_at.desc())
-    )
-    return [Machine(*row) for row in rows]
+    columns = (machines.c.host, machines.c.folder, machines.c.seen_at, machines.c.clock_ahead)
+    rows = connection.execute(select(*columns).order_by(machines.c.seen_at.desc()))
+    return [Machine(host, folder, seen, timedelta(seconds=ahead)) for host, folder, seen, ahead in rows]
 
 
 def untold(connection: Connection, now: datetime, lineage: str) -> list[Machine]:

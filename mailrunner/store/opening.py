@@ -126,6 +126,7 @@ def _engine(url: URL, path: Path | None) -> Engine:
             pool_pre_ping=True,
             connect_args=postgresql.connect_arguments(url),
         )
+        event.listen(shared, "do_connect", postgresql.await_names)
         event.listen(shared, "connect", postgresql.set_up)
         return shared
     # mode=rw: a ledger that was moved away must be an error, not a new and empty one.

@@ -70,33 +70,47 @@ def open_run_infos(connection: Connection) -> list[OpenRunInfo]:
 class Run:
     """This process's own run: its number, its lock, its next tokens."""
 
-    def __init__(self, database: Database, no: int, lock: RunLock) -> None:
-        self.no = no
-        # A token that no claim had before.  One call into C, so that no two threads get the same.
-        self.next_token: Callable[[], int] = count((no << TOKEN_SHIFT) + 1).__next__
-        self._database, self._lock = database, lock
+    def __init__(self, database: Database, *, outlasts: bool) -> None:
+        self._database, self._outlasts = database, outlasts
+        self._campaign_no = 0
         self._next_heartbeat: datetime | None = None
         self._next_look: datetime | None = None
+        self._enter()
 
     @classmethod
-    def begin(cls, database: Database) -> Run:
-        """Record that a run begins and take its lock before another process can see it."""
-        with database.write() as connection:
-            now = database.now(connection)
-            row = {
-                "campaign_no": 0,
-                "host": socket.gethostname(),
-                "pid": os.getpid(),
-                "started_at": now,
-                "leased_until": now + LEASE,
-            }
-            no = connection.execute(insert(runs).values(row).returning(runs.c.no)).scalar_one()
-            lock = run_lock(database, no)
-            lock.acquire()
-        return cls(database, no, lock)
+    def begin(cls, database: Database, *, outlasts: bool = False) -> Run:
+        """Record that a run begins and take its lock before another process can see it.
+
+        `outlasts`: should another process take it for dead, it goes on under a new number.
+        """
+        return cls(database, outlasts=outlasts)
+
+    def _enter(self) -> None:
+        lock: RunLock | None = None
+        try:
+            with self._database.write() as connection:
+                now = self._database.now(connection)
+                row = {
+                    "campaign_no": self._campaign_no,
+                    "host": socket.gethostname(),
+                    "pid": os.getpid(),
+                    "started_at": now,
+                    "leased_until": now + LEASE,
+                }
+                no = connection.execute(insert(runs).values(row).returning(runs.c.no)).scalar_one()
+                lock = run_lock(self._database, no)
+                lock.acquire()
+        except LedgerError:
+            if lock is not None:
+                lock.release()
+            raise
+        self.no, self._lock = no, lock
+        # A token that no claim had before.  One call into C, so that no two threads get the same.
+        self.next_token: Callable[[], int] = count((no << TOKEN_SHIFT) + 1).__next__
 
     def set_campaign(self, campaign_no: int) -> None:
         """Record which campaign it runs, for `status`."""
+        self._campaign_no = campaign_no
         with self._database.write() as connection:
             connection.execute(update(runs).where(runs.c.no == self.no).values(campaign_no=campaign_no))
 
@@ -123,16 +137,26 @@ class Run:
         self._next_heartbeat = now + _TRY_AGAIN
 
     def renew(self) -> None:
-        """Renew the lease; raises LedgerError if another process has taken this run for dead.
+        """Renew the lease; where another process has taken this run for dead, go on as another one.
 
-        It waits for others only briefly: whoever calls it has a terminal and signals to attend to.
+        Raises LedgerError then for a run that does not outlast it.  It waits for others only briefly:
+        whoever calls it has a terminal and signals to attend to.
         """
         with self._database.write(briefly=True) as connection:
             self._lock.keep()
             until = self._database.now(connection) + LEASE
             mine = (runs.c.no == self.no, runs.c.ended_at.is_(None))
-            if not connection.execute(update(runs).where(*mine).values(leased_until=until)).rowcount:
-                raise LedgerError(*RUN_WAS_RECOVERED)
+            is_open = connection.execute(update(runs).where(*mine).values(leased_until=until)).rowcount
+        if not is_open:
+            self._begin_again()
+
+    def _begin_again(self) -> None:
+        """Take a new number: what was claimed under the old one stays lost, as its tokens say."""
+        if not self._outlasts:
+            raise LedgerError(*RUN_WAS_RECOVERED)
+        lost = self._lock
+        self._enter()
+        lost.release()
 
     def end(self, *, briefly: bool = False) -> None:
         """Record the end, free the deliveries that it still holds, and release the lock."""

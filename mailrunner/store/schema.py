@@ -31,7 +31,7 @@ from sqlalchemy import (
 
 from mailrunner.store.raw_sql import from_micros, to_micros
 
-REVISION = "0007"  # the newest migration; opening an older ledger upgrades it
+REVISION = "0008"  # the newest migration; opening an older ledger upgrades it
 
 CAMPAIGN_SHIFT = 40
 TESTS = 0  # the campaign number of test messages
@@ -85,6 +85,7 @@ machines = Table(
     Column("seen_at", Instant, nullable=False),
     Column("lineage", Text, nullable=False),
     Column("limits", Text, nullable=False, server_default="{}"),
+    Column("clock_ahead", BigInteger, nullable=False, server_default="0"),  # seconds
 )
 
 secrets = Table(

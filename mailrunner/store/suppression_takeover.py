@@ -13,7 +13,7 @@ from sqlalchemy import inspect, select, update
 
 from mailrunner.clock import Clock
 from mailrunner.errors import MailrunnerError
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.store.database import Database
 from mailrunner.store.ledger_identity import mark_of
 from mailrunner.store.opening import find_database

@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 
 from mailrunner.errors import Problem
-from mailrunner.model.counted import counted
 from mailrunner.model.delivery import State
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.suppression import (
     ALL_LISTS,
     ChangeKind,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import signal
@@ -15,7 +16,9 @@ from typing import IO
 import pytest
 
 from tests.support.commands import said
+from tests.support.patience import PATIENCE
 from tests.support.projects import Project
+from tests.support.web_clicks import ask
 
 
 @pytest.fixture
@@ -51,6 +54,28 @@ def test_it_serves_until_ctrl_c_and_its_link_stands_in_a_private_file_alone(proj
     assert running.returncode == 0
     assert found[2] not in rest + err and "Stopped." in err
     assert not file.exists()
+
+
+def test_it_ends_at_once_with_streams_open(project: Path) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+    with subprocess.Popen(
+        preview(project, "--serve"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        link = Path(first_line(running.stdout)).read_text("utf-8").partition("url=http://127.0.0.1:")[2]
+        port, token = int(link.partition("/")[0]), link.partition("t=")[2].partition('"')[0]
+        cookie = ask(port, "POST", "/enter", f"t={token}".encode(), form).headers["set-cookie"]
+        streams = [http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE) for _ in range(5)]
+        for stream in streams:
+            stream.request("GET", "/stream?seen=1", headers={"Cookie": cookie.partition(";")[0]})
+        answers = [stream.getresponse() for stream in streams]
+        assert {answer.readline() for answer in answers} == {b"retry: 1000\n"}
+        running.send_signal(signal.SIGINT)
+        for answer in answers:
+            answer.read()  # to its end in order: one that is cut off after 20 seconds is an IncompleteRead
+        told = running.communicate()[1]
+    assert running.returncode == 0 and "Stopped." in told and "Traceback" not in told
+    for stream in streams:
+        stream.close()
 
 
 def test_without_a_terminal_open_writes_the_page_and_serves_nothing(project: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_notification_is_taken_for_what_it_is(kinds: str, mail: str) -> None:
 
 def test_there_are_notifications_of_every_kind() -> None:
     kinds = {kind for _, right, _ in reports() for kind in right.split("/")}
-    assert len(reports()) >= 140
+    assert len(reports()) >= 210
     assert kinds >= {"bounced", "soft", "refused", "delayed", "delivered", "auto", "complained", "none"}
 
 
@@ -123,3 +123,16 @@ def test_what_says_by_its_structure_what_it_is_is_not_read_for_words() -> None:
     mail = next(mail for name, _, mail in reports() if name == "pf_delayed")
     assert dsn.is_structured(InboundMessage.read(mail.encode()))
     assert not dsn.is_structured(InboundMessage.read(plain("Not delivered: bo@example.net")))
+
+
+UNDERLINED = (
+    "Not delivered: bo@example.net\n\nReason:\n-------\n\n{}\n\n----\n\nFrom: ana@example.org\nno such user\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"), [("5.1.1 szn; not mapped", "bounced"), ("mailbox full", "soft"), ("none", "soft")]
+)
+def test_a_reason_may_stand_below_a_heading_and_apart_from_the_address(reason: str, kind: str) -> None:
+    """A line under a heading does not begin the returned message; one by itself does."""
+    assert kind_of(plain(UNDERLINED.format(reason))) == kind

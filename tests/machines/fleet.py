@@ -27,14 +27,13 @@ _LOOK = 0.05
 
 
 @dataclass
-class Machine:
-    """One machine, with at most one process."""
+class Sender:
+    """A project folder with its processes, and an SMTP server that counts what they send."""
 
     name: str
     project: Project
     server: SmtpServer
-    proxy: Proxy
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list, kw_only=True)
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """Start a command there; what it says goes to a file."""
@@ -64,6 +63,13 @@ class Machine:
     @property
     def said(self) -> str:
         return (self.project.folder / "said.txt").read_text(errors="replace")
+
+
+@dataclass
+class Machine(Sender):
+    """One machine, with at most one process, and its way to the ledger."""
+
+    proxy: Proxy
 
 
 @dataclass

@@ -80,7 +80,7 @@ def test_every_reply_waits_as_it_says(row: dict[str, str]) -> None:
     assert verdict.retry_after == wait
 
 
-@pytest.mark.parametrize(("name", "least"), [("first_sight.csv", 750), ("real.csv", 750)])
+@pytest.mark.parametrize(("name", "least"), [("first_sight.csv", 750), ("real.csv", 1080)])
 def test_every_reply_labelled_beforehand_gets_an_action_that_is_right(name: str, least: int) -> None:
     table, wrong = rows(name), []
     for row in table:
@@ -103,7 +103,8 @@ def test_words_about_us_suppress_no_address_wherever_they_are_said(stage: Stage)
         if classify(stage, 550, row["enhanced"], row["text"]).action is Action.SUPPRESS
     }
     assert len(said) >= 150
-    assert suppressed <= {"Account is not active"}  # which a recipient's may be as well
+    may_be_a_recipients = {"Account is not active", "Requested action not taken: mailbox unavailable."}
+    assert suppressed <= may_be_a_recipients
 
 
 @pytest.mark.parametrize("stage", [Stage.RCPT, Stage.DATA, Stage.EOD])

@@ -99,3 +99,39 @@ def test_no_valid_recipients_is_out_of_step_only_after_the_recipients() -> None:
     assert classify(Stage.DATA, *said).action is Action.RECONNECT
     assert classify(Stage.RCPT, 550, "5.1.1", "No valid recipients").action is Action.SUPPRESS
     assert classify(Stage.RCPT, 550, "", "No valid recipients").action is Action.FAIL
+
+
+@pytest.mark.parametrize(
+    ("code", "enhanced", "text", "action"),
+    [
+        (501, "5.1.5", "Recipient address reserved", Action.FAIL),
+        (503, "", "this recipient is none of ours", Action.FAIL),
+        (504, "", "mailbox parameter refused", Action.FAIL),
+        (503, "", "wrong order", Action.RECONNECT),  # of nobody: the dialogue
+        (502, "", "mail from account is served elsewhere", Action.STOP),  # of the sender
+        (503, "5.5.2", "this recipient is none of ours", Action.RECONNECT),  # the enhanced code says of what
+    ],
+)
+def test_a_code_of_the_protocol_that_answers_an_address_is_of_that_address(
+    code: int, enhanced: str, text: str, action: Action
+) -> None:
+    assert classify(Stage.RCPT, code, enhanced, text).action is action
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Postmaster verification failed while checking {ADDRESS} Response: 550 {ADDRESS}: User unknown",
+        f"Verification failed for {ADDRESS} No Such User Here",
+        "unusual number of invalid recipients",
+        "a high rate of unknown users",
+        "mostly invalid recipients",
+        "This mailbox no longer accepts mail from outside",
+        "This account no longer accepts messages with attachments",
+    ],
+)
+@pytest.mark.parametrize("enhanced", ["5.7.0", "5.7.1"])
+def test_what_is_said_of_the_sender_or_of_a_kind_of_message_suppresses_nobody(
+    text: str, enhanced: str
+) -> None:
+    assert classify(Stage.RCPT, 550, enhanced, text).action is not Action.SUPPRESS

@@ -87,6 +87,20 @@ class Mailing(CampaignInProcess):
         return holder.close
 
 
+class CutOff(Mailing):
+    """Its ledger is back for another process first, which takes the run for dead."""
+
+    def take_away(self) -> Callable[[], None]:
+        allow = super().take_away()
+
+        def back() -> None:
+            allow()
+            with self.ledger() as other:
+                other.deliveries.recover()
+
+        return back
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def mailing(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -205,6 +219,36 @@ def test_a_run_that_another_took_for_dead_after_a_restart_ends_in_order(
         clock.turn(timedelta(minutes=1))
         with pytest.raises(LedgerError, match="taken for dead"):
             ledger.heartbeat(run)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("options", [{"wait": True}, {"outlasts": True}])
+def test_a_patient_run_that_another_took_for_dead_goes_on_under_a_new_number(
+    postgresql_ledger: str, tmp_path: Path, step: str, options: dict[str, bool]
+) -> None:
+    """Its machine was cut off, and the others freed what it held: no end, and nothing in doubt at last."""
+    with SmtpServer() as server:
+        mailing = CutOff(tmp_path, server, url=postgresql_ledger)
+        result = mailing.write(csv=people(12), connections=2).taken_away(step, 1, **options)
+        assert (result.wait.reason, result.counts) == (WaitReason.DONE, Counts(sent=12))
+        assert set(mailing.copies().values()) == {1}
+        with mailing.ledger() as ledger, ledger.database.read() as connection:
+            ended = connection.execute(select(runs.c.campaign_no, runs.c.ended_at).order_by(runs.c.no)).all()
+        assert len(ended) == 2 and all(row.ended_at for row in ended)
+        assert ended[0].campaign_no == ended[1].campaign_no
+
+
+def test_answers_are_recorded_before_a_run_ends_that_another_took_for_dead(
+    postgresql_ledger: str, tmp_path: Path
+) -> None:
+    with SmtpServer() as server:
+        mailing = CutOff(tmp_path, server, url=postgresql_ledger)
+        with pytest.raises(LedgerError, match="taken for dead"):
+            mailing.write(csv=people(12), connections=2).taken_away("answered", 1)
+        with mailing.ledger() as ledger:
+            (record,) = ledger.campaigns.all()
+            counts = ledger.deliveries.counts(record.no)
+        assert (counts.in_doubt, counts.sent) == (0, len(server.accepted))
 
 
 @pytest.mark.parametrize("nth", [1, 2, 4])

@@ -18,6 +18,8 @@ from mailrunner.store import Ledger
 from mailrunner.store.schema import accounts, deliveries
 from tests.support.campaigns import CampaignInProcess, people
 from tests.support.clocks import ManualClock, WrongClock
+from tests.support.commands import answered
+from tests.support.projects import Project
 from tests.support.smtp_server import Rule, SmtpServer, reply
 
 FIVE_MINUTES = timedelta(minutes=5)
@@ -53,6 +55,30 @@ def test_nothing_goes_before_the_start_by_the_ledgers_clock(machine: Machine, ah
     result = machine.run()
     assert (result.wait.reason, result.wait.until) == (WaitReason.START, start)
     assert not machine.server.accepted
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [
+        (FIVE_MINUTES, "its clock 300 seconds ahead of the ledger's"),
+        (-FIVE_MINUTES, "its clock 300 seconds behind the ledger's"),
+        (timedelta(0), ""),
+    ],
+)
+def test_the_clock_of_a_machine_is_told_by_every_other(
+    machine: Machine, ahead: timedelta, words: str
+) -> None:
+    machine.ahead = ahead
+    project = f'database = "{machine.url}"'
+    machine.write(csv=people(1), project=project).run()
+    elsewhere = Project(machine.folder / "elsewhere")
+    elsewhere.write_account(port=machine.server.port, project=project)
+    for command in ("status", "workers"):
+        code, found = answered(elsewhere.folder, command)
+        (told,) = found["machines"]
+        assert (code, round(told["clock_ahead_seconds"], -1)) == (0, ahead.total_seconds())
+    said = elsewhere.mailrunner("workers").stdout
+    assert words in said and ("its clock" in said) is bool(words)
 
 
 @pytest.mark.parametrize("ahead", WRONG)

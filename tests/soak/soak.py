@@ -20,11 +20,15 @@ _ROUNDS = 25  # days after which every campaign must be at its end
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a soak came to: `wrong` are sentences, there must be none; `trace` the steps up to there."""
+    """What a soak came to: `wrong` are sentences, there must be none; `trace` the steps up to there.
+
+    `misled` of the `accepted` messages were sent under a wrong clock: no check of the cap counts them.
+    """
 
     steps: int
     commands: int
     accepted: int
+    misled: int
     wrong: tuple[str, ...]
     trace: tuple[str, ...]
 
@@ -45,6 +49,7 @@ def soak(seed: int, steps: int, *, postgresql: str = "", mailbox: Mailbox | None
             steps=taken,
             commands=sum(" → " in line for line in world.trace),
             accepted=sum(len(server.copies) for server in world.servers.values()),
+            misled=sum(copy.misled for server in world.servers.values() for copy in server.copies),
             wrong=tuple(wrong),
             trace=tuple(world.trace),
         )

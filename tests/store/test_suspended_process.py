@@ -18,11 +18,13 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from mailrunner.clock import SystemClock
+from mailrunner.config.project import load_project
 from mailrunner.errors import LedgerError
 from mailrunner.store import Batch, Ledger
 from mailrunner.store.postgresql import connect_arguments
 from tests.support.ledger_builder import claim_terms, load_campaign
 from tests.support.patience import PATIENCE
+from tests.support.projects import Project
 
 ROOT = Path(__file__).parents[2]
 IDENTITY = "gmail/ana@gmail.com"
@@ -107,6 +109,19 @@ def test_what_the_users_url_says_stays(postgresql_ledger: str, tmp_path: Path) -
         with ledger.database.write() as connection:
             used = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
         assert (used["connect_timeout"], used["keepalives_idle"]) == ("31", "90")
+
+
+def test_all_bounds_follow_the_timeout_that_the_project_has(postgresql_ledger: str, tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.write_account(project=f'database = "{postgresql_ledger}"\n[ledger]\ntimeout = "30s"')
+    url = load_project(tmp_path, {}).database_url
+    with opened(url, tmp_path) as ledger:
+        assert shown(ledger, "idle_in_transaction_session_timeout") == "30s"
+        assert shown(ledger, "lock_timeout") == "32s"
+        with ledger.database.write() as connection:
+            used = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
+    assert (used["connect_timeout"], used["keepalives_idle"]) == ("15", "15")
+    assert (used["keepalives_interval"], used["tcp_user_timeout"]) == ("6", "30000")
 
 
 def test_what_is_set_for_the_database_stays(postgresql_ledger: str, tmp_path: Path) -> None:

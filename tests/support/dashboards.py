@@ -30,7 +30,7 @@ from mailrunner.store.schema import CAMPAIGN_SHIFT
 from mailrunner.web import server
 from mailrunner.web.access_log import AccessLog
 from mailrunner.web.dashboard.app import Dashboard
-from mailrunner.web.dashboard.desk import Desk
+from mailrunner.web.dashboard.page_parts import Desk
 from mailrunner.web.dashboard.statistics_keeper import StatisticsKeeper
 from mailrunner.web.forwarded import TrustedProxies
 from mailrunner.web.gate.entrance import Entrance

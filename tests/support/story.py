@@ -87,7 +87,7 @@ def story(board: Board) -> Board:
     ledger = board.ledger
     for name in ("spring-newsletter", "winter-appeal", "members-2027"):
         board.project.write_campaign(name, csv="spring.csv", letter=LETTER)
-    board.project.write_account(limits='"10000/24h"', account="reserve = 50")
+    board.project.write_account(limits='"15000/24h"', account="reserve = 50")
     for name, number in (("winter-appeal", 8_000), ("members-2027", 1_200)):
         _finished(ledger, fill(ledger, name, number, identity=IDENTITY))
     spring = fill(ledger, "spring-newsletter", NUMBER, identity=IDENTITY)
@@ -151,12 +151,12 @@ def _fate(place: int, failed: Mapping[int, tuple[str, int, str, str]]) -> dict[s
 
 
 def _quota(ledger: Ledger, campaign: CampaignRecord, random: Random) -> None:
-    left = 9_950
+    left = 14_950
     with ledger.database.write() as connection:
         log = UsageLog(connection, account_scope(campaign.account_no))
-        log.add(START - timedelta(hours=30), 4_831)
+        log.add(START - timedelta(hours=44), 4_831)  # more than a day before the first of the others
         for quarter in range(76, 0, -1):
-            slots = min(left, round(9_950 / 76 * (0.6 + 0.8 * random.random())) if quarter > 1 else left)
+            slots = min(left, round(14_950 / 76 * (0.6 + 0.8 * random.random())) if quarter > 1 else left)
             log.add(START - timedelta(minutes=15) * quarter, slots)
             left -= slots
 

@@ -12,7 +12,7 @@ from mailrunner.errors import UserError
 from mailrunner.model.suppression import ALL_LISTS, SuppressionReason
 from mailrunner.store import Ledger
 from mailrunner.web.logo import MOST_OCTETS, Logo, load_logo
-from mailrunner.web.sender import Senders
+from mailrunner.web.sender_names import Senders
 from mailrunner.web.translations import phrases
 from tests.support.campaign_toml import write_campaign
 from tests.support.projects import Project

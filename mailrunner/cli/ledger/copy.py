@@ -10,7 +10,7 @@ from mailrunner.cli.app import command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.ledger.group import ledger_app
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 
 UrlArgument = Annotated[
     str,

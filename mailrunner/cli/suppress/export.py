@@ -13,7 +13,7 @@ from mailrunner.cli.app import command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.suppress.group import FILES, suppress_app
 from mailrunner.cli.suppress.rows import entry_cells
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.suppression import SuppressionEntry
 
 

@@ -15,7 +15,7 @@ from mailrunner.cli.options import YesOption
 from mailrunner.cli.output import progress_bar
 from mailrunner.cli.suppress.group import FILES, ListOption, suppress_app
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.suppression import ImportFormat, SuppressionReason
 from mailrunner.sending.python_api.suppression_targets import scope_of, unknown_list_notice
 

@@ -9,7 +9,7 @@ import typer
 from mailrunner.cli.app import command
 from mailrunner.cli.context import CommandContext
 from mailrunner.cli.suppress.group import ENTRIES, suppress_app
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.sending.python_api.suppression_targets import shown_scope
 
 

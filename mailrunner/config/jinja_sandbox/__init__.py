@@ -5,6 +5,6 @@ Jinja's own keeps an expression away from the program; this one also bounds what
 
 from mailrunner.config.jinja_sandbox.code import BoundedCode
 from mailrunner.config.jinja_sandbox.environment import BoundedSandbox
-from mailrunner.config.jinja_sandbox.work import METER, WORK, TooMuchWorkError
+from mailrunner.config.jinja_sandbox.work_meter import METER, WORK, TooMuchWorkError
 
 __all__ = ["METER", "WORK", "BoundedCode", "BoundedSandbox", "TooMuchWorkError"]

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame, operators
 
-from mailrunner.config.jinja_sandbox.work import STEP
+from mailrunner.config.jinja_sandbox.work_meter import STEP
 
 _INCLUDED = 1000  # units of an included template
 

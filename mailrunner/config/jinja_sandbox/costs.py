@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from mailrunner.config.jinja_sandbox.work import ITEM, require_bits, require_small, size, steps
+from mailrunner.config.jinja_sandbox.work_meter import ITEM, require_bits, require_small, size, steps
 
 _PERCENT = re.compile(r"%(?:\([^)]*\))?[-+ #0]*(?P<width>\*|\d+)?(?:\.(?P<precision>\*|\d+))?[hlL]*[a-zA-Z]")
 _NUMBER = re.compile(r"\d+")

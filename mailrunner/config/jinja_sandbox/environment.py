@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from mailrunner.config.jinja_sandbox import costs
 from mailrunner.config.jinja_sandbox.code import BoundedCode
-from mailrunner.config.jinja_sandbox.work import STEP, charge, size, steps, weighed
+from mailrunner.config.jinja_sandbox.work_meter import STEP, charge, size, steps, weighed
 
 _BODY = 300  # units of what a macro or a block does, beside its loops
 _WORD = 10  # characters, and more than one of Jinja's nonsense has

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.transports import network
 
 MOST_OCTETS = 64 << 20

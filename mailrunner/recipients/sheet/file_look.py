@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mailrunner.errors import Problem, UserError
 from mailrunner.recipients.formula_error import is_formula_error
-from mailrunner.recipients.sheet.look import SheetLook
+from mailrunner.recipients.sheet.displayed_cells import SheetLook
 from mailrunner.recipients.sheet.ods import ods_look
 from mailrunner.recipients.sheet.xlsx import xlsx_look
 from mailrunner.recipients.sheet.xml_parts import DamagedSheetError

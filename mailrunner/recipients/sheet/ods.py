@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mailrunner.recipients.sheet.look import CellRange, SheetLook, first_of
+from mailrunner.recipients.sheet.displayed_cells import CellRange, SheetLook, first_of
 from mailrunner.recipients.sheet.xml_parts import parse
 
 _BY_VALUE = frozenset({"float", "currency", "percentage", "date", "time"})

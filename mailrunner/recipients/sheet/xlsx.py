@@ -19,7 +19,7 @@ from typing import Any
 
 from mailrunner.recipients.cell import to_text
 from mailrunner.recipients.sheet.date_format import short_date
-from mailrunner.recipients.sheet.look import CellRange, SheetLook, column_number, first_of
+from mailrunner.recipients.sheet.displayed_cells import CellRange, SheetLook, column_number, first_of
 from mailrunner.recipients.sheet.number_format import shown_text
 from mailrunner.recipients.sheet.xml_parts import attributes_of, parse
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import parse_qs, urlsplit
 
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.rendering.authoring import frame
-from mailrunner.rendering.documents.balance import BlockBalance
+from mailrunner.rendering.documents.block_balance import BlockBalance
 from mailrunner.rendering.documents.charset import declared_as_utf8
 from mailrunner.rendering.documents.columns import ColumnNames
 from mailrunner.rendering.documents.markup import MarkupPiece, attribute, pieces_of, with_attributes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.told_quota import QUOTA_FACT
 from mailrunner.sending.doctor.facts import Facts, Unanswered
 from mailrunner.sending.doctor.finding import Finding, Level

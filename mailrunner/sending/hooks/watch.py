@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mailrunner.model.counted import counted
 from mailrunner.model.inbound_event import EventKind
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.wait_reason import Wait, WaitReason, sentence_of
 from mailrunner.report.rates import event_counts
 from mailrunner.sending.hooks.delivery import Hooks

@@ -9,9 +9,9 @@ from typing import Any
 from mailrunner.config.account import Account
 from mailrunner.config.account_checks import refuse_without_login
 from mailrunner.errors import Problem
-from mailrunner.model.counted import counted
 from mailrunner.model.delivery import Counts
 from mailrunner.model.forecast import Forecast
+from mailrunner.model.number_and_noun import counted
 from mailrunner.sending.forecaster import Forecaster
 from mailrunner.sending.left_out import LeftOutRow
 from mailrunner.sending.preflight import Preflight, PreflightResult

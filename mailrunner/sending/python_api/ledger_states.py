@@ -58,6 +58,7 @@ def machine_objects(ledger: Ledger) -> list[dict[str, Any]]:
             "host": machine.host,
             "folder": machine.folder,
             "seen_at": rfc3339(machine.seen_at),
+            "clock_ahead_seconds": round(machine.clock_ahead.total_seconds()),
             "sends": sorted({run.campaign for run in runs if run.host == machine.host and run.campaign}),
         }
         for machine in ledger.machines

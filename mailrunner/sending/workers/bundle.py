@@ -22,7 +22,6 @@ from mailrunner.store import CampaignRecord
 from mailrunner.store.job_queue.bundles import Bundles
 
 _PLACE = ".mailrunner/bundles"
-_MARK = "complete"
 
 
 class StoredList(Source):
@@ -94,15 +93,25 @@ def campaign_from(bundles: Bundles, project: Project, record: CampaignRecord) ->
 
 
 def _unpacked(bundles: Bundles, project: Path, files: dict[str, str]) -> Path:
-    """A folder with the files; one that is there is used again."""
+    """A folder with the files; those that are there as they should be are used again.
+
+    What was deleted or damaged meanwhile, or not written to its end, is written anew.
+    """
     digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
     folder = project / _PLACE / digest[:16]
-    mark = folder.with_name(f"{folder.name}.{_MARK}")
-    if not mark.exists():
-        for name, each in files.items():
+    for name, each in files.items():
+        if not _is_there(folder / name, each):
             _write(folder / name, bundles.octets(each), within=folder)
-        mark.touch()
     return folder
+
+
+def _is_there(path: Path, digest: str) -> bool:
+    """True for a file with exactly these octets."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == digest
+    except OSError:
+        return False
 
 
 def _write(path: Path, octets: bytes, *, within: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mailrunner.model.outcome import Outcome
 from mailrunner.transports.apis import ApiUnavailableError
 from mailrunner.transports.http.exchange import HttpExchange, LostExchange
-from mailrunner.transports.http.reach import HttpReach
+from mailrunner.transports.http.server_route import HttpReach
 from mailrunner.transports.http_request import HttpAnswer, HttpRequest
 from mailrunner.transports.smtp.poller import wait_for
 

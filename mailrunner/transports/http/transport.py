@@ -20,8 +20,8 @@ from mailrunner.transports.apis import Api, ApiMessage
 from mailrunner.transports.apis.bearer import Bearer
 from mailrunner.transports.http.exchange import HttpExchange, LostExchange
 from mailrunner.transports.http.outcomes import ApiHealth, HttpOutcomes
-from mailrunner.transports.http.reach import HttpReach
 from mailrunner.transports.http.reopening import Reopening
+from mailrunner.transports.http.server_route import HttpReach
 from mailrunner.transports.http_request import HttpAnswer, HttpRequest
 from mailrunner.transports.smtp.poller import wait_for
 

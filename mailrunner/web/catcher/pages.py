@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.preview.appearance import Weight, clipped
 from mailrunner.preview.header_fields import header_fields
 from mailrunner.preview.safe_html import SANDBOX

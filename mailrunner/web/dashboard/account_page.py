@@ -9,8 +9,8 @@ from typing import Any
 from mailrunner.errors import Problem, UserError
 from mailrunner.model.quota import Limit
 from mailrunner.report.charts import Chart, ChartSeries, over_time
-from mailrunner.web.dashboard.desk import AccountState, Desk
 from mailrunner.web.dashboard.overview import rooms
+from mailrunner.web.dashboard.page_parts import AccountState, Desk
 
 _QUARTER = timedelta(minutes=15)
 _QUARTERS = 96

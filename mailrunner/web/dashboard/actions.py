@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mailrunner.errors import Problem, UserError
-from mailrunner.model.counted import counted
 from mailrunner.model.delivery import IN_FLIGHT, State
+from mailrunner.model.number_and_noun import counted
 from mailrunner.model.suppression import SuppressionReason
 from mailrunner.store import CampaignRecord, Phase
 from mailrunner.store.manual_actions import InDoubtDelivery
-from mailrunner.web.dashboard.desk import Desk
+from mailrunner.web.dashboard.page_parts import Desk
 from mailrunner.web.dashboard.recipients_page import delivery_at
 
 SOURCE = "dashboard"

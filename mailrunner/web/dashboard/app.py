@@ -36,9 +36,9 @@ from mailrunner.web.body import BodyBudget, read_body
 from mailrunner.web.dashboard import actions, metrics
 from mailrunner.web.dashboard.account_page import account_page
 from mailrunner.web.dashboard.campaign_page import campaign_page
-from mailrunner.web.dashboard.desk import Desk
 from mailrunner.web.dashboard.kept_pages import KeptPage, KeptPages
 from mailrunner.web.dashboard.overview import overview
+from mailrunner.web.dashboard.page_parts import Desk
 from mailrunner.web.dashboard.recipients_page import (
     delivery_at,
     message_of,
@@ -53,7 +53,8 @@ from mailrunner.web.gate.gate import Gate, GateRules, entered, session_of
 from mailrunner.web.rate_limit import client_key
 
 FORM_BYTES = 8_192
-_STATIC = {"dashboard.css": "text/css", "dashboard.js": "text/javascript"}
+_AGAIN = 5  # seconds, until a page that could not be read looks again
+_STATIC = {"dashboard.css": "text/css", "dashboard.js": "text/javascript", "follow.js": "text/javascript"}
 _PLAIN = ("pause", "unpause")
 _ASKED = ("cancel", "resolve", "requeue", "suppress")
 Values = dict[str, Any]
@@ -350,11 +351,15 @@ class Dashboard:
 
     async def _unreadable(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, MailrunnerError)  # noqa: S101
-        return self._told(request, 503, f"the ledger cannot be used now: {error}", "try again in a moment")
+        sentence = f"the ledger cannot be used now: {error}"
+        if request.method != "GET":
+            return self._told(request, 503, sentence, "see whether it was done, then try again")
+        hint = f"this page looks again by itself every {_AGAIN} seconds"
+        return self._told(request, 503, sentence, hint, refresh=str(_AGAIN))
 
-    def _told(self, request: Request, status: int, sentence: str, hint: str) -> Response:
+    def _told(self, request: Request, status: int, sentence: str, hint: str, **headers: str) -> Response:
         values = {"root": _root(request), "heading": _HEADINGS[status], "sentence": sentence, "hint": hint}
-        return HTMLResponse(self._templates.page("told", {**_BLANK, **values}), status)
+        return HTMLResponse(self._templates.page("told", {**_BLANK, **values}), status, headers)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:

@@ -12,8 +12,8 @@ from mailrunner.report.charts import Chart, ChartSeries, over_time
 from mailrunner.store import CampaignRecord, Phase
 from mailrunner.store.statistics import Tally
 from mailrunner.web.dashboard.campaign_statistics import CampaignStatistics
-from mailrunner.web.dashboard.desk import EVENT_WORDS, STATE_WORDS, Desk
 from mailrunner.web.dashboard.overview import campaign_line
+from mailrunner.web.dashboard.page_parts import EVENT_WORDS, STATE_WORDS, Desk
 
 _LATEST, _MOST_DOMAINS = 12, 12
 _PATIENT = 1.5  # seconds for the first statistics

@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 
 from mailrunner.model.delivery import State
 from mailrunner.store import CampaignRecord, Phase
-from mailrunner.web.dashboard.desk import Desk
 from mailrunner.web.dashboard.overview import rooms
+from mailrunner.web.dashboard.page_parts import Desk
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _CAMPAIGNS = 50  # the newest, and those that are not over

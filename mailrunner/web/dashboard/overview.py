@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from mailrunner.model.counted import counted
 from mailrunner.model.delivery import Counts, State
 from mailrunner.model.inbound_event import EventKind
+from mailrunner.model.number_and_noun import counted
 from mailrunner.store import CampaignRecord, Phase
 from mailrunner.web.dashboard.campaign_statistics import CampaignStatistics
-from mailrunner.web.dashboard.desk import AccountState, Desk
+from mailrunner.web.dashboard.page_parts import AccountState, Desk
 from mailrunner.web.dashboard.templating import share
 
 _MOST_CAMPAIGNS = 40

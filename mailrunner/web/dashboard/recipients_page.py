@@ -15,7 +15,7 @@ from mailrunner.model.delivery import State
 from mailrunner.store import CampaignRecord, Phase
 from mailrunner.store.browsing import ListedDelivery
 from mailrunner.store.raw_sql import from_micros, to_micros
-from mailrunner.web.dashboard.desk import EVENT_WORDS, STATE_WORDS, Desk, ShownMessage
+from mailrunner.web.dashboard.page_parts import EVENT_WORDS, STATE_WORDS, Desk, ShownMessage
 
 AT_ONCE = 50
 FILTERS = {

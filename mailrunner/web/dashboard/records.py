@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailrunner.store.snapshot import known_lists
-from mailrunner.web.dashboard.desk import EVENT_WORDS, Desk
+from mailrunner.web.dashboard.page_parts import EVENT_WORDS, Desk
 from mailrunner.web.dashboard.recipients_page import search_key
 
 LEAST_SEARCHED = 3  # characters: the list is looked into, not read out

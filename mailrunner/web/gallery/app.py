@@ -12,7 +12,6 @@ It is entered and guarded as the dashboard is; a request changes the session at 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 from urllib.parse import parse_qs
@@ -25,7 +24,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 from starlette.types import ASGIApp, Scope
 
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.preview.client_support.support_table import support_table
 from mailrunner.preview.live import LivePreview, PreviewState
 from mailrunner.preview.rendering_pass import how_it_differs
@@ -49,7 +48,11 @@ from mailrunner.web.page_environment import page_environment
 from mailrunner.web.rate_limit import client_key
 
 FORM_BYTES = 2_048
-_STATIC = {"dashboard.css": "mailrunner.web.dashboard", "gallery.css": __package__, "gallery.js": __package__}
+_STATIC = {
+    **dict.fromkeys(("dashboard.css", "follow.js"), "mailrunner.web.dashboard"),
+    **dict.fromkeys(("gallery.css", "gallery.js"), __package__),
+}
+_USED = "This link was used already, or is too old."
 # The frame in a page without script.
 _FRAMED = "default-src 'none'; style-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 
@@ -93,7 +96,8 @@ class Gallery:
             Route("/enter", self.enter, methods=["GET", "POST"]),
             Route("/static/{name}", self.static),
         ]
-        app = Starlette(routes=routes)
+        app = Starlette(routes=routes, exception_handlers={404: self._missing})
+        app.router.redirect_slashes = False
         return Gate(app, self._rules, self._entrance, access_log=access_log, refuse=self._refusal)
 
     async def page(self, request: Request) -> Response:
@@ -138,14 +142,14 @@ class Gallery:
     async def enter(self, request: Request) -> Response:
         """GET: a page with a button, so that no scanner uses the link up.  POST: in."""
         if request.method == "GET":
-            return self._enter_page(request.query_params.get("t", ""))
+            return self._enter_page(request.scope, request.query_params.get("t", ""))
         client = client_key(request.client.host if request.client else "")
         with self._budget.account(client) as account:
             body = await read_body(request, FORM_BYTES, account)
         token = parse_qs(body.decode("utf-8", "replace")).get("t", [""])[0]
         session = await run_in_threadpool(self._entrance.redeem, token) if token else None
         if session is None:
-            return self._enter_page("", "This link was used already, or is too old.", status=403)
+            return self._enter_page(request.scope, "", _USED, status=403)
         return entered(request, self._rules.cookie, session)
 
     def _page(self, look: Look) -> str:
@@ -174,12 +178,18 @@ class Gallery:
     def _common(self, state: PreviewState, look: Look) -> dict[str, Any]:
         return {"look": look, "choices": CHOICES, "state": state}
 
-    def _refusal(self, _scope: Scope, status: int, sentence: str) -> Response:
-        return self._enter_page("", sentence, status=status)
+    def _refusal(self, scope: Scope, status: int, sentence: str) -> Response:
+        return self._enter_page(scope, "", sentence, status=status)
 
-    def _enter_page(self, token: str, said: str = "", *, status: int = 200) -> Response:
-        values: Mapping[str, Any] = {"token": token, "said": said}
-        return HTMLResponse(self._templates.get_template("enter.html").render(values), status)
+    def _enter_page(self, scope: Scope, token: str, said: str = "", *, status: int = 200) -> Response:
+        return self._told(scope, "enter.html", status, token=token, said=said)
+
+    async def _missing(self, request: Request, _error: Exception) -> Response:
+        return self._told(request.scope, "missing.html", 404)
+
+    def _told(self, scope: Scope, template: str, status: int, **values: str) -> Response:
+        root = "../" * (scope["path"].count("/") - 1) or "./"  # as the path of the request may be any
+        return HTMLResponse(self._templates.get_template(template).render(root=root, **values), status)
 
 
 def _seen(request: Request) -> int:

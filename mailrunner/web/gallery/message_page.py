@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode
 
 from mailrunner.errors import RowError
-from mailrunner.model.counted import counted
+from mailrunner.model.number_and_noun import counted
 from mailrunner.preview.appearance import Weight, clipped, in_scheme, inverted
 from mailrunner.preview.client_support import LackingSupport, lacking_support
 from mailrunner.preview.header_fields import HeaderField, header_fields

@@ -24,7 +24,7 @@ from mailrunner.transports.apis import ApiSettings
 from mailrunner.transports.apis.bearer import FixedBearer
 from mailrunner.transports.apis.registry import api
 from mailrunner.transports.http import transport as transport_module
-from mailrunner.transports.http.reach import HttpReach
+from mailrunner.transports.http.server_route import HttpReach
 from mailrunner.transports.http.transport import HttpTransport
 from mailrunner.transports.smtp.poller import wait_for
 from tests.support.connect_proxy import ConnectProxy

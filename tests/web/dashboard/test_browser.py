@@ -18,7 +18,7 @@ from tests.support.ledger_builder import IN_DOUBT, claim, claim_terms, send
 from tests.support.projects import Project
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, ViewportSize
+    from playwright.sync_api import Browser, Locator, Page, ViewportSize
 
 C = "/c/spring-newsletter"
 PAGES = (
@@ -155,19 +155,48 @@ def test_a_user_without_script_pauses_and_decides_a_doubt(browser: Browser, boar
         assert (made.complaints, made.away) == ([], [])
 
 
+def _tab_to(page: Page, wanted: Locator) -> None:
+    """Press Tab until `wanted` has the focus, with an outline; it may be far down the page."""
+    wanted.wait_for()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("found => found === document.activeElement"):
+            break
+    assert wanted.evaluate("found => getComputedStyle(found).outlineStyle") == "solid"
+
+
 def test_the_keyboard_alone_pauses_a_campaign(browser: Browser, board: Board) -> None:
     with ServedDashboard(board) as served, opened(browser, served, viewport=DESK) as made:
         page = made.goto("/c/spring")
-        for _ in range(30):
-            page.keyboard.press("Tab")
-            if page.evaluate("document.activeElement.textContent.trim()") == "Pause":
-                break
-        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-        assert outline == "solid"
+        _tab_to(page, page.get_by_role("button", name="Pause"))
         page.keyboard.press("Enter")
         page.wait_for_url("**/c/spring?done=paused*")
         found = board.ledger.campaigns.find("spring")
         assert found is not None and found.phase is Phase.PAUSED
+
+
+def test_the_keyboard_alone_finds_a_recipient_and_decides_a_doubt(browser: Browser, board: Board) -> None:
+    record = board.ledger.campaigns.find("spring")
+    assert record is not None
+    terms = claim_terms(record)
+    send(board.ledger, terms, claim(board.ledger, terms, token=1, most=1)[0], IN_DOUBT)
+    with ServedDashboard(board) as served, opened(browser, served, viewport=DESK) as made:
+        page = made.goto("/c/spring/recipients")
+        skip = page.get_by_role("link", name="Skip to the content")
+        _tab_to(page, skip)
+        assert skip.evaluate("found => found.getBoundingClientRect().top") >= 0  # above the page before
+        _tab_to(page, page.get_by_role("searchbox"))
+        page.keyboard.type("ana@")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/recipients?*q=ana*")
+        _tab_to(page, page.get_by_role("link", name="ana@example.org"))
+        page.keyboard.press("Enter")
+        _tab_to(page, page.get_by_role("link", name="Record as sent"))
+        page.keyboard.press("Enter")
+        _tab_to(page, page.get_by_role("button", name="as sent"))
+        page.keyboard.press("Enter")
+        page.locator("main", has_text="Recorded as sent: 1 message.").wait_for()
+    assert board.ledger.deliveries.counts(record.no).sent == 1
 
 
 def test_a_page_that_is_open_shows_what_changes_and_says_when_it_is_lost(

@@ -17,7 +17,7 @@ from tests.support.web_clicks import Reply, ask
 PAGES = (
     *("/", "/c/spring", "/c/spring/recipients", "/c/spring/recipients/1", "/c/spring/recipients/1/frame"),
     *("/c/spring/confirm?do=cancel", "/accounts/relay", "/suppressions?q=ana", "/log", "/metrics"),
-    *("/enter?t=x", "/static/dashboard.css", "/static/dashboard.js", "/nowhere", "/c/none"),
+    *("/enter?t=x", "/static/dashboard.css", "/static/follow.js", "/nowhere", "/c/none"),
 )
 Ask = Callable[[ServedDashboard], Reply]
 

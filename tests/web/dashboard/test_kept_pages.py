@@ -41,6 +41,7 @@ def test_a_page_that_is_too_slow_is_shown_as_it_was(tmp_path: Path, postgresql_d
             assert "<b>0</b> of 2 sent" in kept.text and "as of Fri 20 Nov, 08:00:00" in kept.text
             never = served.get("/c/spring/recipients")
             assert never.status == 503 and "the ledger cannot be used now" in never.text
+            assert never.headers["refresh"] == "5" and "looks again by itself" in never.text
         assert "does not answer in time" not in served.get("/c/spring").text
 
 

@@ -54,6 +54,19 @@ def shows(page: Page, text: str) -> None:
     page.frame_locator(".screens iframe").get_by_text(text).wait_for()
 
 
+def test_seven_pages_at_once_leave_the_browser_a_connection(
+    browser: Browser, gallery: ServedGallery, project: Project
+) -> None:
+    first = opened(browser, gallery, "?row=1&screen=phone", script=True)
+    pages = [first, *(first.context.new_page() for _ in range(6))]
+    for page in pages[1:]:  # none of them is hidden, as in seven windows
+        page.goto(f"{gallery.url}?row=1&screen=phone")
+    project.put(TEMPLATE, LETTER.replace("{{ name }}", "{{ name }}, once more"))
+    for page in (first, pages[-1]):
+        shows(page, "once more")
+    first.context.close()
+
+
 def test_a_saved_template_shows_by_itself_and_what_is_looked_at_stays(
     browser: Browser, gallery: ServedGallery, project: Project
 ) -> None:

@@ -265,6 +265,13 @@ def test_it_is_closed_to_other_sites_and_without_a_session(gallery: ServedGaller
     assert gallery.get(path, {"Host": "127.0.0.1:1"}).status == 421
 
 
+@pytest.mark.parametrize(("path", "root"), [("/nowhere", "./"), ("/c/spring", "../")])
+def test_what_is_not_there_has_a_page_that_leads_back(gallery: ServedGallery, path: str, root: str) -> None:
+    answer = gallery.get(path)
+    assert answer.status == 404 and "There is no such page" in answer.text
+    assert f'href="{root}"' in answer.text and f'href="{root}static/dashboard.css"' in answer.text
+
+
 def test_its_link_works_once_and_the_form_from_elsewhere_never(gallery: ServedGallery) -> None:
     token = gallery.entrance.new_link()
     body = urlencode({"t": token}).encode()

@@ -30,6 +30,7 @@
     ids.forEach((id) => wanted.add(id));
     const answer = await fetch(location.href).catch(() => null);
     if (!answer || !answer.ok) return tell(lost, 0);
+    if (said.textContent === lost) tell("", 0);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (number !== asked) return; // a newer one is on its way, and takes these sections too
     of.stream = fresh.body.dataset.stream;
@@ -37,24 +38,26 @@
     wanted.clear();
     scrollTo(scrollX, top);
   };
-  let source = null;
-  const start = () => {
-    if (source) return;
-    source = new EventSource(of.stream);
+  const ALL = ["state", "progress", "kinds", "rows", "message"];
+  const follow = () => {
+    const source = new EventSource(of.stream);
     source.addEventListener("changed", async (event) => {
       const { files, broken } = JSON.parse(event.data);
-      await renew(["state", "progress", "kinds", "rows", "message"]);
+      await renew(ALL);
       if (!broken) tell(`Shown anew${files.length ? `: ${files.join(", ")}` : ""}`, 6000);
       else tell("", 0); // the page itself says what is wrong
     });
     source.addEventListener("progress", () => renew(["progress", "kinds", "rows"]));
     source.onopen = () => tell("", 0);
     source.onerror = () => tell(lost, 0);
+    return source;
   };
-  const stop = () => { if (source) { source.close(); source = null; } };
-  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
-  addEventListener("pagehide", stop);
-  if (!document.hidden) start();
+  const look = async () => {
+    const before = of.stream;
+    await renew(ALL);
+    if (of.stream !== before) tell("Shown anew", 6000);
+  };
+  keepCurrent({ follow, look, pause: () => {}, again: 1000 });
 
   document.addEventListener("keydown", (event) => { // up and down in the list
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key], at = event.target.closest("#rows li a");
