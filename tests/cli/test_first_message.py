@@ -15,7 +15,7 @@ from tests.support.odd_lists import german_workbook
 from tests.support.projects import Project
 from tests.support.smtp_server import SmtpServer
 
-# Below the heading in row 3 and the two rows of `german_workbook`: name, address, whom a message reaches.
+# Below the heading in row 3 and the two rows of `german_workbook`: name, address, and where a message goes.
 ROWS: list[tuple[str, str | None, str]] = [
     ("Ana", "Ana Pop <ana@example.org>", "ana@example.org"),
     ("Bo", "mailto:bo@example.org", "bo@example.org"),
