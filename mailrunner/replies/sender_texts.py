@@ -181,7 +181,7 @@ SENDER = (
         r"(?:not|n't) accept (?:any )?(?:e-?mails?|mails?|messages?) from\b",
         r"sign in to your account|verify your account|sending paused|compromised|administrative prohibition",
         r"\bbadmailfrom\b",  # qmail
-        # Of whom we have written to so far, not of this recipient.
+        # Of the recipients so far, not of this one.
         r"\b(?:unusual|excessive|high|repeated|multiple|frequent)\b.{0,25}\b(?:invalid|unknown|bad|"
         r"nonexistent) (?:recipient|user|address|rcpt|mailbox)e?s\b",
         # Exim, of the sender in reply to RCPT; what its own server answered may follow.

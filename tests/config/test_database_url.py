@@ -54,7 +54,7 @@ def test_the_timeout_goes_where_a_driver_knows_it_and_the_url_says_none(url: str
 
 
 @pytest.mark.parametrize("written", ["1s", "61s", "2m", "10"])
-def test_a_timeout_that_nobody_could_live_with_is_refused(tmp_path: Path, written: str) -> None:
+def test_a_timeout_beyond_its_bounds_is_refused(tmp_path: Path, written: str) -> None:
     project = Project(tmp_path)
     project.write_account(project=f'[ledger]\ntimeout = "{written}"')
     with pytest.raises(UserError, match="timeout"):

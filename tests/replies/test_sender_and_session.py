@@ -107,7 +107,7 @@ def test_no_valid_recipients_is_out_of_step_only_after_the_recipients() -> None:
         (501, "5.1.5", "Recipient address reserved", Action.FAIL),
         (503, "", "this recipient is none of ours", Action.FAIL),
         (504, "", "mailbox parameter refused", Action.FAIL),
-        (503, "", "wrong order", Action.RECONNECT),  # of nobody: the dialogue
+        (503, "", "wrong order", Action.RECONNECT),  # of no recipient: the dialogue
         (502, "", "mail from account is served elsewhere", Action.STOP),  # of the sender
         (503, "5.5.2", "this recipient is none of ours", Action.RECONNECT),  # the enhanced code says of what
     ],
@@ -131,7 +131,7 @@ def test_a_code_of_the_protocol_that_answers_an_address_is_of_that_address(
     ],
 )
 @pytest.mark.parametrize("enhanced", ["5.7.0", "5.7.1"])
-def test_what_is_said_of_the_sender_or_of_a_kind_of_message_suppresses_nobody(
+def test_a_reply_about_the_sender_or_a_kind_of_message_suppresses_no_recipient(
     text: str, enhanced: str
 ) -> None:
     assert classify(Stage.RCPT, 550, enhanced, text).action is not Action.SUPPRESS
