@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _QUOTED = re.compile(r"'[^']*'")
-_LETTERS = frozenset("GyYuUrQqMLlwWdDFgEecabBhHKkmsSAzZOvVXx")
+_SIGNS = frozenset("GyYuUrQqMLlwWdDFgEecabBhHKkmsSAzZOvVXx")
 _HOURS = frozenset("hHkKA")
 
 
