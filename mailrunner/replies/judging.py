@@ -217,7 +217,7 @@ def _by_code(stage: Stage, code: int, family: str, enhanced: str, said: str) -> 
 def _is_of_argument(code: int, detail: str, said: str) -> bool:
     """Whether a code of the protocol, in answer to an address, is of the address: RFC 5321 §4.3.2.
 
-    501 is of the argument; servers that make up their codes (502 to 505) at least name the recipient they mean.
+    501 is of the argument; servers that make up their codes (502 to 505) name the recipient they mean.
     """
     if detail in _ENHANCED_5:
         return False
