@@ -36,9 +36,11 @@ if TYPE_CHECKING:
 settings.register_profile("mailrunner", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mailrunner")
 
-# A script that runs the tests in the background has Ctrl-C ignored, and what tests start would inherit that.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A script that runs the tests in the background (`&`, nohup) has signals ignored, and what tests start would
+# inherit that.
+for _name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    if hasattr(signal, _name) and signal.getsignal(getattr(signal, _name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, _name), signal.default_int_handler)
 
 # SQLite waits for the disk at each commit, thousands of times in a run; a file system in memory does not.
 _MEMORY, _ROOM = Path("/dev/shm"), 4_000_000_000
